@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+# The few helpers that every folder's CMakeLists.txt uses. One library target
+# per folder; programs are a main() linked to libraries; tests link libraries
+# and never compile product sources again.
+
+find_program(CCACHE_PROGRAM ccache)
+if(CCACHE_PROGRAM)
+  set(CMAKE_C_COMPILER_LAUNCHER "${CCACHE_PROGRAM}")
+  set(CMAKE_CXX_COMPILER_LAUNCHER "${CCACHE_PROGRAM}")
+endif()
+
+add_library(carrel_options INTERFACE)
+target_compile_options(carrel_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion
+  -Wno-sign-conversion -Werror=return-type -Werror=unused-result -fstack-protector-strong
+  # GCC 12 and clang disagree about designated initializers that leave the rest defaulted.
+  -Wno-missing-field-initializers)
+target_compile_definitions(carrel_options INTERFACE _FORTIFY_SOURCE=2)
+if(CMAKE_BUILD_TYPE STREQUAL "Debug" OR NOT CMAKE_BUILD_TYPE)
+  # _FORTIFY_SOURCE needs optimisation.
+  target_compile_options(carrel_options INTERFACE -U_FORTIFY_SOURCE)
+endif()
+target_include_directories(carrel_options INTERFACE "${CMAKE_SOURCE_DIR}")
+if(CARREL_SANITIZE)
+  target_compile_options(carrel_options INTERFACE -U_FORTIFY_SOURCE -fsanitize=${CARREL_SANITIZE}
+    -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  target_link_options(carrel_options INTERFACE -fsanitize=${CARREL_SANITIZE})
+endif()
+if(CARREL_FUZZ)
+  if(NOT CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+    message(FATAL_ERROR "CARREL_FUZZ needs clang")
+  endif()
+  target_compile_options(carrel_options INTERFACE -fsanitize=fuzzer-no-link)
+  target_compile_definitions(carrel_options INTERFACE CARREL_FUZZING=1)
+endif()
+
+# carrel_library(NAME SOURCES a.cpp … [LINK lib …])
+function(carrel_library name)
+  cmake_parse_arguments(A "" "" "SOURCES;LINK" ${ARGN})
+  add_library(${name} STATIC ${A_SOURCES})
+  target_link_libraries(${name} PUBLIC carrel_options ${A_LINK})
+endfunction()
+
+# carrel_program(NAME SOURCES main.cpp LINK lib … [STATIC])
+# STATIC makes a program without an interpreter, for the guest's initrd.
+function(carrel_program name)
+  cmake_parse_arguments(A "STATIC" "" "SOURCES;LINK" ${ARGN})
+  add_executable(${name} ${A_SOURCES})
+  target_link_libraries(${name} PRIVATE carrel_options ${A_LINK})
+  if(A_STATIC AND NOT CARREL_SANITIZE)
+    target_link_options(${name} PRIVATE -static)
+  endif()
+endfunction()
+
+# carrel_test(NAME SOURCES test_x.cpp LINK lib … [LABELS unit|live|security|…] [TIMEOUT s] [ENV K=V …])
+# One QtTest class, one CTest entry. Sources include "<file>.moc" at their end.
+function(carrel_test name)
+  cmake_parse_arguments(A "" "TIMEOUT" "SOURCES;LINK;LABELS;ENV" ${ARGN})
+  if(CARREL_FUZZ)
+    return()
+  endif()
+  if(NOT A_LABELS)
+    set(A_LABELS unit)
+  endif()
+  if(NOT A_TIMEOUT)
+    set(A_TIMEOUT 120)
+  endif()
+  if(CARREL_SANITIZE AND NOT "unit" IN_LIST A_LABELS)
+    return()
+  endif()
+  add_executable(${name} ${A_SOURCES})
+  set_target_properties(${name} PROPERTIES AUTOMOC ON
+    RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/tests")
+  target_link_libraries(${name} PRIVATE carrel_options ${A_LINK} Qt6::Test)
+  target_compile_definitions(${name} PRIVATE CARREL_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
+    CARREL_BIN_DIR="${CMAKE_BINARY_DIR}/bin")
+  add_test(NAME ${name} COMMAND ${name})
+  # The time limit is only a guard against a hang: it never decides how fast is fast enough.
+  set_tests_properties(${name} PROPERTIES LABELS "${A_LABELS}" TIMEOUT ${A_TIMEOUT})
+  if(A_ENV)
+    set_tests_properties(${name} PROPERTIES ENVIRONMENT "${A_ENV}")
+  endif()
+  if("live" IN_LIST A_LABELS)
+    # Two machines at a time at most, whatever -j says.
+    set_tests_properties(${name} PROPERTIES PROCESSORS 1 RESOURCE_LOCK "")
+  endif()
+endfunction()
+
+# carrel_fuzz(NAME SOURCES fuzz_x.cpp LINK lib … [CORPUS dir])
+# Built only by the fuzz preset; ctest runs a short smoke of each.
+function(carrel_fuzz name)
+  cmake_parse_arguments(A "" "CORPUS" "SOURCES;LINK" ${ARGN})
+  if(NOT CARREL_FUZZ)
+    return()
+  endif()
+  add_executable(${name} ${A_SOURCES})
+  target_link_libraries(${name} PRIVATE carrel_options ${A_LINK})
+  target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+  add_test(NAME ${name} COMMAND ${name} -max_total_time=10 -rss_limit_mb=2048 -print_final_stats=1 ${A_CORPUS})
+  set_tests_properties(${name} PROPERTIES LABELS fuzz TIMEOUT 120)
+endfunction()
