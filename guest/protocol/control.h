@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// The agreement between the clerk (host) and carrel-guestd (guest): which streams a channel has, and the control
+// methods. Version 1.
+//
+// control channel: stream 1 (Messages) carries JSON-RPC 2.0 both ways, one text per message.
+//
+//   host → guest requests
+//     hello {version, capabilities:[…], realtime_ns, agent:{id,name}, shares:[Share]} → {version, capabilities, boot_id}
+//         First on every epoch. Sets the clock, and brings the mounts in line with `shares` (adds and removes), so
+//         that a new clerk needs to know nothing of what its predecessor did. Share = {id, name, mode: "read-only"|"review"}
+//     clock {realtime_ns} → {}
+//     share.add {share:Share} → {}          /workspace/<name> is there when the answer arrives
+//     share.remove {id} → {}                its staged work is kept on the guest's disk until it is discarded
+//     changes.list {share, after: path|"" (+_b64), limit} → {entries:[ChangeEntry…], next: path|null (+_b64), staged}
+//         Flushes dirty pages first. Ordered by path bytes. Only real differences against the base.
+//     content.send {share, path, generation, stream, max} → {size}
+//         Sends the content on the files channel as Bytes of `stream` (host-chosen, ≥ kFirstContentStream), kFlagEnd at
+//         the end. Conflict when the entry's generation is another one, before or after the copy (then the stream is reset
+//         with ESTALE).
+//     changes.settle {share, entries:[{path, generation}]} → {kept:[path…]}
+//         Those changes now stand on the host. Where the generation still matches, the upper copy goes and the host's
+//         version shows; otherwise the work done since is kept, with the host's new version as its base.
+//     changes.discard {share, entries:[{path, generation}]} → {kept:[path…]}   forget the staged change; the host's version shows
+//     power.off {} → {}                     stops the agent's processes, syncs, unmounts, powers off
+//     cancel {id}                           notification: the request of that id is no longer wanted; it is answered Cancelled
+//   guest → host notifications
+//     stage {name, detail}                  start progress: "guestd", "agent", "shares", "ready"
+//     changes.touched {share}               something is staged that was not before (at most one a second per share)
+//     log {level, text}                     a line for the activity log, reported by the guest
+//
+// files channel: stream = share id (1 … kMaxShareId, Messages): FUSE requests guest → host, replies and notifications
+//   host → guest; see lower_wire.h. Streams ≥ kFirstContentStream: content.send.
+//
+// terminals channel: a session s (1 … kMaxSessions, chosen by the host) owns streams 4s … 4s+3:
+//   4s   Messages, JSON: host → guest first {"start": {argv:[…], env:{…}, cwd, tty: null|{rows, cols, term}}}, then
+//        {"signal": number} (to the foreground process group of the terminal, or of the command), {"resize": {rows, cols}};
+//        guest → host {"started": {}}, then {"exit": {"code": n}} or {"exit": {"signal": n}}, or {"error": {code…, see rpc.h}}
+//   4s+1 stdin (Bytes, kFlagEnd = end of input) · 4s+2 stdout (or the terminal) · 4s+3 stderr
+//   After exit all output has been sent and ended. A session whose epoch ends gets SIGHUP. Reset of 4s kills it.
+#pragma once
+
+#include <cstdint>
+
+namespace carrel::control {
+
+inline constexpr std::uint64_t kProtocolVersion = 1;
+inline constexpr std::uint32_t kRpcStream = 1;
+inline constexpr std::uint32_t kMaxShareId = 4095;
+inline constexpr std::uint32_t kFirstContentStream = 0x10000;
+inline constexpr std::uint32_t kMaxSessions = 500;
+inline constexpr std::size_t kMaxArgvBytes = 128 * 1024;
+inline constexpr std::size_t kMaxArgvItems = 1024;
+
+inline constexpr char kPortControl[] = "carrel.control";
+inline constexpr char kPortFiles[] = "carrel.files";
+inline constexpr char kPortNetwork[] = "carrel.network";
+inline constexpr char kPortTerminals[] = "carrel.terminals";
+
+inline constexpr std::uint32_t kSessionStreams = 4; // control, stdin, stdout, stderr
+inline constexpr std::uint32_t kSessionControl = 0;
+inline constexpr std::uint32_t kSessionStdin = 1;
+inline constexpr std::uint32_t kSessionStdout = 2;
+inline constexpr std::uint32_t kSessionStderr = 3;
+
+} // namespace carrel::control
