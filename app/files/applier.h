@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+// Apply and undo: the only code of Carrel that writes to a user's folder (I4, I10, I12).
+//
+// One mechanism: an apply is a durable plan, a list of entries with one or two operations each, every
+// operation a step from a known old state of one name to a known new one. An undo is a plan of the reverse
+// steps. So an undo has an id of its own, is journaled, conflicts and recovers like an apply, and can itself
+// be undone.
+//
+// One entry's conflict or failure leaves that entry alone, and the others go on: the outcome is told per
+// entry. (To stop at the first would leave the folder just as partly changed, and tell less.) Order: folder
+// renames, new folders (top-down), file renames, files and links, deletions (bottom-up), modes of folders;
+// then times of folders.
+//
+// Journal: one folder per apply, <dir>/<apply id>/ with plan.json (written once, renamed into place) and log
+// (appended lines, each with a checksum; a torn last line is as if it had not been written). Plain files
+// rather than a database: the order of every flush against every rename is in our hands, recovery needs
+// nothing but the two files, and a person can read them. Write-ahead: what a step may destroy is in the
+// content store and its line in the log before the step.
+//
+//   operation   | after the step in progress died            | what recover() finds         | and does
+//   ------------+--------------------------------------------+------------------------------+--------------------------------
+//   any         | before anything: no line, or "begin"       | name as before, no temporary | not done;
+//   finish: starts again create      | temporary being written                    | temporary | removes it;
+//   not done create      | after rename (no-replace)                  | name has the staged inode    | done
+//   replace     | temporary written, "staged" in the log     | temporary has staged inode   | removes it; not
+//   done replace     | after the exchange                         | name has the staged inode,   | old file
+//   still the base: removes
+//               |                                            | temporary is the old file    | it, done; else
+//               swaps back: conflict
+//   replace     | old file removed                           | staged inode, no temporary   | done
+//   remove      | moved to the temporary name                | temporary is the old file    | still the base:
+//   removes it, done;
+//               |                                            |                              | else moves it
+//               back: conflict
+//   remove      | removed                                    | neither                      | done
+//   move        | after rename (no-replace)                  | target has the base's inode  | still the base:
+//   done; else moves back mode        | after chmod                                | mode is the wanted one
+//   | done whole apply | all entries done, "end" missing            |                              | folder
+//   times, "end"
+//
+// A swapped-out or moved-away file is removed only when its bytes are in the store. A file that recovery
+// cannot account for (changed by somebody after the crash) is never removed: it is kept beside as
+// "<name>.carrel-kept-<apply id>". Temporaries are named ".carrel-tmp-<apply id>-<n>"; a guest's changes to
+// such names are refused.
+//
+// File systems without renameat2(2) RENAME_EXCHANGE or RENAME_NOREPLACE (EINVAL): refused in this step, entry
+// by entry and with a plain message; nothing weaker is tried. Files with several hard links, of another
+// account, open for writing in another program (a read lease, fcntl(2), cannot be had) conflict. Set aside:
+// the times of a folder that others change.
+//
+// Paths: resolved with openat2(2) RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS to a pinned
+// parent folder, once per operation; everything else happens relative to that descriptor.
+//
+// Owner: the engine, one per agent. Thread: blocking, one call at a time per Applier (it holds no lock;
+// FileReview does). Errors of a whole call: Io (journal cannot be written: then nothing has been changed),
+// NotFound, Refused, Malformed.
+#pragma once
+
+#include "app/files/content_store.h"
+#include "app/files/freezer.h"
+#include "app/files/frozen_set.h"
+
+#include <functional>
+#include <set>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace carrel::files {
+
+inline constexpr std::string_view kTemporaryPrefix = ".carrel-tmp-";
+
+enum class Outcome {
+    Applied,  // the folder is as the set says
+    Conflict, // left alone; reason says what differs
+    Failed,   // left alone; the system refused
+    Partial,  // of an entry with two operations only the first happened; nothing is lost, reason says what is
+              // where
+    NotRun,   // stopped before it (cancelled, or recovery rolled back)
+};
+struct EntryOutcome {
+    SharePath path;
+    std::uint64_t generation = 0; // for changes.settle; of an undo: 0
+    Outcome outcome = Outcome::NotRun;
+    std::string reason; // one sentence for a person; empty when applied
+};
+struct ApplyReport {
+    std::string id;  // of this apply or undo
+    std::string set; // the frozen set's id (of the apply that was undone)
+    std::string share;
+    std::string undoes; // an undo: the id of what it undid
+    std::vector<EntryOutcome> entries;
+    [[nodiscard]] bool complete() const; // every entry Applied
+};
+
+// A flagged entry is left alone unless the user said, having seen what stands there now, to replace it
+// anyway. (Only for Changed and Appeared on plain files and links; the frozen base is still checked.)
+enum class IfFlagged { Leave, Replace };
+struct Selected {
+    SharePath path;
+    IfFlagged ifFlagged = IfFlagged::Leave;
+};
+
+struct ApplySummary {
+    std::string id, set, share, undoes;
+    std::int64_t atNs = 0; // when it began, since 1970 UTC
+    bool finished = false; // false: a crash left it, recover() is due
+    std::string undoneBy;  // id of the undo that took it back; empty = stands
+};
+
+enum class RecoverTo { Finish, RollBack };
+// Opens a share's root by the engine's name of it.
+using OpenShare = std::function<Result<UniqueFd>(const std::string& share)>;
+
+class Applier {
+public:
+    [[nodiscard]] static Result<Applier> open(const std::string& dir, ContentStore& store,
+                                              StepHook* hook = nullptr);
+
+    // `root` is borrowed. NotFound when a selected path is not in the set.
+    [[nodiscard]] Result<ApplyReport>
+    apply(int root, const FrozenSet& set, std::span<const Selected> selection, const Progress& progress = {});
+    // Takes back what `id` (an apply or an undo) did: content, mode, time and name. Refused when it is taken
+    // back already or unfinished.
+    [[nodiscard]] Result<ApplyReport> undo(int root, const std::string& id, const Progress& progress = {});
+    // Once at engine start, before anything else here. Finish: goes on where it stopped, with the same
+    // checks. RollBack: settles the operation in progress and undoes what was done. An apply whose share
+    // cannot be opened, or whose root is another folder now, stays unfinished and is told as an error entry
+    // by its summary.
+    [[nodiscard]] Result<std::vector<ApplyReport>> recover(const OpenShare& openShare,
+                                                           RecoverTo to = RecoverTo::Finish);
+
+    // Oldest first.
+    [[nodiscard]] Result<std::vector<ApplySummary>> list() const;
+    [[nodiscard]] Result<ApplyReport> report(const std::string& id) const;
+    // Content that an unfinished apply or a possible undo needs.
+    [[nodiscard]] Result<std::set<Sha256>> references() const;
+
+private:
+    Applier(std::string dir, ContentStore& store, StepHook* hook);
+    std::string m_dir;
+    ContentStore* m_store;
+    StepHook* m_hook;
+};
+
+[[nodiscard]] std::string_view toString(Outcome outcome);
+
+} // namespace carrel::files
