@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/api/connection.h"
+
+#include "app/api/socket_io.h"
+
+#include <array>
+#include <sys/socket.h>
+
+namespace carrel::api {
+
+namespace json = boost::json;
+
+Call::Call(detail::Connection& connection, std::uint64_t id, std::string verb, json::object params, Role role,
+           std::stop_token stop)
+    : m_connection(connection)
+    , m_id(id)
+    , m_verb(std::move(verb))
+    , m_params(std::move(params))
+    , m_role(role)
+    , m_stop(std::move(stop)) {}
+
+void Call::progress(std::string_view step, std::string_view text, std::optional<double> fraction) {
+    json::object params{{"id", m_id},
+                        {"step", json::string_view(step.data(), step.size())},
+                        {"text", json::string_view(text.data(), text.size())}};
+    if (fraction) {
+        params["fraction"] = *fraction;
+    }
+    (void)m_connection.notify("progress", std::move(params));
+}
+
+bool Call::event(json::object event) {
+    return m_connection.notify("event", json::object{{"id", m_id}, {"event", std::move(event)}});
+}
+
+namespace detail {
+
+Connection::Connection(UniqueFd socket, const Handlers& handlers)
+    : m_socket(std::move(socket))
+    , m_handlers(handlers)
+    , m_reader(kMaxRequestLine) {}
+
+void Connection::cut() {
+    m_stop.request_stop();
+    ::shutdown(m_socket.get(), SHUT_RDWR); // wakes a thread that reads or writes
+}
+
+bool Connection::send(const std::string& line, int attached) {
+    const std::lock_guard lock(m_sending);
+    return !gone() && sendAll(m_socket.get(), line + "\n", attached).has_value();
+}
+
+bool Connection::notify(std::string_view method, json::object params) {
+    return send(toText(RpcRequest{std::nullopt, std::string(method), std::move(params)}));
+}
+
+Connection::Next Connection::respond(RpcResponse response, int attached) {
+    std::string text = toText(response);
+    if (text.size() > kMaxResponseLine) {
+        text = toText(
+            RpcResponse{response.id, fail(ErrorCode::LimitExceeded, "the answer is too long to be sent")});
+        attached = -1;
+    }
+    return send(text, attached) ? Next::GoOn : Next::Close;
+}
+
+Result<json::value> Connection::run(Call& call) {
+    const auto handler = m_handlers.find(call.verb());
+    if (handler == m_handlers.end()) {
+        return fail(ErrorCode::Unsupported, "this engine does not know that verb",
+                    "The command and the engine may be of different versions: run 'carrel engine stop', then "
+                    "try again.");
+    }
+    try {
+        return handler->second(call);
+    } catch (const std::exception& problem) {
+        return fail(ErrorCode::Internal,
+                    "the engine failed in \"" + std::string(call.verb()) + "\": " + problem.what());
+    }
+}
+
+Connection::Next Connection::answer(const std::string& line) {
+    auto message = parseRpc(line, JsonLimits{kMaxRequestLine, kMaxDepth});
+    if (!message) {
+        (void)respond({0, fail(std::move(message).error())});
+        return Next::Close;
+    }
+    auto* request = std::get_if<RpcRequest>(&*message);
+    if (request == nullptr || !request->id) {
+        (void)respond({0, fail(ErrorCode::Malformed, "only requests with an id are taken here")});
+        return Next::Close;
+    }
+    const auto id = *request->id;
+    Call call(*this, id, std::move(request->method), std::move(request->params), Role::Owner,
+              m_stop.get_token());
+    auto result = run(call);
+    const int attached = result ? call.m_attached.get() : -1;
+    return respond({id, std::move(result)}, attached);
+}
+
+void Connection::serve() {
+    std::array<char, 64 * 1024> buffer; // NOLINT(cppcoreguidelines-pro-type-member-init): filled by recvmsg
+    while (!gone()) {
+        const auto got = receiveSome(m_socket.get(), buffer.data(), buffer.size(), nullptr);
+        if (!got || *got == 0) {
+            return;
+        }
+        std::string_view bytes(buffer.data(), *got);
+        while (!bytes.empty()) {
+            auto line = m_reader.take(bytes);
+            if (!line) {
+                (void)respond({0, fail(std::move(line).error())});
+                return;
+            }
+            if (*line && answer(**line) == Next::Close) {
+                return;
+            }
+        }
+    }
+}
+
+} // namespace detail
+} // namespace carrel::api

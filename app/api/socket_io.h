@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// Blocking input and output on a local stream socket. Private to app/api. Thread: none of it keeps state.
+#pragma once
+
+#include "guest/protocol/result.h"
+#include "guest/protocol/unique_fd.h"
+
+#include <cstddef>
+#include <filesystem>
+#include <string_view>
+#include <sys/un.h>
+
+namespace carrel::api {
+
+[[nodiscard]] Result<sockaddr_un> addressOf(const std::filesystem::path& socket);
+// Everything, or an error; `descriptor` (-1: none) travels with the first byte.
+[[nodiscard]] Status sendAll(int socket, std::string_view bytes, int descriptor = -1);
+// 0: the peer ended. A descriptor that came along replaces `*descriptor`; with null ones are dropped.
+[[nodiscard]] Result<std::size_t> receiveSome(int socket, char* into, std::size_t size, UniqueFd* descriptor);
+// Refused unless the process at the other end has our effective user id.
+[[nodiscard]] Status checkPeerIsUs(int socket);
+
+} // namespace carrel::api
