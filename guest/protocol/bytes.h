@@ -30,8 +30,9 @@ template <class T> [[nodiscard]] T loadLe(ByteSpan from, std::size_t offset = 0)
 
 template <class T> void appendLe(Bytes& to, T value) {
     static_assert(std::is_trivially_copyable_v<T>);
-    const auto* raw = reinterpret_cast<const std::byte*>(&value);
-    to.insert(to.end(), raw, raw + sizeof value);
+    const std::size_t at = to.size(); // insert() of so few bytes makes GCC 12 warn of an overflow that is none
+    to.resize(at + sizeof value);
+    std::memcpy(to.data() + at, &value, sizeof value);
 }
 
 [[nodiscard]] inline ByteSpan asBytes(std::string_view text) {

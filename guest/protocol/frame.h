@@ -9,17 +9,26 @@
 //            u16 zero
 //            u32 stream  which stream; 0 is the connection itself
 //   payload  length bytes
-//   trailer  u32 epoch   again: a frame that a dying peer left half written can never be completed by what the
+//   trailer  u32 epoch   again: a frame that a dying peer left half written can never be completed by what
+//   the
 //                        next peer sends, because the tags differ
 //
-// Epochs. A dead peer leaves half frames in a virtio port, and the port may not tell that its peer changed. So
-// every connection starts an epoch, chosen by the host:
+// Epochs. A dead peer leaves half frames in a virtio port, and the port may not tell that its peer changed.
+// So every connection starts an epoch, chosen by the host:
 //   host → guest: kMaxFrameBytes zero bytes (they complete, and spoil, any half frame), then
 //                 kHostMarker (16 bytes), nonce (16 random bytes), epoch tag (u32)
 //   guest → host: kGuestMarker (16 bytes), the same nonce, the same tag
-// Either side discards everything before its marker. A guest that starts anew sends kMaxFrameBytes zero bytes,
-// which the host sees as a spoilt frame, and answers with a new epoch. Frames of another epoch spoil likewise.
-// Spoilt is not fatal: the host begins a new epoch (its caller bounds how often).
+// Either side discards everything before its marker. The guest takes a host's marker only directly after
+// kMaxFrameBytes zero bytes: no frame holds so many in a row (the tags around a payload have no zero byte),
+// so the bytes of a shared file can never be taken for a hello, wherever in the stream the guest starts
+// reading. A guest that starts anew sends kMaxFrameBytes zero bytes, which the host sees as a spoilt frame
+// (or, while it still seeks an answer, as a run that no frame can hold), and answers with a new epoch. Frames
+// of another epoch spoil likewise. Spoilt is not fatal: the host begins a new epoch (its caller bounds how
+// often).
+//
+// Checked on every header before its payload is buffered: tag, length, known type, flags that belong to the
+// type, the zero field, the exact length of Credit, Reset, Ping and Pong, stream 0 for Ping and Pong and only
+// there, and that an empty Data frame carries kFlagEnd (so that nothing without cost can be sent for ever).
 //
 // Ownership: an object per direction of a connection. Thread: not shared; any one thread.
 #pragma once
@@ -29,16 +38,24 @@
 
 #include <array>
 #include <functional>
-#include <optional>
+#include <memory>
+#include <string_view>
 
 namespace carrel {
 
-inline constexpr std::size_t kMaxFramePayload = 64 * 1024; // one READ reply needs 16 frames; small keeps control latency low
+inline constexpr std::size_t kMaxFramePayload =
+    64 * 1024; // one READ reply needs 16 frames; small keeps control latency low
 inline constexpr std::size_t kFrameHeaderBytes = 16;
 inline constexpr std::size_t kFrameTrailerBytes = 4;
 inline constexpr std::size_t kMaxFrameBytes = kFrameHeaderBytes + kMaxFramePayload + kFrameTrailerBytes;
 inline constexpr std::size_t kMarkerBytes = 16;
 inline constexpr std::size_t kNonceBytes = 16;
+
+// Arbitrary bytes, none of them zero.
+inline constexpr std::array<std::uint8_t, kMarkerBytes> kHostMarker{
+    0xc4, 0x72, 0x6c, 0x48, 0x9d, 0xe1, 0x5b, 0xf7, 0x3a, 0x86, 0xd9, 0x17, 0xae, 0x62, 0xb3, 0x01};
+inline constexpr std::array<std::uint8_t, kMarkerBytes> kGuestMarker{
+    0xc4, 0x72, 0x6c, 0x47, 0x2e, 0x95, 0xfa, 0x68, 0xd3, 0x1c, 0x7f, 0xb0, 0x59, 0xe6, 0x84, 0x01};
 
 enum class FrameType : std::uint8_t {
     Data = 1,   // payload for a stream
@@ -51,7 +68,9 @@ enum class FrameType : std::uint8_t {
 enum FrameFlag : std::uint8_t {
     kFlagNone = 0,
     kFlagMore = 1, // Data: the message goes on in the next Data frame of this stream
-    kFlagEnd = 2,  // Data: the sender will send no more on this stream (half close)
+    kFlagEnd = 2,  // Data: the sender will send no more on this stream (half close); never with kFlagMore
+    kFlagAck =
+        4, // Reset: answers a Reset; what follows it is of no stream that was reset before. Not answered
 };
 
 struct Epoch {
@@ -70,7 +89,7 @@ struct Frame {
     friend bool operator==(const Frame&, const Frame&) = default;
 };
 
-// Appends the frame's bytes. The payload must not exceed kMaxFramePayload (a caller's defect: asserts).
+// Appends the frame's bytes. The payload must not exceed kMaxFramePayload (a caller's defect: aborts).
 void encodeFrame(Bytes& out, std::uint32_t epochTag, FrameType type, std::uint8_t flags, std::uint32_t stream,
                  ByteSpan payload);
 [[nodiscard]] Bytes encodeHostHello(const Epoch& epoch);  // zeros, marker, nonce, tag
@@ -87,16 +106,25 @@ public:
     enum class State { Seeking, Open, Spoilt };
     struct Events {
         std::function<void(Frame&&)> frame;
-        std::function<void(const Epoch&)> epoch; // Open was reached (host: the hello was answered; guest: a hello came)
-        std::function<void(std::string_view why)> spoilt;
+        std::function<void(const Epoch&)>
+            epoch; // Open was reached (host: the hello was answered; guest: a hello came)
+        std::function<void(std::string_view why)> spoilt; // `why` is fixed text, nothing of the peer's
     };
 
     FrameDecoder(Side side, Events events);
     // Host only: forget everything, seek the answer to this epoch's hello.
     void beginEpoch(const Epoch& epoch);
-    // Consumes all bytes. Callbacks run inside. Never buffers more than one frame.
+    // Guest only: forget everything, seek the next hello.
+    void seekAgain();
+    // No hello: Open at once with this tag (zero bytes become 0xff). Ends in Spoilt on either side, for good.
+    void beginLocal(std::uint32_t tag);
+    // The layer above found a breach: as if the bytes themselves had been wrong. Only while Open.
+    void spoil(std::string_view why);
+    // Consumes all bytes. Callbacks run inside and may call anything but feed(). Never buffers more than one
+    // frame.
     void feed(ByteSpan bytes);
     [[nodiscard]] State state() const;
+    [[nodiscard]] std::uint32_t tag() const; // of the open epoch
 
 private:
     struct Impl;

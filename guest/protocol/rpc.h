@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// JSON-RPC 2.0 messages (jsonrpc.org/specification), one per text, read strictly: no batches, ids are unsigned
-// numbers, "params" is always an object. Used on the control channel, on the engine's local socket and between
-// engine and clerk. Thread: values.
+// JSON-RPC 2.0 messages (jsonrpc.org/specification), one per text, read strictly: no batches, ids are
+// unsigned numbers, "params" is always an object. Used on the control channel, on the engine's local socket
+// and between engine and clerk. Thread: values.
 #pragma once
 
 #include "guest/protocol/result.h"
@@ -33,8 +33,9 @@ using RpcMessage = std::variant<RpcRequest, RpcResponse>;
 [[nodiscard]] std::string toText(const RpcRequest& request);
 [[nodiscard]] std::string toText(const RpcResponse& response);
 
-// An Error travels as {"code": -32000 - ErrorCode, "message": …, "data": {"kind": "conflict", "hint": …, "errno": …}}.
-// A received one is bounded: message and hint at most 2,000 bytes each; an unknown kind becomes Internal.
+// An Error travels as {"code": -32000 - ErrorCode, "message": …, "data": {"kind": "conflict", "hint": …,
+// "errno": …}}. A received one is bounded: message and hint at most 2,000 bytes each; an unknown kind becomes
+// Internal.
 [[nodiscard]] boost::json::object toJson(const Error& error);
 [[nodiscard]] Error errorFrom(const boost::json::object& object);
 
