@@ -15,8 +15,8 @@
 //         Flushes dirty pages first. Ordered by path bytes. Only real differences against the base.
 //     content.send {share, path, generation, stream, max} → {size}
 //         Sends the content on the files channel as Bytes of `stream` (host-chosen, ≥ kFirstContentStream), kFlagEnd at
-//         the end, answered by kFlagEnd. Conflict when the entry's generation is another one, before or after the copy (then the stream is reset
-//         with ESTALE).
+//         the end, which the host answers with kFlagEnd. Conflict when the entry's generation is another one, before
+//         or after the copy (then the stream is reset with ESTALE).
 //     changes.settle {share, entries:[{path, generation}]} → {kept:[path…]}
 //         Those changes now stand on the host. Where the generation still matches, the upper copy goes and the host's
 //         version shows; otherwise the work done since is kept, with the host's new version as its base.

@@ -43,11 +43,14 @@ inline constexpr std::uint32_t kResetTooMany = 23;  // ENFILE: kMaxStreams are o
 inline constexpr std::size_t kMaxMessageBytes =
     1024 * 1024 + 64 * 1024; // a FUSE READ reply of 1 MiB and its header
 
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wshadow" // GCC 12 takes the scoped enumerator Bytes for a rival of the type
 enum class StreamKind {
     Messages, // put together before delivery; credit is returned when the consumer has taken the whole
               // message
     Bytes,
 };
+#pragma GCC diagnostic pop
 
 class Mux {
 public:
