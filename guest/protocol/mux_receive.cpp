@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "guest/protocol/mux_impl.h"
+
+namespace carrel {
+
+using detail::Stream;
+using detail::u32Payload;
+
+namespace {
+
+// A peer's credit beyond this is not flow control but an attempt at an overflow.
+constexpr std::uint64_t kMaxCredit = std::uint64_t{1} << 31U;
+
+} // namespace
+
+void Mux::Impl::onFrame(Frame&& frame) {
+    switch (frame.type) {
+    case FrameType::Data:
+        onData(std::move(frame));
+        break;
+    case FrameType::Credit:
+        onCredit(frame.stream, loadLe<std::uint32_t>(frame.payload));
+        break;
+    case FrameType::Reset:
+        onReset(frame);
+        break;
+    case FrameType::Ping:
+        pushSmall({FrameType::Pong, kFlagNone, 0, std::move(frame.payload)});
+        break;
+    case FrameType::Pong:
+        break;
+    }
+}
+
+void Mux::Impl::onData(Frame&& frame) {
+    const std::uint32_t id = frame.stream;
+    if (awaitingAck.contains(id)) {
+        return; // sent before the peer knew of our reset
+    }
+    Stream* stream = find(id);
+    if (stream == nullptr) {
+        stream = acceptStream(id);
+        if (stream == nullptr) {
+            return;
+        }
+    }
+    const std::size_t size = frame.payload.size();
+    const bool more = (frame.flags & kFlagMore) != 0;
+    const bool end = (frame.flags & kFlagEnd) != 0;
+    if (const auto why = checkData(*stream, size, more, end); !why.empty()) {
+        spoil(why);
+        return;
+    }
+    stream->peerCredit -= size;
+    Bytes data = assemble(*stream, std::move(frame.payload), more);
+    stream->unconsumed += data.size();
+    stream->peerEnded = end;
+    grantMore(id, *stream);
+    deliver(id, stream->serial, std::move(data), end);
+}
+
+std::string_view Mux::Impl::checkData(const Stream& stream, std::size_t size, bool more, bool end) const {
+    if (stream.peerEnded) {
+        return "data came on a stream after its end";
+    }
+    if (size > stream.peerCredit) {
+        return "more data came on a stream than was granted";
+    }
+    if (stream.kind == StreamKind::Bytes) {
+        return more ? "a message came on a stream of bytes" : "";
+    }
+    if (stream.partial.size() + size > options.maxMessage) {
+        return "a message is longer than the limit";
+    }
+    return end && size == 0 && !stream.partial.empty() ? "a stream ended within a message" : "";
+}
+
+Bytes Mux::Impl::assemble(Stream& stream, Bytes&& payload, bool more) {
+    if (!more && stream.partial.empty()) {
+        return std::move(payload);
+    }
+    stream.partial.insert(stream.partial.end(), payload.begin(), payload.end());
+    return more ? Bytes() : std::exchange(stream.partial, {});
+}
+
+void Mux::Impl::deliver(std::uint32_t id, std::uint64_t serial, Bytes&& data, bool end) {
+    if (!data.empty() && events.data) {
+        events.data(id, std::move(data));
+    }
+    if (end && find(id, serial) != nullptr) {
+        if (events.end) {
+            events.end(id);
+        }
+        dropIfOver(id, serial);
+    }
+}
+
+detail::Stream* Mux::Impl::acceptStream(std::uint32_t id) {
+    std::uint32_t reason = kResetTooMany;
+    if (streams.size() < kMaxStreams) {
+        const auto before = era;
+        const auto kind = events.accept ? events.accept(id) : std::nullopt;
+        if (before != era) {
+            return nullptr; // the callback began another epoch
+        }
+        if (kind) {
+            return &addStream(id, *kind);
+        }
+        reason = kResetRefused;
+    }
+    pushReset(id, reason);
+    return nullptr;
+}
+
+void Mux::Impl::onCredit(std::uint32_t id, std::uint32_t amount) {
+    Stream* stream = awaitingAck.contains(id) ? nullptr : find(id);
+    if (stream == nullptr) {
+        return; // granted before the peer knew that the stream is gone
+    }
+    stream->credit += amount;
+    if (amount == 0 || stream->credit > kMaxCredit) {
+        spoil("credit came that makes no sense");
+        return;
+    }
+    wake(id, *stream);
+}
+
+void Mux::Impl::onReset(const Frame& frame) {
+    const std::uint32_t id = frame.stream;
+    const auto waiting = awaitingAck.find(id);
+    if ((frame.flags & kFlagAck) != 0) {
+        if (waiting == awaitingAck.end()) {
+            spoil("a reset was acknowledged that was not sent");
+        } else if (--waiting->second == 0) {
+            awaitingAck.erase(waiting);
+        }
+        return;
+    }
+    const auto before = era;
+    pushSmall({FrameType::Reset, kFlagAck, id, u32Payload(0)});
+    if (before == era && waiting == awaitingAck.end() && streams.erase(id) > 0 && events.reset) {
+        events.reset(id, loadLe<std::uint32_t>(frame.payload));
+    }
+}
+
+void Mux::Impl::grantMore(std::uint32_t id, Stream& stream) {
+    const std::uint64_t held = stream.unconsumed + stream.peerCredit;
+    if (stream.peerEnded || held >= options.window) {
+        return;
+    }
+    const auto room = static_cast<std::uint32_t>(options.window - held);
+    // Not in dribbles, as long as the peer can go on.
+    if (room < options.window / 4 && stream.peerCredit != 0) {
+        return;
+    }
+    if (stream.grant == 0) {
+        grants.push_back(id);
+    }
+    stream.grant += room;
+    stream.peerCredit += room;
+}
+
+} // namespace carrel
