@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// LowerClient over a message stream: the guest's half of guest/protocol/lower_wire.h. Does no I/O of its own.
+//
+// A request outlives the clerk that it was sent to: after onEpoch() everything unanswered is sent again under
+// the same `unique`, so that programs in the guest see a pause and no error. Nobody at the door for
+// kDoorTimeout: EIO.
+//
+// The peer is the host, yet its replies are checked: sizes, names, counts; a bad one is EIO for the request
+// it names. Thread: any. `send` is called from many threads, one call at a time, and must not block or call
+// back.
+#pragma once
+
+#include "guest/worktree/lower_client.h"
+
+#include <functional>
+#include <memory>
+
+namespace carrel::worktree {
+
+inline constexpr std::chrono::seconds kDoorTimeout{120};
+
+class ChannelLower final : public LowerClient {
+public:
+    using Send = std::function<void(Bytes)>; // drops the message when nobody is connected
+    explicit ChannelLower(Send send, std::chrono::milliseconds doorTimeout = kDoorTimeout);
+    ~ChannelLower() override;
+
+    void onMessage(ByteSpan message); // from the clerk
+    void onEpoch();                   // connected (again): INIT, then what is unanswered
+    void stop();                      // every request now and later: EIO
+
+    [[nodiscard]] SysResult<LowerEntry> lookup(std::uint64_t parent, std::string_view name) override;
+    [[nodiscard]] SysResult<lower::Attr> getattr(std::uint64_t node) override;
+    [[nodiscard]] SysResult<std::string> readlink(std::uint64_t node) override;
+    [[nodiscard]] SysResult<Bytes> read(std::uint64_t node, std::uint64_t offset,
+                                        std::uint32_t size) override;
+    [[nodiscard]] SysResult<std::vector<LowerDirEntry>> readdirplus(std::uint64_t node,
+                                                                    std::uint64_t cookie) override;
+    [[nodiscard]] SysResult<lower::StatfsOut> statfs() override;
+    void forget(std::uint64_t node, std::uint64_t lookups) override;
+    void setEvents(LowerEvents* events) override;
+
+private:
+    struct Impl;
+    std::unique_ptr<Impl> m_impl;
+};
+
+} // namespace carrel::worktree
