@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/activity/event.h"
+
+#include "guest/protocol/bytes.h"
+
+#include <boost/json.hpp>
+#include <openssl/evp.h>
+
+#include <cstdio>
+#include <ctime>
+
+namespace carrel::activity {
+
+std::string_view toString(EventKind kind) {
+    switch (kind) {
+    case EventKind::AgentCreated:
+        return "agent.created";
+    case EventKind::AgentDeleted:
+        return "agent.deleted";
+    case EventKind::VmState:
+        return "vm.state";
+    case EventKind::VmStage:
+        return "vm.stage";
+    case EventKind::ClerkState:
+        return "clerk.state";
+    case EventKind::ShareAdded:
+        return "share.added";
+    case EventKind::ShareRemoved:
+        return "share.removed";
+    case EventKind::FileRead:
+        return "file.read";
+    case EventKind::ExecStarted:
+        return "exec.started";
+    case EventKind::ExecEnded:
+        return "exec.ended";
+    case EventKind::ReviewFrozen:
+        return "review.frozen";
+    case EventKind::ApplyDecided:
+        return "apply.decided";
+    case EventKind::ApplyDone:
+        return "apply.done";
+    case EventKind::UndoDecided:
+        return "undo.decided";
+    case EventKind::UndoDone:
+        return "undo.done";
+    case EventKind::DiscardDecided:
+        return "discard.decided";
+    case EventKind::DiscardDone:
+        return "discard.done";
+    case EventKind::GuestLog:
+        return "guest.log";
+    case EventKind::EngineNote:
+        return "engine.note";
+    }
+    return "engine.note";
+}
+
+std::optional<EventKind> eventKindFrom(std::string_view text) {
+    for (const auto kind : kEventKinds) {
+        if (toString(kind) == text) {
+            return kind;
+        }
+    }
+    return std::nullopt;
+}
+
+std::string_view toString(Provenance provenance) {
+    return provenance == Provenance::Host ? "host" : "guest";
+}
+
+std::optional<Provenance> provenanceFrom(std::string_view text) {
+    if (text == "host") {
+        return Provenance::Host;
+    }
+    if (text == "guest") {
+        return Provenance::Guest;
+    }
+    return std::nullopt;
+}
+
+std::string toHex(const Hash& hash) {
+    static constexpr std::string_view kDigits = "0123456789abcdef";
+    std::string out;
+    out.reserve(hash.size() * 2);
+    for (const auto byte : hash) {
+        out += kDigits[byte >> 4U];
+        out += kDigits[byte & 0xfU];
+    }
+    return out;
+}
+
+std::string formatTime(std::int64_t timeNs) {
+    constexpr std::int64_t kSecond = 1'000'000'000;
+    std::int64_t seconds = timeNs / kSecond;
+    std::int64_t rest = timeNs % kSecond;
+    if (rest < 0) { // before 1970: the fraction still counts upwards
+        rest += kSecond;
+        --seconds;
+    }
+    const std::time_t moment = seconds;
+    std::tm parts{};
+    ::gmtime_r(&moment, &parts);
+    std::array<char, 64> out{};
+    std::snprintf(out.data(), out.size(), "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", parts.tm_year + 1900,
+                  parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec,
+                  static_cast<int>(rest / 1'000'000));
+    return out.data();
+}
+
+boost::json::object toJson(const Recorded& recorded) {
+    const auto text = [](std::string_view view) { return boost::json::string(view.data(), view.size()); };
+    return {{"seq", recorded.seq},
+            {"time", formatTime(recorded.event.timeNs)},
+            {"kind", text(toString(recorded.event.kind))},
+            {"provenance", text(toString(recorded.event.provenance))},
+            {"subject", recorded.event.subject},
+            {"detail", recorded.event.detail},
+            {"hash", toHex(recorded.hash)}};
+}
+
+Result<Hash> chainHash(const Hash& previous, std::uint64_t seq, std::int64_t timeNs, const StoredText& text) {
+    static constexpr std::string_view kVersion{"carrel-event-1\0", 15};
+    Bytes encoded = toBytes(kVersion);
+    for (const auto byte : previous) {
+        encoded.push_back(std::byte{byte});
+    }
+    appendLe(encoded, seq);
+    appendLe(encoded, timeNs);
+    for (const auto field : {text.kind, text.provenance, text.subject, text.detail}) {
+        appendLe(encoded, std::uint64_t{field.size()});
+        const auto bytes = asBytes(field);
+        encoded.insert(encoded.end(), bytes.begin(), bytes.end());
+    }
+    Hash hash{};
+    unsigned int length = 0;
+    if (EVP_Digest(encoded.data(), encoded.size(), hash.data(), &length, EVP_sha256(), nullptr) != 1) {
+        return fail(ErrorCode::Internal, "SHA-256 is not available in the cryptographic library");
+    }
+    return hash;
+}
+
+} // namespace carrel::activity

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+// One thing that happened to an agent, with who saw it (invariant I9), and its place in the log's hash chain.
+// Thread: values, pure functions.
+#pragma once
+
+#include "guest/protocol/result.h"
+
+#include <boost/json/object.hpp>
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace carrel::activity {
+
+// Closed: what is not here cannot be logged, so that a reader knows every kind there is. The number is part
+// of nothing; the name is what is stored, hashed and shown.
+enum class EventKind {
+    AgentCreated,
+    AgentDeleted,
+    VmState,
+    VmStage,
+    ClerkState,
+    ShareAdded,
+    ShareRemoved,
+    FileRead,
+    ExecStarted,
+    ExecEnded,
+    ReviewFrozen,
+    ApplyDecided,
+    ApplyDone,
+    UndoDecided,
+    UndoDone,
+    DiscardDecided,
+    DiscardDone,
+    GuestLog,
+    EngineNote,
+};
+inline constexpr std::array kEventKinds{
+    EventKind::AgentCreated, EventKind::AgentDeleted, EventKind::VmState,      EventKind::VmStage,
+    EventKind::ClerkState,   EventKind::ShareAdded,   EventKind::ShareRemoved, EventKind::FileRead,
+    EventKind::ExecStarted,  EventKind::ExecEnded,    EventKind::ReviewFrozen, EventKind::ApplyDecided,
+    EventKind::ApplyDone,    EventKind::UndoDecided,  EventKind::UndoDone,     EventKind::DiscardDecided,
+    EventKind::DiscardDone,  EventKind::GuestLog,     EventKind::EngineNote};
+
+[[nodiscard]] std::string_view toString(EventKind kind); // "apply.decided"
+[[nodiscard]] std::optional<EventKind> eventKindFrom(std::string_view text);
+
+enum class Provenance {
+    Host,  // seen by the host itself
+    Guest, // reported by the guest: a claim
+};
+[[nodiscard]] std::string_view toString(Provenance provenance);
+[[nodiscard]] std::optional<Provenance> provenanceFrom(std::string_view text);
+
+inline constexpr std::size_t kMaxSubjectBytes = 8 * 1024; // a path and its share, escaped by nobody
+inline constexpr std::size_t kMaxDetailBytes = 64 * 1024; // as JSON text
+
+using Hash = std::array<std::uint8_t, 32>;
+[[nodiscard]] std::string toHex(const Hash& hash);
+
+// Guest text is stored as it came (UTF-8; the caller turns other bytes into it) and escaped only when it is
+// shown: evidence stays evidence.
+struct Event {
+    EventKind kind = EventKind::EngineNote;
+    Provenance provenance = Provenance::Host;
+    std::string subject;        // what it is about: a path, a share, a command; may be empty
+    boost::json::object detail; // by kind
+    std::int64_t timeNs = 0;    // since 1970 UTC; 0: append() takes the time
+};
+
+struct Recorded {
+    std::uint64_t seq = 0; // 1, 2, 3 … without gaps
+    Event event;
+    Hash hash{};
+};
+
+// 2026-03-01T12:00:00.000Z (RFC 3339).
+[[nodiscard]] std::string formatTime(std::int64_t timeNs);
+
+// The form of app/api/schema/common.json, $defs/event.
+[[nodiscard]] boost::json::object toJson(const Recorded& recorded);
+
+// The chain. hash(n) = SHA-256 over, in this order:
+//   "carrel-event-1" and a zero byte     version of this encoding
+//   hash(n-1), 32 bytes                  32 zero bytes for the first event
+//   seq, timeNs                          8 bytes each, little-endian
+//   kind, provenance, subject, detail    each: 8 bytes length, little-endian, then the bytes as stored (names
+//   and
+//                                        JSON text, never parsed for this)
+// A signature over (seq, hash) of the newest event then stands for the whole log.
+struct StoredText {
+    std::string_view kind;
+    std::string_view provenance;
+    std::string_view subject;
+    std::string_view detail;
+};
+[[nodiscard]] Result<Hash> chainHash(const Hash& previous, std::uint64_t seq, std::int64_t timeNs,
+                                     const StoredText& text);
+
+} // namespace carrel::activity
