@@ -17,7 +17,16 @@ rm -rf var/cache/apt/* var/lib/apt/lists/* var/log/* var/cache/ldconfig var/cach
 rm -f var/lib/dpkg/*-old var/cache/debconf/*-old etc/*- etc/.pwd.lock etc/machine-id var/lib/dbus/machine-id
 rm -f etc/apt/apt.conf.d/99mmdebstrap var/lib/apt/extended_states.*
 rm -rf usr/share/man usr/share/info usr/share/lintian usr/share/bug usr/share/doc-base usr/share/groff usr/share/pixmaps
-rm -rf usr/share/python-wheels/__pycache__ usr/share/gitweb usr/share/bash-completion
+rm -rf usr/share/gitweb usr/share/bash-completion usr/share/X11/locale usr/share/zoneinfo/right usr/share/zoneinfo/posix
+rm -rf usr/lib/python3.11/pydoc_data/topics.py usr/lib/python3.11/pydoc_data/__pycache__
+find usr/share/perl usr/lib/x86_64-linux-gnu/perl -name '*.pod' -delete
+# Headers and sources for building extensions, which nobody does without a compiler (which brings its own).
+rm -rf usr/lib/x86_64-linux-gnu/perl/*/CORE usr/lib/python3/dist-packages/lxml/includes usr/lib/python3.11/lib2to3/tests
+find usr/lib/python3/dist-packages -type f \( -name '*.pyx' -o -name '*.pxd' -o -name '*.pxi' -o -name '*.c' \) -delete
+find usr/share/perl -type f -path '*/unicore/*.txt' -delete
+# Compiled forms that Python makes again when they are wanted; those of its own library stay, for quick starts.
+find usr/lib/python3/dist-packages/pip usr/lib/python3/dist-packages/setuptools usr/lib/python3/dist-packages/pkg_resources \
+  -name __pycache__ -prune -exec rm -rf {} +
 find usr/share/doc -type f ! -name copyright -delete
 find usr/share/doc -type l -delete
 find usr/share/doc -type d -empty -delete
