@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+// Answers the control channel: reads requests, runs them, replies. Nothing but hello is answered before hello
+// in an epoch. What touches mounts, the clock or power runs in the order in which it came, on one thread;
+// reports and content run beside, on a few. A request can be cancelled by its id, and the end of an epoch
+// cancels all of its requests.
+//
+// Thread: handle() from the control channel's thread. Ownership: borrows everything it is given.
+#pragma once
+
+#include "guest/guestd/channel.h"
+#include "guest/guestd/control_call.h"
+#include "guest/guestd/worker_pool.h"
+
+#include <map>
+
+namespace carrel::guestd {
+
+// What the service needs of the machine itself.
+class MachineControl {
+public:
+    virtual ~MachineControl() = default;
+    [[nodiscard]] virtual Status setClock(std::chrono::nanoseconds sinceEpoch) = 0;
+    [[nodiscard]] virtual std::string bootId() = 0;
+    // The agent's account stands and bears this name when it returns.
+    [[nodiscard]] virtual Status adoptAgent(const std::string& name) = 0;
+    // Ends the agent's processes and leaves nothing unwritten. After it, powerOff() follows.
+    [[nodiscard]] virtual Status settleDown() = 0;
+    virtual void powerOff() = 0;                   // returns; the machine ends soon after
+    virtual void stage(std::string_view name) = 0; // a line on the console
+};
+
+class ControlService {
+public:
+    ControlService(ShareMounts& shares, MachineControl& machine);
+    ~ControlService();
+    ControlService(const ControlService&) = delete;
+    ControlService& operator=(const ControlService&) = delete;
+
+    [[nodiscard]] static std::optional<StreamKind> accept(std::uint32_t stream);
+    // Both channels must outlive this; `files` carries content.send.
+    void start(Channel& control, Channel& files);
+    void handle(ChannelEvent&& event);
+    void stop();
+    // A notification to whoever is there now; dropped when nobody is.
+    void notify(std::string_view method, boost::json::object params);
+
+private:
+    struct Job {
+        EpochNumber epoch = 0;
+        std::uint64_t id = 0;
+        std::atomic<bool> cancelled = false;
+    };
+    using JobPtr = std::shared_ptr<Job>;
+    using Answer = Result<boost::json::value>;
+
+    void receive(std::string_view text, EpochNumber epoch);
+    void dispatch(ControlCall call, const JobPtr& job);
+    void cancel(std::uint64_t id);
+    void newEpoch(EpochNumber epoch);
+    void reply(EpochNumber epoch, std::uint64_t id, Answer answer);
+    void finish(const JobPtr& job, Answer answer);
+    void sendStage(EpochNumber epoch, std::string_view name);
+
+    Answer run(const HelloCall& call, Job& job);
+    Answer run(const ClockCall& call, Job& job);
+    Answer run(const ShareAddCall& call, Job& job);
+    Answer run(const ShareRemoveCall& call, Job& job);
+    Answer run(const ChangesListCall& call, Job& job);
+    Answer run(const ContentSendCall& call, Job& job);
+    Answer run(const ChangesEndCall& call, Job& job);
+    Answer run(const PowerOffCall& call, Job& job);
+    Answer run(const CancelCall& call, Job& job);
+    Status bringSharesInLine(const std::vector<ShareSpec>& wanted);
+    Status copyContent(StagedContent& content, const ContentSendCall& call, EpochNumber filesEpoch, Job& job);
+
+    ShareMounts& m_shares;
+    MachineControl& m_machine;
+    Channel* m_control = nullptr;
+    Channel* m_files = nullptr;
+    std::mutex m_mutex;
+    std::map<std::uint64_t, JobPtr> m_jobs; // of the present epoch, by request id
+    EpochNumber m_epoch = 0;
+    enum class Greeted { No, Yes };
+    Greeted m_greeted = Greeted::No;
+    WorkerPool m_inOrder;
+    WorkerPool m_beside;
+};
+
+} // namespace carrel::guestd

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "guest/guestd/guest_machine.h"
+
+#include "guest/guestd/machine_settings.h"
+#include "guest/guestd/ports.h"
+#include "guest/protocol/control.h"
+
+#include <cerrno>
+#include <csignal>
+#include <fcntl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace carrel::guestd {
+
+namespace {
+
+constexpr std::chrono::milliseconds kLastWords{
+    2000}; // for the answer to power.off; the machine goes off either way
+
+void writeLine(std::string line) {
+    line += '\n'; // one write: lines of the kernel's cannot cut it
+    [[maybe_unused]] const ssize_t done = ::write(STDOUT_FILENO, line.data(), line.size());
+}
+
+Status makePrivateFolder(const std::string& path) {
+    if ((::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) || ::chmod(path.c_str(), 0700) != 0) {
+        return failErrno("making " + path);
+    }
+    return {};
+}
+
+} // namespace
+
+void say(std::string_view text) {
+    writeLine("carrel-guestd: " + std::string(text));
+}
+
+void sayStage(std::string_view name) {
+    writeLine("carrel-guestd: stage " + std::string(name));
+}
+
+GuestMachine::GuestMachine()
+    : m_agent({.workspace = kWorkspace},
+              [this](std::string_view text) {
+                  say(text);
+                  m_control.notify("log", {{"level", "warning"}, {"text", text}});
+              })
+    , m_shares({.workspace = kWorkspace,
+                .staged = std::string(kPrivateFolder) + "/shares",
+                .owner = kAgentFirstId,
+                .touched =
+                    [this](std::uint32_t share) {
+                        m_control.notify("changes.touched", {{"share", share}});
+                    }})
+    , m_control(m_shares, *this)
+    , m_sessions([this] { return m_agent.spawner(); }) {}
+
+GuestMachine::~GuestMachine() {
+    // Nobody calls into what goes first.
+    for (auto* channel : {&m_controlChannel, &m_filesChannel, &m_networkChannel, &m_terminalsChannel}) {
+        if (*channel) {
+            (*channel)->stop();
+        }
+    }
+    m_sessions.stop();
+    m_control.stop();
+}
+
+Status GuestMachine::start() {
+    CARREL_TRY(prepareFolders());
+    if (const auto grown = growFileSystem("/disk"); !grown) {
+        say("the disk keeps its size: " + grown.error().text()); // usable, only smaller
+    }
+    // Only the folder's content is the agent's; nothing the agent can reach shows guestd's own.
+    CARREL_TRY(m_agent.start());
+    // After the agent's network exists: making a dummy interface may load its module.
+    for (const auto& missing : sealKernelSettings()) {
+        say("not sealed: " + missing);
+    }
+    sayStage("agent");
+    return openChannels();
+}
+
+Status GuestMachine::prepareFolders() {
+    CARREL_TRY(makePrivateFolder(kPrivateFolder));
+    CARREL_TRY(makePrivateFolder(std::string(kPrivateFolder) + "/shares"));
+    CARREL_TRY(makePrivateFolder("/run/carrel"));
+    // What an earlier guestd mounted serves nobody any more.
+    while (::umount2(kWorkspace, MNT_DETACH) == 0) {
+    }
+    if (::mkdir(kWorkspace, 0755) != 0 && errno != EEXIST) {
+        return failErrno("making the workspace");
+    }
+    // Owned by the machine's root: in the agent's world nobody, so that nothing but shares can be put there,
+    // where it would look shared and be seen by no one. Shared: later mounts appear in the agent's world.
+    if (::mount("tmpfs", kWorkspace, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755,size=1m") != 0 ||
+        ::mount(nullptr, kWorkspace, nullptr, MS_SHARED, nullptr) != 0) {
+        return failErrno("mounting the workspace");
+    }
+    return {};
+}
+
+Status GuestMachine::openChannels() {
+    struct Wanted {
+        const char* port;
+        std::unique_ptr<Channel>* channel;
+        Channel::Options options;
+    };
+    const auto nothing = [](std::uint32_t) { return std::optional<StreamKind>(); };
+    Wanted all[] = {
+        {control::kPortControl,
+         &m_controlChannel,
+         {"control", ControlService::accept,
+          [this](ChannelEvent&& event) { m_control.handle(std::move(event)); }}},
+        {control::kPortFiles,
+         &m_filesChannel,
+         {"files", UnionShares::accept, [this](ChannelEvent&& event) { m_shares.handle(std::move(event)); }}},
+        // Nothing travels here yet; the handshake is answered so that the host finds it alive.
+        {control::kPortNetwork, &m_networkChannel, {"network", nothing, [](ChannelEvent&&) {}}},
+        {control::kPortTerminals,
+         &m_terminalsChannel,
+         {"terminals", SessionServer::accept,
+          [this](ChannelEvent&& event) { m_sessions.handle(std::move(event)); }}},
+    };
+    for (auto& wanted : all) {
+        auto port = openPort(wanted.port);
+        if (!port) {
+            return fail(port.error());
+        }
+        *wanted.channel = std::make_unique<Channel>(std::move(*port), std::move(wanted.options));
+    }
+    m_control.start(*m_controlChannel, *m_filesChannel);
+    m_shares.start(*m_filesChannel);
+    CARREL_TRY(m_sessions.start(*m_terminalsChannel));
+    for (auto& wanted : all) {
+        CARREL_TRY((*wanted.channel)->start());
+    }
+    return {};
+}
+
+bool GuestMachine::waitForEnd() {
+    sigset_t ending;
+    sigemptyset(&ending);
+    sigaddset(&ending, SIGTERM);
+    sigaddset(&ending, SIGUSR1);
+    int number = 0;
+    while (::sigwait(&ending, &number) != 0) {
+    }
+    if (number == SIGTERM) { // from carrel-init: the machine goes off without the host having asked guestd
+        static_cast<void>(settleDown());
+    }
+    return number == SIGUSR1;
+}
+
+Status GuestMachine::setClock(std::chrono::nanoseconds sinceEpoch) {
+    return guestd::setClock(sinceEpoch);
+}
+
+std::string GuestMachine::bootId() {
+    return guestd::bootId();
+}
+
+Status GuestMachine::adoptAgent(const std::string& name) {
+    return m_agent.setName(name);
+}
+
+Status GuestMachine::settleDown() {
+    m_agent.end();
+    m_shares.unmountAll();
+    ::sync();
+    return {};
+}
+
+void GuestMachine::powerOff() {
+    m_controlChannel->flush(kLastWords);
+    const UniqueFd wish(::open(kPowerOffWish, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+    ::kill(::getpid(), SIGUSR1); // blocked everywhere and taken by waitForEnd()
+}
+
+} // namespace carrel::guestd

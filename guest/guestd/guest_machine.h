@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// guestd itself: the channels, the services on them, and the agent's account, put together. One object, made
+// by main(). Thread: main's; the rest runs on threads of its own.
+#pragma once
+
+#include "guest/guestd/agent_keeper.h"
+#include "guest/guestd/control_service.h"
+#include "guest/guestd/session_server.h"
+#include "guest/guestd/union_shares.h"
+
+namespace carrel::guestd {
+
+inline constexpr const char* kWorkspace = "/run/carrel/workspace";
+inline constexpr const char* kPrivateFolder = "/disk/carrel";
+inline constexpr const char* kPowerOffWish = "/run/carrel/poweroff"; // carrel-init's contract
+
+void sayStage(std::string_view name); // "carrel-guestd: stage <name>" on the console
+void say(std::string_view text);      // "carrel-guestd: <text>"
+
+class GuestMachine final : public MachineControl {
+public:
+    GuestMachine();
+    ~GuestMachine() override;
+
+    // Everything up to the open channels; after that the host leads.
+    [[nodiscard]] Status start();
+    // Blocks until powerOff() or a signal that ends guestd. True: the machine shall go off.
+    [[nodiscard]] bool waitForEnd();
+
+    [[nodiscard]] Status setClock(std::chrono::nanoseconds sinceEpoch) override;
+    [[nodiscard]] std::string bootId() override;
+    [[nodiscard]] Status adoptAgent(const std::string& name) override;
+    [[nodiscard]] Status settleDown() override;
+    void powerOff() override;
+    void stage(std::string_view name) override { sayStage(name); }
+
+private:
+    [[nodiscard]] Status prepareFolders();
+    [[nodiscard]] Status openChannels();
+
+    AgentKeeper m_agent;
+    UnionShares m_shares;
+    ControlService m_control;
+    SessionServer m_sessions;
+    std::unique_ptr<Channel> m_controlChannel;
+    std::unique_ptr<Channel> m_filesChannel;
+    std::unique_ptr<Channel> m_networkChannel;
+    std::unique_ptr<Channel> m_terminalsChannel;
+};
+
+} // namespace carrel::guestd

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// carrel-guestd: everything the host can ask of a machine of Carrel's, started by carrel-init. With the
+// argument "agent-init" it is the first process of the agent's own PID namespace instead.
+#include "guest/guestd/guest_machine.h"
+
+#include <csignal>
+#include <fstream>
+#include <string_view>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace {
+
+using namespace carrel::guestd;
+
+void prepareProcess() {
+    // No memory image, and no look at this process's memory, also not at its forked children's before their
+    // exec.
+    ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+    ::umask(077);
+    std::ofstream("/proc/self/oom_score_adj") << "-900"; // the agent's programs go first when memory runs out
+    ::signal(SIGPIPE, SIG_IGN);
+    // Taken by waitForEnd() alone; blocked before any thread exists, so that all inherit it.
+    sigset_t ending;
+    sigemptyset(&ending);
+    sigaddset(&ending, SIGTERM);
+    sigaddset(&ending, SIGUSR1);
+    ::sigprocmask(SIG_BLOCK, &ending, nullptr);
+}
+
+int serve() {
+    prepareProcess();
+    sayStage("guestd");
+    GuestMachine machine;
+    if (const auto started = machine.start(); !started) {
+        say("failed start: " + started.error().text());
+        return 1;
+    }
+    sayStage("channels");
+    static_cast<void>(machine.waitForEnd());
+    // No unwinding: a request that still waits for the host must not hold up the end. carrel-init kills what
+    // is left.
+    ::_exit(0);
+}
+
+} // namespace
+
+int main(int count, char** arguments) {
+    if (count == 2 && std::string_view(arguments[1]) == "agent-init") {
+        runAgentInit();
+    }
+    if (::getppid() != 1 || ::getuid() != 0) {
+        say("this serves a machine of Carrel's and is started by carrel-init only");
+        return 2;
+    }
+    return serve();
+}
