@@ -44,7 +44,8 @@ bool isHexSha256(std::string_view text) {
 }
 
 json::object toJson(const BaseVersion& base) {
-    return {{"inode", base.inode}, {"size", base.size}, {"mtime_ns", base.mtimeNs}, {"ctime_ns", base.ctimeNs}};
+    return {
+        {"inode", base.inode}, {"size", base.size}, {"mtime_ns", base.mtimeNs}, {"ctime_ns", base.ctimeNs}};
 }
 
 } // namespace
@@ -70,7 +71,8 @@ void putPath(json::object& into, std::string_view key, std::string_view path) {
     }
 }
 
-std::optional<std::string> takeOptionalPath(JsonFields& fields, const json::object& object, std::string_view key) {
+std::optional<std::string> takeOptionalPath(JsonFields& fields, const json::object& object,
+                                            std::string_view key) {
     const std::string coded = std::string(key) + "_b64";
     const bool plain = object.contains(key);
     if (!plain && !object.contains(coded)) {
@@ -86,8 +88,8 @@ std::optional<std::string> takeOptionalPath(JsonFields& fields, const json::obje
         return fields.string(key, kMaxPathBytes);
     }
     auto raw = fromBase64(fields.string(coded, kMaxPathBytes * 2));
-    if (!raw) {
-        fields.problem(coded, "is not base64");
+    if (!raw || raw->size() > kMaxPathBytes) {
+        fields.problem(coded, raw ? "is too long" : "is not base64");
         return std::nullopt;
     }
     return std::move(*raw);
