@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/cli/launcher.h"
+
+#include "app/api/display_text.h"
+
+#include <algorithm>
+#include <array>
+#include <csignal>
+#include <cstdlib>
+#include <fcntl.h>
+#include <spawn.h>
+#include <string>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <vector>
+
+namespace carrel::cli {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr int kReadyFd = 3;
+constexpr off_t kTailBytes = 4096;
+
+Result<fs::path> enginePath() {
+    std::error_code ec;
+    const fs::path self = fs::read_symlink("/proc/self/exe", ec);
+    if (ec) {
+        return failErrno("cannot find out where carrel itself is", ec.value());
+    }
+    fs::path engine = self.parent_path() / "carrel-engine";
+    if (::access(engine.c_str(), X_OK) != 0) {
+        return fail(ErrorCode::NotFound, "there is no program carrel-engine beside " + self.string(),
+                    "Install Carrel again: its programs belong in one folder.");
+    }
+    return engine;
+}
+
+Result<UniqueFd> lockStart(const api::Home& home) {
+    UniqueFd lock(::open(home.startLock().c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (!lock) {
+        return failErrno("cannot make the file " + home.startLock().string());
+    }
+    while (::flock(lock.get(), LOCK_EX) != 0) {
+        if (errno != EINTR) {
+            return failErrno("cannot lock the file " + home.startLock().string());
+        }
+    }
+    return lock;
+}
+
+// What an engine that did not come up left in its log, on one line.
+std::string tailOf(int log, off_t from) {
+    struct stat info {};
+    if (::fstat(log, &info) != 0 || info.st_size <= from) {
+        return "it left no word in its log";
+    }
+    from = std::max(from, info.st_size - kTailBytes);
+    std::string text(static_cast<std::size_t>(info.st_size - from), '\0');
+    const ssize_t got = ::pread(log, text.data(), text.size(), from);
+    text.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
+    while (!text.empty() && text.back() == '\n') {
+        text.pop_back();
+    }
+    std::size_t start = text.size();
+    for (int lines = 0; lines < 3 && start != std::string::npos && start > 0; ++lines) {
+        start = text.rfind('\n', start - 1);
+    }
+    text = start == std::string::npos ? text : text.substr(start + (text[start] == '\n' ? 1 : 0));
+    for (char& c : text) {
+        c = c == '\n' ? '/' : c;
+    }
+    return text;
+}
+
+class SpawnSetup {
+public:
+    SpawnSetup(int log, int ready) {
+        posix_spawn_file_actions_init(&m_actions);
+        posix_spawn_file_actions_addopen(&m_actions, 0, "/dev/null", O_RDONLY, 0);
+        posix_spawn_file_actions_adddup2(&m_actions, log, 1);
+        posix_spawn_file_actions_adddup2(&m_actions, log, 2);
+        posix_spawn_file_actions_adddup2(&m_actions, ready, kReadyFd);
+        posix_spawn_file_actions_addchdir_np(&m_actions, "/");
+        posix_spawnattr_init(&m_attributes);
+        sigset_t all;
+        sigfillset(&all);
+        posix_spawnattr_setsigdefault(&m_attributes, &all);
+        sigset_t none;
+        sigemptyset(&none);
+        posix_spawnattr_setsigmask(&m_attributes, &none);
+        posix_spawnattr_setflags(&m_attributes,
+                                 POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
+    }
+    ~SpawnSetup() {
+        posix_spawn_file_actions_destroy(&m_actions);
+        posix_spawnattr_destroy(&m_attributes);
+    }
+    SpawnSetup(const SpawnSetup&) = delete;
+    SpawnSetup& operator=(const SpawnSetup&) = delete;
+    [[nodiscard]] Status start(const fs::path& program, const fs::path& homeFolder) {
+        std::string name = program.string();
+        std::string option = "--ready-fd";
+        std::string fd = std::to_string(kReadyFd);
+        std::array<char*, 4> arguments{name.data(), option.data(), fd.data(), nullptr};
+        std::string home = "CARREL_HOME=" + homeFolder.string();
+        std::vector<char*> environment;
+        for (char** variable = environ; *variable != nullptr; ++variable) {
+            if (!std::string_view(*variable).starts_with("CARREL_HOME=")) {
+                environment.push_back(*variable);
+            }
+        }
+        environment.push_back(home.data());
+        environment.push_back(nullptr);
+        pid_t pid = -1;
+        const int failed = ::posix_spawn(&pid, program.c_str(), &m_actions, &m_attributes, arguments.data(),
+                                         environment.data());
+        if (failed != 0) {
+            return failErrno("cannot start " + program.string(), failed);
+        }
+        return {};
+    }
+
+private:
+    posix_spawn_file_actions_t m_actions{};
+    posix_spawnattr_t m_attributes{};
+};
+
+// True: the engine listens. False: it ended (or closed the pipe) before.
+bool waitReady(int pipe) {
+    char byte = 0;
+    ssize_t got = 0;
+    do {
+        got = ::read(pipe, &byte, 1);
+    } while (got < 0 && errno == EINTR);
+    return got == 1;
+}
+
+Status startEngine(const api::Home& home) {
+    auto program = enginePath();
+    if (!program) {
+        return fail(std::move(program).error());
+    }
+    const fs::path logPath = home.engineLog();
+    const UniqueFd log(::open(logPath.c_str(), O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (!log) {
+        return failErrno("cannot open the engine's log " + logPath.string());
+    }
+    const off_t before = std::max<off_t>(0, ::lseek(log.get(), 0, SEEK_END));
+    std::array<int, 2> ends{-1, -1};
+    if (::pipe2(ends.data(), O_CLOEXEC) != 0) {
+        return failErrno("cannot make a pipe");
+    }
+    const UniqueFd reading(ends[0]);
+    UniqueFd writing(ends[1]);
+    if (writing.get() == kReadyFd) {
+        // dup2 onto itself would leave it close-on-exec.
+        writing = UniqueFd(::fcntl(writing.get(), F_DUPFD_CLOEXEC, kReadyFd + 1));
+    }
+    CARREL_TRY(SpawnSetup(log.get(), writing.get()).start(*program, home.folder));
+    writing.reset();
+    if (!waitReady(reading.get())) {
+        return fail(ErrorCode::Unavailable, "the engine did not start: " + tailOf(log.get(), before),
+                    "Its whole log is " + logPath.string() + ".");
+    }
+    return {};
+}
+
+} // namespace
+
+Result<api::Client> connectEngine(const api::Home& home, Start start) {
+    auto socket = api::socketPath(home);
+    if (!socket) {
+        return fail(std::move(socket).error());
+    }
+    auto client = api::Client::connect(*socket);
+    if (client || start == Start::Never || client.error().code != ErrorCode::Unavailable) {
+        return client;
+    }
+    auto lock = lockStart(home);
+    if (!lock) {
+        return fail(std::move(lock).error());
+    }
+    client = api::Client::connect(*socket); // somebody else may have started it meanwhile
+    if (client || client.error().code != ErrorCode::Unavailable) {
+        return client;
+    }
+    CARREL_TRY(startEngine(home));
+    return api::Client::connect(*socket);
+}
+
+} // namespace carrel::cli

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/cli/render.h"
+
+#include "app/api/display_text.h"
+#include "guest/protocol/share_path.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <ctime>
+
+namespace carrel::cli {
+
+namespace json = boost::json;
+using api::DisplayText;
+
+namespace {
+const json::value* find(const json::object& object, std::string_view key) {
+    return object.if_contains({key.data(), key.size()});
+}
+} // namespace
+
+std::string textAt(const json::object& object, std::string_view key) {
+    const auto* value = find(object, key);
+    return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
+}
+
+std::uint64_t numberAt(const json::object& object, std::string_view key) {
+    const auto* value = find(object, key);
+    if (value == nullptr) {
+        return 0;
+    }
+    if (value->is_uint64()) {
+        return value->get_uint64();
+    }
+    return value->is_int64() && value->get_int64() > 0 ? static_cast<std::uint64_t>(value->get_int64()) : 0;
+}
+
+bool flagAt(const json::object& object, std::string_view key) {
+    const auto* value = find(object, key);
+    return value != nullptr && value->is_bool() && value->get_bool();
+}
+
+const json::array& listAt(const json::object& object, std::string_view key) {
+    static const json::array empty;
+    const auto* value = find(object, key);
+    return value != nullptr && value->is_array() ? value->get_array() : empty;
+}
+
+const json::object& objectAt(const json::object& object, std::string_view key) {
+    static const json::object empty;
+    const auto* value = find(object, key);
+    return value != nullptr && value->is_object() ? value->get_object() : empty;
+}
+
+std::string pathAt(const json::object& object, std::string_view key) {
+    if (const auto encoded = textAt(object, std::string(key) + "_b64"); !encoded.empty()) {
+        return fromBase64(encoded).value_or(encoded);
+    }
+    return textAt(object, key);
+}
+
+std::string shown(std::string_view foreign, std::size_t columns) {
+    return DisplayText::line(foreign, columns).text();
+}
+
+std::string bytesText(std::uint64_t bytes) {
+    static constexpr std::array kUnits{"KB", "MB", "GB", "TB", "PB", "EB"};
+    if (bytes < 1000) {
+        return std::to_string(bytes) + " B";
+    }
+    double value = static_cast<double>(bytes) / 1000;
+    std::size_t unit = 0;
+    while (value >= 999.95 && unit + 1 < kUnits.size()) {
+        value /= 1000;
+        ++unit;
+    }
+    std::array<char, 32> out{};
+    std::snprintf(out.data(), out.size(), "%.1f %s", value, kUnits[unit]);
+    return out.data();
+}
+
+std::string countText(std::uint64_t count, std::string_view one, std::string_view many) {
+    return std::to_string(count) + " " + std::string(count == 1 ? one : many);
+}
+
+std::string timeText(std::string_view rfc3339) {
+    std::tm parts{};
+    const std::string text(rfc3339.substr(0, 64));
+    if (std::sscanf(text.c_str(), "%4d-%2d-%2dT%2d:%2d:%2d", &parts.tm_year, &parts.tm_mon, &parts.tm_mday,
+                    &parts.tm_hour, &parts.tm_min, &parts.tm_sec) != 6) {
+        return shown(rfc3339, 40);
+    }
+    parts.tm_year -= 1900;
+    parts.tm_mon -= 1;
+    const std::time_t moment = ::timegm(&parts);
+    std::tm local{};
+    ::localtime_r(&moment, &local);
+    std::array<char, 32> out{};
+    std::strftime(out.data(), out.size(), "%Y-%m-%d %H:%M:%S", &local);
+    return out.data();
+}
+
+std::string errorLine(const Error& error) {
+    std::string text = error.text();
+    while (!text.empty() && text.back() == '.') {
+        text.pop_back();
+    }
+    text += '.';
+    if (!error.hint.empty()) {
+        text += " " + error.hint;
+    }
+    return "carrel: " + shown(text, 1000) + "\n";
+}
+
+std::string Table::text() const {
+    std::vector<std::size_t> widths;
+    for (const auto& row : m_rows) {
+        widths.resize(std::max(widths.size(), row.size()));
+        for (std::size_t i = 0; i < row.size(); ++i) {
+            widths[i] = std::max(widths[i], DisplayText::line(row[i], 1000).columns());
+        }
+    }
+    std::string out;
+    for (const auto& row : m_rows) {
+        for (std::size_t i = 0; i < row.size(); ++i) {
+            out += row[i];
+            if (i + 1 < row.size()) {
+                out.append(widths[i] - DisplayText::line(row[i], 1000).columns() + 2, ' ');
+            }
+        }
+        out += '\n';
+    }
+    return out;
+}
+
+std::string doctorText(const json::object& result) {
+    std::string out;
+    const auto accelerator = textAt(result, "accelerator");
+    if (accelerator.empty()) {
+        out += "No machine can run on this computer.\n";
+    } else {
+        out += "Machines run here with " +
+               (accelerator == "hardware" ? std::string("hardware virtualization")
+                                          : std::string("software emulation")) +
+               ": " + shown(textAt(result, "reason")) + ".\n";
+        if (accelerator != "hardware") {
+            out += "Software emulation is slower, and a weaker wall than hardware virtualization.\n";
+        }
+    }
+    for (const auto& value : listAt(result, "findings")) {
+        if (!value.is_object()) {
+            continue;
+        }
+        const auto& finding = value.get_object();
+        out +=
+            "\n" + shown(textAt(finding, "severity"), 20) + ": " + shown(textAt(finding, "what"), 400) + "\n";
+        if (const auto why = textAt(finding, "why"); !why.empty()) {
+            out += "  why:        " + shown(why, 400) + "\n";
+        }
+        if (const auto remedy = textAt(finding, "remedy"); !remedy.empty()) {
+            out += "  what to do: " + shown(remedy, 400) + "\n";
+        }
+    }
+    out += "\n" + shown(textAt(result, "hypervisor")) + ", Carrel " + shown(textAt(result, "version"), 40) +
+           ", data in " + shown(textAt(result, "home"), 400) +
+           (flagAt(result, "from_cache") ? " (remembered answer; --fresh probes again)" : "") + "\n";
+    return out;
+}
+
+std::string agentsText(const json::array& agents) {
+    if (agents.empty()) {
+        return "No agents yet. Make one with: carrel create NAME --share FOLDER\n";
+    }
+    Table table({"NAME", "STATE", "MEMORY", "CPUS", "SHARES"});
+    for (const auto& value : agents) {
+        if (!value.is_object()) {
+            continue;
+        }
+        const auto& agent = value.get_object();
+        std::string shares;
+        for (const auto& share : listAt(agent, "shares")) {
+            if (share.is_object()) {
+                shares += (shares.empty() ? "" : ", ") + shown(textAt(share.get_object(), "name"), 40);
+                shares += textAt(share.get_object(), "mode") == "read-only" ? " (read-only)" : "";
+            }
+        }
+        std::string state = shown(textAt(agent, "state"), 20);
+        if (const auto reason = textAt(agent, "reason"); !reason.empty()) {
+            state += ": " + shown(reason, 100);
+        }
+        table.add({shown(textAt(agent, "name"), 40), state,
+                   std::to_string(numberAt(agent, "memory_mib")) + " MiB",
+                   std::to_string(numberAt(agent, "cpus")), shares});
+    }
+    return table.text();
+}
+
+std::string sharesText(const json::array& shares) {
+    if (shares.empty()) {
+        return "No folders are shared.\n";
+    }
+    Table table({"NAME", "MODE", "IN THE MACHINE", "FOLDER"});
+    for (const auto& value : shares) {
+        if (value.is_object()) {
+            const auto& share = value.get_object();
+            table.add({shown(textAt(share, "name"), 60), shown(textAt(share, "mode"), 20),
+                       shown(textAt(share, "guest_path"), 100), shown(pathAt(share, "dir"), 400)});
+        }
+    }
+    return table.text();
+}
+
+std::string imagesText(const json::array& images) {
+    if (images.empty()) {
+        return "No images yet. Build one with: carrel image build\n";
+    }
+    Table table({"IMAGE", "ORIGIN", "CREATED", "SIZE", "PACKAGES", ""});
+    for (const auto& value : images) {
+        if (value.is_object()) {
+            const auto& image = value.get_object();
+            table.add({shown(textAt(image, "id"), 16), shown(textAt(image, "origin"), 20),
+                       timeText(textAt(image, "created")), bytesText(numberAt(image, "bytes")),
+                       std::to_string(numberAt(image, "packages")),
+                       flagAt(image, "default") ? "default" : ""});
+        }
+    }
+    return table.text();
+}
+
+} // namespace carrel::cli

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// Answers of the engine as text for a person: plain, aligned, every foreign text through DisplayText. The
+// answers are trusted to be of the schema's form only as far as reading them goes: what is missing shows as
+// empty. Thread: pure functions.
+#pragma once
+
+#include "guest/protocol/result.h"
+
+#include <boost/json.hpp>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace carrel::cli {
+
+enum class Colour { No, Yes };
+
+// Readers that never fail.
+[[nodiscard]] std::string textAt(const boost::json::object& object, std::string_view key);
+[[nodiscard]] std::uint64_t numberAt(const boost::json::object& object, std::string_view key);
+[[nodiscard]] bool flagAt(const boost::json::object& object, std::string_view key);
+[[nodiscard]] const boost::json::array& listAt(const boost::json::object& object, std::string_view key);
+[[nodiscard]] const boost::json::object& objectAt(const boost::json::object& object, std::string_view key);
+// "key" or the decoded "key_b64".
+[[nodiscard]] std::string pathAt(const boost::json::object& object, std::string_view key);
+
+[[nodiscard]] std::string shown(std::string_view foreign, std::size_t columns = 200);
+[[nodiscard]] std::string bytesText(std::uint64_t bytes); // "1.2 KB": decimal units
+[[nodiscard]] std::string countText(std::uint64_t count, std::string_view one, std::string_view many);
+[[nodiscard]] std::string timeText(std::string_view rfc3339); // local time, to the second
+// "carrel: what happened: why. What to do." on one line, with its end.
+[[nodiscard]] std::string errorLine(const Error& error);
+
+// Columns as wide as their widest cell, two spaces apart, the last one free. Cells are fit for display
+// already.
+class Table {
+public:
+    explicit Table(std::vector<std::string> headings)
+        : m_rows{std::move(headings)} {}
+    void add(std::vector<std::string> row) { m_rows.push_back(std::move(row)); }
+    [[nodiscard]] std::string text() const;
+
+private:
+    std::vector<std::vector<std::string>> m_rows;
+};
+
+[[nodiscard]] std::string doctorText(const boost::json::object& result);
+[[nodiscard]] std::string agentsText(const boost::json::array& agents);
+[[nodiscard]] std::string sharesText(const boost::json::array& shares);
+[[nodiscard]] std::string imagesText(const boost::json::array& images);
+[[nodiscard]] std::string changesText(const boost::json::array& changes, const boost::json::object& totals,
+                                      std::string_view review);
+[[nodiscard]] std::string diffText(const boost::json::object& file, Colour colour);
+[[nodiscard]] std::string outcomesText(const boost::json::object& result, std::string_view doneWord);
+[[nodiscard]] std::string eventText(const boost::json::object& event);
+
+} // namespace carrel::cli

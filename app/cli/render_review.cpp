@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/api/display_text.h"
+#include "app/cli/render.h"
+
+namespace carrel::cli {
+
+namespace json = boost::json;
+using api::DisplayText;
+
+namespace {
+
+// A review must show every name whole: a path has at most 4,095 bytes, each at most four columns when
+// escaped.
+constexpr std::size_t kPathColumns = 4 * 4400;
+
+std::string pathsOf(const json::object& change) {
+    std::string path = shown(pathAt(change, "path"), kPathColumns);
+    if (const auto from = pathAt(change, "from"); !from.empty()) {
+        path = shown(from, kPathColumns) + " -> " + path;
+    }
+    if (const auto target = pathAt(change, "link_target"); !target.empty()) {
+        path += " (link to " + shown(target, kPathColumns) + ")";
+    }
+    return path;
+}
+
+std::string notesOf(const json::object& change, std::string_view indent) {
+    std::string out;
+    if (textAt(change, "risk") == "high") {
+        out += std::string(indent) + "! high risk: " + shown(textAt(change, "risk_reason")) + "\n";
+    }
+    if (const auto conflict = textAt(change, "conflict"); !conflict.empty()) {
+        out += std::string(indent) + "! conflict: " + shown(conflict) + "\n";
+    }
+    return out;
+}
+
+std::string totalsText(const json::object& totals) {
+    std::string out = countText(numberAt(totals, "changes"), "change", "changes") + ", " +
+                      bytesText(numberAt(totals, "bytes")) + " of new content";
+    if (const auto risky = numberAt(totals, "high_risk"); risky > 0) {
+        out += ", " + std::to_string(risky) + " of high risk";
+    }
+    if (const auto conflicts = numberAt(totals, "conflicts"); conflicts > 0) {
+        out += ", " + countText(conflicts, "conflict", "conflicts");
+    }
+    return out + ".\n";
+}
+
+std::string sizeOf(const json::object& change) {
+    const auto kind = textAt(change, "kind");
+    const bool hasContent = !textAt(change, "content").empty();
+    return kind == "deleted" || !hasContent ? "-" : bytesText(numberAt(change, "size"));
+}
+
+std::string coloured(std::string_view line, Colour colour) {
+    static constexpr std::string_view kOff = "\x1b[0m";
+    std::string_view on;
+    switch (line.empty() ? ' ' : line[0]) {
+    case '+':
+        on = "\x1b[32m";
+        break;
+    case '-':
+        on = "\x1b[31m";
+        break;
+    case '@':
+        on = "\x1b[36m";
+        break;
+    default:
+        break;
+    }
+    if (colour == Colour::No || on.empty()) {
+        return std::string(line);
+    }
+    return std::string(on) + std::string(line) + std::string(kOff);
+}
+
+} // namespace
+
+std::string changesText(const json::array& changes, const json::object& totals, std::string_view review) {
+    if (review.empty()) {
+        return "Nothing is staged.\n";
+    }
+    std::string out;
+    for (const auto& value : changes) {
+        if (!value.is_object()) {
+            continue;
+        }
+        const auto& change = value.get_object();
+        std::string kind = shown(textAt(change, "kind"), 10);
+        kind.resize(std::max<std::size_t>(kind.size(), 10), ' ');
+        std::string size = sizeOf(change);
+        size.insert(0, size.size() < 9 ? 9 - size.size() : 0, ' ');
+        out += kind + size + "  " + pathsOf(change) + (textAt(change, "type") == "directory" ? "/" : "") +
+               "\n" + notesOf(change, "                     ");
+    }
+    if (changes.size() < numberAt(totals, "changes")) {
+        out += "… and " + std::to_string(numberAt(totals, "changes") - changes.size()) + " more\n";
+    }
+    out += totalsText(totals);
+    return out + "Review " + shown(review, 80) + "\n";
+}
+
+std::string diffText(const json::object& file, Colour colour) {
+    const auto& change = objectAt(file, "change");
+    std::string out = colour == Colour::Yes ? "\x1b[1m" : "";
+    out += shown(textAt(change, "kind"), 10) + " " + pathsOf(change);
+    out += colour == Colour::Yes ? "\x1b[0m\n" : "\n";
+    out += notesOf(change, "  ");
+    const auto* diff = file.if_contains("diff");
+    if (diff == nullptr || !diff->is_string()) {
+        const auto why = textAt(file, "no_diff");
+        return out + "  (" + (why.empty() ? std::string("nothing to show") : shown(why)) + ")\n";
+    }
+    const std::string text(diff->get_string());
+    const auto clean = DisplayText::block(text, text.size() + 1); // bounded by the message it came in
+    std::string_view rest = clean.text();
+    while (!rest.empty()) {
+        const auto end = rest.find('\n');
+        out += coloured(rest.substr(0, end), colour) + "\n";
+        rest = end == std::string_view::npos ? std::string_view() : rest.substr(end + 1);
+    }
+    return out;
+}
+
+std::string outcomesText(const json::object& result, std::string_view doneWord) {
+    std::string out;
+    for (const auto& value : listAt(result, "outcomes")) {
+        if (!value.is_object()) {
+            continue;
+        }
+        const auto& item = value.get_object();
+        const auto outcome = textAt(item, "outcome");
+        if (outcome != "done") {
+            out += shown(outcome, 20) + ": " + shown(pathAt(item, "path"), kPathColumns) + ": " +
+                   shown(textAt(item, "reason")) + "\n";
+        }
+    }
+    const auto& totals = objectAt(result, "totals");
+    out += countText(numberAt(totals, "done"), "change", "changes") + " " + std::string(doneWord);
+    if (const auto kept = numberAt(totals, "kept"); kept > 0) {
+        out += ", " + std::to_string(kept) + " worked on since and still staged";
+    }
+    const auto undone =
+        numberAt(totals, "conflicts") + numberAt(totals, "refused") + numberAt(totals, "failed");
+    if (undone > 0) {
+        out += ", " + std::to_string(undone) + " not";
+    }
+    return out + ".\n";
+}
+
+std::string eventText(const json::object& event) {
+    std::string kind = shown(textAt(event, "kind"), 20);
+    kind.resize(std::max<std::size_t>(kind.size(), 15), ' ');
+    // What the guest says never looks like what the host saw (I9).
+    const bool guest = textAt(event, "provenance") != "host";
+    std::string out = timeText(textAt(event, "time")) + "  " + kind + (guest ? " GUEST SAYS " : " ");
+    const auto subject = textAt(event, "subject");
+    out += subject.empty() ? "" : " " + shown(subject);
+    for (const auto& member : objectAt(event, "detail")) {
+        const auto& value = member.value();
+        const std::string text = value.is_string() ? std::string(value.get_string()) : json::serialize(value);
+        if (!text.empty()) {
+            out += "  " + shown(member.key(), 40) + "=" + shown(text, 120);
+        }
+    }
+    return out + "\n";
+}
+
+} // namespace carrel::cli

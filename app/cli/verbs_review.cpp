@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/cli/context.h"
+#include "guest/protocol/change_report.h"
+
+#include <iostream>
+#include <memory>
+#include <unistd.h>
+
+namespace carrel::cli {
+
+namespace json = boost::json;
+
+namespace {
+
+struct ReviewOptions {
+    std::string agent;
+    std::vector<std::string> paths;
+    std::string review;
+    std::optional<std::uint64_t> apply;
+    bool yes = false;
+};
+
+// <share>/<path>, forgiving what a person copies out of a machine or completes with the tab key.
+json::object pathParameter(std::string path) {
+    static constexpr std::string_view kWorkspace = "/workspace/";
+    if (path.starts_with(kWorkspace)) {
+        path.erase(0, kWorkspace.size());
+    }
+    while (path.starts_with("./")) {
+        path.erase(0, 2);
+    }
+    while (path.size() > 1 && path.ends_with('/')) {
+        path.pop_back();
+    }
+    json::object parameter;
+    putPath(parameter, "path", path);
+    return parameter;
+}
+
+json::object parameters(const ReviewOptions& options) {
+    json::object params{{"agent", options.agent}};
+    if (!options.paths.empty()) {
+        json::array paths;
+        for (const auto& path : options.paths) {
+            paths.push_back(pathParameter(path));
+        }
+        params["paths"] = std::move(paths);
+    }
+    return params;
+}
+
+// All pages as one answer; further pages name the set that the first one froze.
+Result<json::object> allPages(Context& context, std::string_view verb, std::string_view list,
+                              const json::object& params) {
+    auto first = context.call(verb, params);
+    if (!first) {
+        return first;
+    }
+    const json::string key(list.data(), list.size());
+    auto* all = first->if_contains(key);
+    const auto* next = first->if_contains("next");
+    while (all != nullptr && all->is_array() && next != nullptr && !next->is_null()) {
+        json::object more = params;
+        more["review"] = textAt(*first, "review");
+        more["after"] = *next;
+        auto page = context.call(verb, std::move(more));
+        if (!page) {
+            return page;
+        }
+        const auto& items = listAt(*page, list);
+        if (items.empty()) {
+            return fail(ErrorCode::Malformed, "the engine's answer has an empty page");
+        }
+        for (const auto& item : items) {
+            all->get_array().push_back(item);
+        }
+        first->insert_or_assign("next", page->contains("next") ? page->at("next") : json::value());
+        next = first->if_contains("next");
+        all = first->if_contains(key);
+    }
+    return first;
+}
+
+int changes(Context& context, const ReviewOptions& options) {
+    auto result = allPages(context, "changes", "changes", parameters(options));
+    if (!result) {
+        return context.failed(result.error());
+    }
+    if (context.format == Format::Json) {
+        context.printJson(*result);
+    } else {
+        context.print(
+            changesText(listAt(*result, "changes"), objectAt(*result, "totals"), textAt(*result, "review")));
+    }
+    return context.done();
+}
+
+int diff(Context& context, const ReviewOptions& options) {
+    auto result = allPages(context, "diff", "files", parameters(options));
+    if (!result) {
+        return context.failed(result.error());
+    }
+    if (context.format == Format::Json) {
+        context.printJson(*result);
+        return context.done();
+    }
+    if (textAt(*result, "review").empty()) {
+        context.print("Nothing is staged.\n");
+        return context.done();
+    }
+    for (const auto& file : listAt(*result, "files")) {
+        if (file.is_object()) {
+            context.print(diffText(file.get_object(), context.colour()) + "\n");
+        }
+    }
+    context.print("Review " + shown(textAt(*result, "review"), 80) + "\n");
+    return context.done();
+}
+
+// The default is no; high risk wants the whole word.
+bool asks(const std::string& question, bool risky) {
+    std::cerr << question << (risky ? " Some are of high risk. [yes/N] " : " [y/N] ") << std::flush;
+    std::string answer;
+    if (!std::getline(std::cin, answer)) {
+        std::cerr << '\n';
+        return false;
+    }
+    return answer == "yes" || (!risky && (answer == "y" || answer == "Y"));
+}
+
+struct Deed {
+    std::string verb;
+    std::string question; // "Apply %s to your folders?" around a count
+    std::string doneWord;
+    std::string notDone;
+};
+const Deed kApply{"apply", "to your folders?", "applied", "nothing was applied"};
+const Deed kDiscard{"discard", "for good?", "discarded", "nothing was discarded"};
+
+int showOutcome(Context& context, const json::object& result, const std::string& doneWord) {
+    if (context.format == Format::Json) {
+        context.printJson(result);
+    } else {
+        context.print(outcomesText(result, doneWord));
+        if (numberAt(result, "apply") != 0) {
+            context.print("Take it back with: carrel undo NAME " + std::to_string(numberAt(result, "apply")) +
+                          "\n");
+        }
+    }
+    const auto& totals = objectAt(result, "totals");
+    const auto open =
+        numberAt(totals, "conflicts") + numberAt(totals, "refused") + numberAt(totals, "failed");
+    if (open > 0) {
+        return context.failed(
+            Error{ErrorCode::Conflict, countText(open, "change was", "changes were") + " not " + doneWord,
+                  "The list above says why for each; nothing of yours was overwritten.", 0, nullptr});
+    }
+    return context.done();
+}
+
+int decide(Context& context, const ReviewOptions& options, const Deed& deed) {
+    json::object params = parameters(options);
+    std::string review = options.review;
+    if (review.empty()) {
+        const bool canAsk = ::isatty(STDIN_FILENO) != 0 && ::isatty(STDERR_FILENO) != 0;
+        if (!options.yes && !canAsk) {
+            return context.failed(Error{ErrorCode::Refused, deed.notDone + ": there is no terminal to ask on",
+                                        "Look at 'carrel changes " + options.agent +
+                                            "' and give the review it names with --review, or use --yes.",
+                                        0, nullptr});
+        }
+        auto frozen = allPages(context, "changes", "changes", params);
+        if (!frozen) {
+            return context.failed(frozen.error());
+        }
+        review = textAt(*frozen, "review");
+        const auto& totals = objectAt(*frozen, "totals");
+        if (review.empty()) {
+            if (context.format == Format::Json) {
+                context.printJson(*frozen);
+            } else {
+                context.print("Nothing is staged.\n");
+            }
+            return context.done();
+        }
+        if (!options.yes) {
+            std::cerr << changesText(listAt(*frozen, "changes"), totals, review);
+            const std::string verb = deed.verb == "apply" ? "Apply " : "Discard ";
+            const bool risky = deed.verb == "apply" && numberAt(totals, "high_risk") > 0;
+            if (!asks(verb + countText(numberAt(totals, "changes"), "change ", "changes ") + deed.question,
+                      risky)) {
+                return context.failed(
+                    Error{ErrorCode::Cancelled, deed.notDone, "Everything stays staged.", 0, nullptr});
+            }
+        }
+    }
+    params["review"] = review;
+    auto result = context.call(deed.verb, std::move(params));
+    if (!result) {
+        return context.failed(result.error());
+    }
+    return showOutcome(context, *result, deed.doneWord);
+}
+
+int undo(Context& context, const ReviewOptions& options) {
+    json::object params{{"agent", options.agent}};
+    if (options.apply) {
+        params["apply"] = *options.apply;
+    }
+    auto result = context.call("undo", std::move(params));
+    if (!result) {
+        return context.failed(result.error());
+    }
+    return showOutcome(context, *result, "taken back");
+}
+
+} // namespace
+
+void addReviewVerbs(CLI::App& app, Context& context) {
+    auto options = std::make_shared<ReviewOptions>();
+    const auto add = [&](const std::string& name, const std::string& help, auto action) {
+        auto* verb = app.add_subcommand(name, help);
+        verb->add_option("NAME", options->agent, "The agent")->required();
+        verb->callback([&context, options, action] {
+            context.action = [&context, options, action] { return action(context, *options); };
+        });
+        return verb;
+    };
+    const auto addPaths = [&](CLI::App* verb) {
+        verb->add_option("PATH", options->paths,
+                         "Only these and what is beneath them: SHARE/PATH, as 'changes' shows them");
+    };
+    const auto addDecision = [&](CLI::App* verb) {
+        addPaths(verb);
+        verb->add_flag("--yes", options->yes, "Do not ask");
+        verb->add_option("--review", options->review,
+                         "The review that was looked at, as 'changes' and 'diff' name it")
+            ->type_name("ID");
+    };
+    add("changes", "List what an agent wants to change in your folders", changes);
+    addPaths(add("diff", "Show what an agent wants to change, line by line", diff));
+    auto* apply = add("apply", "Put an agent's changes into your folders",
+                      [](Context& c, const ReviewOptions& o) { return decide(c, o, kApply); });
+    addDecision(apply);
+    apply->footer(
+        "Exactly what was reviewed is applied: with --review, or what is shown before the question.\n"
+        "Example: carrel apply clerk papers/report.md");
+    addDecision(add("discard", "Forget an agent's changes",
+                    [](Context& c, const ReviewOptions& o) { return decide(c, o, kDiscard); }));
+    add("undo", "Take an apply back; an undo can be undone too", undo)
+        ->add_option("APPLY", options->apply, "The number that 'apply' showed; without it, the last one");
+}
+
+} // namespace carrel::cli
