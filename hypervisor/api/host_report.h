@@ -73,6 +73,7 @@ struct ProbeTiming {
     bool answered = false;
     std::chrono::milliseconds firstByte{0}; // after resume; 0 when none came
     std::chrono::milliseconds answer{0};    // until kProbeAnswer, or until given up
+    std::string problem;                    // why it did not answer, printable ASCII; empty when it did
 
     bool operator==(const ProbeTiming&) const = default;
 };

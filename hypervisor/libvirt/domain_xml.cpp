@@ -130,7 +130,6 @@ std::string buildDomainXml(const MachineSpec& spec, const std::filesystem::path&
         .open("rng", {{"model", "virtio"}})
         .leaf("backend", {{"model", "random"}}, "/dev/urandom")
         .close()
-        .leaf("panic", {{"model", "pvpanic"}})
         .close()
         .leaf("seclabel", {{"type", "none"}})
         .open("qemu:commandline")

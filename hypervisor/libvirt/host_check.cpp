@@ -89,7 +89,10 @@ Result<ProbeOutcome> listen(int console, Accelerator accelerator, milliseconds p
         }
     }
     outcome.timing.answer = since(start);
-    outcome.lastWords = heard.empty() ? "it printed nothing" : "it printed last: " + lastPrintable(heard);
+    if (!outcome.timing.answered) {
+        outcome.timing.problem =
+            heard.empty() ? "the guest printed nothing" : "the guest printed last: " + lastPrintable(heard);
+    }
     return outcome;
 }
 
@@ -110,14 +113,15 @@ Result<ProbeOutcome> tryProbe(Backend& backend, const HostProbe& probe, Accelera
     if (outcome || outcome.error().code == ErrorCode::Cancelled) {
         return outcome;
     }
-    return ProbeOutcome{.timing = {.accelerator = accelerator}, .lastWords = outcome.error().text()};
+    return ProbeOutcome{
+        .timing = {.accelerator = accelerator, .problem = lastPrintable(outcome.error().text())}};
 }
 
 void sayOutcome(const Backend::Progress& progress, const ProbeOutcome& outcome) {
     progress(outcome.timing.answered
                  ? "  it answered after " + std::to_string(outcome.timing.answer.count()) + " ms"
                  : "  no answer after " + std::to_string(outcome.timing.answer.count()) +
-                       " ms: " + outcome.lastWords);
+                       " ms: " + outcome.timing.problem);
 }
 
 Result<std::vector<ProbeTiming>> runProbes(Backend& backend, const HostFacts& facts, const HostProbe& probe,
@@ -163,6 +167,9 @@ milliseconds hardwarePatience(milliseconds softwareSilence) {
 
 Result<ProbeOutcome> bootProbe(Backend& backend, const HostProbe& probe, Accelerator accelerator,
                                milliseconds patience, const std::stop_token& stop) {
+    if (stop.stop_requested()) {
+        return fail(ErrorCode::Cancelled, "the check of this host was cancelled");
+    }
     auto spec = probeSpec(probe, accelerator);
     if (!spec) {
         return fail(spec.error());
@@ -177,9 +184,8 @@ Result<ProbeOutcome> bootProbe(Backend& backend, const HostProbe& probe, Acceler
     Result<ProbeOutcome> outcome = fail(ErrorCode::Internal, "not started");
     if (auto started = (*machine)->start(); started) {
         outcome = runProbe(**machine, accelerator, patience, stop);
-        // A probe that does not stop would stay behind; there is nothing better to do than to try.
         if (auto stopped = (*machine)->stop(); !stopped && outcome) {
-            outcome->lastWords += "; and it did not stop: " + stopped.error().text();
+            outcome = fail(stopped.error().wrap("a probe guest could not be stopped"));
         }
     } else {
         outcome = fail(started.error());
@@ -193,6 +199,9 @@ Result<HostReport> checkHost(Backend& backend, const HostFacts& facts, const Hos
                              const Backend::Progress& progress, std::stop_token stop) {
     const Backend::Progress say = progress ? progress : [](std::string_view) {};
     CARREL_TRY(checkKit(probe));
+    if (stop.stop_requested()) {
+        return fail(ErrorCode::Cancelled, "the check of this host was cancelled");
+    }
     if (!blockers(facts).empty()) {
         return conclude(facts, probe.choice, {});
     }

@@ -45,7 +45,6 @@ inline constexpr std::uint64_t kComfortableMemory = std::uint64_t{2} << 30;
 struct ProbeOutcome {
     ProbeTiming timing;
     std::chrono::milliseconds longestSilence{0};
-    std::string lastWords; // why it did not answer, for the log; printable
 };
 [[nodiscard]] Result<ProbeOutcome> bootProbe(Backend& backend, const HostProbe& probe,
                                              Accelerator accelerator, std::chrono::milliseconds patience,

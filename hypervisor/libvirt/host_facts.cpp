@@ -75,7 +75,22 @@ void addRoom(const HostFacts& facts, std::vector<Finding>& findings) {
     }
 }
 
-void addKvm(const HostFacts& facts, bool hardwareAnswered, std::vector<Finding>& findings) {
+// Why the accelerator's guest did not answer; empty when it did, nullptr when it was not tried.
+const std::string* problemOf(const std::vector<ProbeTiming>& probes, Accelerator accelerator) {
+    for (const ProbeTiming& probe : probes) {
+        if (probe.accelerator == accelerator) {
+            return &probe.problem;
+        }
+    }
+    return nullptr;
+}
+
+std::string because(const std::string* problem) {
+    return problem == nullptr || problem->empty() ? "" : " (" + *problem + ")";
+}
+
+void addKvm(const HostFacts& facts, bool hardwareAnswered, const std::string* problem,
+            std::vector<Finding>& findings) {
     if (facts.kvm == KvmAccess::Missing) {
         findings.push_back(
             {FindingCode::KvmMissing, Severity::Problem, "hardware virtualization is not available",
@@ -90,7 +105,7 @@ void addKvm(const HostFacts& facts, bool hardwareAnswered, std::vector<Finding>&
     } else if (!hardwareAnswered) {
         findings.push_back(
             {FindingCode::KvmDoesNotRun, Severity::Problem, "hardware virtualization does not work here",
-             "/dev/kvm opens, but a guest started through it never came up",
+             "/dev/kvm opens, but a guest started through it never came up" + because(problem),
              "in a virtual machine this is a fault or setting of the host outside; elsewhere check "
              "the kernel's log for messages of kvm"});
     }
@@ -159,7 +174,7 @@ HostReport conclude(const HostFacts& facts, AcceleratorChoice choice, std::vecto
     const bool software = answered(probes, Accelerator::Software);
     report.probes = std::move(probes);
     if (!blocked && choice != AcceleratorChoice::Software) {
-        addKvm(facts, hardware, report.findings);
+        addKvm(facts, hardware, problemOf(report.probes, Accelerator::Hardware), report.findings);
     }
     if (blocked) {
         report.reason = "machines cannot run here: " + report.findings.front().what;
@@ -182,7 +197,7 @@ HostReport conclude(const HostFacts& facts, AcceleratorChoice choice, std::vecto
         report.findings.push_back(
             {FindingCode::SoftwareDoesNotRun, Severity::Blocker,
              "no guest came up, not even by software emulation",
-             "the probe guest never answered; its image may be damaged",
+             "the probe guest did not answer" + because(problemOf(report.probes, Accelerator::Software)),
              "check the image: carrel image verify; then look at libvirt's log of the machine"});
         report.reason = "machines cannot run here: " + report.findings.back().what;
     }

@@ -12,6 +12,7 @@ namespace carrel::hypervisor {
 namespace {
 
 constexpr std::size_t kMaxCacheBytes = 16 * 1024;
+constexpr std::size_t kMaxProblem = 1024;
 constexpr std::size_t kMaxProbes = 4;
 constexpr std::uint64_t kMaxMilliseconds = std::uint64_t{24} * 3600 * 1000;
 
@@ -35,6 +36,7 @@ Result<ProbeTiming> readProbe(const boost::json::value& value) {
     probe.answered = fields.boolean("answered");
     probe.firstByte = std::chrono::milliseconds(fields.number("first_byte_ms", kMaxMilliseconds));
     probe.answer = std::chrono::milliseconds(fields.number("answer_ms", kMaxMilliseconds));
+    probe.problem = fields.string("problem", kMaxProblem);
     CARREL_TRY(fields.finish());
     return probe;
 }
@@ -83,7 +85,8 @@ Status saveProbes(const std::filesystem::path& file, const std::string& key,
         array.push_back(boost::json::object{{"hardware", probe.accelerator == Accelerator::Hardware},
                                             {"answered", probe.answered},
                                             {"first_byte_ms", probe.firstByte.count()},
-                                            {"answer_ms", probe.answer.count()}});
+                                            {"answer_ms", probe.answer.count()},
+                                            {"problem", probe.problem}});
     }
     const std::filesystem::path half = file.native() + ".new";
     {

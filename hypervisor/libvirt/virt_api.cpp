@@ -130,7 +130,7 @@ public:
         }
         const Domain domain(virDomainCreateXML(connection->get(), xml.c_str(), VIR_DOMAIN_START_PAUSED));
         if (!domain) {
-            return failVir("the machine did not start");
+            return failVir("libvirt did not start it");
         }
         return {};
     }
