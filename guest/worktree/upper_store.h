@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is staged, on the guest's disk: an append-only log of metadata and one file per written content.
+//
+//   <dir>/log            "CARREL-UPPER-1\n", then records: u32 length, u32 CRC-32 of the payload, payload.
+//   <dir>/objects/xx/n   content of object n (decimal; xx = n mod 256 in hex)
+//
+// A record is one operation: JSON {"put": [entry…], "del": [id…], "epoch": n?}. Replay stops at the first record that is
+// cut short or damaged: what a crash left half written. Each start writes the log anew. Objects that no entry names are
+// removed then. Order that makes a crash harmless: an object is written before the record that names it, and removed
+// only after the record that forgets it is durable.
+//
+// Thread: commit and reserve under the owner's lock; objects from any thread.
+#pragma once
+
+#include "guest/protocol/bytes.h"
+#include "guest/protocol/change_report.h"
+#include "guest/protocol/unique_fd.h"
+
+#include <atomic>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace carrel::worktree {
+
+inline constexpr std::size_t kMaxLogRecord = 64 * 1024 * 1024;
+inline constexpr std::uint64_t kRootEntry = 1;
+
+enum class EntryKind { File, Directory, Symlink, Fifo, Socket, Whiteout };
+
+// Something of the host's, as it was when the guest's work hid it or moved it.
+struct Cover {
+    EntryType type = EntryType::File;
+    BaseVersion version;
+    std::uint32_t mode = 0; // 07777
+    std::optional<std::string> sha256;
+    friend bool operator==(const Cover&, const Cover&) = default;
+};
+
+struct EntryRecord {
+    std::uint64_t id = 0;
+    std::uint64_t parent = 0; // id of a Directory or Whiteout entry
+    std::string name;
+    EntryKind kind = EntryKind::File;
+    std::uint32_t mode = 0; // 07777
+    std::uint32_t uid = 0;
+    std::uint32_t gid = 0;
+    std::optional<std::int64_t> mtimeNs; // none: the object's, or the host's
+    bool fromLower = false;              // File: its bytes are the host's; Directory: merged with the host's
+    std::string origin;                  // path on the host it was renamed from; empty: its own place
+    std::uint64_t originPlace = 0;       // the entry left behind there
+    std::optional<Cover> originBase;     // what was there
+    std::optional<Cover> cover;          // what this entry's place hides
+    std::string link;                    // Symlink
+    std::uint64_t object = 0;            // File with bytes of its own
+    friend bool operator==(const EntryRecord&, const EntryRecord&) = default;
+};
+
+struct Transaction {
+    std::vector<EntryRecord> put;
+    std::vector<std::uint64_t> del;
+    std::optional<std::uint64_t> epoch;
+};
+
+[[nodiscard]] std::string encodeTransaction(const Transaction& transaction);
+[[nodiscard]] Result<Transaction> decodeTransaction(std::string_view text);
+
+struct Replayed {
+    std::map<std::uint64_t, EntryRecord> entries;
+    std::uint64_t epoch = 0;
+    std::size_t records = 0;
+};
+// Replays a log as far as it is whole, and drops entries that hang nowhere. Malformed when it is no log at all.
+[[nodiscard]] Result<Replayed> replayLog(ByteSpan log);
+
+class UpperStore {
+public:
+    [[nodiscard]] static Result<std::unique_ptr<UpperStore>> open(const std::string& dir);
+
+    [[nodiscard]] std::map<std::uint64_t, EntryRecord> takeLoaded() { return std::move(m_loaded); }
+    [[nodiscard]] std::uint64_t epoch() const { return m_epoch; } // one more with each start
+    [[nodiscard]] std::uint64_t highestId() const { return m_highestId; }
+
+    // 0, or the errno with which an operation must be refused before it begins: a full disk must not be found out
+    // half-way. After it commit() does not fail for want of space.
+    [[nodiscard]] int reserve();
+    [[nodiscard]] int commit(const Transaction& transaction);
+
+    [[nodiscard]] int createObject(std::uint64_t id);
+    [[nodiscard]] UniqueFd openObject(std::uint64_t id, int flags) const; // empty: see errno
+    [[nodiscard]] std::string objectPath(std::uint64_t id) const;         // relative to dirFd()
+    [[nodiscard]] int dirFd() const { return m_dir.get(); }
+    void doomObject(std::uint64_t id); // removed with the next sync
+    [[nodiscard]] int sync();
+
+private:
+    UpperStore() = default;
+    [[nodiscard]] Status load();
+    [[nodiscard]] Status rewriteLog(const Replayed& state);
+    void removeStrayObjects();
+
+    UniqueFd m_dir;
+    UniqueFd m_log;
+    std::uint64_t m_logSize = 0;
+    std::uint64_t m_reserved = 0;
+    bool m_broken = false;
+    std::map<std::uint64_t, EntryRecord> m_loaded;
+    std::uint64_t m_epoch = 0;
+    std::uint64_t m_highestId = kRootEntry;
+    std::mutex m_doomedMutex;
+    std::vector<std::uint64_t> m_doomed;
+};
+
+} // namespace carrel::worktree

@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: Apache-2.0
+// The inside of Worktree, shared by its sources only. Two trees: entries (what is staged; all in memory, all in the
+// UpperStore) and nodes (what the kernel knows). See worktree.h for the locks.
+#pragma once
+
+#include "guest/worktree/upper_store.h"
+#include "guest/worktree/worktree.h"
+
+#include <atomic>
+#include <map>
+#include <mutex>
+#include <set>
+#include <shared_mutex>
+#include <unordered_map>
+
+namespace carrel::worktree {
+
+using std::chrono::nanoseconds;
+inline constexpr nanoseconds kDay = std::chrono::hours(24); // what we would tell the kernel about, it may keep
+inline constexpr std::uint64_t kMaxHashBytes = 64ULL * 1024 * 1024; // beyond it a base's hash costs more than it saves
+
+class WorktreeImpl;
+
+// A node of the clerk's that we hold lookups on; given back with the last reference.
+struct LowerNode {
+    std::uint64_t id = 0;
+    std::uint64_t lookups = 0;
+    lower::Attr attr{};
+    nanoseconds entryValid{kDay};
+    nanoseconds attrValid{kDay};
+    WorktreeImpl* owner = nullptr;
+    LowerNode() = default;
+    LowerNode(const LowerNode&) = delete;
+    LowerNode& operator=(const LowerNode&) = delete;
+    ~LowerNode();
+};
+using LowerRef = std::shared_ptr<LowerNode>;
+
+struct Found { // an answer of the host's about a name
+    LowerRef ref; // null: no such name
+    nanoseconds valid{kDay};
+};
+
+struct Node;
+using NodePtr = std::shared_ptr<Node>;
+
+struct Entry : EntryRecord {
+    Entry* up = nullptr;
+    std::map<std::string, Entry*, std::less<>> children;
+    Node* node = nullptr; // where the kernel knows it
+    std::uint64_t generation = 0;
+    std::uint64_t hashedGeneration = 0; // of contentHash
+    std::string contentHash;
+};
+
+struct Node {
+    NodeId id = 0;
+    NodePtr parent; // kept after the name is gone
+    std::string name;
+    enum class Link { Here, Superseded, Gone } link = Link::Here; // Superseded: the host put another version there
+    std::map<std::string, Node*, std::less<>> children;
+    std::uint64_t lookups = 0;
+    Entry* entry = nullptr;
+    std::optional<EntryRecord> orphan; // metadata once the entry is gone but the node is not
+    std::uint64_t object = 0;          // bytes of its own
+    LowerRef lower;
+    std::int64_t ctimeNs = 0; // of changes made here
+    std::mutex copy;
+    std::shared_mutex io;
+    std::map<std::string, std::uint64_t, std::less<>> cookies; // names listed once keep their place in the listing
+    std::map<std::uint64_t, std::string> byCookie;
+    std::uint64_t nextCookie = 1;
+    std::map<std::string, LowerRef, std::less<>> listed; // the host's answers that came with a listing, not yet used
+};
+
+class WorktreeImpl final : public LowerEvents {
+public:
+    WorktreeImpl(Options options, std::shared_ptr<LowerClient> lower, std::unique_ptr<UpperStore> store);
+    ~WorktreeImpl() override;
+
+    // worktree_lookup.cpp
+    SysResult<NodeEntry> lookup(NodeId parent, std::string_view name);
+    void forget(NodeId node, std::uint64_t lookups);
+    SysResult<NodeEntry> getattr(NodeId node);
+    SysResult<std::string> readlink(NodeId node);
+    SysResult<std::vector<DirItem>> readdir(NodeId node, std::uint64_t cookie, std::size_t max, Plus plus);
+    SysResult<struct statvfs> statfs();
+    bool mustForget(NodeId parent, std::string_view name);
+    void entryChanged(std::uint64_t parent, std::string_view name) override;
+    void nodeChanged(std::uint64_t node) override;
+    void everythingChanged() override;
+    // worktree_io.cpp
+    SysResult<Bytes> read(NodeId node, std::uint64_t offset, std::uint32_t size);
+    SysResult<std::size_t> write(NodeId node, std::uint64_t offset, ByteSpan bytes);
+    SysResult<NodeEntry> setattr(NodeId node, const SetAttr& set);
+    SysStatus fallocate(NodeId node, int mode, std::uint64_t offset, std::uint64_t length);
+    SysStatus fsync(NodeId node);
+    // worktree_names.cpp, worktree_rename.cpp
+    struct Birth {
+        EntryKind kind;
+        std::uint32_t mode;
+        std::string_view link;
+        Caller caller;
+    };
+    SysResult<NodeEntry> make(NodeId parent, std::string_view name, const Birth& birth);
+    enum class Remove { File, Folder };
+    SysStatus remove(NodeId parent, std::string_view name, Remove what);
+    SysStatus rename(NodeId parent, std::string_view name, NodeId newParent, std::string_view newName, Replace replace);
+    // worktree_changes.cpp
+    Result<ChangeList> changes(const SharePath& after, std::size_t limit);
+    Result<std::unique_ptr<ContentReader>> content(const SharePath& path, std::uint64_t generation);
+    std::uint64_t stagedCount();
+    // worktree_review.cpp
+    Result<std::vector<SharePath>> settle(std::vector<ChangeRef> entries);
+    Result<std::vector<SharePath>> discard(std::vector<ChangeRef> entries);
+    Status sync();
+
+    std::function<void(const KernelNote&)> m_sink; // guarded by m_sinkMutex
+    std::mutex m_sinkMutex;
+    void note(KernelNote::Kind kind, NodeId node, std::string_view name = {});
+
+private:
+    friend struct LowerNode;
+    friend class StagedReader;
+    struct Batch { // what one operation changes; commit() writes it as one record
+        std::set<Entry*> put;
+        std::vector<std::uint64_t> del;
+        std::vector<std::uint64_t> doomed;
+    };
+    struct Place { // a name, under m_ops
+        Entry* entry = nullptr;
+        LowerRef lower;       // what the union takes from the host here
+        bool present = false; // in the union
+        bool folder = false;
+    };
+
+    // Asking the host; no state lock held.
+    LowerRef hold(const LowerEntry& entry);
+    SysResult<Found> ask(const LowerRef& dir, std::string_view name);
+    SysResult<Found> lowerChild(const NodePtr& dir, std::string_view name);
+    SysResult<Found> lowerAt(std::string_view path);
+    SysResult<LowerRef> lowerOf(const NodePtr& dir, std::string_view name, const Entry* entry,
+                                const std::string& path, nanoseconds& valid);
+    SysResult<Place> resolve(const NodePtr& dir, std::string_view name);
+    using Names = std::map<std::string, LowerRef, std::less<>>;
+    SysResult<Names> lowerNames(const NodePtr& dir);
+    SysResult<bool> isEmpty(const NodePtr& dir);
+
+    // Under m_state.
+    NodePtr find(NodeId id);
+    NodePtr materialise(const NodePtr& dir, std::string_view name, Entry* entry, const LowerRef& lower);
+    void detach(Node& node, Node::Link link);
+    void dropIfUnused(Node& node);
+    NodeEntry answer(Node& node);
+    void fillStat(const Node& node, struct stat& out);
+    [[nodiscard]] bool isFolder(const Node& node) const;
+    Entry* entryFor(const NodePtr& dir, Batch& batch); // a folder's own entry, made with those above it
+    Entry* newEntry(Entry* up, std::string_view name, EntryKind kind);
+    Entry* adopt(const NodePtr& node, Batch& batch); // an entry for what is only the host's so far
+    void dropEntry(Entry* entry, Batch& batch);
+    void touch(Entry* entry, Batch& batch);
+    void stampFolder(Node& dir);
+    void place(Entry* entry, Entry* up, std::string_view name);
+    [[nodiscard]] std::optional<std::string> lowerPathOf(const Entry* folder) const;
+    [[nodiscard]] std::optional<std::string> lowerPathOf(const Node& dir) const;
+    [[nodiscard]] static std::optional<std::string> below(const std::optional<std::string>& dir, std::string_view name);
+    [[nodiscard]] std::optional<std::string> contentPath(const Entry* entry) const;
+    [[nodiscard]] Entry* entryAt(const SharePath& path);
+    [[nodiscard]] static std::string pathOf(const Entry* entry);
+    [[nodiscard]] Entry* originPlaceOf(const Entry* entry) const;
+    [[nodiscard]] Entry* renamedAwayFrom(const Entry* place) const;
+    [[nodiscard]] static bool sameAsHost(const Entry& entry);
+    [[nodiscard]] std::uint64_t nextId() { return ++m_lastId; }
+    int commit(Batch& batch);
+    [[nodiscard]] static Cover coverOf(const lower::Attr& attr);
+    static bool isFolderAttr(const lower::Attr& attr) { return (attr.mode & S_IFMT) == S_IFDIR; }
+
+    // worktree_io.cpp
+    SysStatus ensureOwn(const NodePtr& node, std::uint64_t keep);
+    SysStatus attachCopy(const NodePtr& node, std::uint64_t object, std::optional<std::string> hash);
+    // worktree_rename.cpp; under m_state
+    Entry* leaveBehind(Entry* entry, Entry* up, const std::string& name, Batch& batch);
+    void mergeInto(Entry* entry, Entry* whiteout, Batch& batch);
+    void moveChildren(Entry* from, Entry* to, Batch& batch);
+    // worktree_changes.cpp; under m_state
+    std::optional<ChangeEntry> changeOf(Entry* entry);
+    void collect(Entry* entry, std::vector<ChangeEntry>& out);
+    bool sameContent(Entry* entry);
+    // worktree_review.cpp; under m_ops
+    bool settleOne(const ChangeRef& ref);
+    bool discardOne(const ChangeRef& ref);
+    bool settleFile(Entry* entry, const LowerRef& host, Batch& batch);
+    void settleFolder(Entry* entry, const LowerRef& host, Batch& batch);
+    void rebase(Entry* entry, const LowerRef& host, Batch& batch);
+    void releaseOrigin(Entry* entry, Batch& batch);
+    void forgetEntry(Entry* entry, Batch& batch);
+    void goHome(Entry* entry, Batch& batch);
+    Result<std::vector<SharePath>> each(std::vector<ChangeRef>& entries, bool (WorktreeImpl::*one)(const ChangeRef&));
+
+    Options m_options;
+    std::shared_ptr<LowerClient> m_lower;
+    std::unique_ptr<UpperStore> m_store;
+
+    std::mutex m_ops;
+    std::mutex m_state;
+    std::unordered_map<NodeId, NodePtr> m_nodes;
+    std::unordered_map<std::uint64_t, std::unique_ptr<Entry>> m_entries;
+    Entry* m_rootEntry = nullptr;
+    NodeId m_lastNode = kRoot;
+    std::uint64_t m_lastId = kRootEntry;
+    std::uint64_t m_generation = 0;
+    std::vector<ChangeEntry> m_listing; // of m_listingGeneration: pages of one listing agree
+    std::uint64_t m_listingGeneration = 0;
+
+    std::mutex m_lowerMutex;
+    std::unordered_map<std::uint64_t, std::weak_ptr<LowerNode>> m_lowerNodes;
+};
+
+[[nodiscard]] std::int64_t nowNs();
+[[nodiscard]] inline timespec toTimespec(std::int64_t ns) {
+    std::int64_t seconds = ns / 1'000'000'000;
+    std::int64_t rest = ns % 1'000'000'000;
+    if (rest < 0) {
+        --seconds;
+        rest += 1'000'000'000;
+    }
+    return {seconds, rest};
+}
+[[nodiscard]] inline std::int64_t toNs(const timespec& time) {
+    return time.tv_sec * 1'000'000'000 + time.tv_nsec;
+}
+
+} // namespace carrel::worktree

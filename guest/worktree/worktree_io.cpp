@@ -1,0 +1,347 @@
+// SPDX-License-Identifier: Apache-2.0
+// Bytes and attributes. A write makes the bytes the guest's own first (copy-up): the whole of one version, or nothing.
+#include "guest/worktree/sha256.h"
+#include "guest/worktree/worktree_impl.h"
+
+#include <algorithm>
+
+#include <fcntl.h>
+
+namespace carrel::worktree {
+namespace {
+
+SysStatus writeAll(int fd, ByteSpan bytes, std::uint64_t offset) {
+    while (!bytes.empty()) {
+        const auto n = ::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+        if (n < 0) {
+            if (errno == EINTR) {
+                continue;
+            }
+            return sysFail(errno);
+        }
+        bytes = bytes.subspan(static_cast<std::size_t>(n));
+        offset += static_cast<std::uint64_t>(n);
+    }
+    return {};
+}
+
+} // namespace
+
+SysResult<Bytes> WorktreeImpl::read(NodeId id, std::uint64_t offset, std::uint32_t size) {
+    LowerRef lower;
+    UniqueFd own;
+    {
+        const std::lock_guard lock(m_state);
+        const auto node = find(id);
+        if (!node) {
+            return sysFail(ESTALE);
+        }
+        if (node->object != 0) {
+            own = m_store->openObject(node->object, O_RDONLY);
+            if (!own) {
+                return sysFail(errno);
+            }
+        } else {
+            lower = node->lower;
+        }
+    }
+    if (!own) {
+        return lower ? m_lower->read(lower->id, offset, std::min(size, lower::kMaxRead)) : sysFail(ESTALE);
+    }
+    Bytes out(size);
+    std::size_t have = 0;
+    while (have < size) {
+        const auto n = ::pread(own.get(), out.data() + have, size - have, static_cast<off_t>(offset + have));
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n < 0) {
+            return sysFail(errno);
+        }
+        if (n == 0) {
+            break;
+        }
+        have += static_cast<std::size_t>(n);
+    }
+    out.resize(have);
+    return out;
+}
+
+SysStatus WorktreeImpl::ensureOwn(const NodePtr& node, std::uint64_t keep) {
+    const std::lock_guard copying(node->copy);
+    LowerRef lower;
+    std::uint64_t object = 0;
+    {
+        const std::lock_guard lock(m_state);
+        if (node->object != 0) {
+            return {};
+        }
+        if (isFolder(*node)) {
+            return sysFail(EISDIR);
+        }
+        if (!node->lower) {
+            return sysFail(EINVAL);
+        }
+        lower = node->lower;
+        object = nextId();
+    }
+    if (const int error = m_store->createObject(object); error != 0) {
+        return sysFail(error);
+    }
+    const auto drop = [&](int error) {
+        m_store->doomObject(object);
+        return sysFail(error);
+    };
+    const auto fd = m_store->openObject(object, O_WRONLY);
+    if (!fd) {
+        return drop(errno);
+    }
+    const std::uint64_t whole = lower->attr.size;
+    const std::uint64_t wanted = std::min(keep, whole);
+    const bool hashing = wanted == whole && whole <= kMaxHashBytes;
+    Sha256 hash;
+    for (std::uint64_t at = 0; at < wanted;) {
+        const auto step = static_cast<std::uint32_t>(std::min<std::uint64_t>(lower::kMaxRead, wanted - at));
+        const auto bytes = m_lower->read(lower->id, at, step);
+        if (!bytes) {
+            return drop(bytes.error());
+        }
+        if (bytes->size() != step) {
+            return drop(ESTALE); // not the size of this version: never pad, never mix
+        }
+        if (const auto written = writeAll(fd.get(), *bytes, at); !written) {
+            return drop(written.error());
+        }
+        if (hashing) {
+            hash.update(*bytes);
+        }
+        at += step;
+    }
+    const timespec times[2] = {{static_cast<time_t>(lower->attr.mtime), lower->attr.mtimensec},
+                               {static_cast<time_t>(lower->attr.mtime), lower->attr.mtimensec}};
+    (void)::futimens(fd.get(), times);
+    if (const auto attached = attachCopy(node, object, hashing ? std::optional(hash.hex()) : std::nullopt); !attached) {
+        return drop(attached.error());
+    }
+    return {};
+}
+
+// The copy is whole: from now on the node's bytes are its own.
+SysStatus WorktreeImpl::attachCopy(const NodePtr& node, std::uint64_t object, std::optional<std::string> hash) {
+    const std::lock_guard ops(m_ops);
+    if (const int full = m_store->reserve(); full != 0) {
+        return sysFail(full);
+    }
+    const std::lock_guard lock(m_state);
+    bool above = true;
+    for (NodePtr up = node->parent; up; up = up->parent) {
+        above = above && up->link == Node::Link::Here;
+    }
+    if (node->link == Node::Link::Superseded && above) {
+        // The host has another version under this name by now. The work goes where the program thinks it goes, against
+        // the version that it read: review will find the conflict.
+        const auto* folder = node->parent->entry;
+        if (folder != nullptr && folder->children.contains(node->name)) {
+            return sysFail(ESTALE); // staged differently meanwhile
+        }
+        if (const auto it = node->parent->children.find(node->name); it != node->parent->children.end()) {
+            detach(*it->second, Node::Link::Superseded);
+        }
+        node->orphan.reset();
+        node->link = Node::Link::Here;
+        node->parent->children.insert_or_assign(node->name, node.get());
+        note(KernelNote::Kind::Entry, node->parent->id, node->name);
+        note(KernelNote::Kind::Listing, node->parent->id);
+    }
+    node->object = object;
+    if (node->link != Node::Link::Here || !above) {
+        if (!node->orphan) { // removed but open: nobody will see it again
+            EntryRecord record;
+            record.mode = node->lower->attr.mode & 07777U;
+            record.uid = m_options.ownerUid;
+            record.gid = m_options.ownerGid;
+            node->orphan = record;
+        }
+        return {};
+    }
+    Batch batch;
+    Entry* entry = adopt(node, batch);
+    entry->fromLower = false;
+    entry->object = object;
+    entry->mtimeNs.reset();
+    auto base = coverOf(node->lower->attr);
+    base.sha256 = std::move(hash);
+    (entry->origin.empty() ? entry->cover : entry->originBase) = std::move(base);
+    touch(entry, batch);
+    if (const int error = commit(batch); error != 0) {
+        return sysFail(error);
+    }
+    return {};
+}
+
+SysResult<std::size_t> WorktreeImpl::write(NodeId id, std::uint64_t offset, ByteSpan bytes) {
+    if (m_options.access == Access::ReadOnly) {
+        return sysFail(EROFS);
+    }
+    NodePtr node;
+    {
+        const std::lock_guard lock(m_state);
+        node = find(id);
+    }
+    if (!node) {
+        return sysFail(ESTALE);
+    }
+    while (true) {
+        {
+            const std::shared_lock io(node->io);
+            UniqueFd fd;
+            {
+                const std::lock_guard lock(m_state);
+                if (node->object != 0) {
+                    if (node->entry != nullptr) {
+                        node->entry->generation = ++m_generation; // before the bytes: see StagedReader
+                    }
+                    fd = m_store->openObject(node->object, O_WRONLY);
+                    if (!fd) {
+                        return sysFail(errno);
+                    }
+                }
+            }
+            if (fd) {
+                if (const auto written = writeAll(fd.get(), bytes, offset); !written) {
+                    return sysFail(written.error());
+                }
+                return bytes.size();
+            }
+        }
+        if (const auto own = ensureOwn(node, UINT64_MAX); !own) {
+            return sysFail(own.error());
+        }
+    }
+}
+
+SysResult<NodeEntry> WorktreeImpl::setattr(NodeId id, const SetAttr& set) {
+    if (m_options.access == Access::ReadOnly) {
+        return sysFail(EROFS);
+    }
+    NodePtr node;
+    {
+        const std::lock_guard lock(m_state);
+        node = find(id);
+    }
+    if (!node) {
+        return sysFail(ESTALE);
+    }
+    if (set.size) {
+        if (const auto own = ensureOwn(node, *set.size); !own) {
+            return sysFail(own.error());
+        }
+        const std::shared_lock io(node->io);
+        UniqueFd fd;
+        {
+            const std::lock_guard lock(m_state);
+            if (node->object == 0) {
+                return sysFail(EAGAIN); // settled in between: the kernel's caller may try again
+            }
+            if (node->entry != nullptr) {
+                node->entry->generation = ++m_generation;
+            }
+            fd = m_store->openObject(node->object, O_WRONLY);
+        }
+        if (!fd || ::ftruncate(fd.get(), static_cast<off_t>(*set.size)) != 0) {
+            return sysFail(errno);
+        }
+    }
+    if (set.mode || set.uid || set.gid || set.mtimeNs) {
+        const std::lock_guard ops(m_ops);
+        if (const int full = m_store->reserve(); full != 0) {
+            return sysFail(full);
+        }
+        const std::lock_guard lock(m_state);
+        Batch batch;
+        EntryRecord* record = nullptr;
+        if (node->id == kRoot) {
+            return sysFail(EPERM); // the shared folder itself is the user's
+        }
+        if (node->link == Node::Link::Here) {
+            record = adopt(node, batch);
+        } else if (node->orphan) {
+            record = &*node->orphan;
+        } else {
+            return sysFail(ESTALE);
+        }
+        record->mode = set.mode.value_or(record->mode);
+        record->uid = set.uid.value_or(record->uid);
+        record->gid = set.gid.value_or(record->gid);
+        if (set.mtimeNs) {
+            if (node->object != 0) {
+                const timespec times[2] = {toTimespec(*set.mtimeNs), toTimespec(*set.mtimeNs)};
+                const auto path = m_store->objectPath(node->object);
+                if (::utimensat(m_store->dirFd(), path.c_str(), times, 0) != 0) {
+                    return sysFail(errno);
+                }
+            } else {
+                record->mtimeNs = *set.mtimeNs;
+            }
+        }
+        if (node->entry != nullptr) {
+            touch(node->entry, batch);
+        }
+        if (const int error = commit(batch); error != 0) {
+            return sysFail(error);
+        }
+    }
+    const std::lock_guard lock(m_state);
+    return answer(*node);
+}
+
+SysStatus WorktreeImpl::fallocate(NodeId id, int mode, std::uint64_t offset, std::uint64_t length) {
+    // An empty write makes the bytes our own, and refuses what a write would refuse.
+    if (const auto own = write(id, 0, {}); !own) {
+        return sysFail(own.error());
+    }
+    NodePtr node;
+    {
+        const std::lock_guard lock(m_state);
+        node = find(id);
+    }
+    if (!node) {
+        return sysFail(ESTALE);
+    }
+    const std::shared_lock io(node->io);
+    UniqueFd fd;
+    {
+        const std::lock_guard lock(m_state);
+        if (node->object == 0) {
+            return sysFail(EAGAIN);
+        }
+        if (node->entry != nullptr) {
+            node->entry->generation = ++m_generation;
+        }
+        fd = m_store->openObject(node->object, O_RDWR);
+    }
+    if (!fd || ::fallocate(fd.get(), mode, static_cast<off_t>(offset), static_cast<off_t>(length)) != 0) {
+        return sysFail(errno);
+    }
+    return {};
+}
+
+SysStatus WorktreeImpl::fsync(NodeId id) {
+    UniqueFd fd;
+    {
+        const std::lock_guard lock(m_state);
+        const auto node = find(id);
+        if (node && node->object != 0) {
+            fd = m_store->openObject(node->object, O_RDONLY);
+        }
+    }
+    if (fd && ::fdatasync(fd.get()) != 0) {
+        return sysFail(errno);
+    }
+    if (const int error = m_store->sync(); error != 0) {
+        return sysFail(error);
+    }
+    return {};
+}
+
+} // namespace carrel::worktree

@@ -1,0 +1,492 @@
+// SPDX-License-Identifier: Apache-2.0
+// Looking: names, attributes, listings, and what the host says of its own accord.
+#include "guest/worktree/worktree_impl.h"
+
+#include <algorithm>
+
+#include <fcntl.h>
+
+namespace carrel::worktree {
+
+LowerNode::~LowerNode() {
+    if (owner == nullptr) {
+        return;
+    }
+    {
+        const std::lock_guard lock(owner->m_lowerMutex);
+        if (const auto it = owner->m_lowerNodes.find(id);
+            it != owner->m_lowerNodes.end() && it->second.expired()) {
+            owner->m_lowerNodes.erase(it);
+        }
+    }
+    owner->m_lower->forget(id, lookups);
+}
+
+LowerRef WorktreeImpl::hold(const LowerEntry& entry) {
+    LowerRef kept; // destroyed after the lock is released, should it turn out to be the last
+    const std::lock_guard lock(m_lowerMutex);
+    auto& slot = m_lowerNodes[entry.node];
+    kept = slot.lock();
+    if (!kept) {
+        kept = std::make_shared<LowerNode>();
+        kept->id = entry.node;
+        kept->owner = this;
+        slot = kept;
+    }
+    ++kept->lookups;
+    kept->attr = entry.attr;
+    kept->entryValid = entry.entryValid;
+    kept->attrValid = entry.attrValid;
+    return kept;
+}
+
+SysResult<Found> WorktreeImpl::ask(const LowerRef& dir, std::string_view name) {
+    const auto entry = m_lower->lookup(dir->id, name);
+    if (!entry) {
+        if (entry.error() == ENOENT || entry.error() == ENOTDIR) {
+            return Found{nullptr, nanoseconds(0)};
+        }
+        return sysFail(entry.error());
+    }
+    if (entry->node == 0) {
+        return Found{nullptr, entry->entryValid};
+    }
+    return Found{hold(*entry), entry->entryValid};
+}
+
+SysResult<Found> WorktreeImpl::lowerAt(std::string_view path) {
+    Found at;
+    {
+        const std::lock_guard lock(m_state);
+        at.ref = m_nodes.at(kRoot)->lower;
+    }
+    std::size_t begin = 0;
+    while (begin < path.size() && at.ref) {
+        const auto end = std::min(path.find('/', begin), path.size());
+        auto next = ask(at.ref, path.substr(begin, end - begin));
+        if (!next) {
+            if (next.error() == ESTALE) { // gone between two steps
+                return Found{nullptr, nanoseconds(0)};
+            }
+            return next;
+        }
+        at = std::move(*next);
+        begin = end + 1;
+    }
+    return at;
+}
+
+SysResult<Found> WorktreeImpl::lowerChild(const NodePtr& dir, std::string_view name) {
+    LowerRef base;
+    std::optional<std::string> path;
+    {
+        const std::lock_guard lock(m_state);
+        base = dir->lower;
+        path = lowerPathOf(*dir);
+    }
+    if (!path) {
+        return Found{};
+    }
+    if (base) {
+        auto found = ask(base, name);
+        if (found || found.error() != ESTALE) {
+            return found;
+        }
+    }
+    // The host replaced the folder, or the union took this folder up after a start: walk to it.
+    auto again = lowerAt(*path);
+    if (!again) {
+        return again;
+    }
+    if (!again->ref || !isFolderAttr(again->ref->attr)) {
+        return Found{nullptr, again->valid};
+    }
+    {
+        const std::lock_guard lock(m_state);
+        dir->lower = again->ref;
+    }
+    auto found = ask(again->ref, name);
+    if (!found && found.error() == ESTALE) {
+        return Found{nullptr, nanoseconds(0)};
+    }
+    return found;
+}
+
+// What the host has for a name of the union: at its own place, or where an entry was renamed from.
+SysResult<LowerRef> WorktreeImpl::lowerOf(const NodePtr& dir, std::string_view name, const Entry* entry,
+                                          const std::string& path, nanoseconds& valid) {
+    auto found = entry != nullptr && !path.empty() ? lowerAt(path) : lowerChild(dir, name);
+    if (!found) {
+        return sysFail(found.error());
+    }
+    valid = found->valid;
+    return found->ref;
+}
+
+SysResult<NodeEntry> WorktreeImpl::lookup(NodeId parent, std::string_view name) {
+    if (!isValidName(name)) {
+        return sysFail(name.size() > kMaxNameBytes ? ENAMETOOLONG : EINVAL);
+    }
+    for (int attempt = 0; attempt < 100; ++attempt) {
+        NodePtr dir;
+        Entry* entry = nullptr;
+        std::uint64_t entryId = 0;
+        std::string origin;
+        bool wantsLower = true;
+        {
+            const std::lock_guard lock(m_state);
+            dir = find(parent);
+            if (!dir || !isFolder(*dir)) {
+                return sysFail(dir ? ENOTDIR : ESTALE);
+            }
+            if (dir->entry != nullptr) {
+                const auto it = dir->entry->children.find(name);
+                entry = it == dir->entry->children.end() ? nullptr : it->second;
+            }
+            if (entry != nullptr) {
+                entryId = entry->id;
+                wantsLower = entry->fromLower;
+                origin = entry->origin;
+                if (entry->kind == EntryKind::Whiteout) {
+                    return NodeEntry{0, {}, kDay, kDay};
+                }
+            }
+            if (!wantsLower) {
+                const auto node = materialise(dir, name, entry, nullptr);
+                ++node->lookups;
+                return answer(*node);
+            }
+        }
+        nanoseconds valid = kDay;
+        const auto lower = lowerOf(dir, name, entry, origin, valid);
+        if (!lower) {
+            return sysFail(lower.error());
+        }
+        const std::lock_guard lock(m_state);
+        Entry* now = nullptr;
+        if (dir->entry != nullptr) {
+            const auto it = dir->entry->children.find(name);
+            now = it == dir->entry->children.end() ? nullptr : it->second;
+        }
+        if (now != entry || (now != nullptr && (now->id != entryId || now->origin != origin || !now->fromLower))) {
+            continue; // it changed while we asked
+        }
+        LowerRef usable = *lower;
+        if (entry != nullptr && usable &&
+            isFolderAttr(usable->attr) != (entry->kind == EntryKind::Directory)) {
+            usable = nullptr; // the host put something of another kind there
+        }
+        if (!usable && (entry == nullptr || entry->kind != EntryKind::Directory)) {
+            if (const auto it = dir->children.find(name); it != dir->children.end()) {
+                detach(*it->second, Node::Link::Superseded);
+            }
+            return NodeEntry{0, {}, valid, valid};
+        }
+        const auto node = materialise(dir, name, entry, usable);
+        ++node->lookups;
+        auto out = answer(*node);
+        out.entryValid = valid == nanoseconds(0) ? out.entryValid : std::min(valid, out.entryValid);
+        return out;
+    }
+    return sysFail(EAGAIN);
+}
+
+void WorktreeImpl::forget(NodeId id, std::uint64_t lookups) {
+    NodePtr kept;
+    const std::lock_guard lock(m_state);
+    kept = find(id);
+    if (!kept || id == kRoot) {
+        return;
+    }
+    kept->lookups -= std::min(lookups, kept->lookups);
+    dropIfUnused(*kept);
+}
+
+SysResult<NodeEntry> WorktreeImpl::getattr(NodeId id) {
+    NodePtr node;
+    LowerRef lower;
+    {
+        const std::lock_guard lock(m_state);
+        node = find(id);
+        if (!node) {
+            return sysFail(ESTALE);
+        }
+        if (!isFolder(*node) || !node->lower) {
+            return answer(*node);
+        }
+        lower = node->lower;
+    }
+    // A file's attributes belong to its version and cannot change; a folder's can.
+    const auto attr = m_lower->getattr(lower->id);
+    const std::lock_guard lock(m_state);
+    if (attr && isFolderAttr(*attr)) {
+        const std::lock_guard inner(m_lowerMutex);
+        lower->attr = *attr;
+    }
+    return answer(*node);
+}
+
+SysResult<std::string> WorktreeImpl::readlink(NodeId id) {
+    LowerRef lower;
+    {
+        const std::lock_guard lock(m_state);
+        const auto node = find(id);
+        if (!node) {
+            return sysFail(ESTALE);
+        }
+        const EntryRecord* record = node->entry != nullptr ? node->entry : node->orphan ? &*node->orphan : nullptr;
+        if (record != nullptr && record->kind != EntryKind::Whiteout && !record->fromLower) {
+            if (record->kind != EntryKind::Symlink) {
+                return sysFail(EINVAL);
+            }
+            return record->link;
+        }
+        lower = node->lower;
+    }
+    return lower ? m_lower->readlink(lower->id) : sysFail(EINVAL);
+}
+
+SysResult<WorktreeImpl::Names> WorktreeImpl::lowerNames(const NodePtr& dir) {
+    Names names;
+    LowerRef base;
+    std::optional<std::string> path;
+    {
+        const std::lock_guard lock(m_state);
+        base = dir->lower;
+        path = lowerPathOf(*dir);
+    }
+    if (!path) {
+        return names;
+    }
+    for (int attempt = 0; attempt < 2; ++attempt) {
+        if (!base) {
+            auto found = lowerAt(*path);
+            if (!found) {
+                return sysFail(found.error());
+            }
+            if (!found->ref || !isFolderAttr(found->ref->attr)) {
+                return names;
+            }
+            base = found->ref;
+            const std::lock_guard lock(m_state);
+            dir->lower = base;
+        }
+        std::uint64_t cookie = 0;
+        int error = 0;
+        while (true) {
+            auto page = m_lower->readdirplus(base->id, cookie);
+            if (!page) {
+                error = page.error();
+                break;
+            }
+            if (page->empty()) {
+                return names;
+            }
+            for (auto& item : *page) {
+                auto ref = item.entry.node != 0 ? hold(item.entry) : nullptr;
+                if (isValidName(item.name)) {
+                    names.insert_or_assign(std::move(item.name), std::move(ref));
+                }
+            }
+            cookie = page->back().cookie;
+        }
+        if (error != ESTALE) {
+            return sysFail(error);
+        }
+        names.clear();
+        base = nullptr;
+    }
+    return names;
+}
+
+SysResult<bool> WorktreeImpl::isEmpty(const NodePtr& dir) {
+    auto names = lowerNames(dir);
+    if (!names) {
+        return sysFail(names.error());
+    }
+    const std::lock_guard lock(m_state);
+    if (dir->entry != nullptr) {
+        for (const auto& [name, child] : dir->entry->children) {
+            if (child->kind != EntryKind::Whiteout) {
+                if (!child->fromLower || child->kind == EntryKind::Directory || !child->origin.empty() ||
+                    names->contains(name)) {
+                    return false;
+                }
+            }
+            names->erase(name);
+        }
+    }
+    return names->empty();
+}
+
+SysResult<std::vector<DirItem>> WorktreeImpl::readdir(NodeId id, std::uint64_t cookie, std::size_t max, Plus plus) {
+    NodePtr dir;
+    {
+        const std::lock_guard lock(m_state);
+        dir = find(id);
+        if (!dir || !isFolder(*dir)) {
+            return sysFail(dir ? ENOTDIR : ESTALE);
+        }
+    }
+    std::vector<DirItem> out;
+    if (cookie == 0) { // the names are read once per listing; later pages go on through them
+        auto names = lowerNames(dir);
+        if (!names) {
+            return sysFail(names.error());
+        }
+        const std::lock_guard lock(m_state);
+        if (dir->entry != nullptr) {
+            for (const auto& [name, child] : dir->entry->children) {
+                if (child->kind == EntryKind::Whiteout) {
+                    names->erase(name);
+                } else {
+                    (*names)[name] = nullptr;
+                }
+            }
+        }
+        for (auto it = dir->cookies.begin(); it != dir->cookies.end();) {
+            if (names->contains(it->first)) {
+                ++it;
+            } else {
+                dir->byCookie.erase(it->second);
+                it = dir->cookies.erase(it);
+            }
+        }
+        for (const auto& [name, ref] : *names) {
+            if (dir->cookies.try_emplace(name, dir->nextCookie).second) {
+                dir->byCookie.emplace(dir->nextCookie++, name);
+            }
+        }
+        std::erase_if(*names, [](const auto& known) { return known.second == nullptr; });
+        dir->listed.swap(*names);
+    }
+    while (out.size() < max) {
+        DirItem item;
+        std::optional<NodeEntry> found;
+        {
+            const std::lock_guard lock(m_state);
+            const auto next = dir->byCookie.upper_bound(cookie);
+            if (next == dir->byCookie.end()) {
+                break;
+            }
+            item.cookie = next->first;
+            item.name = next->second;
+            const auto staged = dir->entry != nullptr && dir->entry->children.contains(item.name);
+            if (const auto known = dir->listed.find(item.name); known != dir->listed.end()) {
+                const LowerRef ref = std::move(known->second);
+                dir->listed.erase(known);
+                if (!staged) {
+                    const auto node = materialise(dir, item.name, nullptr, ref);
+                    ++node->lookups;
+                    found = answer(*node);
+                }
+            }
+        }
+        cookie = item.cookie;
+        if (!found) {
+            auto asked = lookup(id, item.name);
+            if (!asked) {
+                if (asked.error() == EIO && out.empty()) {
+                    return sysFail(EIO);
+                }
+                continue;
+            }
+            found = *asked;
+        }
+        if (found->node == 0) {
+            continue;
+        }
+        item.ino = found->node;
+        item.type = found->attr.st_mode & S_IFMT;
+        if (plus == Plus::Yes) {
+            item.entry = *found;
+        } else {
+            forget(found->node, 1);
+        }
+        out.push_back(std::move(item));
+    }
+    return out;
+}
+
+SysResult<struct statvfs> WorktreeImpl::statfs() {
+    struct statvfs out {};
+    if (::fstatvfs(m_store->dirFd(), &out) != 0) {
+        return sysFail(errno);
+    }
+    return out;
+}
+
+bool WorktreeImpl::mustForget(NodeId parent, std::string_view name) {
+    NodeId before = 0;
+    {
+        const std::lock_guard lock(m_state);
+        const auto dir = find(parent);
+        if (!dir) {
+            return false; // the kernel knows no such folder
+        }
+        const auto it = dir->children.find(name);
+        if (it == dir->children.end() || !isFolder(*it->second)) {
+            return true;
+        }
+        before = it->second->id;
+    }
+    const auto now = lookup(parent, name);
+    if (!now || now->node == 0) {
+        return true;
+    }
+    forget(now->node, 1);
+    return now->node != before;
+}
+
+void WorktreeImpl::note(KernelNote::Kind kind, NodeId node, std::string_view name) {
+    const std::lock_guard lock(m_sinkMutex);
+    if (m_sink) {
+        m_sink({kind, node, std::string(name)});
+    }
+}
+
+void WorktreeImpl::entryChanged(std::uint64_t parent, std::string_view name) {
+    const std::lock_guard lock(m_state);
+    std::optional<std::string> changed;
+    for (const auto& [id, node] : m_nodes) {
+        if (node->lower && node->lower->id == parent && isFolder(*node)) {
+            note(KernelNote::Kind::Entry, id, name);
+            note(KernelNote::Kind::Listing, id);
+            if (const auto listed = node->listed.find(name); listed != node->listed.end()) {
+                node->listed.erase(listed);
+            }
+            changed = below(lowerPathOf(*node), name);
+        }
+    }
+    if (changed) { // what was renamed from there shows the host's content elsewhere
+        for (const auto& [id, entry] : m_entries) {
+            if (entry->node != nullptr && entry->node->parent && entry->origin == *changed) {
+                note(KernelNote::Kind::Entry, entry->node->parent->id, entry->name);
+            }
+        }
+    }
+}
+
+void WorktreeImpl::nodeChanged(std::uint64_t lower) {
+    const std::lock_guard lock(m_state);
+    for (const auto& [id, node] : m_nodes) {
+        if (node->lower && node->lower->id == lower) {
+            note(isFolder(*node) ? KernelNote::Kind::Listing : KernelNote::Kind::Attributes, id);
+        }
+    }
+}
+
+void WorktreeImpl::everythingChanged() {
+    const std::lock_guard lock(m_state);
+    for (const auto& [id, node] : m_nodes) {
+        if (node->parent && node->link == Node::Link::Here && (node->entry == nullptr || node->entry->fromLower)) {
+            note(KernelNote::Kind::Entry, node->parent->id, node->name);
+        }
+        if (isFolder(*node)) {
+            node->listed.clear();
+            note(KernelNote::Kind::Listing, id);
+        }
+    }
+}
+
+} // namespace carrel::worktree

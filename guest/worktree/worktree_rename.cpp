@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: Apache-2.0
+// Renaming. An entry carries its content along; what its place hid of the host's stays behind, and what its new place
+// hides it takes over. One record in the log makes it one step.
+#include "guest/worktree/worktree_impl.h"
+
+namespace carrel::worktree {
+
+// What the entry's place covers stays there as a removal; null when it covered nothing.
+Entry* WorktreeImpl::leaveBehind(Entry* entry, Entry* up, const std::string& name, Batch& batch) {
+    const bool deep = entry->kind == EntryKind::Directory && !entry->fromLower;
+    const bool covered = entry->cover.has_value();
+    std::vector<Entry*> inner;
+    if (deep || entry->kind != EntryKind::Directory) {
+        for (const auto& [childName, child] : entry->children) {
+            if (child->cover || (child->kind == EntryKind::Directory && !child->fromLower)) {
+                inner.push_back(child);
+            }
+        }
+    }
+    if (!covered && inner.empty()) {
+        return nullptr;
+    }
+    if (!covered) {
+        return nullptr; // covers hang only beneath a covered folder
+    }
+    Entry* left = newEntry(up, name, EntryKind::Whiteout);
+    left->cover = entry->cover;
+    entry->cover.reset();
+    touch(left, batch);
+    for (Entry* child : inner) {
+        if (child->kind == EntryKind::Whiteout) {
+            place(child, left, std::string(child->name));
+            batch.put.insert(child);
+            continue;
+        }
+        Entry* stays = leaveBehind(child, left, child->name, batch);
+        if (stays != nullptr && child->origin.empty() && child->kind != EntryKind::Directory) {
+            child->origin = *lowerPathOf(stays);
+            child->originPlace = stays->id;
+            child->originBase = stays->cover;
+        }
+        batch.put.insert(child);
+    }
+    return left;
+}
+
+// The children of `from` that are removals go beneath `to`, where nothing stands in their place.
+void WorktreeImpl::moveChildren(Entry* from, Entry* to, Batch& batch) {
+    for (auto& [name, child] : std::map(from->children)) {
+        if (child->kind != EntryKind::Whiteout) {
+            continue;
+        }
+        const auto it = to->children.find(name);
+        if (it == to->children.end()) {
+            place(child, to, name);
+            batch.put.insert(child);
+        } else {
+            it->second->cover = child->cover;
+            touch(it->second, batch);
+            moveChildren(child, it->second, batch);
+        }
+    }
+}
+
+// `entry` comes to stand where `whiteout` is: it covers what that covered.
+void WorktreeImpl::mergeInto(Entry* entry, Entry* whiteout, Batch& batch) {
+    entry->cover = whiteout->cover;
+    moveChildren(whiteout, entry, batch);
+    if (Entry* away = renamedAwayFrom(whiteout); away != nullptr && away != entry) {
+        away->originPlace = entry->id;
+        batch.put.insert(away);
+    }
+    dropEntry(whiteout, batch);
+}
+
+SysStatus WorktreeImpl::rename(NodeId parent, std::string_view name, NodeId newParent, std::string_view newName,
+                               Replace replace) {
+    if (m_options.access == Access::ReadOnly) {
+        return sysFail(EROFS);
+    }
+    const std::lock_guard ops(m_ops);
+    NodePtr dir;
+    NodePtr newDir;
+    {
+        const std::lock_guard lock(m_state);
+        dir = find(parent);
+        newDir = find(newParent);
+    }
+    if (!dir || !newDir) {
+        return sysFail(ESTALE);
+    }
+    const auto from = resolve(dir, name);
+    if (!from) {
+        return sysFail(from.error());
+    }
+    const auto to = resolve(newDir, newName);
+    if (!to) {
+        return sysFail(to.error());
+    }
+    if (!from->present) {
+        return sysFail(ENOENT);
+    }
+    if (to->present && replace == Replace::No) {
+        return sysFail(EEXIST);
+    }
+    if (dir == newDir && name == newName) {
+        return {};
+    }
+    std::string link;
+    if (from->entry == nullptr && from->lower && (from->lower->attr.mode & S_IFMT) == S_IFLNK) {
+        auto text = m_lower->readlink(from->lower->id);
+        if (!text) {
+            return sysFail(text.error());
+        }
+        link = std::move(*text);
+    }
+    NodePtr node;
+    NodePtr target;
+    {
+        const std::lock_guard lock(m_state);
+        node = materialise(dir, name, from->entry, from->lower);
+        for (NodePtr up = newDir; up; up = up->parent) {
+            if (up == node) {
+                return sysFail(EINVAL); // into itself
+            }
+        }
+        if (to->present) {
+            if (from->folder != to->folder) {
+                return sysFail(to->folder ? EISDIR : ENOTDIR);
+            }
+            target = materialise(newDir, newName, to->entry, to->lower);
+        }
+    }
+    if (target && to->folder) {
+        const auto empty = isEmpty(target);
+        if (!empty || !*empty) {
+            return sysFail(empty ? ENOTEMPTY : empty.error());
+        }
+    }
+    if (const int full = m_store->reserve(); full != 0) {
+        return sysFail(full);
+    }
+    const std::lock_guard lock(m_state);
+    const bool home = to->entry != nullptr && from->entry != nullptr && to->entry->id == from->entry->originPlace &&
+                      to->entry->kind == EntryKind::Whiteout;
+    const bool covered = to->entry != nullptr ? to->entry->cover.has_value() : to->present;
+    const bool merged = from->entry != nullptr ? from->entry->fromLower : true;
+    if (from->folder && !home && covered && merged) {
+        return sysFail(EXDEV); // two of the host's folders in one place: programs copy instead
+    }
+    if (from->folder && !merged && from->entry->cover) {
+        return sysFail(EXDEV);
+    }
+    Batch batch;
+    Entry* up = entryFor(newDir, batch);
+    Entry* entry = adopt(node, batch);
+    if (!link.empty()) {
+        entry->kind = EntryKind::Symlink;
+        entry->fromLower = false;
+        entry->link = link;
+        entry->mtimeNs = static_cast<std::int64_t>(from->lower->attr.mtime) * 1'000'000'000 + from->lower->attr.mtimensec;
+    }
+    // What is in the way goes.
+    Entry* whiteout = to->entry;
+    if (target) {
+        if (whiteout == nullptr) {
+            whiteout = adopt(target, batch);
+        }
+        Entry* origin = originPlaceOf(whiteout);
+        detach(*target, Node::Link::Gone);
+        whiteout->object = 0;
+        if (origin != nullptr) {
+            if (to->folder && whiteout->fromLower) {
+                moveChildren(whiteout, origin, batch);
+            }
+            whiteout->originPlace = 0;
+            whiteout->origin.clear();
+            touch(origin, batch);
+        }
+        whiteout->kind = EntryKind::Whiteout;
+        whiteout->fromLower = false;
+    }
+    Entry* oldUp = entry->up;
+    const std::string oldName = entry->name;
+    const auto oldPath = contentPath(entry);
+    oldUp->children.erase(oldName);
+    entry->up = nullptr;
+    Entry* left = leaveBehind(entry, oldUp, oldName, batch);
+    if (left != nullptr) {
+        if (Entry* away = renamedAwayFrom(entry); away != nullptr) {
+            away->originPlace = left->id;
+            batch.put.insert(away);
+        }
+        const bool content = entry->kind == EntryKind::File || entry->kind == EntryKind::Symlink || entry->fromLower;
+        if (entry->origin.empty() && content && oldPath) {
+            entry->origin = *oldPath;
+            entry->originPlace = left->id;
+            entry->originBase = left->cover;
+        }
+    }
+    if (whiteout != nullptr) {
+        mergeInto(entry, whiteout, batch);
+    }
+    place(entry, up, newName);
+    if (home) {
+        entry->origin.clear();
+        entry->originPlace = 0;
+        entry->originBase.reset();
+    }
+    // The kernel moves its own names; ours follow.
+    if (const auto it = dir->children.find(name); it != dir->children.end() && it->second == node.get()) {
+        dir->children.erase(it);
+    }
+    node->parent = newDir;
+    node->name = newName;
+    if (const auto it = newDir->children.find(newName); it != newDir->children.end() && it->second != node.get()) {
+        detach(*it->second, Node::Link::Gone);
+    }
+    newDir->children.insert_or_assign(node->name, node.get());
+    touch(entry, batch);
+    stampFolder(*dir);
+    stampFolder(*newDir);
+    dropIfUnused(*dir);
+    if (const int error = commit(batch); error != 0) {
+        return sysFail(error);
+    }
+    dropIfUnused(*node);
+    return {};
+}
+
+} // namespace carrel::worktree

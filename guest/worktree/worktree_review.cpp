@@ -1,0 +1,317 @@
+// SPDX-License-Identifier: Apache-2.0
+// After a decision: settle (the change stands on the host) and discard (it is not wanted). What was written since the
+// generation that was decided on is kept.
+#include "guest/worktree/worktree_impl.h"
+
+#include <algorithm>
+
+namespace carrel::worktree {
+
+// The place that a rename left: the host has nothing there any more.
+void WorktreeImpl::releaseOrigin(Entry* entry, Batch& batch) {
+    Entry* origin = originPlaceOf(entry);
+    entry->origin.clear();
+    entry->originPlace = 0;
+    entry->originBase.reset();
+    if (origin == nullptr || origin == entry) {
+        return;
+    }
+    if (origin->kind == EntryKind::Whiteout) {
+        dropEntry(origin, batch);
+    } else {
+        origin->cover.reset();
+        batch.put.insert(origin);
+    }
+}
+
+// The host's version shows. The node stays if it is the same bytes, so that what is open stays open.
+bool WorktreeImpl::settleFile(Entry* entry, const LowerRef& host, Batch& batch) {
+    Node* node = entry->node;
+    Node* folder = entry->up->node;
+    releaseOrigin(entry, batch);
+    bool same = false;
+    if (node != nullptr && host && !isFolderAttr(host->attr)) {
+        struct stat info {};
+        fillStat(*node, info);
+        const auto type = host->attr.mode & S_IFMT;
+        same = type == (info.st_mode & S_IFMT) &&
+               (type == S_IFLNK || (host->attr.size == static_cast<std::uint64_t>(info.st_size) &&
+                                    coverOf(host->attr).version.mtimeNs == toNs(info.st_mtim)));
+    }
+    if (node != nullptr && !same) {
+        detach(*node, Node::Link::Superseded);
+        node = nullptr;
+        entry->object = 0; // the node's now, as long as somebody reads it
+    }
+    if (node != nullptr) {
+        if (node->object != 0) {
+            batch.doomed.push_back(node->object);
+        }
+        node->object = 0;
+        node->lower = host;
+        note(KernelNote::Kind::Attributes, node->id);
+    }
+    const std::string name = entry->name;
+    dropEntry(entry, batch);
+    if (node != nullptr) {
+        node->orphan.reset();
+    } else if (folder != nullptr) {
+        note(KernelNote::Kind::Entry, folder->id, name);
+        note(KernelNote::Kind::Listing, folder->id);
+    }
+    return false;
+}
+
+void WorktreeImpl::settleFolder(Entry* entry, const LowerRef& host, Batch& batch) {
+    releaseOrigin(entry, batch);
+    entry->fromLower = true;
+    entry->cover = coverOf(host->attr);
+    if (entry->node != nullptr) {
+        entry->node->lower = host;
+        note(KernelNote::Kind::Attributes, entry->node->id);
+    }
+    touch(entry, batch);
+    if (sameAsHost(*entry)) {
+        dropEntry(entry, batch);
+    }
+}
+
+// Work done since the decision stays, against what the host has now.
+void WorktreeImpl::rebase(Entry* entry, const LowerRef& host, Batch& batch) {
+    const bool moved = !entry->origin.empty();
+    if (moved) {
+        releaseOrigin(entry, batch);
+    }
+    if (host) {
+        entry->cover = coverOf(host->attr);
+    } else {
+        entry->cover.reset();
+    }
+    touch(entry, batch);
+    if (!host && entry->kind == EntryKind::Whiteout) {
+        dropEntry(entry, batch);
+    }
+}
+
+bool WorktreeImpl::settleOne(const ChangeRef& ref) {
+    std::uint64_t id = 0;
+    std::optional<std::string> path;
+    NodePtr node;
+    {
+        const std::lock_guard lock(m_state);
+        Entry* entry = entryAt(ref.path);
+        if (entry == nullptr || entry == m_rootEntry) {
+            return false;
+        }
+        id = entry->id;
+        path = below(lowerPathOf(entry->up), entry->name);
+        if (entry->node != nullptr) {
+            node = find(entry->node->id);
+        }
+    }
+    Found host;
+    if (path) {
+        auto found = lowerAt(*path);
+        if (!found) {
+            return true; // nobody at the door: decide nothing
+        }
+        host = std::move(*found);
+    }
+    std::unique_lock<std::shared_mutex> io;
+    if (node) {
+        io = std::unique_lock(node->io); // no write is half done
+    }
+    if (m_store->reserve() != 0) {
+        return true;
+    }
+    const std::lock_guard lock(m_state);
+    Entry* entry = entryAt(ref.path);
+    if (entry == nullptr || entry->id != id) {
+        return true;
+    }
+    Batch batch;
+    bool kept = entry->generation != ref.generation;
+    const bool folder = entry->kind == EntryKind::Directory;
+    if (folder && host.ref && isFolderAttr(host.ref->attr)) {
+        const auto wanted = entry->mode;
+        if (!kept) {
+            entry->mode = host.ref->attr.mode & 07777U;
+        }
+        kept = kept && wanted != (host.ref->attr.mode & 07777U);
+        settleFolder(entry, host.ref, batch);
+    } else if (kept) {
+        rebase(entry, host.ref, batch);
+    } else if (folder) {
+        const bool holds = std::any_of(entry->children.begin(), entry->children.end(),
+                                       [](const auto& item) { return item.second->kind != EntryKind::Whiteout; });
+        if (holds) { // the host has it no more, yet there is work in it
+            rebase(entry, host.ref, batch);
+            kept = true;
+        } else {
+            forgetEntry(entry, batch);
+        }
+    } else if (entry->kind == EntryKind::Whiteout) {
+        forgetEntry(entry, batch);
+    } else {
+        kept = settleFile(entry, host.ref, batch);
+    }
+    return commit(batch) != 0 || kept;
+}
+
+// The entry goes; whatever the host has there shows.
+void WorktreeImpl::forgetEntry(Entry* entry, Batch& batch) {
+    Node* folder = entry->up->node;
+    const std::string name = entry->name;
+    if (entry->node != nullptr) {
+        detach(*entry->node, Node::Link::Superseded);
+        entry->object = 0; // the node's, see dropIfUnused
+    }
+    dropEntry(entry, batch);
+    if (folder != nullptr) {
+        note(KernelNote::Kind::Entry, folder->id, name);
+        note(KernelNote::Kind::Listing, folder->id);
+    }
+}
+
+// A renamed folder goes back to where the host has it.
+void WorktreeImpl::goHome(Entry* entry, Batch& batch) {
+    Entry* origin = originPlaceOf(entry);
+    Entry* up = origin->up;
+    const std::string name = origin->name;
+    Node* oldFolder = entry->up->node;
+    const std::string oldName = entry->name;
+    entry->cover = origin->cover;
+    moveChildren(origin, entry, batch);
+    dropEntry(origin, batch);
+    place(entry, up, name);
+    entry->origin.clear();
+    entry->originPlace = 0;
+    entry->originBase.reset();
+    entry->mode = entry->cover ? entry->cover->mode : entry->mode;
+    if (Node* node = entry->node; node != nullptr) {
+        if (up->node != nullptr) {
+            if (oldFolder != nullptr) {
+                oldFolder->children.erase(oldName);
+            }
+            node->parent = m_nodes.at(up->node->id);
+            node->name = name;
+            up->node->children.insert_or_assign(name, node);
+        } else {
+            detach(*node, Node::Link::Gone);
+        }
+    }
+    for (const auto& [folder, what] : {std::pair{oldFolder, oldName}, {up->node, name}}) {
+        if (folder != nullptr) {
+            note(KernelNote::Kind::Entry, folder->id, what);
+            note(KernelNote::Kind::Listing, folder->id);
+        }
+    }
+    touch(entry, batch);
+    if (sameAsHost(*entry)) {
+        dropEntry(entry, batch);
+    }
+}
+
+bool WorktreeImpl::discardOne(const ChangeRef& ref) {
+    NodePtr node;
+    {
+        const std::lock_guard lock(m_state);
+        Entry* entry = entryAt(ref.path);
+        if (entry != nullptr && entry->node != nullptr) {
+            node = find(entry->node->id);
+        }
+    }
+    std::unique_lock<std::shared_mutex> io;
+    if (node) {
+        io = std::unique_lock(node->io);
+    }
+    if (m_store->reserve() != 0) {
+        return true;
+    }
+    const std::lock_guard lock(m_state);
+    Entry* entry = entryAt(ref.path);
+    if (entry == nullptr || entry == m_rootEntry) {
+        return false;
+    }
+    if (entry->generation != ref.generation) {
+        return true;
+    }
+    Batch batch;
+    const bool coversFolder = entry->cover && entry->cover->type == EntryType::Directory;
+    const bool holds = std::any_of(entry->children.begin(), entry->children.end(),
+                                   [](const auto& item) { return item.second->kind != EntryKind::Whiteout; });
+    Entry* origin = originPlaceOf(entry);
+    if (entry->kind == EntryKind::Directory && entry->fromLower && origin != nullptr) {
+        if (origin->kind != EntryKind::Whiteout) {
+            return true; // something else stands there now
+        }
+        goHome(entry, batch);
+    } else if (entry->kind == EntryKind::Directory && !entry->fromLower && !coversFolder && holds) {
+        return true; // work inside is kept, so must the folder be
+    } else if (coversFolder) { // the host's folder shows again, less what is still removed in it
+        Node* folder = entry->up->node;
+        if (entry->kind != EntryKind::Directory && entry->node != nullptr) {
+            detach(*entry->node, Node::Link::Superseded);
+        }
+        entry->kind = EntryKind::Directory;
+        entry->fromLower = true;
+        entry->object = 0;
+        entry->link.clear();
+        entry->mtimeNs.reset();
+        entry->mode = entry->cover->mode;
+        entry->uid = m_options.ownerUid;
+        entry->gid = m_options.ownerGid;
+        if (folder != nullptr) {
+            note(KernelNote::Kind::Entry, folder->id, entry->name);
+            note(KernelNote::Kind::Listing, folder->id);
+        }
+        if (entry->node != nullptr) {
+            note(KernelNote::Kind::Listing, entry->node->id);
+        }
+        touch(entry, batch);
+        if (sameAsHost(*entry)) {
+            dropEntry(entry, batch);
+        }
+    } else {
+        if (origin != nullptr && origin->kind == EntryKind::Whiteout) {
+            forgetEntry(origin, batch);
+        }
+        forgetEntry(entry, batch);
+    }
+    return commit(batch) != 0;
+}
+
+Result<std::vector<SharePath>> WorktreeImpl::each(std::vector<ChangeRef>& entries,
+                                                  bool (WorktreeImpl::*one)(const ChangeRef&)) {
+    std::vector<SharePath> kept;
+    for (const auto& ref : entries) {
+        if ((this->*one)(ref)) {
+            kept.push_back(ref.path);
+        }
+    }
+    CARREL_TRY(sync());
+    std::sort(kept.begin(), kept.end());
+    return kept;
+}
+
+Result<std::vector<SharePath>> WorktreeImpl::settle(std::vector<ChangeRef> entries) {
+    const std::lock_guard ops(m_ops);
+    // Folders before what is in them.
+    std::sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) { return a.path < b.path; });
+    return each(entries, &WorktreeImpl::settleOne);
+}
+
+Result<std::vector<SharePath>> WorktreeImpl::discard(std::vector<ChangeRef> entries) {
+    const std::lock_guard ops(m_ops);
+    std::sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) { return b.path < a.path; });
+    return each(entries, &WorktreeImpl::discardOne);
+}
+
+Status WorktreeImpl::sync() {
+    if (const int error = m_store->sync(); error != 0) {
+        return failErrno("The staged work cannot be written to the disk", error);
+    }
+    return {};
+}
+
+} // namespace carrel::worktree

@@ -1,0 +1,423 @@
+// SPDX-License-Identifier: Apache-2.0
+// The two trees: nodes and entries, and how they hang together. Everything here runs under m_state.
+#include "guest/worktree/worktree_impl.h"
+
+#include <algorithm>
+#include <cassert>
+
+#include <fcntl.h>
+
+namespace carrel::worktree {
+namespace {
+
+std::uint32_t typeBits(EntryKind kind) {
+    switch (kind) {
+    case EntryKind::Directory:
+        return S_IFDIR;
+    case EntryKind::Symlink:
+        return S_IFLNK;
+    case EntryKind::Fifo:
+        return S_IFIFO;
+    case EntryKind::Socket:
+        return S_IFSOCK;
+    case EntryKind::File:
+    case EntryKind::Whiteout:
+        break;
+    }
+    return S_IFREG;
+}
+
+} // namespace
+
+std::int64_t nowNs() {
+    timespec now{};
+    ::clock_gettime(CLOCK_REALTIME, &now);
+    return toNs(now);
+}
+
+WorktreeImpl::WorktreeImpl(Options options, std::shared_ptr<LowerClient> lower, std::unique_ptr<UpperStore> store)
+    : m_options(std::move(options)), m_lower(std::move(lower)), m_store(std::move(store)) {
+    m_lastId = m_store->highestId();
+    // Generations of an earlier start are never met again: what was listed before must be looked at again.
+    m_generation = m_store->epoch() << 32U;
+    auto root = std::make_unique<Entry>();
+    root->id = kRootEntry;
+    root->kind = EntryKind::Directory;
+    root->fromLower = true;
+    m_rootEntry = root.get();
+    m_entries.emplace(kRootEntry, std::move(root));
+    const auto loaded = m_store->takeLoaded();
+    for (const auto& [id, record] : loaded) {
+        auto entry = std::make_unique<Entry>();
+        static_cast<EntryRecord&>(*entry) = record;
+        entry->generation = ++m_generation;
+        m_entries.emplace(id, std::move(entry));
+    }
+    for (const auto& [id, record] : loaded) {
+        Entry* entry = m_entries.at(id).get();
+        entry->up = m_entries.at(record.parent).get();
+        entry->up->children.emplace(record.name, entry);
+    }
+    auto node = std::make_shared<Node>();
+    node->id = kRoot;
+    node->lookups = 1;
+    node->entry = m_rootEntry;
+    m_rootEntry->node = node.get();
+    node->lower = std::make_shared<LowerNode>(); // no owner: the root is never forgotten
+    node->lower->id = lower::kRootNode;
+    node->lower->attr.mode = S_IFDIR | 0755;
+    m_nodes.emplace(kRoot, std::move(node));
+    m_lower->setEvents(this);
+}
+
+WorktreeImpl::~WorktreeImpl() {
+    m_lower->setEvents(nullptr);
+    (void)m_store->sync();
+    for (auto& [id, node] : m_nodes) {
+        node->parent.reset();
+    }
+    m_nodes.clear();
+}
+
+NodePtr WorktreeImpl::find(NodeId id) {
+    const auto it = m_nodes.find(id);
+    return it == m_nodes.end() ? nullptr : it->second;
+}
+
+bool WorktreeImpl::isFolder(const Node& node) const {
+    const EntryRecord* record = node.entry != nullptr ? node.entry : node.orphan ? &*node.orphan : nullptr;
+    if (record != nullptr) {
+        return record->kind == EntryKind::Directory;
+    }
+    return node.lower && isFolderAttr(node.lower->attr);
+}
+
+NodePtr WorktreeImpl::materialise(const NodePtr& dir, std::string_view name, Entry* entry, const LowerRef& lower) {
+    if (const auto it = dir->children.find(name); it != dir->children.end()) {
+        Node& known = *it->second;
+        bool same = known.entry == entry;
+        if (same && (entry == nullptr || (entry->fromLower && entry->kind != EntryKind::Directory))) {
+            // One node, one version.
+            same = known.lower && lower && known.lower->id == lower->id;
+        }
+        if (same) {
+            if (lower) {
+                known.lower = lower;
+            }
+            return m_nodes.at(known.id);
+        }
+        detach(known, Node::Link::Superseded);
+    }
+    auto node = std::make_shared<Node>();
+    node->id = ++m_lastNode;
+    node->parent = dir;
+    node->name = name;
+    node->entry = entry;
+    node->lower = lower;
+    if (entry != nullptr) {
+        node->object = entry->object;
+        entry->node = node.get();
+    }
+    dir->children.insert_or_assign(std::string(name), node.get());
+    m_nodes.emplace(node->id, node);
+    return node;
+}
+
+void WorktreeImpl::detach(Node& node, Node::Link link) {
+    if (node.link != Node::Link::Here) {
+        return;
+    }
+    if (node.parent) {
+        if (const auto it = node.parent->children.find(node.name);
+            it != node.parent->children.end() && it->second == &node) {
+            node.parent->children.erase(it);
+        }
+    }
+    node.link = link;
+    if (node.entry != nullptr) {
+        node.orphan = *node.entry;
+        node.entry->node = nullptr;
+        node.entry = nullptr;
+    }
+    dropIfUnused(node);
+}
+
+void WorktreeImpl::dropIfUnused(Node& node) {
+    if (node.lookups > 0 || node.id == kRoot || !node.children.empty()) {
+        return;
+    }
+    const auto it = m_nodes.find(node.id);
+    if (it == m_nodes.end()) {
+        return;
+    }
+    const NodePtr kept = it->second;
+    m_nodes.erase(it);
+    if (node.parent) {
+        if (const auto child = node.parent->children.find(node.name);
+            child != node.parent->children.end() && child->second == &node) {
+            node.parent->children.erase(child);
+        }
+    }
+    if (node.entry != nullptr) {
+        node.entry->node = nullptr;
+        node.entry = nullptr;
+    } else if (node.object != 0) {
+        m_store->doomObject(node.object);
+    }
+    const NodePtr parent = node.parent;
+    if (parent) {
+        dropIfUnused(*parent);
+    }
+}
+
+void WorktreeImpl::fillStat(const Node& node, struct stat& out) {
+    out = {};
+    out.st_ino = node.id;
+    out.st_nlink = 1;
+    out.st_blksize = 4096;
+    out.st_uid = m_options.ownerUid;
+    out.st_gid = m_options.ownerGid;
+    if (node.lower) {
+        lower::Attr attr{};
+        {
+            const std::lock_guard lock(m_lowerMutex);
+            attr = node.lower->attr;
+        }
+        out.st_mode = attr.mode;
+        out.st_size = static_cast<off_t>(attr.size);
+        out.st_blocks = static_cast<blkcnt_t>(attr.blocks);
+        out.st_mtim = {static_cast<time_t>(attr.mtime), attr.mtimensec};
+        out.st_ctim = {static_cast<time_t>(attr.ctime), attr.ctimensec};
+        out.st_atim = out.st_mtim;
+    }
+    const EntryRecord* record = node.entry != nullptr ? node.entry : node.orphan ? &*node.orphan : nullptr;
+    if (record != nullptr && node.id != kRoot) {
+        out.st_mode = typeBits(record->kind) | record->mode;
+        out.st_uid = record->uid;
+        out.st_gid = record->gid;
+        if (record->kind == EntryKind::Symlink) {
+            out.st_size = static_cast<off_t>(record->link.size());
+        }
+    }
+    if (node.object != 0) {
+        struct stat object {};
+        if (::fstatat(m_store->dirFd(), m_store->objectPath(node.object).c_str(), &object, 0) == 0) {
+            out.st_size = object.st_size;
+            out.st_blocks = object.st_blocks;
+            out.st_mtim = object.st_mtim;
+            out.st_ctim = object.st_ctim;
+            out.st_atim = object.st_atim;
+        }
+    } else if (record != nullptr && record->mtimeNs) {
+        out.st_mtim = toTimespec(*record->mtimeNs);
+        out.st_atim = out.st_mtim;
+    }
+    if (node.ctimeNs > toNs(out.st_ctim)) {
+        out.st_ctim = toTimespec(node.ctimeNs);
+    }
+}
+
+NodeEntry WorktreeImpl::answer(Node& node) {
+    NodeEntry out;
+    out.node = node.id;
+    fillStat(node, out.attr);
+    out.entryValid = kDay;
+    out.attrValid = kDay;
+    if (node.lower && node.object == 0) {
+        const std::lock_guard lock(m_lowerMutex);
+        out.entryValid = node.lower->entryValid;
+        out.attrValid = node.lower->attrValid;
+    }
+    return out;
+}
+
+std::optional<std::string> WorktreeImpl::below(const std::optional<std::string>& dir, std::string_view name) {
+    if (!dir) {
+        return std::nullopt;
+    }
+    return dir->empty() ? std::string(name) : *dir + "/" + std::string(name);
+}
+
+std::optional<std::string> WorktreeImpl::lowerPathOf(const Entry* folder) const {
+    if (folder == m_rootEntry) {
+        return std::string();
+    }
+    // A whiteout has taken the place of a folder of the host's, whose names are still covered beneath it.
+    if (folder == nullptr || (folder->kind == EntryKind::Directory && !folder->fromLower)) {
+        return std::nullopt;
+    }
+    if (!folder->origin.empty()) {
+        return folder->origin;
+    }
+    return below(lowerPathOf(folder->up), folder->name);
+}
+
+std::optional<std::string> WorktreeImpl::lowerPathOf(const Node& dir) const {
+    if (dir.entry != nullptr) {
+        return lowerPathOf(dir.entry);
+    }
+    if (dir.link == Node::Link::Gone || dir.orphan || !dir.parent) {
+        return std::nullopt;
+    }
+    return below(lowerPathOf(*dir.parent), dir.name);
+}
+
+std::optional<std::string> WorktreeImpl::contentPath(const Entry* entry) const {
+    if (!entry->origin.empty()) {
+        return entry->origin;
+    }
+    return below(lowerPathOf(entry->up), entry->name);
+}
+
+std::string WorktreeImpl::pathOf(const Entry* entry) {
+    std::string path = entry->name;
+    for (const Entry* up = entry->up; up != nullptr && up->up != nullptr; up = up->up) {
+        path.insert(0, up->name + "/");
+    }
+    return path;
+}
+
+Entry* WorktreeImpl::entryAt(const SharePath& path) {
+    Entry* at = m_rootEntry;
+    for (const auto component : path.components()) {
+        const auto it = at->children.find(component);
+        if (it == at->children.end()) {
+            return nullptr;
+        }
+        at = it->second;
+    }
+    return at;
+}
+
+Entry* WorktreeImpl::originPlaceOf(const Entry* entry) const {
+    const auto it = m_entries.find(entry->originPlace);
+    return entry->originPlace == 0 || it == m_entries.end() ? nullptr : it->second.get();
+}
+
+Entry* WorktreeImpl::renamedAwayFrom(const Entry* place) const {
+    for (const auto& [id, entry] : m_entries) {
+        if (entry->originPlace == place->id && !entry->origin.empty()) {
+            return entry.get();
+        }
+    }
+    return nullptr;
+}
+
+bool WorktreeImpl::sameAsHost(const Entry& entry) {
+    return entry.fromLower && entry.origin.empty() && entry.children.empty() &&
+           (entry.kind == EntryKind::Directory || !entry.mtimeNs) &&
+           (!entry.cover || entry.cover->mode == entry.mode);
+}
+
+Cover WorktreeImpl::coverOf(const lower::Attr& attr) {
+    Cover cover;
+    cover.type = isFolderAttr(attr)                      ? EntryType::Directory
+                 : (attr.mode & S_IFMT) == S_IFLNK ? EntryType::Symlink
+                                                         : EntryType::File;
+    cover.mode = attr.mode & 07777U;
+    cover.version = {attr.ino, attr.size,
+                     static_cast<std::int64_t>(attr.mtime) * 1'000'000'000 + attr.mtimensec,
+                     static_cast<std::int64_t>(attr.ctime) * 1'000'000'000 + attr.ctimensec};
+    return cover;
+}
+
+Entry* WorktreeImpl::newEntry(Entry* up, std::string_view name, EntryKind kind) {
+    auto fresh = std::make_unique<Entry>();
+    fresh->id = nextId();
+    fresh->kind = kind;
+    Entry* entry = fresh.get();
+    m_entries.emplace(entry->id, std::move(fresh));
+    place(entry, up, name);
+    return entry;
+}
+
+void WorktreeImpl::place(Entry* entry, Entry* up, std::string_view name) {
+    if (entry->up != nullptr) {
+        if (const auto it = entry->up->children.find(entry->name);
+            it != entry->up->children.end() && it->second == entry) {
+            entry->up->children.erase(it);
+        }
+    }
+    entry->up = up;
+    entry->parent = up->id;
+    entry->name = name;
+    up->children.insert_or_assign(entry->name, entry);
+}
+
+Entry* WorktreeImpl::adopt(const NodePtr& node, Batch& batch) {
+    if (node->entry != nullptr) {
+        return node->entry;
+    }
+    Entry* up = entryFor(node->parent, batch);
+    const auto attr = node->lower->attr;
+    const bool folder = isFolderAttr(attr);
+    Entry* entry = newEntry(up, node->name, folder ? EntryKind::Directory : EntryKind::File);
+    entry->fromLower = true;
+    entry->mode = attr.mode & 07777U;
+    entry->uid = m_options.ownerUid;
+    entry->gid = m_options.ownerGid;
+    entry->cover = coverOf(attr);
+    entry->generation = ++m_generation;
+    entry->node = node.get();
+    node->entry = entry;
+    batch.put.insert(entry);
+    return entry;
+}
+
+Entry* WorktreeImpl::entryFor(const NodePtr& dir, Batch& batch) {
+    return dir->entry != nullptr ? dir->entry : adopt(dir, batch);
+}
+
+void WorktreeImpl::dropEntry(Entry* entry, Batch& batch) {
+    for (auto& [name, child] : std::map(entry->children)) {
+        dropEntry(child, batch);
+    }
+    if (entry->node != nullptr) {
+        if (entry->kind != EntryKind::Directory && !entry->fromLower) {
+            entry->node->orphan = *entry;
+        }
+        entry->node->entry = nullptr;
+    } else if (entry->object != 0) {
+        batch.doomed.push_back(entry->object);
+    }
+    if (entry->up != nullptr) {
+        if (const auto it = entry->up->children.find(entry->name);
+            it != entry->up->children.end() && it->second == entry) {
+            entry->up->children.erase(it);
+        }
+    }
+    batch.put.erase(entry);
+    batch.del.push_back(entry->id);
+    ++m_generation;
+    m_entries.erase(entry->id);
+}
+
+void WorktreeImpl::touch(Entry* entry, Batch& batch) {
+    entry->generation = ++m_generation;
+    batch.put.insert(entry);
+    if (entry->node != nullptr) {
+        entry->node->ctimeNs = nowNs();
+    }
+}
+
+void WorktreeImpl::stampFolder(Node& dir) {
+    dir.ctimeNs = nowNs();
+    if (dir.entry != nullptr && dir.id != kRoot) {
+        dir.entry->mtimeNs = dir.ctimeNs; // written with the next record about this folder
+    }
+}
+
+int WorktreeImpl::commit(Batch& batch) {
+    Transaction transaction;
+    for (const Entry* entry : batch.put) {
+        transaction.put.push_back(*entry);
+    }
+    transaction.del = std::move(batch.del);
+    const int error = m_store->commit(transaction);
+    for (const auto object : batch.doomed) {
+        m_store->doomObject(object);
+    }
+    return error;
+}
+
+} // namespace carrel::worktree
