@@ -28,7 +28,8 @@ struct NodeState {
     NodeKind kind = NodeKind::Absent;
     std::uint32_t mode = 0;                    // 07777; 0 for links
     std::int64_t mtimeNs = 0;                  // since 1970 UTC
-    std::uint64_t size = 0;                    // files: bytes
+    std::int64_t ctimeNs = 0;                  // as seen; 0 in a wanted state
+    std::uint64_t size = 0;                    // files and links: bytes
     std::uint64_t inode = 0;                   // as seen; 0 in a wanted state
     std::uint64_t links = 0;                   // hard links, as seen
     std::optional<Sha256> content;             // files
@@ -57,11 +58,13 @@ struct FrozenEntry {
     std::optional<SharePath> from; // Renamed: where it stands before (again after this set's folder renames)
     std::uint64_t generation = 0;  // for changes.settle
     bool contentChanged = false;
-    NodeState
-        base; // host's own look at `path` (Renamed: at `from`) while freezing; content hashed by the host
-    NodeState
-        wanted; // what apply makes of it; Absent for a deletion. Set-uid, set-gid and sticky bits are never
-                // taken from a guest, and the owner keeps read access, without which undo could not check
+    // The host's own look while freezing at `path` (Renamed: at `from`); content hashed by the host.
+    NodeState base;
+    // Renamed: what stands at `path`, where it goes; Absent unless something is in the way.
+    NodeState target;
+    // What apply makes of it; Absent for a deletion. Set-uid, set-gid and sticky bits are never taken from a
+    // guest, and the owner keeps read access, without which undo could not check.
+    NodeState wanted;
     Risk risk = Risk::Normal;
     std::string riskReason;
     ConflictKind conflict = ConflictKind::None;

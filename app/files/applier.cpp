@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/files/applier.h"
+
+#include "app/files/executor.h"
+#include "app/files/journal.h"
+#include "app/files/names.h"
+#include "app/files/planner.h"
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <sys/stat.h>
+
+namespace carrel::files {
+
+namespace {
+
+Result<std::uint64_t> inodeOfRoot(int root) {
+    struct stat st {};
+    if (::fstat(root, &st) != 0 || !S_ISDIR(st.st_mode)) {
+        return failErrno("cannot open the shared folder", errno == 0 ? ENOTDIR : errno);
+    }
+    return st.st_ino;
+}
+
+std::int64_t nowNs() {
+    return std::chrono::duration_cast<std::chrono::nanoseconds>(
+               std::chrono::system_clock::now().time_since_epoch())
+        .count();
+}
+
+// The undo that stands for each id. An undo that was itself undone does not.
+std::map<std::string, std::string> standingUndos(const std::vector<Journal>& journals) {
+    std::map<std::string, std::string> by;
+    for (auto journal = journals.rbegin(); journal != journals.rend(); ++journal) { // newest first
+        const Plan& plan = journal->plan();
+        if (!plan.undoes.empty() && !by.contains(plan.id) && journal->ended() &&
+            journal->report().complete()) {
+            by[plan.undoes] = plan.id;
+        }
+    }
+    return by;
+}
+
+Result<std::vector<Journal>> loadAll(const std::string& dir) {
+    auto ids = journalIds(dir);
+    if (!ids) {
+        return fail(std::move(ids).error());
+    }
+    std::vector<Journal> journals;
+    for (const auto& id : *ids) {
+        auto journal = Journal::load(dir, id, nullptr);
+        if (!journal) {
+            return fail(std::move(journal).error());
+        }
+        journals.push_back(std::move(*journal));
+    }
+    return journals;
+}
+
+Result<ApplyReport> perform(int root, Journal& journal, ContentStore& store, StepHook* hook,
+                            const Progress& progress) {
+    Executor executor(root, journal, store, hook);
+    if (auto finished = executor.finish(progress); !finished) {
+        return fail(
+            finished.error().wrap("the apply was interrupted", "It is finished when Carrel starts next"));
+    }
+    return journal.report();
+}
+
+void addReferences(std::set<Sha256>& keep, const NodeState& state) {
+    if (state.content) {
+        keep.insert(*state.content);
+    }
+}
+
+} // namespace
+
+std::string_view toString(Outcome outcome) {
+    return nameOf(kOutcomes, outcome);
+}
+
+bool ApplyReport::complete() const {
+    return std::all_of(entries.begin(), entries.end(),
+                       [](const auto& e) { return e.outcome == Outcome::Applied; });
+}
+
+Applier::Applier(std::string dir, ContentStore& store, StepHook* hook)
+    : m_dir(std::move(dir))
+    , m_store(&store)
+    , m_hook(hook) {}
+
+Result<Applier> Applier::open(const std::string& dir, ContentStore& store, StepHook* hook) {
+    if (::mkdir(dir.c_str(), 0700) != 0 && errno != EEXIST) {
+        return failErrno("cannot make the folder " + dir);
+    }
+    return Applier(dir, store, hook);
+}
+
+Result<ApplyReport> Applier::apply(int root, const FrozenSet& set, std::span<const Selected> selection,
+                                   const Progress& progress) {
+    auto id = nextJournalId(m_dir);
+    auto inode = inodeOfRoot(root);
+    auto entries = planApply(set, selection);
+    if (!id || !inode || !entries) {
+        return fail(!id ? id.error() : !inode ? inode.error() : entries.error());
+    }
+    auto journal = Journal::create(
+        m_dir, Plan{*id, set.id, set.share, "", nowNs(), *inode, std::move(*entries)}, m_hook);
+    if (!journal) {
+        return fail(std::move(journal).error());
+    }
+    return perform(root, *journal, *m_store, m_hook, progress);
+}
+
+Result<ApplyReport> Applier::undo(int root, const std::string& id, const Progress& progress) {
+    auto journals = loadAll(m_dir);
+    auto inode = inodeOfRoot(root);
+    auto next = nextJournalId(m_dir);
+    if (!journals || !inode || !next) {
+        return fail(!journals ? journals.error() : !inode ? inode.error() : next.error());
+    }
+    const auto done =
+        std::find_if(journals->begin(), journals->end(), [&](const auto& j) { return j.plan().id == id; });
+    if (done == journals->end()) {
+        return fail(ErrorCode::NotFound, "there is no apply of that id");
+    }
+    if (!done->ended()) {
+        return fail(ErrorCode::Refused, "that apply was interrupted and is not finished yet",
+                    "Start Carrel again first");
+    }
+    if (standingUndos(*journals).contains(id)) {
+        return fail(ErrorCode::Refused, "that apply is taken back already");
+    }
+    if (done->plan().rootInode != *inode) {
+        return fail(ErrorCode::Refused, "the shared folder is another one than at the time of the apply");
+    }
+    Plan plan{*next, done->plan().set, done->plan().share, id, nowNs(), *inode, planUndo(*done)};
+    auto journal = Journal::create(m_dir, std::move(plan), m_hook);
+    if (!journal) {
+        return fail(std::move(journal).error());
+    }
+    return perform(root, *journal, *m_store, m_hook, progress);
+}
+
+Result<std::vector<ApplyReport>> Applier::recover(const OpenShare& openShare, RecoverTo to) {
+    auto ids = journalIds(m_dir);
+    if (!ids) {
+        return fail(std::move(ids).error());
+    }
+    std::vector<ApplyReport> reports;
+    for (const auto& id : *ids) {
+        auto journal = Journal::load(m_dir, id, m_hook);
+        if (!journal) {
+            return fail(std::move(journal).error());
+        }
+        if (journal->ended()) {
+            continue;
+        }
+        auto root = openShare(journal->plan().share);
+        auto inode = root ? inodeOfRoot(root->get()) : Result<std::uint64_t>(fail(root.error()));
+        if (!inode || *inode != journal->plan().rootInode) {
+            ApplyReport report = journal->report();
+            for (auto& entry : report.entries) {
+                if (entry.outcome == Outcome::NotRun) {
+                    entry.reason =
+                        "the shared folder is not there, so the interrupted apply could not be settled";
+                }
+            }
+            reports.push_back(std::move(report));
+            continue;
+        }
+        Executor executor(root->get(), *journal, *m_store, m_hook);
+        // An undo is never rolled back half-way: it goes where it was going.
+        const bool back = to == RecoverTo::RollBack && journal->plan().undoes.empty();
+        CARREL_TRY(back ? executor.stopHere() : executor.finish({}));
+        reports.push_back(journal->report());
+        if (back) {
+            auto undone = undo(root->get(), id);
+            if (!undone) {
+                return fail(std::move(undone).error());
+            }
+            reports.push_back(std::move(*undone));
+        }
+    }
+    return reports;
+}
+
+Result<std::vector<ApplySummary>> Applier::list() const {
+    auto journals = loadAll(m_dir);
+    if (!journals) {
+        return fail(std::move(journals).error());
+    }
+    const auto undone = standingUndos(*journals);
+    std::vector<ApplySummary> list;
+    for (const auto& journal : *journals) {
+        const Plan& plan = journal.plan();
+        const auto by = undone.find(plan.id);
+        list.push_back({plan.id, plan.set, plan.share, plan.undoes, plan.atNs, journal.ended(),
+                        by == undone.end() ? std::string() : by->second});
+    }
+    return list;
+}
+
+Result<ApplyReport> Applier::report(const std::string& id) const {
+    auto journal = Journal::load(m_dir, id, nullptr);
+    if (!journal) {
+        return fail(std::move(journal).error());
+    }
+    return journal->report();
+}
+
+Result<std::set<Sha256>> Applier::references() const {
+    auto journals = loadAll(m_dir);
+    if (!journals) {
+        return fail(std::move(journals).error());
+    }
+    std::set<Sha256> keep;
+    for (const auto& journal : *journals) {
+        for (std::size_t e = 0; e < journal.entries().size(); ++e) {
+            for (std::size_t o = 0; o < journal.plan().entries[e].ops.size(); ++o) {
+                const Op& op = journal.plan().entries[e].ops[o];
+                addReferences(keep, op.expect);
+                addReferences(keep, op.want);
+                addReferences(keep, journal.record(e, o).old);
+            }
+        }
+    }
+    return keep;
+}
+
+} // namespace carrel::files

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// Carries out the operations of one journal. Every operation has two halves: start() goes up to and including
+// the one call that makes the change visible; resolve() looks at what is there, verifies, and finishes or
+// takes back. After a crash resolve() is called alone: recovery is the normal path entered in its middle.
+// Internal to app/files. Thread: blocking, one at a time.
+#pragma once
+
+#include "app/files/journal.h"
+#include "app/files/tree.h"
+
+namespace carrel::files {
+
+class Executor {
+public:
+    // All borrowed.
+    Executor(int root, Journal& journal, ContentStore& store, StepHook* hook);
+
+    // From the first entry without an outcome to the end. An error leaves the journal for recover().
+    [[nodiscard]] Status finish(const Progress& progress);
+    // Settles the operation in progress, and runs nothing more.
+    [[nodiscard]] Status stopHere();
+
+private:
+    enum class State { Done, NotDone, Conflict };
+    struct Verdict {
+        State state = State::NotDone;
+        std::string reason;
+    };
+    enum class Rest { Run, Leave };
+
+    Status settleEntry(std::size_t entry, Rest rest);
+    Result<Verdict> run(std::size_t entry, std::size_t op);
+    Status start(std::size_t entry, std::size_t op);
+    Result<Verdict> resolve(std::size_t entry, std::size_t op);
+    Status markDone(std::size_t entry, std::size_t op, const Place& place, const Place* from);
+
+    Status check(const Op& op, const Place& subject, NodeState& old);
+    Status keep(const Place& subject, const NodeState& old);
+    Status startPut(std::size_t entry, std::size_t op, const Place& place, const NodeState& old);
+    Result<Verdict> resolvePut(const Op& op, const OpRecord& record, const Place& place,
+                               const std::string& temp);
+    Result<Verdict> resolveCreate(const Op& op, const OpRecord& record, const Place& place,
+                                  const std::string& temp);
+    Result<Verdict> resolveReplace(const Op& op, const OpRecord& record, const Place& place,
+                                   const std::string& temp);
+    Result<Verdict> resolveRemove(const OpRecord& record, const Place& place, const std::string& temp);
+    Result<Verdict> resolveMove(const Op& op, const OpRecord& record, const Place& place, const Place& from);
+    Result<Verdict> resolveMode(const Op& op, const Place& place);
+    Status discard(const Place& place, const std::string& temp, const NodeState& want);
+    Status putAside(const Place& place, const std::string& temp);
+    Status newFolderTimes();
+    [[nodiscard]] std::string tempName(std::size_t entry, std::size_t op) const;
+
+    int m_root;
+    Journal& m_journal;
+    ContentStore& m_store;
+    TreeWriter m_writer;
+};
+
+} // namespace carrel::files

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where a path of a report stands before and after the report's own folder renames. A report names things by
+// where they are in the guest now; the host still has them where they were. Internal to app/files. Thread:
+// value.
+#pragma once
+
+#include "guest/protocol/change_report.h"
+
+#include <span>
+#include <vector>
+
+namespace carrel::files {
+
+class FolderMoves {
+public:
+    FolderMoves() = default;
+    explicit FolderMoves(std::span<const ChangeEntry> claims);
+
+    // On the host, before anything is applied. `path` is in the guest's present names.
+    [[nodiscard]] SharePath before(const SharePath& path) const;
+    // After the folder renames. `path` is in the host's present names.
+    [[nodiscard]] SharePath after(const SharePath& path) const;
+    // Inside (or is) a folder that has moved away, and not inside one that has moved in.
+    [[nodiscard]] bool vacated(const SharePath& path) const;
+
+private:
+    struct Move {
+        SharePath from, to; // host's present names → guest's present names
+    };
+    std::vector<Move> m_moves;
+};
+
+} // namespace carrel::files

@@ -1,0 +1,420 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/files/freezer.h"
+
+#include "app/files/applier.h"
+#include "app/files/folder_moves.h"
+#include "app/files/line_diff.h"
+#include "app/files/risk.h"
+#include "app/files/tree.h"
+
+#include <algorithm>
+#include <dirent.h>
+#include <fcntl.h>
+#include <memory>
+#include <set>
+#include <variant>
+
+namespace carrel::files {
+
+namespace {
+
+constexpr std::uint64_t kCountBudget = 2'000'000; // for line counts: a set has many files
+constexpr std::size_t kHeadBytes = 4096;
+constexpr std::size_t kMaxFolderNames = 100'000;
+
+using Frozen = std::variant<FrozenEntry, LeftOut>;
+
+class Freezer {
+public:
+    Freezer(int root, ContentSource& source, ContentStore& store, const FreezeLimits& limits,
+            std::span<const ChangeEntry> claims)
+        : m_root(root)
+        , m_source(source)
+        , m_store(store)
+        , m_limits(limits)
+        , m_moves(claims) {
+        for (const auto& claim : claims) {
+            if (claim.kind == ChangeKind::Renamed && claim.from) {
+                m_movedAway.insert(m_moves.before(*claim.from));
+            }
+        }
+    }
+
+    // An error ends the whole freeze.
+    Result<Frozen> one(const ChangeEntry& claim);
+
+private:
+    void look(const ChangeEntry& claim, FrozenEntry& entry, Place& place);
+    Result<std::optional<LeftOut>> want(const ChangeEntry& claim, FrozenEntry& entry);
+    Result<std::optional<LeftOut>> fetch(const ChangeEntry& claim, FrozenEntry& entry);
+    static bool alreadySo(const FrozenEntry& entry);
+    void judgeConflict(const ChangeEntry& claim, FrozenEntry& entry, const Place& place) const;
+    void judgeContent(FrozenEntry& entry, const Place& place);
+    bool hasCaseTwin(const SharePath& path);
+
+    int m_root;
+    ContentSource& m_source;
+    ContentStore& m_store;
+    const FreezeLimits& m_limits;
+    FolderMoves m_moves;
+    std::set<SharePath> m_movedAway; // in the host's present names
+    std::uint64_t m_bytes = 0;
+    SharePath m_namesOf; // the folder whose names are at hand; entries come in order of path
+    bool m_haveNames = false;
+    std::vector<std::string> m_names;
+};
+
+void flag(FrozenEntry& entry, ConflictKind kind, std::string reason) {
+    if (entry.conflict == ConflictKind::None) {
+        entry.conflict = kind;
+        entry.conflictReason = std::move(reason);
+    }
+}
+
+bool isReserved(const SharePath& path) {
+    const auto parts = path.components();
+    return std::any_of(parts.begin(), parts.end(), [](std::string_view part) {
+        return part.starts_with(kTemporaryPrefix) || part.find(".carrel-kept-") != std::string_view::npos;
+    });
+}
+
+// What of a claimed mode is taken over; see FrozenEntry::wanted.
+std::uint32_t takeMode(const ChangeEntry& claim, const NodeState& base, bool newContent) {
+    const bool folder = claim.type == EntryType::Directory;
+    std::uint32_t mode = (claim.mode & 0777U) | (folder ? 0700U : 0400U);
+    const bool sameKind = base.kind == (folder ? NodeKind::Directory : NodeKind::File);
+    if (sameKind && !newContent) {
+        mode |= base.mode & 07000U;
+    }
+    return mode;
+}
+
+LeftOut leaveOut(const ChangeEntry& claim, LeftOutWhy why, std::string reason) {
+    return {claim.path, claim.generation, why, std::move(reason)};
+}
+
+std::string sentence(const Error& error) {
+    return isUtf8(error.message) ? error.message : std::string(toString(error.code));
+}
+
+void Freezer::look(const ChangeEntry& claim, FrozenEntry& entry, Place& place) {
+    const bool vacated = m_moves.vacated(claim.path);
+    SharePath at =
+        claim.kind == ChangeKind::Renamed ? m_moves.before(*claim.from) : m_moves.before(claim.path);
+    if (claim.kind == ChangeKind::Deleted && vacated) {
+        entry.path = m_moves.after(claim.path); // told by its old name: it moves with its folder first
+        at = claim.path;
+    } else if (claim.kind != ChangeKind::Renamed && (vacated || m_movedAway.contains(at))) {
+        return; // what stands there now will have moved away: nothing is there then
+    }
+    const auto observeAt = [&](const SharePath& path, LookAt what) -> NodeState {
+        auto pinned = pin(m_root, path);
+        if (!pinned) {
+            if (pinned.error().code != ErrorCode::NotFound) {
+                flag(entry, ConflictKind::Changed, sentence(pinned.error()));
+            }
+            return {};
+        }
+        auto state = observe(*pinned, what);
+        place = std::move(*pinned);
+        if (!state) {
+            flag(entry, ConflictKind::Unreadable, sentence(state.error()));
+            auto names = observe(place, LookAt::Names);
+            return names ? std::move(*names) : NodeState{};
+        }
+        return std::move(*state);
+    };
+    if (claim.kind == ChangeKind::Renamed && !m_movedAway.contains(m_moves.before(claim.path)) &&
+        !m_moves.vacated(claim.path)) {
+        // Its own new name maps back to the old one for folders; what counts is what stands at the new name
+        // today.
+        entry.target = observeAt(claim.path, LookAt::Content);
+    }
+    entry.base = observeAt(at, LookAt::Content);
+}
+
+Result<std::optional<LeftOut>> Freezer::fetch(const ChangeEntry& claim, FrozenEntry& entry) {
+    if (claim.size > m_limits.fileBytes || m_bytes + claim.size > m_limits.setBytes) {
+        return leaveOut(claim, LeftOutWhy::TooLarge, "it is too large for one review");
+    }
+    auto incoming = m_store.newIncoming();
+    if (!incoming) {
+        return leaveOut(claim, LeftOutWhy::Failed, sentence(incoming.error()));
+    }
+    Status fetched = m_source.fetch(claim, incoming->get(), claim.size);
+    auto stored = fetched ? m_store.adopt(incoming->get(), claim.size)
+                          : Result<StoredContent>(fail(std::move(fetched).error()));
+    if (!stored) {
+        switch (stored.error().code) {
+        case ErrorCode::Cancelled:
+            return fail(std::move(stored).error());
+        case ErrorCode::Conflict:
+        case ErrorCode::LimitExceeded:
+            return leaveOut(claim, LeftOutWhy::Moving, "it changed while it was copied");
+        default:
+            return leaveOut(claim, LeftOutWhy::Failed, sentence(stored.error()));
+        }
+    }
+    if (stored->size != claim.size) {
+        return leaveOut(claim, LeftOutWhy::Moving, "it changed while it was copied");
+    }
+    m_bytes += stored->size;
+    entry.wanted.content = stored->sha256;
+    entry.wanted.size = stored->size;
+    return std::optional<LeftOut>();
+}
+
+Result<std::optional<LeftOut>> Freezer::want(const ChangeEntry& claim, FrozenEntry& entry) {
+    if (claim.kind == ChangeKind::Deleted) {
+        return std::optional<LeftOut>();
+    }
+    NodeState& wanted = entry.wanted;
+    wanted.mtimeNs = claim.mtimeNs;
+    if (claim.type == EntryType::Symlink) {
+        wanted.kind = NodeKind::Symlink;
+        wanted.linkTarget = claim.linkTarget;
+        wanted.size = claim.linkTarget.size();
+        entry.contentChanged =
+            entry.base.kind != NodeKind::Symlink || entry.base.linkTarget != claim.linkTarget;
+        return std::optional<LeftOut>();
+    }
+    if (claim.type == EntryType::Directory) {
+        wanted.kind = NodeKind::Directory;
+        wanted.mode = takeMode(claim, entry.base, false);
+        return std::optional<LeftOut>();
+    }
+    wanted.kind = NodeKind::File;
+    entry.contentChanged = claim.contentChanged || claim.kind == ChangeKind::Created;
+    wanted.mode = takeMode(claim, entry.base, entry.contentChanged);
+    if (entry.contentChanged) {
+        return fetch(claim, entry);
+    }
+    wanted.mtimeNs = entry.base.mtimeNs; // the bytes stay, and so does their time
+    wanted.content = entry.base.content;
+    wanted.size = entry.base.size;
+    return std::optional<LeftOut>();
+}
+
+bool Freezer::alreadySo(const FrozenEntry& entry) {
+    if (entry.kind == ChangeKind::Renamed) {
+        return entry.base.kind == NodeKind::Absent && entry.target.kind != NodeKind::Absent &&
+               entry.contentChanged && matches(entry.target, entry.wanted);
+    }
+    if (entry.wanted.kind == NodeKind::Directory && entry.base.kind == NodeKind::Directory) {
+        return entry.kind == ChangeKind::Created || entry.base.mode == entry.wanted.mode;
+    }
+    return matches(entry.base, entry.wanted);
+}
+
+void Freezer::judgeConflict(const ChangeEntry& claim, FrozenEntry& entry, const Place& place) const {
+    const NodeState& base = entry.base;
+    if (isReserved(entry.path) || (entry.from && isReserved(*entry.from))) {
+        flag(entry, ConflictKind::Refused, "names of that form are Carrel's own");
+    }
+    if (entry.from && (entry.from->contains(entry.path) || (claim.kind != ChangeKind::Renamed))) {
+        flag(entry, ConflictKind::Refused, "it cannot be moved into itself");
+    }
+    if (claim.kind == ChangeKind::Link && claim.type != EntryType::Symlink) {
+        flag(entry, ConflictKind::Refused, "it is reported as a link, but is none");
+    }
+    if (base.kind == NodeKind::Other || entry.target.kind == NodeKind::Other) {
+        flag(entry, ConflictKind::Foreign, "a special file stands there; Carrel leaves those alone");
+    }
+    if (entry.wanted.kind == NodeKind::Symlink && !staysInside(m_root, entry.path, entry.wanted.linkTarget)) {
+        flag(entry, ConflictKind::LinkOutside, "the link leads out of the shared folder");
+    }
+    if (base.kind == NodeKind::Absent) {
+        const bool needsBase = claim.base.has_value() || claim.kind == ChangeKind::Renamed ||
+                               claim.kind == ChangeKind::Mode ||
+                               (!entry.contentChanged && claim.type == EntryType::File);
+        const bool willMove = m_movedAway.contains(m_moves.before(claim.path)) || m_moves.vacated(claim.path);
+        if (needsBase && !(willMove && entry.contentChanged)) {
+            flag(entry, ConflictKind::Gone, "what it changes is no longer in the folder");
+        }
+        return;
+    }
+    if (!isOurs(place)) {
+        flag(entry, ConflictKind::Foreign, "it belongs to another account on this computer");
+    }
+    if (base.kind == NodeKind::File && base.links > 1) {
+        flag(entry, ConflictKind::HardLinked,
+             "the file has several names (hard links), and changing one would part them");
+    }
+    if (entry.target.kind != NodeKind::Absent) {
+        flag(entry, ConflictKind::Appeared, "something of the new name is there already");
+    }
+    if (base.kind == NodeKind::Directory) {
+        return; // a folder's version does not matter: removing one needs it empty, anything else keeps it
+    }
+    if (!claim.base) {
+        flag(entry, ConflictKind::Appeared, "something of that name is there already");
+        return;
+    }
+    const BaseVersion now{base.inode, base.size, base.mtimeNs, base.ctimeNs};
+    const bool sameBytes = base.content && claim.baseSha256 && base.content->hex() == *claim.baseSha256;
+    if (*claim.base != now && !sameBytes) {
+        flag(entry, ConflictKind::Changed, "the file in the folder changed after the agent took its copy");
+    }
+}
+
+bool Freezer::hasCaseTwin(const SharePath& path) {
+    const SharePath parent = path.parent();
+    if (!m_haveNames || m_namesOf != parent) {
+        m_names.clear();
+        m_namesOf = parent;
+        m_haveNames = true;
+        auto child = parent.child("x"); // pin() opens the parent of what it is given
+        auto place = child ? pin(m_root, *child) : Result<Place>(fail(ErrorCode::NotFound, ""));
+        if (place) {
+            const std::unique_ptr<DIR, int (*)(DIR*)> dir(::fdopendir(place->parent.release()), ::closedir);
+            while (const dirent* item = dir ? ::readdir(dir.get()) : nullptr) {
+                m_names.emplace_back(item->d_name);
+                if (m_names.size() >= kMaxFolderNames) {
+                    break;
+                }
+            }
+        }
+    }
+    const bool twin = std::any_of(m_names.begin(), m_names.end(),
+                                  [&](const std::string& name) { return isCaseTwin(name, path.name()); });
+    m_names.emplace_back(path.name()); // the next new name may be this one's twin
+    return twin;
+}
+
+void Freezer::judgeContent(FrozenEntry& entry, const Place& place) {
+    std::string after;
+    bool afterText = entry.wanted.kind != NodeKind::File;
+    if (entry.wanted.kind == NodeKind::File && entry.contentChanged &&
+        entry.wanted.size <= m_limits.diffBytes) {
+        if (auto content = m_store.read(*entry.wanted.content, m_limits.diffBytes)) {
+            after = std::move(*content);
+            afterText = looksLikeText(after);
+        }
+    } else if (entry.wanted.kind == NodeKind::File && entry.contentChanged) {
+        if (auto object = m_store.openVerified(*entry.wanted.content)) {
+            after.resize(kHeadBytes);
+            const ssize_t got = ::pread(object->get(), after.data(), after.size(), 0);
+            after.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
+        }
+    }
+    const RiskVerdict verdict = judgeRisk(entry, after);
+    entry.risk = verdict.risk;
+    entry.riskReason = verdict.reason;
+    const bool newName = entry.kind == ChangeKind::Renamed || entry.base.kind == NodeKind::Absent;
+    if (newName && entry.wanted.kind != NodeKind::Absent && hasCaseTwin(entry.path) &&
+        entry.risk == Risk::Normal) {
+        entry.risk = Risk::High;
+        entry.riskReason = "its name differs from another one here in upper and lower case only";
+    }
+    const bool contentGoes = entry.contentChanged || entry.wanted.kind == NodeKind::Absent;
+    const bool replacesByRename = entry.target.kind != NodeKind::Absent;
+    std::string before;
+    bool beforeText = entry.base.kind != NodeKind::File;
+    if (entry.base.kind == NodeKind::File && entry.base.content && (contentGoes || replacesByRename)) {
+        auto fd = openFile(place);
+        const bool small = entry.base.size <= m_limits.diffBytes;
+        auto kept = fd && (small || replacesByRename) ? m_store.adopt(fd->get(), m_limits.fileBytes)
+                                                      : Result<StoredContent>(fail(ErrorCode::NotFound, ""));
+        // Changed since it was hashed a moment ago: then there is no copy of it, and apply will find the
+        // conflict.
+        entry.baseKept = kept && kept->sha256 == *entry.base.content;
+        if (entry.baseKept && small) {
+            if (auto content = m_store.read(*entry.base.content, m_limits.diffBytes)) {
+                before = std::move(*content);
+                beforeText = looksLikeText(before);
+            }
+        }
+    }
+    const bool anyFile = entry.base.kind == NodeKind::File || entry.wanted.kind == NodeKind::File;
+    entry.text = anyFile && contentGoes && afterText && beforeText;
+    if (entry.text) {
+        const LineDiff diff = diffLines(before, after, kCountBudget);
+        entry.counted = !diff.shortened;
+        entry.linesAdded = diff.added();
+        entry.linesRemoved = diff.removed();
+    }
+}
+
+Result<Frozen> Freezer::one(const ChangeEntry& claim) {
+    FrozenEntry entry;
+    entry.path = claim.path;
+    entry.kind = claim.kind;
+    entry.type = claim.type;
+    entry.generation = claim.generation;
+    if (claim.from) {
+        entry.from =
+            claim.type == EntryType::Directory ? *claim.from : m_moves.after(m_moves.before(*claim.from));
+    }
+    Place place;
+    look(claim, entry, place);
+    auto left = want(claim, entry);
+    if (!left) {
+        return fail(std::move(left).error());
+    }
+    if (*left) {
+        return Frozen(std::move(**left));
+    }
+    if (entry.base.kind == NodeKind::File && entry.contentChanged && entry.wanted.kind == NodeKind::File &&
+        entry.wanted.content == entry.base.content) {
+        entry.contentChanged = false; // written again with the same bytes
+        entry.wanted.mtimeNs = entry.base.mtimeNs;
+        entry.wanted.mode = takeMode(claim, entry.base, false);
+    }
+    if (alreadySo(entry)) {
+        return Frozen(leaveOut(claim, LeftOutWhy::AlreadySo, "the folder is like that already"));
+    }
+    judgeConflict(claim, entry, place);
+    judgeContent(entry, place);
+    return Frozen(std::move(entry));
+}
+
+} // namespace
+
+Result<FrozenSet> freeze(int root, const std::string& share, std::span<const ChangeEntry> claims,
+                         ContentSource& source, ContentStore& store, const FreezeLimits& limits,
+                         const Progress& progress) {
+    if (claims.size() > limits.entries) {
+        return fail(
+            ErrorCode::LimitExceeded,
+            "the agent reports more than " + std::to_string(limits.entries) +
+                " changes, too many for one review",
+            "Discard what is not needed, for example build results, or keep them out of the shared folder");
+    }
+    std::vector<const ChangeEntry*> ordered;
+    for (const auto& claim : claims) {
+        if (claim.path.isRoot() || (claim.kind == ChangeKind::Renamed) != claim.from.has_value()) {
+            return fail(ErrorCode::Malformed, "the agent's machine reported a change that makes no sense");
+        }
+        ordered.push_back(&claim);
+    }
+    std::sort(ordered.begin(), ordered.end(), [](const auto* a, const auto* b) { return a->path < b->path; });
+    for (std::size_t i = 1; i < ordered.size(); ++i) {
+        if (ordered[i - 1]->path == ordered[i]->path) {
+            return fail(ErrorCode::Malformed, "the agent's machine reported one path twice");
+        }
+    }
+    Freezer freezer(root, source, store, limits, claims);
+    FrozenSet set;
+    set.share = share;
+    for (std::size_t i = 0; i < ordered.size(); ++i) {
+        if (progress && !progress(i, ordered.size(), ordered[i]->path)) {
+            return fail(ErrorCode::Cancelled, "opening the review was cancelled");
+        }
+        auto frozen = freezer.one(*ordered[i]);
+        if (!frozen) {
+            return fail(std::move(frozen).error());
+        }
+        if (auto* entry = std::get_if<FrozenEntry>(&*frozen)) {
+            set.entries.push_back(std::move(*entry));
+        } else {
+            set.leftOut.push_back(std::get<LeftOut>(std::move(*frozen)));
+        }
+    }
+    // Paths told by their old names have got new ones.
+    std::sort(set.entries.begin(), set.entries.end(),
+              [](const auto& a, const auto& b) { return a.path < b.path; });
+    set.id = Sha256::of(toCanonical(set)).hex();
+    return set;
+}
+
+} // namespace carrel::files

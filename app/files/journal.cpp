@@ -1,0 +1,479 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/files/journal.h"
+
+#include "app/files/names.h"
+#include "app/files/node_json.h"
+#include "guest/protocol/strict_json.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <dirent.h>
+#include <fcntl.h>
+#include <memory>
+#include <random>
+#include <sys/stat.h>
+
+namespace carrel::files {
+
+namespace json = boost::json;
+
+namespace {
+
+constexpr std::uint64_t kSchema = 1;
+constexpr std::uint64_t kMaxPlanText = std::uint64_t{1} << 30U;
+constexpr std::size_t kSumDigits = 16;
+constexpr std::size_t kIdDigits = 8;
+
+constexpr std::array<Name<OpKind>, 4> kOps{
+    {{OpKind::Put, "put"}, {OpKind::Remove, "remove"}, {OpKind::Move, "move"}, {OpKind::Mode, "mode"}}};
+
+Status ask(StepHook* hook, std::string_view step, std::string_view path) {
+    if (hook != nullptr) {
+        if (const int number = hook->before(step, path); number != 0) {
+            return failErrno("cannot write the journal of the apply", number);
+        }
+    }
+    return {};
+}
+
+Status writeAll(int fd, std::string_view text) {
+    while (!text.empty()) {
+        const ssize_t wrote = ::write(fd, text.data(), text.size());
+        if (wrote < 0) {
+            if (errno == EINTR) {
+                continue;
+            }
+            return failErrno("cannot write the journal of the apply");
+        }
+        text.remove_prefix(static_cast<std::size_t>(wrote));
+    }
+    return {};
+}
+
+json::object toJson(const FolderTime& time) {
+    return {{"expect", time.expect}, {"restore", time.restore}};
+}
+
+json::object toJson(const Op& op) {
+    json::object out;
+    out["op"] = nameOf(kOps, op.kind);
+    putPath(out, "path", op.path.text());
+    if (op.from) {
+        putPath(out, "from", op.from->text());
+    }
+    out["expect"] = nodeToJson(op.expect);
+    out["want"] = nodeToJson(op.want);
+    out["exact"] = op.attributes == Xattrs::Exact;
+    if (op.folder) {
+        out["folder"] = toJson(*op.folder);
+    }
+    if (op.fromFolder) {
+        out["from_folder"] = toJson(*op.fromFolder);
+    }
+    return out;
+}
+
+SharePath takePath(JsonFields& fields, const json::object& object, std::string_view key) {
+    auto path = SharePath::parse(takeOptionalPath(fields, object, key).value_or(""));
+    if (!path || path->isRoot()) {
+        fields.problem(key, "is not a path inside the folder");
+        return {};
+    }
+    return std::move(*path);
+}
+
+Result<std::optional<FolderTime>> takeFolder(JsonFields& fields, std::string_view key) {
+    const auto* object = fields.optionalObject(key);
+    if (object == nullptr) {
+        return std::optional<FolderTime>();
+    }
+    JsonFields inner(*object, "folder time");
+    const FolderTime time{inner.signedNumber("expect"), inner.signedNumber("restore")};
+    CARREL_TRY(inner.finish());
+    return std::optional(time);
+}
+
+Result<Op> opFrom(const json::object& object) {
+    JsonFields fields(object, "operation");
+    Op op;
+    const auto kind = valueOf(kOps, fields.string("op", 16));
+    if (!kind) {
+        fields.problem("op", "is not a known word");
+    }
+    op.kind = kind.value_or(OpKind::Put);
+    op.path = takePath(fields, object, "path");
+    if (object.contains("from") || object.contains("from_b64")) {
+        op.from = takePath(fields, object, "from");
+    }
+    auto expect = nodeFrom(fields.object("expect"));
+    auto want = nodeFrom(fields.object("want"));
+    auto folder = takeFolder(fields, "folder");
+    auto fromFolder = takeFolder(fields, "from_folder");
+    op.attributes = fields.boolean("exact") ? Xattrs::Exact : Xattrs::Keep;
+    CARREL_TRY(fields.finish());
+    if (!expect || !want || !folder || !fromFolder || (op.kind == OpKind::Move && !op.from)) {
+        return fail(ErrorCode::Malformed, "an operation of the journal does not parse");
+    }
+    op.expect = std::move(*expect);
+    op.want = std::move(*want);
+    op.folder = *folder;
+    op.fromFolder = *fromFolder;
+    return op;
+}
+
+std::string planText(const Plan& plan) {
+    json::object out;
+    out["schema"] = kSchema;
+    out["id"] = plan.id;
+    out["set"] = plan.set;
+    out["share"] = plan.share;
+    out["undoes"] = plan.undoes;
+    out["at_ns"] = plan.atNs;
+    out["root_inode"] = plan.rootInode;
+    json::array entries;
+    for (const auto& entry : plan.entries) {
+        json::object one;
+        putPath(one, "path", entry.path.text());
+        one["generation"] = entry.generation;
+        json::array ops;
+        for (const auto& op : entry.ops) {
+            ops.push_back(toJson(op));
+        }
+        one["ops"] = std::move(ops);
+        one["blocked"] = entry.blocked;
+        entries.push_back(std::move(one));
+    }
+    out["entries"] = std::move(entries);
+    return json::serialize(out);
+}
+
+Result<PlanEntry> planEntryFrom(const json::object& object) {
+    JsonFields fields(object, "planned change");
+    PlanEntry entry;
+    entry.path = takePath(fields, object, "path");
+    entry.generation = fields.number("generation");
+    entry.blocked = fields.string("blocked", 4096);
+    for (const auto& item : fields.array("ops", 8)) {
+        auto op = item.is_object() ? opFrom(item.get_object())
+                                   : fail(ErrorCode::Malformed, "an operation is no object");
+        if (!op) {
+            return fail(std::move(op).error());
+        }
+        entry.ops.push_back(std::move(*op));
+    }
+    CARREL_TRY(fields.finish());
+    return entry;
+}
+
+Result<Plan> planFrom(std::string_view text) {
+    auto object = parseJsonObject(text, JsonLimits{kMaxPlanText, 12});
+    if (!object) {
+        return fail(std::move(object).error());
+    }
+    JsonFields fields(*object, "plan");
+    Plan plan;
+    if (fields.number("schema") != kSchema) {
+        fields.problem("schema", "is of another version");
+    }
+    plan.id = fields.string("id", 64);
+    plan.set = fields.string("set", 64);
+    plan.share = fields.string("share", 1024);
+    plan.undoes = fields.string("undoes", 64);
+    plan.atNs = fields.signedNumber("at_ns");
+    plan.rootInode = fields.number("root_inode");
+    for (const auto& item : fields.array("entries", kMaxChanges)) {
+        auto entry = item.is_object() ? planEntryFrom(item.get_object())
+                                      : fail(ErrorCode::Malformed, "a planned change is no object");
+        if (!entry) {
+            return fail(std::move(entry).error());
+        }
+        plan.entries.push_back(std::move(*entry));
+    }
+    CARREL_TRY(fields.finish());
+    return plan;
+}
+
+void putTime(json::object& out, std::string_view key, std::optional<std::int64_t> time) {
+    if (time) {
+        out[key] = *time;
+    }
+}
+
+std::optional<std::int64_t> takeTime(JsonFields& fields, const json::object& object, std::string_view key) {
+    if (!object.contains(key)) {
+        return std::nullopt;
+    }
+    return fields.signedNumber(key);
+}
+
+bool isId(std::string_view name) {
+    return name.size() == 2 * kIdDigits + 1 && name[kIdDigits] == '-' &&
+           name.find_first_not_of("0123456789abcdef-") == std::string_view::npos;
+}
+
+} // namespace
+
+Status writeDurably(int dir, const std::string& name, std::string_view content, StepHook* hook) {
+    const std::string beside = name + ".new";
+    CARREL_TRY(ask(hook, "journal.create", name));
+    const UniqueFd fd(
+        ::openat(dir, beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (!fd) {
+        return failErrno("cannot write " + name);
+    }
+    CARREL_TRY(writeAll(fd.get(), content));
+    CARREL_TRY(ask(hook, "journal.rename", name));
+    if (::fsync(fd.get()) != 0 || ::renameat(dir, beside.c_str(), dir, name.c_str()) != 0 ||
+        ::fsync(dir) != 0) {
+        return failErrno("cannot write " + name);
+    }
+    return {};
+}
+
+Result<std::string> readWhole(int dir, const std::string& name, std::uint64_t maxBytes) {
+    const UniqueFd fd(::openat(dir, name.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+    if (!fd) {
+        if (errno == ENOENT) {
+            return fail(ErrorCode::NotFound, name + " does not exist");
+        }
+        return failErrno("cannot read " + name);
+    }
+    std::string out;
+    std::array<char, 65536> buffer{};
+    while (true) {
+        const ssize_t got = ::read(fd.get(), buffer.data(), buffer.size());
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
+        if (got < 0) {
+            return failErrno("cannot read " + name);
+        }
+        if (got == 0) {
+            return out;
+        }
+        out.append(buffer.data(), static_cast<std::size_t>(got));
+        if (out.size() > maxBytes) {
+            return fail(ErrorCode::LimitExceeded, name + " is too large");
+        }
+    }
+}
+
+Result<std::vector<std::string>> journalIds(const std::string& dir) {
+    const std::unique_ptr<DIR, int (*)(DIR*)> names(::opendir(dir.c_str()), ::closedir);
+    if (!names) {
+        return failErrno("cannot list the journals of applies");
+    }
+    std::vector<std::string> ids;
+    while (const dirent* entry = ::readdir(names.get())) {
+        struct stat st {};
+        // Without its plan an apply never began.
+        if (isId(entry->d_name) && ::stat((dir + "/" + entry->d_name + "/plan.json").c_str(), &st) == 0) {
+            ids.emplace_back(entry->d_name);
+        }
+    }
+    std::sort(ids.begin(), ids.end());
+    return ids;
+}
+
+Result<std::string> nextJournalId(const std::string& dir) {
+    auto ids = journalIds(dir);
+    if (!ids) {
+        return fail(std::move(ids).error());
+    }
+    unsigned long number = 1;
+    if (!ids->empty()) {
+        number = std::stoul(ids->back().substr(0, kIdDigits), nullptr, 16) + 1;
+    }
+    std::array<char, 32> text{};
+    (void)std::snprintf(text.data(), text.size(), "%08lx-%08x", number, std::random_device{}());
+    return std::string(text.data());
+}
+
+Journal::Journal(Plan plan, UniqueFd log, StepHook* hook)
+    : m_plan(std::move(plan))
+    , m_log(std::move(log))
+    , m_hook(hook)
+    , m_entries(m_plan.entries.size()) {
+    for (std::size_t i = 0; i < m_entries.size(); ++i) {
+        m_entries[i].ops.resize(m_plan.entries[i].ops.size());
+    }
+}
+
+Result<Journal> Journal::create(const std::string& dir, Plan plan, StepHook* hook) {
+    const std::string folder = dir + "/" + plan.id;
+    CARREL_TRY(ask(hook, "journal.mkdir", plan.id));
+    if (::mkdir(folder.c_str(), 0700) != 0) {
+        return failErrno("cannot make the journal of the apply");
+    }
+    const UniqueFd above(::open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    const UniqueFd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    UniqueFd log(::openat(fd.get(), "log", O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600));
+    if (!above || !fd || !log || ::fsync(above.get()) != 0) {
+        return failErrno("cannot make the journal of the apply");
+    }
+    // The plan last: its name is the beginning of the apply.
+    CARREL_TRY(writeDurably(fd.get(), "plan.json", planText(plan), hook));
+    return Journal(std::move(plan), std::move(log), hook);
+}
+
+Result<Journal> Journal::load(const std::string& dir, const std::string& id, StepHook* hook) {
+    if (!isId(id)) {
+        return fail(ErrorCode::NotFound, "there is no apply of that id");
+    }
+    const UniqueFd fd(::open((dir + "/" + id).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!fd) {
+        return fail(ErrorCode::NotFound, "there is no apply of that id");
+    }
+    auto text = readWhole(fd.get(), "plan.json", kMaxPlanText);
+    if (!text) {
+        return fail(std::move(text).error());
+    }
+    auto plan = planFrom(*text);
+    if (!plan) {
+        return fail(plan.error().wrap("the journal of apply " + id + " is damaged"));
+    }
+    UniqueFd log(::openat(fd.get(), "log", O_RDWR | O_APPEND | O_CLOEXEC));
+    if (!log) {
+        return failErrno("cannot open the journal of the apply");
+    }
+    Journal journal(std::move(*plan), std::move(log), hook);
+    auto sound = journal.replay();
+    if (!sound) {
+        return fail(std::move(sound).error());
+    }
+    // A torn last line goes, or what is appended next would be part of it.
+    if (::ftruncate(journal.m_log.get(), static_cast<off_t>(*sound)) != 0) {
+        return failErrno("cannot repair the journal of the apply");
+    }
+    return journal;
+}
+
+Result<std::size_t> Journal::replay() {
+    std::string text;
+    std::array<char, 65536> buffer{};
+    while (true) {
+        const ssize_t got =
+            ::pread(m_log.get(), buffer.data(), buffer.size(), static_cast<off_t>(text.size()));
+        if (got < 0) {
+            return failErrno("cannot read the journal of the apply");
+        }
+        if (got == 0) {
+            break;
+        }
+        text.append(buffer.data(), static_cast<std::size_t>(got));
+    }
+    std::size_t at = 0;
+    while (at < text.size()) {
+        const auto end = text.find('\n', at);
+        if (end == std::string::npos || end - at <= kSumDigits) {
+            break;
+        }
+        const std::string_view line = std::string_view(text).substr(at, end - at);
+        const std::string_view body = line.substr(kSumDigits + 1);
+        if (Sha256::of(body).hex().substr(0, kSumDigits) != line.substr(0, kSumDigits)) {
+            break;
+        }
+        auto object = parseJsonObject(body, JsonLimits{16U << 20U, 12});
+        if (!object) {
+            return fail(std::move(object).error());
+        }
+        CARREL_TRY(take(*object));
+        at = end + 1;
+    }
+    return at;
+}
+
+Status Journal::take(const json::object& line) {
+    JsonFields fields(line, "journal line");
+    const std::string type = fields.string("t", 16);
+    if (type == "end") {
+        m_ended = true;
+        return fields.finish();
+    }
+    const auto entry = fields.number("e");
+    const auto op = type == "entry" ? 0 : fields.number("o");
+    if (entry >= m_entries.size() || (type != "entry" && op >= m_entries[entry].ops.size())) {
+        return fail(ErrorCode::Malformed, "the journal names an operation that is not planned");
+    }
+    if (type == "entry") {
+        m_entries[entry].outcome = valueOf(kOutcomes, fields.string("outcome", 16));
+        m_entries[entry].reason = fields.string("reason", 4096);
+        return fields.finish();
+    }
+    OpRecord& record = m_entries[entry].ops[op];
+    if (type == "begin") {
+        auto old = nodeFrom(fields.object("old"));
+        if (!old) {
+            return fail(std::move(old).error());
+        }
+        record = OpRecord{};
+        record.begun = true;
+        record.old = std::move(*old);
+        record.folderBefore = takeTime(fields, line, "folder");
+        record.fromFolderBefore = takeTime(fields, line, "from_folder");
+    } else if (type == "staged") {
+        record.staged = fields.number("inode");
+    } else if (type == "done") {
+        record.done = true;
+        record.folderAfter = takeTime(fields, line, "folder");
+        record.fromFolderAfter = takeTime(fields, line, "from_folder");
+    } else {
+        return fail(ErrorCode::Malformed, "the journal holds a line of an unknown kind");
+    }
+    return fields.finish();
+}
+
+Status Journal::append(json::object line, Durable durable) {
+    const std::string body = json::serialize(line);
+    const std::string text = Sha256::of(body).hex().substr(0, kSumDigits) + " " + body + "\n";
+    CARREL_TRY(ask(m_hook, "journal.append", m_plan.id));
+    CARREL_TRY(writeAll(m_log.get(), text));
+    if (durable == Durable::Now) {
+        CARREL_TRY(ask(m_hook, "journal.flush", m_plan.id));
+        if (::fdatasync(m_log.get()) != 0) {
+            return failErrno("cannot flush the journal of the apply");
+        }
+    }
+    return take(line);
+}
+
+Status Journal::begin(std::size_t entry, std::size_t op, const OpRecord& record, Durable durable) {
+    json::object line{{"t", "begin"}, {"e", entry}, {"o", op}, {"old", nodeToJson(record.old)}};
+    putTime(line, "folder", record.folderBefore);
+    putTime(line, "from_folder", record.fromFolderBefore);
+    return append(std::move(line), durable);
+}
+
+Status Journal::staged(std::size_t entry, std::size_t op, std::uint64_t inode) {
+    return append({{"t", "staged"}, {"e", entry}, {"o", op}, {"inode", inode}}, Durable::Now);
+}
+
+Status Journal::done(std::size_t entry, std::size_t op, std::optional<std::int64_t> folderAfter,
+                     std::optional<std::int64_t> fromFolderAfter) {
+    json::object line{{"t", "done"}, {"e", entry}, {"o", op}};
+    putTime(line, "folder", folderAfter);
+    putTime(line, "from_folder", fromFolderAfter);
+    return append(std::move(line), Durable::Later);
+}
+
+Status Journal::outcome(std::size_t entry, Outcome outcome, const std::string& reason) {
+    return append({{"t", "entry"}, {"e", entry}, {"outcome", toString(outcome)}, {"reason", reason}},
+                  Durable::Later);
+}
+
+Status Journal::end() {
+    return append({{"t", "end"}}, Durable::Now);
+}
+
+ApplyReport Journal::report() const {
+    ApplyReport report{m_plan.id, m_plan.set, m_plan.share, m_plan.undoes, {}};
+    for (std::size_t i = 0; i < m_entries.size(); ++i) {
+        const PlanEntry& planned = m_plan.entries[i];
+        report.entries.push_back({planned.path, planned.generation,
+                                  m_entries[i].outcome.value_or(Outcome::NotRun), m_entries[i].reason});
+    }
+    return report;
+}
+
+} // namespace carrel::files

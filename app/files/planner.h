@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+// From a frozen set and a selection, or from a finished journal, to a plan. Internal to app/files. Thread:
+// pure functions.
+#pragma once
+
+#include "app/files/journal.h"
+
+namespace carrel::files {
+
+// Entries in the order in which they must happen. New or renamed folders above a selected entry come along.
+// NotFound: a selected path is not in the set.
+[[nodiscard]] Result<std::vector<PlanEntry>> planApply(const FrozenSet& set,
+                                                       std::span<const Selected> selection);
+// The reverse of everything that journal has done, last first.
+[[nodiscard]] std::vector<PlanEntry> planUndo(const Journal& journal);
+
+} // namespace carrel::files

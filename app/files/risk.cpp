@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/files/risk.h"
+
+#include "app/files/line_diff.h"
+
+#include <algorithm>
+#include <array>
+#include <vector>
+
+namespace carrel::files {
+
+namespace {
+
+char lower(char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
+
+std::string lowered(std::string_view text) {
+    std::string out(text);
+    std::transform(out.begin(), out.end(), out.begin(), lower);
+    return out;
+}
+
+struct Rule {
+    std::string_view name;
+    const char* why;
+};
+
+// Whole names, wherever they stand.
+constexpr std::array kNames{
+    Rule{".envrc", "direnv runs it on entering the folder"},
+    Rule{".env", "programs take settings and secrets from it"},
+    Rule{".bashrc", "a shell runs it when it starts"},
+    Rule{".bash_profile", "a shell runs it when it starts"},
+    Rule{".bash_login", "a shell runs it when it starts"},
+    Rule{".bash_logout", "a shell runs it when it ends"},
+    Rule{".profile", "a shell runs it at login"},
+    Rule{".zshrc", "a shell runs it when it starts"},
+    Rule{".zshenv", "a shell runs it when it starts"},
+    Rule{".zprofile", "a shell runs it when it starts"},
+    Rule{".zlogin", "a shell runs it when it starts"},
+    Rule{".inputrc", "the shell's command line obeys it"},
+    Rule{".vimrc", "an editor runs it when it starts"},
+    Rule{".exrc", "an editor runs it when it starts"},
+    Rule{".nvimrc", "an editor runs it when it starts"},
+    Rule{".nvim.lua", "an editor runs it when it starts"},
+    Rule{".dir-locals.el", "an editor runs it when it opens a file here"},
+    Rule{".gdbinit", "the debugger runs it when it starts"},
+    Rule{".lldbinit", "the debugger runs it when it starts"},
+    Rule{".gitconfig", "git runs commands named in it"},
+    Rule{".gitmodules", "git fetches and runs by it"},
+    Rule{".gitattributes", "git chooses filters and drivers by it"},
+    Rule{".pre-commit-config.yaml", "it names commands that run on a commit"},
+    Rule{".npmrc", "npm obeys it"},
+    Rule{".yarnrc", "yarn obeys it"},
+    Rule{".yarnrc.yml", "yarn obeys it"},
+    Rule{".pypirc", "Python's upload tools obey it"},
+    Rule{"pip.conf", "pip obeys it"},
+    Rule{".netrc", "programs take passwords from it"},
+    Rule{".python-version", "it chooses which program runs"},
+    Rule{".tool-versions", "it chooses which programs run"},
+    Rule{"mise.toml", "it can run commands on entering the folder"},
+    Rule{".mise.toml", "it can run commands on entering the folder"},
+    Rule{"sitecustomize.py", "Python runs it when it starts"},
+    Rule{"usercustomize.py", "Python runs it when it starts"},
+    Rule{"conftest.py", "a test run executes it"},
+    Rule{"setup.py", "an installation runs it"},
+    Rule{"package.json", "it names commands that npm runs"},
+    Rule{"makefile", "make runs the commands in it"},
+    Rule{"gnumakefile", "make runs the commands in it"},
+    Rule{"justfile", "just runs the commands in it"},
+    Rule{"cmakelists.txt", "a build runs it, and editors start builds by themselves"},
+    Rule{"cmakepresets.json", "a build obeys it"},
+    Rule{"build.rs", "a build runs it, and editors start builds by themselves"},
+    Rule{"build.gradle", "a build runs it"},
+    Rule{"build.gradle.kts", "a build runs it"},
+    Rule{"authorized_keys", "it lets others log in"},
+    Rule{"autorun.inf", "some systems run what it names"},
+    Rule{"desktop.ini", "some systems obey it"},
+    Rule{"claude.md", "other agents obey it"},
+    Rule{"agents.md", "other agents obey it"},
+    Rule{".mcp.json", "it names programs that other agents start"},
+};
+
+// Anything beneath a folder of that name.
+constexpr std::array kFolders{
+    Rule{".git", "git obeys or runs what lies there"},
+    Rule{".husky", "git hooks run from there"},
+    Rule{".githooks", "git hooks run from there"},
+    Rule{".vscode", "an editor runs tasks and programs named there"},
+    Rule{".idea", "an editor runs tasks and programs named there"},
+    Rule{".zed", "an editor runs tasks and programs named there"},
+    Rule{".cursor", "an editor obeys what lies there"},
+    Rule{".claude", "other agents obey what lies there"},
+    Rule{".devcontainer", "an editor runs what is named there"},
+    Rule{".github", "a build service runs what lies there"},
+    Rule{".gitlab", "a build service runs what lies there"},
+    Rule{".ssh", "remote logins obey it"},
+    Rule{".gnupg", "it holds keys"},
+    Rule{".cargo", "a build obeys what lies there"},
+    Rule{"autostart", "the desktop runs what lies there at login"},
+    Rule{".config", "programs obey what lies there"},
+};
+
+constexpr std::array kEndings{
+    Rule{".desktop", "the desktop runs the command in it"},
+    Rule{".service", "the system runs the command in it"},
+    Rule{".timer", "the system runs commands by it"},
+    Rule{".code-workspace", "an editor runs tasks named in it"},
+    Rule{".pth", "Python runs lines of it when it starts"},
+    Rule{".lnk", "opening it runs what it names"},
+    Rule{".url", "opening it follows what it names"},
+    Rule{".scf", "some systems obey it when its folder is shown"},
+    Rule{".reg", "opening it changes the system's settings"},
+    Rule{".exe", "it is a program"},
+    Rule{".com", "it is a program"},
+    Rule{".scr", "it is a program"},
+    Rule{".msi", "opening it installs software"},
+    Rule{".bat", "it is a program"},
+    Rule{".cmd", "it is a program"},
+    Rule{".ps1", "it is a program"},
+    Rule{".vbs", "it is a program"},
+    Rule{".hta", "it is a program"},
+    Rule{".jar", "it is a program"},
+    Rule{".sh", "it is a program"},
+    Rule{".appimage", "it is a program"},
+    Rule{".so", "programs load it"},
+    Rule{".dll", "programs load it"},
+    Rule{".dylib", "programs load it"},
+    Rule{".docm", "it can hold macros that run when it is opened"},
+    Rule{".dotm", "it can hold macros that run when it is opened"},
+    Rule{".xlsm", "it can hold macros that run when it is opened"},
+    Rule{".xltm", "it can hold macros that run when it is opened"},
+    Rule{".xlsb", "it can hold macros that run when it is opened"},
+    Rule{".xlam", "it can hold macros that run when it is opened"},
+    Rule{".pptm", "it can hold macros that run when it is opened"},
+    Rule{".potm", "it can hold macros that run when it is opened"},
+    Rule{".ppam", "it can hold macros that run when it is opened"},
+    Rule{".ppsm", "it can hold macros that run when it is opened"},
+    Rule{".doc", "its old format can hold macros that run when it is opened"},
+    Rule{".xls", "its old format can hold macros that run when it is opened"},
+    Rule{".ppt", "its old format can hold macros that run when it is opened"},
+};
+
+RiskVerdict high(std::string reason) {
+    return {Risk::High, std::move(reason)};
+}
+
+// Characters that make a name look like another: control, zero-width, direction (Unicode general category Cf,
+// the usual ones).
+bool hasInvisible(std::string_view name) {
+    for (std::size_t i = 0; i < name.size(); ++i) {
+        const auto c = static_cast<std::uint8_t>(name[i]);
+        if (c < 0x20 || c == 0x7f) {
+            return true;
+        }
+        const std::string_view rest = name.substr(i);
+        if (rest.starts_with("\xef\xbb\xbf") || rest.starts_with("\xc2\xad") ||
+            rest.starts_with("\xd8\x9c") || rest.starts_with("\xc2\x85") ||
+            rest.starts_with("\xe1\xa0\x8e")) {
+            return true;
+        }
+        if (rest.size() >= 3 && c == 0xe2) {
+            const auto second = static_cast<std::uint8_t>(rest[1]);
+            const auto third = static_cast<std::uint8_t>(rest[2]);
+            const bool general =
+                second == 0x80 && ((third >= 0x8b && third <= 0x8f) || (third >= 0xa8 && third <= 0xae));
+            const bool marks = second == 0x81 && third >= 0xa0 && third <= 0xaf;
+            if (general || marks) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+RiskVerdict judgeName(const SharePath& path) {
+    const auto parts = path.components();
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+        const std::string part = lowered(parts[i]);
+        for (const Rule& rule : kFolders) {
+            if (part == rule.name) {
+                return high(rule.why);
+            }
+        }
+        if (!isUtf8(parts[i])) {
+            return high("its name is no valid text");
+        }
+        if (hasInvisible(parts[i])) {
+            return high("its name holds invisible characters");
+        }
+    }
+    const std::string name = lowered(path.name());
+    for (const Rule& rule : kNames) {
+        if (name == rule.name) {
+            return high(rule.why);
+        }
+    }
+    for (const Rule& rule : kEndings) {
+        if (name.ends_with(rule.name)) {
+            return high(rule.why);
+        }
+    }
+    // A bare git repository needs no .git: these two names in any folder make git obey the folder (hooks,
+    // config).
+    if ((parts.size() >= 2 && lowered(parts[parts.size() - 2]) == "hooks")) {
+        return high("programs run what lies in a hooks folder");
+    }
+    return {};
+}
+
+} // namespace
+
+bool isCaseTwin(std::string_view a, std::string_view b) {
+    return a != b && a.size() == b.size() &&
+           std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return lower(x) == lower(y); });
+}
+
+RiskVerdict judgeRisk(const FrozenEntry& entry, std::string_view head) {
+    if (entry.wanted.kind == NodeKind::Symlink) {
+        return high("it is a link: whoever writes to it writes elsewhere");
+    }
+    if (auto verdict = judgeName(entry.path); verdict.risk == Risk::High) {
+        return verdict;
+    }
+    if (entry.from) {
+        if (auto verdict = judgeName(*entry.from); verdict.risk == Risk::High) {
+            return verdict;
+        }
+    }
+    if (entry.wanted.kind == NodeKind::File) {
+        if ((entry.wanted.mode & 0111U) != 0) {
+            return high("it can be run as a program");
+        }
+        if (head.starts_with("#!")) {
+            return high("it is a script");
+        }
+        if (head.starts_with("\x7f"
+                             "ELF") ||
+            (head.starts_with("MZ") && !looksLikeText(head.substr(0, 512)))) {
+            return high("it is a program");
+        }
+        if (head.find("vbaProject.bin") != std::string_view::npos) {
+            return high("it holds macros that can run when it is opened");
+        }
+    }
+    if (entry.wanted.kind != NodeKind::Absent && (entry.wanted.mode & 0002U) != 0 &&
+        (entry.base.mode & 0002U) == 0) {
+        return high("everybody on this computer could change it");
+    }
+    return {};
+}
+
+} // namespace carrel::files

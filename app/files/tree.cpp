@@ -1,0 +1,436 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/files/tree.h"
+
+#include <cstdio>
+#include <cstring>
+#include <dirent.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/syscall.h>
+#include <sys/xattr.h>
+#include <utility>
+
+namespace carrel::files {
+
+namespace {
+
+constexpr std::size_t kMaxXattrBytes = 64 * 1024; // of all names and of each value; XATTR_SIZE_MAX
+constexpr std::uint64_t kResolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
+
+UniqueFd openBeneath(int root, const std::string& path, int flags, std::uint64_t resolve) {
+    struct open_how how {};
+    how.flags = static_cast<std::uint64_t>(flags | O_CLOEXEC);
+    how.resolve = resolve;
+    const char* name = path.empty() ? "." : path.c_str();
+    for (int attempt = 0; attempt < 16; ++attempt) {
+        const auto fd = static_cast<int>(::syscall(SYS_openat2, root, name, &how, sizeof how));
+        // EAGAIN: a rename elsewhere raced with the walk, openat2(2) says to try again.
+        if (fd >= 0 || errno != EAGAIN) {
+            return UniqueFd(fd);
+        }
+    }
+    return UniqueFd();
+}
+
+Status readXattrs(int fd, NodeState& state) {
+    std::string names(kMaxXattrBytes, '\0');
+    const ssize_t length = ::flistxattr(fd, names.data(), names.size());
+    if (length < 0) {
+        return errno == ENOTSUP ? Status{} : Status(failErrno("cannot read the file's attributes"));
+    }
+    std::string value(kMaxXattrBytes, '\0');
+    for (std::size_t at = 0; at < static_cast<std::size_t>(length);) {
+        const std::string name(names.c_str() + at);
+        at += name.size() + 1;
+        const ssize_t got = ::fgetxattr(fd, name.c_str(), value.data(), value.size());
+        if (got < 0) {
+            if (errno == ENODATA || errno == EPERM || errno == EACCES) {
+                continue; // gone meanwhile, or not ours to read (trusted.*, security.*)
+            }
+            return failErrno("cannot read the file's attributes");
+        }
+        state.xattrs[name] = value.substr(0, static_cast<std::size_t>(got));
+    }
+    return {};
+}
+
+Status writeXattrs(int fd, const std::map<std::string, std::string>& xattrs) {
+    for (const auto& [name, value] : xattrs) {
+        if (::fsetxattr(fd, name.c_str(), value.data(), value.size(), 0) != 0) {
+            // security.* and system.* other than ACLs belong to the system, which sets them itself.
+            const bool ours = name.starts_with("user.") || name.starts_with("system.posix_acl_");
+            if (ours) {
+                return failErrno("cannot set the attribute " + name);
+            }
+        }
+    }
+    return {};
+}
+
+timespec toTimespec(std::int64_t ns) {
+    constexpr std::int64_t kSecond = 1'000'000'000;
+    std::int64_t seconds = ns / kSecond;
+    std::int64_t rest = ns % kSecond;
+    if (rest < 0) {
+        rest += kSecond;
+        --seconds;
+    }
+    return {seconds, rest};
+}
+
+Status setTime(int fd, std::int64_t ns) {
+    const timespec times[2] = {{0, UTIME_OMIT}, toTimespec(ns)};
+    if (::futimens(fd, times) != 0) {
+        return failErrno("cannot set the time of a file");
+    }
+    return {};
+}
+
+Error writeError(std::string doing, int number) {
+    Error error = errnoError(std::move(doing), number);
+    if (number == ENOSPC || number == EDQUOT) {
+        error.hint =
+            "Free some space on the disk of the shared folder, then apply again; the file was left as it was";
+    } else if (number == EINVAL || number == ENOSYS) {
+        error.code = ErrorCode::Unsupported;
+        error.message = "this folder's file system cannot replace or place a file in one safe step";
+        error.hint = "Move the folder to a disk with a Linux file system (ext4, xfs, btrfs)";
+    } else if (number == EEXIST) {
+        error.code = ErrorCode::AlreadyExists;
+    } else if (number == ENOTEMPTY) {
+        error.code = ErrorCode::Conflict;
+        error.message = "the folder holds files that are not part of the change";
+    } else if (number == ENOENT) {
+        error.code = ErrorCode::NotFound;
+    }
+    return error;
+}
+
+NodeKind kindOf(mode_t mode) {
+    switch (mode & S_IFMT) {
+    case S_IFREG:
+        return NodeKind::File;
+    case S_IFDIR:
+        return NodeKind::Directory;
+    case S_IFLNK:
+        return NodeKind::Symlink;
+    default:
+        return NodeKind::Other;
+    }
+}
+
+} // namespace
+
+std::int64_t nanoseconds(const timespec& time) {
+    return static_cast<std::int64_t>(time.tv_sec) * 1'000'000'000 + time.tv_nsec;
+}
+
+bool isOurs(const Place& place) {
+    struct stat st {};
+    return ::fstatat(place.parent.get(), place.name.c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+           st.st_uid == ::geteuid();
+}
+
+Result<Place> pin(int root, const SharePath& path) {
+    Place place;
+    place.name = std::string(path.name());
+    place.parent =
+        openBeneath(root, path.parent().text(), O_RDONLY | O_DIRECTORY, kResolve | RESOLVE_NO_SYMLINKS);
+    if (!place.parent) {
+        const int number = errno;
+        if (number == ENOENT) {
+            return fail(ErrorCode::NotFound, "the folder it belongs in is not there");
+        }
+        if (number == ELOOP || number == EXDEV || number == ENOTDIR) {
+            return fail(ErrorCode::Conflict, "a link or a file now stands where its folder was");
+        }
+        return failErrno("cannot open the folder it belongs in", number);
+    }
+    return place;
+}
+
+Result<UniqueFd> openFile(const Place& place) {
+    // O_NONBLOCK: never hang on a FIFO that took the file's place between two looks.
+    UniqueFd fd(::openat(place.parent.get(), place.name.c_str(),
+                         O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY));
+    if (!fd) {
+        return failErrno("cannot read the file");
+    }
+    return fd;
+}
+
+Result<NodeState> observe(const Place& place, LookAt what) {
+    struct stat st {};
+    if (::fstatat(place.parent.get(), place.name.c_str(), &st, AT_SYMLINK_NOFOLLOW) != 0) {
+        if (errno == ENOENT) {
+            return NodeState{};
+        }
+        return failErrno("cannot look at the file");
+    }
+    const auto fill = [&](NodeState& state) {
+        state.kind = kindOf(st.st_mode);
+        state.mode = state.kind == NodeKind::Symlink ? 0 : st.st_mode & 07777U;
+        state.mtimeNs = nanoseconds(st.st_mtim);
+        state.ctimeNs = nanoseconds(st.st_ctim);
+        const bool sized = state.kind == NodeKind::File || state.kind == NodeKind::Symlink;
+        state.size = sized ? static_cast<std::uint64_t>(st.st_size) : 0;
+        state.inode = st.st_ino;
+        state.links = st.st_nlink;
+    };
+    NodeState state;
+    fill(state);
+    if (state.kind == NodeKind::Symlink) {
+        std::string text(kMaxPathBytes + 1, '\0');
+        const ssize_t got = ::readlinkat(place.parent.get(), place.name.c_str(), text.data(), text.size());
+        if (got < 0) {
+            return failErrno("cannot read the link");
+        }
+        state.linkTarget = text.substr(0, static_cast<std::size_t>(got));
+        return state;
+    }
+    const bool opens = (state.kind == NodeKind::File && what != LookAt::Names) ||
+                       (state.kind == NodeKind::Directory && what == LookAt::ContentAndXattrs);
+    if (!opens) {
+        return state;
+    }
+    auto fd = openFile(place);
+    if (!fd) {
+        return fail(std::move(fd).error());
+    }
+    if (::fstat(fd->get(), &st) != 0) {
+        return failErrno("cannot look at the file");
+    }
+    fill(state);
+    if (state.kind == NodeKind::File) {
+        auto hashed = hashFile(fd->get(), UINT64_MAX);
+        if (!hashed) {
+            return fail(std::move(hashed).error());
+        }
+        state.content = hashed->sha256;
+        state.size = hashed->size;
+    }
+    if (what == LookAt::ContentAndXattrs) {
+        CARREL_TRY(readXattrs(fd->get(), state));
+    }
+    return state;
+}
+
+std::uint64_t inodeOf(const Place& place) {
+    struct stat st {};
+    return ::fstatat(place.parent.get(), place.name.c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0 ? st.st_ino : 0;
+}
+
+bool matches(const NodeState& actual, const NodeState& expected) {
+    return actual.kind == expected.kind && difference(actual, expected).empty();
+}
+
+std::string difference(const NodeState& actual, const NodeState& expected) {
+    if (actual.kind != expected.kind) {
+        if (actual.kind == NodeKind::Absent) {
+            return "it is no longer there";
+        }
+        if (expected.kind == NodeKind::Absent) {
+            return "something of that name is there already";
+        }
+        return "a " + std::string(toString(actual.kind)) + " stands there now, not a " +
+               std::string(toString(expected.kind));
+    }
+    if (actual.kind == NodeKind::File && actual.content != expected.content) {
+        return "its content is another one now";
+    }
+    if (actual.kind == NodeKind::File && actual.mode != expected.mode) {
+        return "its permissions are others now";
+    }
+    if (actual.kind == NodeKind::Symlink && actual.linkTarget != expected.linkTarget) {
+        return "the link leads elsewhere now";
+    }
+    return {};
+}
+
+bool staysInside(int root, const SharePath& link, std::string_view target) {
+    if (target.empty() || target.front() == '/') {
+        return false;
+    }
+    SharePath at = link.parent();
+    bool wentDown = false;
+    while (!target.empty()) {
+        const auto slash = target.find('/');
+        const auto part = target.substr(0, slash);
+        target = slash == std::string_view::npos ? std::string_view() : target.substr(slash + 1);
+        if (part.empty() || part == ".") {
+            continue;
+        }
+        if (part == "..") {
+            // After a name, ".." depends on what that name is when somebody follows the link.
+            if (wentDown || at.isRoot()) {
+                return false;
+            }
+            at = at.parent();
+            continue;
+        }
+        wentDown = true;
+        auto next = at.child(part);
+        if (!next) {
+            return false;
+        }
+        at = std::move(*next);
+    }
+    if (root < 0) {
+        return true;
+    }
+    // Through the user's own links it might still lead out: the kernel's answer counts.
+    const UniqueFd there = openBeneath(root, at.text(), O_PATH, kResolve);
+    return there || (errno != EXDEV && errno != ELOOP);
+}
+
+bool nobodyWrites(int fd) {
+    if (::fcntl(fd, F_SETLEASE, F_RDLCK) == 0) {
+        ::fcntl(fd, F_SETLEASE, F_UNLCK);
+        return true;
+    }
+    return errno != EAGAIN; // other errors: this file system has no leases
+}
+
+Status TreeWriter::ask(std::string_view step, std::string_view path, std::string_view doing) {
+    if (m_hook != nullptr) {
+        if (const int number = m_hook->before(step, path); number != 0) {
+            return fail(writeError(std::string(doing), number));
+        }
+    }
+    return {};
+}
+
+Status TreeWriter::fill(int fd, const std::string& name, const NodeState& want, const Place* keepFrom,
+                        Xattrs xattrs) {
+    if (want.kind == NodeKind::File) {
+        CARREL_TRY(ask("stage.write", name, "cannot write the new file"));
+        CARREL_TRY(m_store->copyTo(*want.content, fd));
+    }
+    NodeState attributes = want;
+    if (keepFrom != nullptr) {
+        const auto old = openFile(*keepFrom);
+        if (!old) {
+            return fail(old.error());
+        }
+        struct stat theirs {};
+        struct stat ours {};
+        if (::fstat(old->get(), &theirs) != 0 || ::fstat(fd, &ours) != 0) {
+            return failErrno("cannot look at the file");
+        }
+        if (theirs.st_gid != ours.st_gid && ::fchown(fd, static_cast<uid_t>(-1), theirs.st_gid) != 0) {
+            return failErrno("cannot give the new file the old one's group");
+        }
+        if (xattrs == Xattrs::Keep) {
+            CARREL_TRY(readXattrs(old->get(), attributes));
+        }
+    }
+    CARREL_TRY(ask("stage.attributes", name, "cannot set the new file's attributes"));
+    CARREL_TRY(writeXattrs(fd, attributes.xattrs));
+    if (::fchmod(fd, want.mode) != 0) { // after the ACL: the mode is what was reviewed
+        return failErrno("cannot set the new file's permissions");
+    }
+    CARREL_TRY(setTime(fd, want.mtimeNs));
+    CARREL_TRY(ask("stage.flush", name, "cannot flush the new file"));
+    if (::fsync(fd) != 0) {
+        return fail(writeError("cannot flush the new file", errno));
+    }
+    return {};
+}
+
+Result<std::uint64_t> TreeWriter::stage(const Place& place, const std::string& name, const NodeState& want,
+                                        const Place* keepFrom, Xattrs xattrs) {
+    const int parent = place.parent.get();
+    CARREL_TRY(ask("stage.create", name, "cannot make the new file"));
+    if (want.kind == NodeKind::Symlink) {
+        if (::symlinkat(want.linkTarget.c_str(), parent, name.c_str()) != 0) {
+            return fail(writeError("cannot make the link", errno));
+        }
+        const timespec times[2] = {{0, UTIME_OMIT}, toTimespec(want.mtimeNs)};
+        (void)::utimensat(parent, name.c_str(), times,
+                          AT_SYMLINK_NOFOLLOW); // a link's time is worth no failure
+        struct stat st {};
+        if (::fstatat(parent, name.c_str(), &st, AT_SYMLINK_NOFOLLOW) != 0) {
+            return failErrno("cannot look at the new link");
+        }
+        return st.st_ino;
+    }
+    if (want.kind == NodeKind::Directory && ::mkdirat(parent, name.c_str(), 0700) != 0) {
+        return fail(writeError("cannot make the folder", errno));
+    }
+    const int flags = want.kind == NodeKind::Directory ? O_RDONLY | O_DIRECTORY : O_WRONLY | O_CREAT | O_EXCL;
+    const UniqueFd fd(::openat(parent, name.c_str(), flags | O_NOFOLLOW | O_CLOEXEC, 0600));
+    if (!fd) {
+        return fail(writeError("cannot make the new file", errno));
+    }
+    CARREL_TRY(fill(fd.get(), name, want, keepFrom, xattrs));
+    struct stat st {};
+    if (::fstat(fd.get(), &st) != 0) {
+        return failErrno("cannot look at the new file");
+    }
+    return st.st_ino;
+}
+
+Status TreeWriter::moveNew(const Place& from, const std::string& fromName, const Place& to,
+                           const std::string& toName) {
+    CARREL_TRY(ask("rename", toName, "cannot put the file in its place"));
+    if (::renameat2(from.parent.get(), fromName.c_str(), to.parent.get(), toName.c_str(), RENAME_NOREPLACE) !=
+        0) {
+        return fail(writeError("cannot put the file in its place", errno));
+    }
+    return {};
+}
+
+Status TreeWriter::exchange(const Place& place, const std::string& a, const std::string& b) {
+    CARREL_TRY(ask("exchange", b, "cannot replace the file"));
+    if (::renameat2(place.parent.get(), a.c_str(), place.parent.get(), b.c_str(), RENAME_EXCHANGE) != 0) {
+        return fail(writeError("cannot replace the file", errno));
+    }
+    return {};
+}
+
+Status TreeWriter::unlink(const Place& place, const std::string& name) {
+    CARREL_TRY(ask("unlink", name, "cannot remove the file"));
+    if (::unlinkat(place.parent.get(), name.c_str(), 0) != 0 && errno != ENOENT) {
+        return fail(writeError("cannot remove the file", errno));
+    }
+    return {};
+}
+
+Status TreeWriter::removeFolder(const Place& place, const std::string& name) {
+    CARREL_TRY(ask("rmdir", name, "cannot remove the folder"));
+    if (::unlinkat(place.parent.get(), name.c_str(), AT_REMOVEDIR) != 0 && errno != ENOENT) {
+        return fail(writeError("cannot remove the folder", errno));
+    }
+    return {};
+}
+
+Status TreeWriter::setMode(const Place& place, std::uint32_t mode) {
+    auto fd = openFile(place);
+    if (!fd) {
+        return fail(std::move(fd).error());
+    }
+    CARREL_TRY(ask("chmod", place.name, "cannot set the permissions"));
+    if (::fchmod(fd->get(), mode) != 0) {
+        return fail(writeError("cannot set the permissions", errno));
+    }
+    CARREL_TRY(ask("chmod.flush", place.name, "cannot flush the permissions"));
+    if (::fsync(fd->get()) != 0) {
+        return fail(writeError("cannot flush the permissions", errno));
+    }
+    return {};
+}
+
+Status TreeWriter::setFolderTime(int folder, std::int64_t ns, std::string_view path) {
+    CARREL_TRY(ask("folder.time", path, "cannot set the time of a folder"));
+    return setTime(folder, ns);
+}
+
+Status TreeWriter::flush(const Place& place) {
+    CARREL_TRY(ask("folder.flush", place.name, "cannot flush the folder"));
+    if (::fsync(place.parent.get()) != 0) {
+        return fail(writeError("cannot flush the folder", errno));
+    }
+    return {};
+}
+
+} // namespace carrel::files

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+// The system calls beneath freeze and apply: names in pinned folders, looked at and changed through
+// descriptors, each change announced to the StepHook. Internal to app/files. Thread: blocking, no shared
+// state. openat2(2), renameat2(2), fcntl(2) F_SETLEASE, xattr(7), acl(5).
+#pragma once
+
+#include "app/files/content_store.h"
+#include "app/files/frozen_set.h"
+#include "app/files/step_hook.h"
+#include "guest/protocol/unique_fd.h"
+
+#include <string>
+#include <sys/stat.h>
+
+namespace carrel::files {
+
+// A name in a folder that stays the same folder whatever happens to the path that led to it.
+struct Place {
+    UniqueFd parent; // readable, so that it can be flushed
+    std::string name;
+};
+
+// NotFound: the parent is not there. Conflict: a link or something else stands in the way.
+[[nodiscard]] Result<Place> pin(int root, const SharePath& path);
+
+enum class LookAt { Names, Content, ContentAndXattrs };
+// Absent is an answer, not an error. A file's bytes are hashed from one descriptor.
+[[nodiscard]] Result<NodeState> observe(const Place& place, LookAt what);
+// The same, with a sentence for a person when reading is not possible.
+[[nodiscard]] Result<UniqueFd> openFile(const Place& place);
+[[nodiscard]] std::uint64_t inodeOf(const Place& place); // 0 = nothing there
+[[nodiscard]] bool isOurs(const Place& place);           // belongs to this account
+[[nodiscard]] std::int64_t nanoseconds(const timespec& time);
+
+// Is what is there what was expected? Files: content and mode; links: text; folders: that it is one.
+[[nodiscard]] bool matches(const NodeState& actual, const NodeState& expected);
+// How it differs, for a person.
+[[nodiscard]] std::string difference(const NodeState& actual, const NodeState& expected);
+
+// May a link at `link` with that text exist in the share? Relative, ".." only at its beginning, never above
+// the root: so it stays inside whatever other links the guest makes. `root` < 0 skips the look at links that
+// are there already.
+[[nodiscard]] bool staysInside(int root, const SharePath& link, std::string_view target);
+
+enum class Xattrs { Keep, Exact }; // of the file it takes the place of, or exactly those of the wanted state
+
+class TreeWriter {
+public:
+    TreeWriter(ContentStore& store, StepHook* hook)
+        : m_store(&store)
+        , m_hook(hook) {}
+
+    // Makes `name` beside the place: complete, with content, attributes, mode and time, flushed. `keepFrom`
+    // (may be null): the file whose owner group, and with Keep whose extended attributes, go over. Answers
+    // with the inode.
+    [[nodiscard]] Result<std::uint64_t> stage(const Place& place, const std::string& name,
+                                              const NodeState& want, const Place* keepFrom, Xattrs xattrs);
+    [[nodiscard]] Status moveNew(const Place& from, const std::string& fromName, const Place& to,
+                                 const std::string& toName); // never replaces: AlreadyExists
+    [[nodiscard]] Status exchange(const Place& place, const std::string& a, const std::string& b);
+    [[nodiscard]] Status unlink(const Place& place, const std::string& name);
+    [[nodiscard]] Status removeFolder(const Place& place, const std::string& name); // Conflict when not empty
+    [[nodiscard]] Status setMode(const Place& place, std::uint32_t mode);
+    [[nodiscard]] Status setFolderTime(int folder, std::int64_t mtimeNs, std::string_view path);
+    [[nodiscard]] Status flush(const Place& place);
+
+private:
+    [[nodiscard]] Status fill(int fd, const std::string& name, const NodeState& want, const Place* keepFrom,
+                              Xattrs xattrs);
+    [[nodiscard]] Status ask(std::string_view step, std::string_view path, std::string_view doing);
+
+    ContentStore* m_store;
+    StepHook* m_hook;
+};
+
+// True when no other program has the file open for writing, as far as this file system can tell.
+[[nodiscard]] bool nobodyWrites(int fd);
+
+} // namespace carrel::files
