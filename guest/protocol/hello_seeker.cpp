@@ -9,12 +9,30 @@ namespace {
 bool isZero(std::byte value) {
     return value == std::byte{0};
 }
+
+// Eight at a time: every hello has 65,556 of them.
+std::size_t leadingZeros(ByteSpan bytes) {
+    std::size_t count = 0;
+    while (bytes.size() - count >= sizeof(std::uint64_t) && loadLe<std::uint64_t>(bytes, count) == 0) {
+        count += sizeof(std::uint64_t);
+    }
+    while (count < bytes.size() && isZero(bytes[count])) {
+        ++count;
+    }
+    return count;
+}
+
 } // namespace
 
 std::size_t trailingZeros(ByteSpan bytes, std::size_t before) {
-    const auto last = std::find_if_not(bytes.rbegin(), bytes.rend(), isZero);
-    const auto zeros = static_cast<std::size_t>(last - bytes.rbegin());
-    return zeros == bytes.size() ? before + zeros : zeros;
+    std::size_t rest = bytes.size();
+    while (rest >= sizeof(std::uint64_t) && loadLe<std::uint64_t>(bytes, rest - sizeof(std::uint64_t)) == 0) {
+        rest -= sizeof(std::uint64_t);
+    }
+    while (rest > 0 && isZero(bytes[rest - 1])) {
+        --rest;
+    }
+    return rest == 0 ? before + bytes.size() : bytes.size() - rest;
 }
 
 void AnswerSeeker::await(const Epoch& epoch) {
@@ -82,7 +100,9 @@ HelloSeeker::Step HelloSeeker::feed(ByteSpan bytes) {
             m_zeros = 0;
         } else {
             m_matched = 0;
-            m_zeros = isZero(value) ? m_zeros + 1 : 0;
+            const std::size_t zeros = leadingZeros(bytes.subspan(i));
+            m_zeros = zeros > 0 ? m_zeros + zeros : 0;
+            i += zeros > 0 ? zeros - 1 : 0;
         }
     }
     return {bytes.size(), false};

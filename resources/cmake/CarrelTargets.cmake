@@ -95,6 +95,10 @@ function(carrel_fuzz name)
   add_executable(${name} ${A_SOURCES})
   target_link_libraries(${name} PRIVATE carrel_options ${A_LINK})
   target_link_options(${name} PRIVATE -fsanitize=fuzzer)
-  add_test(NAME ${name} COMMAND ${name} -max_total_time=10 -rss_limit_mb=2048 -print_final_stats=1 ${A_CORPUS})
+  # libFuzzer writes what it finds into the first folder: one in the build, never the seeds in the source tree.
+  set(finds "${CMAKE_BINARY_DIR}/fuzz-finds/${name}")
+  file(MAKE_DIRECTORY "${finds}")
+  add_test(NAME ${name} COMMAND ${name} -max_total_time=10 -rss_limit_mb=2048 -print_final_stats=1
+           -artifact_prefix=${finds}/ ${finds} ${A_CORPUS})
   set_tests_properties(${name} PROPERTIES LABELS fuzz TIMEOUT 120)
 endfunction()
