@@ -44,7 +44,7 @@ std::string ownLines(std::string_view log) {
         const bool continues = line.ends_with('\\');
         const bool partOfStart = inArguments || continues || line.find(kStartMark) != std::string_view::npos;
         inArguments = continues;
-        if (!partOfStart) {
+        if (!partOfStart && !line.empty()) {
             out += line;
             out += '\n';
         }
