@@ -1,0 +1,345 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "guest/worktree/channel_lower.h"
+
+#include "guest/protocol/share_path.h"
+
+#include <condition_variable>
+#include <algorithm>
+#include <limits>
+#include <map>
+#include <mutex>
+
+namespace carrel::worktree {
+namespace {
+
+using namespace carrel::lower;
+using Clock = std::chrono::steady_clock;
+
+template <class T> void put(Bytes& out, const T& value) {
+    const auto* raw = reinterpret_cast<const std::byte*>(&value);
+    out.insert(out.end(), raw, raw + sizeof value);
+}
+
+// The clerk may say any validity; more than a day is a day.
+std::chrono::nanoseconds validity(std::uint64_t seconds, std::uint32_t ns) {
+    constexpr std::uint64_t kDaySeconds = 86400;
+    return std::chrono::seconds(std::min(seconds, kDaySeconds)) +
+           std::chrono::nanoseconds(std::min<std::uint32_t>(ns, 999'999'999));
+}
+
+LowerEntry entryFrom(const EntryOut& out) {
+    return {out.nodeid, out.attr, validity(out.entryValid, out.entryValidNsec),
+            validity(out.attrValid, out.attrValidNsec)};
+}
+
+bool plausible(const Attr& attr) {
+    const auto type = attr.mode & 0170000U;
+    return (type == 0100000U || type == 0040000U || type == 0120000U) &&
+           attr.size <= static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()) &&
+           attr.mtimensec < 1'000'000'000 && attr.ctimensec < 1'000'000'000;
+}
+
+} // namespace
+
+struct ChannelLower::Impl {
+    struct Pending {
+        Bytes request;
+        bool answered = false;
+        bool sent = false;
+        int error = 0;
+        Bytes reply;
+        std::condition_variable ready;
+    };
+
+    Send send;
+    std::chrono::milliseconds doorTimeout;
+    std::mutex sendMutex; // one message at a time, in order
+    std::mutex mutex;
+    std::uint64_t nextUnique = 2;
+    std::map<std::uint64_t, Pending*> pending;
+    bool connected = false; // an epoch has begun
+    bool stopped = false;
+    std::mutex eventsMutex;
+    LowerEvents* events = nullptr;
+
+    static Bytes message(Opcode opcode, std::uint64_t unique, std::uint64_t node, ByteSpan body) {
+        InHeader header{};
+        header.len = static_cast<std::uint32_t>(sizeof header + body.size());
+        header.opcode = static_cast<std::uint32_t>(opcode);
+        header.unique = unique;
+        header.nodeid = node;
+        Bytes out;
+        out.reserve(header.len);
+        put(out, header);
+        out.insert(out.end(), body.begin(), body.end());
+        return out;
+    }
+
+    void post(Bytes bytes) {
+        const std::lock_guard lock(sendMutex);
+        send(std::move(bytes));
+    }
+
+    SysResult<Bytes> call(Opcode opcode, std::uint64_t node, ByteSpan body) {
+        Pending mine;
+        std::uint64_t unique = 0;
+        bool now = false;
+        {
+            const std::lock_guard lock(mutex);
+            if (stopped) {
+                return sysFail(EIO);
+            }
+            unique = nextUnique;
+            nextUnique += 2; // as the kernel does: odd ones are interrupts
+            mine.request = message(opcode, unique, node, body);
+            pending.emplace(unique, &mine);
+            now = connected;
+        }
+        if (now) {
+            post(mine.request);
+        }
+        std::unique_lock lock(mutex);
+        const auto deadline = Clock::now() + doorTimeout;
+        const bool done = mine.ready.wait_until(lock, deadline, [&] { return mine.answered || stopped; });
+        pending.erase(unique);
+        if (!done) {
+            lock.unlock();
+            put64(node, unique); // nobody wants the answer any more
+            return sysFail(EIO);
+        }
+        if (!mine.answered) {
+            return sysFail(EIO);
+        }
+        if (mine.error != 0) {
+            return sysFail(mine.error);
+        }
+        return std::move(mine.reply);
+    }
+
+    void put64(std::uint64_t node, std::uint64_t unique) {
+        Bytes body;
+        put(body, unique);
+        post(message(Opcode::Interrupt, unique | 1U, node, body));
+    }
+
+    void event(std::int32_t code, ByteSpan body) {
+        const std::lock_guard lock(eventsMutex);
+        if (events == nullptr) {
+            return;
+        }
+        if (code == static_cast<std::int32_t>(Notify::InvalInode) && body.size() == sizeof(NotifyInvalInodeOut)) {
+            events->nodeChanged(loadLe<NotifyInvalInodeOut>(body).ino);
+        } else if (code == static_cast<std::int32_t>(Notify::InvalEntry) && body.size() > sizeof(NotifyInvalEntryOut)) {
+            const auto head = loadLe<NotifyInvalEntryOut>(body);
+            auto name = asText(body.subspan(sizeof head));
+            name.remove_suffix(name.ends_with('\0') ? 1 : 0);
+            if (name.size() == head.namelen && isValidName(name)) {
+                events->entryChanged(head.parent, name);
+            }
+        }
+    }
+};
+
+ChannelLower::ChannelLower(Send send, std::chrono::milliseconds doorTimeout) : m_impl(std::make_unique<Impl>()) {
+    m_impl->send = std::move(send);
+    m_impl->doorTimeout = doorTimeout;
+}
+
+ChannelLower::~ChannelLower() {
+    stop();
+}
+
+void ChannelLower::stop() {
+    const std::lock_guard lock(m_impl->mutex);
+    m_impl->stopped = true;
+    for (auto& [unique, pending] : m_impl->pending) {
+        pending->ready.notify_all();
+    }
+}
+
+void ChannelLower::onEpoch() {
+    InitIn init{};
+    init.major = kProtocolMajor;
+    init.minor = kProtocolMinor;
+    Bytes body;
+    put(body, init);
+    std::vector<Bytes> again;
+    {
+        const std::lock_guard lock(m_impl->mutex);
+        m_impl->connected = true;
+        again.push_back(Impl::message(Opcode::Init, m_impl->nextUnique, 0, body));
+        m_impl->nextUnique += 2;
+        for (const auto& [unique, pending] : m_impl->pending) {
+            if (!pending->answered) {
+                again.push_back(pending->request);
+            }
+        }
+    }
+    for (auto& bytes : again) {
+        m_impl->post(std::move(bytes));
+    }
+    const std::lock_guard lock(m_impl->eventsMutex);
+    if (m_impl->events != nullptr) {
+        m_impl->events->everythingChanged();
+    }
+}
+
+void ChannelLower::onMessage(ByteSpan message) {
+    if (message.size() < sizeof(OutHeader)) {
+        return;
+    }
+    const auto header = loadLe<OutHeader>(message);
+    const auto body = message.subspan(sizeof header);
+    if (header.len != message.size()) {
+        return;
+    }
+    if (header.unique == 0) {
+        m_impl->event(header.error, body);
+        return;
+    }
+    const std::lock_guard lock(m_impl->mutex);
+    const auto it = m_impl->pending.find(header.unique);
+    if (it == m_impl->pending.end() || it->second->answered) {
+        return; // INIT's, a second answer after an epoch, or one that nobody waits for any more
+    }
+    Impl::Pending& pending = *it->second;
+    if (header.error < 0 && header.error > -4096) {
+        pending.error = -header.error;
+    } else if (header.error != 0) {
+        pending.error = EIO;
+    } else {
+        pending.reply.assign(body.begin(), body.end());
+    }
+    pending.answered = true;
+    pending.ready.notify_all();
+}
+
+SysResult<LowerEntry> ChannelLower::lookup(std::uint64_t parent, std::string_view name) {
+    Bytes body = toBytes(name);
+    body.push_back(std::byte{0});
+    const auto reply = m_impl->call(Opcode::Lookup, parent, body);
+    if (!reply) {
+        return sysFail(reply.error());
+    }
+    if (reply->size() != sizeof(EntryOut)) {
+        return sysFail(EIO);
+    }
+    const auto out = loadLe<EntryOut>(*reply);
+    if (out.nodeid != 0 && !plausible(out.attr)) {
+        return sysFail(EIO);
+    }
+    return entryFrom(out);
+}
+
+SysResult<Attr> ChannelLower::getattr(std::uint64_t node) {
+    Bytes body;
+    put(body, GetattrIn{});
+    const auto reply = m_impl->call(Opcode::Getattr, node, body);
+    if (!reply) {
+        return sysFail(reply.error());
+    }
+    if (reply->size() != sizeof(AttrOut) || !plausible(loadLe<AttrOut>(*reply).attr)) {
+        return sysFail(EIO);
+    }
+    return loadLe<AttrOut>(*reply).attr;
+}
+
+SysResult<std::string> ChannelLower::readlink(std::uint64_t node) {
+    const auto reply = m_impl->call(Opcode::Readlink, node, {});
+    if (!reply) {
+        return sysFail(reply.error());
+    }
+    const auto text = asText(*reply);
+    if (text.empty() || text.size() > kMaxPathBytes || text.find('\0') != std::string_view::npos) {
+        return sysFail(EIO);
+    }
+    return std::string(text);
+}
+
+SysResult<Bytes> ChannelLower::read(std::uint64_t node, std::uint64_t offset, std::uint32_t size) {
+    ReadIn in{};
+    in.offset = offset;
+    in.size = std::min(size, kMaxRead);
+    Bytes body;
+    put(body, in);
+    auto reply = m_impl->call(Opcode::Read, node, body);
+    if (reply && reply->size() > in.size) {
+        return sysFail(EIO);
+    }
+    return reply;
+}
+
+SysResult<std::vector<LowerDirEntry>> ChannelLower::readdirplus(std::uint64_t node, std::uint64_t cookie) {
+    ReadIn in{};
+    in.offset = cookie;
+    in.size = 256 * 1024;
+    Bytes body;
+    put(body, in);
+    const auto reply = m_impl->call(Opcode::Readdirplus, node, body);
+    if (!reply) {
+        return sysFail(reply.error());
+    }
+    std::vector<LowerDirEntry> out;
+    ByteSpan rest(*reply);
+    std::uint64_t last = cookie;
+    bool any = false;
+    while (!rest.empty()) {
+        if (rest.size() < sizeof(DirentPlus)) {
+            return sysFail(EIO);
+        }
+        const auto head = loadLe<DirentPlus>(rest);
+        const std::size_t whole = sizeof head + head.dirent.namelen;
+        const std::size_t padded = (whole + 7) & ~std::size_t{7};
+        if (head.dirent.namelen == 0 || head.dirent.namelen > kMaxNameBytes || padded > rest.size() + 7 ||
+            whole > rest.size()) {
+            return sysFail(EIO);
+        }
+        if (head.dirent.off == last) { // an end that never comes
+            return sysFail(EIO);
+        }
+        last = head.dirent.off;
+        any = true;
+        const auto name = asText(rest.subspan(sizeof head, head.dirent.namelen));
+        if (isValidName(name) && (head.entry.nodeid == 0 || plausible(head.entry.attr))) {
+            out.push_back({std::string(name), entryFrom(head.entry), head.dirent.off});
+        }
+        rest = rest.subspan(std::min(padded, rest.size()));
+    }
+    if (any && out.empty()) { // only "." and "..": go on, an empty answer would mean the end
+        return readdirplus(node, last);
+    }
+    if (!out.empty()) {
+        out.back().cookie = last;
+    }
+    return out;
+}
+
+SysResult<StatfsOut> ChannelLower::statfs() {
+    const auto reply = m_impl->call(Opcode::Statfs, kRootNode, {});
+    if (!reply) {
+        return sysFail(reply.error());
+    }
+    if (reply->size() != sizeof(StatfsOut)) {
+        return sysFail(EIO);
+    }
+    return loadLe<StatfsOut>(*reply);
+}
+
+void ChannelLower::forget(std::uint64_t node, std::uint64_t lookups) {
+    {
+        const std::lock_guard lock(m_impl->mutex);
+        if (!m_impl->connected || m_impl->stopped) {
+            return;
+        }
+    }
+    Bytes body;
+    put(body, ForgetIn{lookups});
+    m_impl->post(Impl::message(Opcode::Forget, 0, node, body));
+}
+
+void ChannelLower::setEvents(LowerEvents* events) {
+    const std::lock_guard lock(m_impl->eventsMutex);
+    m_impl->events = events;
+}
+
+} // namespace carrel::worktree
