@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "guest/guestd/control_call.h"
+#include "guest/guestd/session_start.h"
+
+#include <QTest>
+
+using namespace carrel;
+using namespace carrel::guestd;
+
+class TestControlCall : public QObject {
+    Q_OBJECT
+
+private slots:
+    void good_data();
+    void good();
+    void bad_data();
+    void bad();
+    void sessionRequests_data();
+    void sessionRequests();
+
+private:
+    static Result<ControlCall> parse(const QString& method, const QString& params) {
+        const QString text =
+            QStringLiteral(R"({"jsonrpc":"2.0","id":1,"method":"%1","params":%2})").arg(method, params);
+        auto message = parseRpc(text.toStdString());
+        if (!message) {
+            return fail(message.error());
+        }
+        return controlCallFrom(std::get<RpcRequest>(*message));
+    }
+};
+
+void TestControlCall::good_data() {
+    QTest::addColumn<QString>("method");
+    QTest::addColumn<QString>("params");
+    QTest::addColumn<int>("index");
+    QTest::newRow("hello") << "hello"
+                           << R"({"version":1,"capabilities":[],"realtime_ns":5,"agent":{"id":"a","name":"b"},
+                               "shares":[{"id":1,"name":"x","mode":"review"},{"id":2,"name":"y","mode":"read-only"}]})"
+                           << 0;
+    QTest::newRow("clock") << "clock"
+                           << R"({"realtime_ns":1700000000000000000})" << 1;
+    QTest::newRow("add") << "share.add"
+                         << R"({"share":{"id":4095,"name":"x","mode":"review"}})" << 2;
+    QTest::newRow("remove") << "share.remove"
+                            << R"({"id":1})" << 3;
+    QTest::newRow("list") << "changes.list"
+                          << R"({"share":1,"after":"","limit":200})" << 4;
+    QTest::newRow("list on") << "changes.list"
+                             << R"({"share":1,"after_b64":"/w==","limit":1})" << 4;
+    QTest::newRow("content") << "content.send"
+                             << R"({"share":1,"path":"a/b","generation":9,"stream":65536,"max":10})" << 5;
+    QTest::newRow("settle") << "changes.settle"
+                            << R"({"share":1,"entries":[{"path":"a","generation":1}]})" << 6;
+    QTest::newRow("off") << "power.off"
+                         << "{}" << 7;
+    QTest::newRow("cancel") << "cancel"
+                            << R"({"id":7})" << 8;
+}
+
+void TestControlCall::good() {
+    QFETCH(QString, method);
+    QFETCH(QString, params);
+    QFETCH(int, index);
+    const auto call = parse(method, params);
+    QVERIFY2(call.has_value(), call ? "" : call.error().text().c_str());
+    QCOMPARE(static_cast<int>(call->index()), index);
+}
+
+void TestControlCall::bad_data() {
+    QTest::addColumn<QString>("method");
+    QTest::addColumn<QString>("params");
+    QTest::newRow("unknown method") << "share.write"
+                                    << "{}";
+    QTest::newRow("unknown field") << "power.off"
+                                   << R"({"now":true})";
+    QTest::newRow("missing field") << "clock"
+                                   << "{}";
+    QTest::newRow("negative time") << "clock"
+                                   << R"({"realtime_ns":-1})";
+    QTest::newRow("time too large") << "clock"
+                                    << R"({"realtime_ns":18446744073709551615})";
+    QTest::newRow("share 0") << "share.remove"
+                             << R"({"id":0})";
+    QTest::newRow("share 4096") << "share.remove"
+                                << R"({"id":4096})";
+    QTest::newRow("name with slash") << "share.add"
+                                     << R"({"share":{"id":1,"name":"a/b","mode":"review"}})";
+    QTest::newRow("name dots") << "share.add"
+                               << R"({"share":{"id":1,"name":"..","mode":"review"}})";
+    QTest::newRow("mode") << "share.add"
+                          << R"({"share":{"id":1,"name":"a","mode":"write"}})";
+    QTest::newRow("one share twice")
+        << "hello"
+        << R"({"version":1,"capabilities":[],"realtime_ns":5,"agent":{"id":"a","name":"b"},
+                               "shares":[{"id":1,"name":"x","mode":"review"},{"id":1,"name":"y","mode":"review"}]})";
+    QTest::newRow("limit 0") << "changes.list"
+                             << R"({"share":1,"after":"","limit":0})";
+    QTest::newRow("limit 201") << "changes.list"
+                               << R"({"share":1,"after":"","limit":201})";
+    QTest::newRow("path up") << "changes.list"
+                             << R"({"share":1,"after":"../x","limit":1})";
+    QTest::newRow("both paths") << "changes.list"
+                                << R"({"share":1,"after":"a","after_b64":"/w==","limit":1})";
+    QTest::newRow("stream of a share") << "content.send"
+                                       << R"({"share":1,"path":"a","generation":9,"stream":5,"max":10})";
+    QTest::newRow("content of the root") << "content.send"
+                                         << R"({"share":1,"path":"","generation":9,"stream":65536,"max":10})";
+    QTest::newRow("entry that is none") << "changes.discard"
+                                        << R"({"share":1,"entries":[7]})";
+    QTest::newRow("entry without path") << "changes.discard"
+                                        << R"({"share":1,"entries":[{"generation":1}]})";
+}
+
+void TestControlCall::bad() {
+    QFETCH(QString, method);
+    QFETCH(QString, params);
+    const auto call = parse(method, params);
+    QVERIFY(!call.has_value());
+    QCOMPARE(call.error().code, method == "share.write" ? ErrorCode::Unsupported : ErrorCode::Malformed);
+}
+
+void TestControlCall::sessionRequests_data() {
+    QTest::addColumn<QByteArray>("text");
+    QTest::addColumn<int>("index"); // -1: refused
+    QTest::newRow("start") << QByteArray(
+                                  R"({"start":{"argv":["ls"],"env":{"A":"b"},"cwd":"/tmp","tty":null}})")
+                           << 0;
+    QTest::newRow("start tty") << QByteArray(
+                                      R"({"start":{"argv":["sh"],"tty":{"rows":2,"cols":3,"term":"x"}}})")
+                               << 0;
+    QTest::newRow("signal") << QByteArray(R"({"signal":15})") << 1;
+    QTest::newRow("resize") << QByteArray(R"({"resize":{"rows":2,"cols":3}})") << 2;
+    QTest::newRow("no argv") << QByteArray(R"({"start":{"argv":[]}})") << -1;
+    QTest::newRow("empty program") << QByteArray(R"({"start":{"argv":[""]}})") << -1;
+    QTest::newRow("NUL") << QByteArray("{\"start\":{\"argv\":[\"a\\u0000b\"]}}") << -1;
+    QTest::newRow("variable with =") << QByteArray(R"({"start":{"argv":["a"],"env":{"A=B":"c"}}})") << -1;
+    QTest::newRow("variable not text") << QByteArray(R"({"start":{"argv":["a"],"env":{"A":1}}})") << -1;
+    QTest::newRow("too long") << QByteArray("{\"start\":{\"argv\":[\"" + QByteArray(131073, 'a') + "\"]}}")
+                              << -1;
+    QTest::newRow("signal 0") << QByteArray(R"({"signal":0})") << -1;
+    QTest::newRow("signal 65") << QByteArray(R"({"signal":65})") << -1;
+    QTest::newRow("two things") << QByteArray(R"({"signal":1,"resize":{"rows":2,"cols":3}})") << -1;
+    QTest::newRow("nothing") << QByteArray("{}") << -1;
+    QTest::newRow("no JSON") << QByteArray("\x00\xff", 2) << -1;
+}
+
+void TestControlCall::sessionRequests() {
+    QFETCH(QByteArray, text);
+    QFETCH(int, index);
+    const auto request =
+        parseSessionRequest(std::string_view(text.constData(), static_cast<std::size_t>(text.size())));
+    QCOMPARE(request ? static_cast<int>(request->index()) : -1, index);
+}
+
+QTEST_GUILESS_MAIN(TestControlCall)
+#include "test_control_call.moc"

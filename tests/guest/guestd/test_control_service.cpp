@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: Apache-2.0
+// The control channel end to end, with shares and a machine that only take notes.
+#include "guest/guestd/control_service.h"
+#include "guest/protocol/control.h"
+#include "tests/guest/guestd/channel_pair.h"
+
+#include <QTest>
+#include <boost/json.hpp>
+
+namespace json = boost::json;
+using namespace carrel;
+using namespace carrel::guestd;
+using namespace carrel::test;
+
+namespace {
+
+class FakeContent final : public StagedContent {
+public:
+    explicit FakeContent(std::size_t size, bool changes)
+        : m_size(size)
+        , m_changes(changes) {}
+    [[nodiscard]] std::uint64_t size() const override { return m_size; }
+    [[nodiscard]] Result<Bytes> read(std::size_t max) override {
+        const std::size_t take = std::min(max, m_size - m_done);
+        m_done += take;
+        return Bytes(take, std::byte{'c'});
+    }
+    [[nodiscard]] Status stillTheSame() override {
+        return m_changes ? Status(fail(ErrorCode::Conflict, "it changed")) : Status();
+    }
+
+private:
+    std::size_t m_size;
+    bool m_changes;
+    std::size_t m_done = 0;
+};
+
+class FakeShares final : public ShareMounts {
+public:
+    std::vector<ShareSpec> present;
+    std::vector<EntryRef> settled;
+
+    [[nodiscard]] std::vector<ShareSpec> mounted() const override { return present; }
+    [[nodiscard]] Status add(const ShareSpec& share) override {
+        present.push_back(share);
+        return {};
+    }
+    [[nodiscard]] Status remove(std::uint32_t id) override {
+        const auto gone = std::erase_if(present, [id](const auto& share) { return share.id == id; });
+        return gone > 0 ? Status() : Status(fail(ErrorCode::NotFound, "no such share"));
+    }
+    [[nodiscard]] Result<ChangePage> changes(std::uint32_t, const SharePath&, std::size_t limit) override {
+        ChangePage page;
+        for (std::size_t i = 0; i < limit; ++i) { // the longest paths there are
+            std::string path;
+            for (int part = 0; part < 15; ++part) {
+                path += std::string(250, static_cast<char>('\x80' + i % 100)) + "/";
+            }
+            ChangeEntry entry;
+            entry.path = *SharePath::parse(path + std::to_string(1000 + i));
+            page.entries.push_back(entry);
+        }
+        page.staged = limit;
+        return page;
+    }
+    [[nodiscard]] Result<std::unique_ptr<StagedContent>> content(std::uint32_t, const SharePath& path,
+                                                                 std::uint64_t generation) override {
+        if (path.text() == "gone") {
+            return fail(ErrorCode::Conflict, "another generation");
+        }
+        return std::unique_ptr<StagedContent>(
+            std::make_unique<FakeContent>(generation, path.text() == "changes"));
+    }
+    [[nodiscard]] Result<std::vector<SharePath>> settle(std::uint32_t,
+                                                        const std::vector<EntryRef>& entries) override {
+        settled = entries;
+        return std::vector<SharePath>{*SharePath::parse("kept\xff")};
+    }
+    [[nodiscard]] Result<std::vector<SharePath>> discard(std::uint32_t,
+                                                         const std::vector<EntryRef>&) override {
+        return std::vector<SharePath>{};
+    }
+};
+
+class FakeMachine final : public MachineControl {
+public:
+    std::vector<std::string> notes;
+    std::atomic<bool> off = false;
+    [[nodiscard]] Status setClock(std::chrono::nanoseconds time) override {
+        notes.push_back("clock " + std::to_string(time.count()));
+        return {};
+    }
+    [[nodiscard]] std::string bootId() override { return "boot-1"; }
+    [[nodiscard]] Status adoptAgent(const std::string& name) override {
+        notes.push_back("agent " + name);
+        return {};
+    }
+    [[nodiscard]] Status settleDown() override { return {}; }
+    void powerOff() override { off = true; }
+    void stage(std::string_view name) override { notes.push_back("stage " + std::string(name)); }
+};
+
+} // namespace
+
+class TestControlService : public QObject {
+    Q_OBJECT
+
+private slots:
+    void init();
+    void cleanup();
+    void helloBringsSharesInLine();
+    void nothingBeforeHello();
+    void badMessagesAreSurvived();
+    void longPagesAreCut();
+    void contentArrivesWholeOrNotAtAll();
+    void cancelledContentEndsWhileTheHostReadsNothing();
+    void keptPathsMayBeAnyBytes();
+    void newEpochForgetsTheGreeting();
+    void powerOffAnswersFirst();
+
+private:
+    json::object ask(std::uint64_t id, const std::string& method, json::object params);
+    json::object answerTo(std::uint64_t id);
+    bool greet(const json::array& shares = {}) {
+        return ask(1, "hello",
+                   {{"version", 1},
+                    {"capabilities", json::array{}},
+                    {"realtime_ns", 42},
+                    {"agent", {{"id", "a"}, {"name", "desk"}}},
+                    {"shares", shares}})
+            .contains("result");
+    }
+
+    FakeShares m_shares;
+    FakeMachine m_machine;
+    std::unique_ptr<ControlService> m_service;
+    std::unique_ptr<ChannelPair> m_control, m_files;
+};
+
+void TestControlService::init() {
+    m_shares = {};
+    m_machine.notes.clear();
+    m_machine.off = false;
+    m_service = std::make_unique<ControlService>(m_shares, m_machine);
+    m_control = std::make_unique<ChannelPair>(
+        [](std::uint32_t) { return StreamKind::Messages; },
+        Channel::Options{"control", ControlService::accept,
+                         [this](ChannelEvent&& event) { m_service->handle(std::move(event)); }});
+    m_files = std::make_unique<ChannelPair>(
+        [](std::uint32_t id) {
+            return id >= control::kFirstContentStream ? StreamKind::Bytes : StreamKind::Messages;
+        },
+        Channel::Options{"files", [](std::uint32_t) { return std::optional<StreamKind>(); },
+                         [](ChannelEvent&&) {}});
+    m_service->start(*m_control->channel, *m_files->channel);
+    QVERIFY(m_control->channel->start().has_value());
+    QVERIFY(m_files->channel->start().has_value());
+    QVERIFY(m_control->open() && m_files->open());
+}
+
+void TestControlService::cleanup() {
+    m_control->channel->stop();
+    m_files->channel->stop();
+    m_service.reset();
+}
+
+json::object TestControlService::answerTo(std::uint64_t id) {
+    json::object found;
+    m_control->until([&] {
+        for (const auto& piece : m_control->streams[control::kRpcStream].pieces) {
+            auto object =
+                json::parse({piece.constData(), static_cast<std::size_t>(piece.size())}).as_object();
+            if (object.contains("id") && object["id"].to_number<std::uint64_t>() == id) {
+                found = std::move(object);
+                return true;
+            }
+        }
+        return false;
+    });
+    return found;
+}
+
+json::object TestControlService::ask(std::uint64_t id, const std::string& method, json::object params) {
+    m_control->mux().openStream(control::kRpcStream, StreamKind::Messages);
+    const auto sent = m_control->mux().sendMessage(
+        control::kRpcStream, asBytes(toText(RpcRequest{id, method, std::move(params)})));
+    return sent ? answerTo(id) : json::object();
+}
+
+void TestControlService::helloBringsSharesInLine() {
+    m_shares.present = {
+        {1, "old", ShareMode::Review}, {2, "same", ShareMode::Review}, {3, "mode", ShareMode::Review}};
+    QVERIFY(greet({{{"id", 2}, {"name", "same"}, {"mode", "review"}},
+                   {{"id", 3}, {"name", "mode"}, {"mode", "read-only"}},
+                   {{"id", 4}, {"name", "new"}, {"mode", "review"}}}));
+    const std::vector<ShareSpec> expected{
+        {2, "same", ShareMode::Review}, {3, "mode", ShareMode::ReadOnly}, {4, "new", ShareMode::Review}};
+    QVERIFY(m_shares.present == expected);
+    const std::vector<std::string> notes{"clock 42",    "stage guestd", "agent desk",
+                                         "stage agent", "stage shares", "stage ready"};
+    QVERIFY(m_machine.notes == notes);
+}
+
+void TestControlService::nothingBeforeHello() {
+    QVERIFY(
+        ask(5, "share.add", {{"share", {{"id", 1}, {"name", "x"}, {"mode", "review"}}}}).contains("error"));
+    QVERIFY(m_shares.present.empty());
+}
+
+void TestControlService::badMessagesAreSurvived() {
+    m_control->mux().openStream(control::kRpcStream, StreamKind::Messages);
+    for (const char* text :
+         {"{", "[]", "null", R"({"jsonrpc":"2.0","id":3,"result":{}})", R"({"jsonrpc":"1.0"})"}) {
+        QVERIFY(m_control->mux().sendMessage(control::kRpcStream, asBytes(text)).has_value());
+    }
+    QVERIFY(greet());
+    QVERIFY(ask(9, "hello", {}).contains("error"));
+    QVERIFY(ask(10, "clock", {{"realtime_ns", 7}}).contains("result"));
+}
+
+void TestControlService::longPagesAreCut() {
+    QVERIFY(greet());
+    const auto answer = ask(2, "changes.list", {{"share", 1}, {"after", ""}, {"limit", 200}});
+    const auto& result = answer.at("result").as_object();
+    const auto count = result.at("entries").as_array().size();
+    QVERIFY(count > 0 && count < 200);
+    QVERIFY(result.contains("next_b64"));
+}
+
+void TestControlService::contentArrivesWholeOrNotAtAll() {
+    QVERIFY(greet());
+    const auto send = [&](std::uint64_t id, const char* path, std::uint32_t stream, std::uint64_t max) {
+        return ask(
+            id, "content.send",
+            {{"share", 1}, {"path", path}, {"generation", 3'000'000}, {"stream", stream}, {"max", max}});
+    };
+    const std::uint32_t first = control::kFirstContentStream;
+    m_control->mux().openStream(control::kRpcStream, StreamKind::Messages);
+    QVERIFY(m_control->mux()
+                .sendMessage(control::kRpcStream, asBytes(toText(RpcRequest{2,
+                                                                            "content.send",
+                                                                            {{"share", 1},
+                                                                             {"path", "a"},
+                                                                             {"generation", 3'000'000},
+                                                                             {"stream", first},
+                                                                             {"max", 4'000'000}}})))
+                .has_value());
+    QVERIFY(m_files->until([&] { return m_files->streams[first].ended; }));
+    QCOMPARE(m_files->streams[first].bytes.size(), 3'000'000);
+    QVERIFY(answerTo(2).contains("result"));
+    QVERIFY(send(3, "gone", first + 1, 4'000'000).contains("error"));
+    QVERIFY(send(4, "a", first + 2, 100).contains("error"));
+    QVERIFY(m_files->until([&] { return m_files->streams[first + 2].reset; }));
+    QVERIFY(m_files->streams[first + 2].bytes.isEmpty());
+}
+
+void TestControlService::cancelledContentEndsWhileTheHostReadsNothing() {
+    QVERIFY(greet());
+    const std::uint32_t stream = control::kFirstContentStream;
+    m_files->streams[stream].stalled = true;
+    const auto send = [&](std::optional<std::uint64_t> id, const char* method, json::object params) {
+        return m_control->mux()
+            .sendMessage(control::kRpcStream, asBytes(toText(RpcRequest{id, method, std::move(params)})))
+            .has_value();
+    };
+    QVERIFY(send(
+        2, "content.send",
+        {{"share", 1}, {"path", "a"}, {"generation", 30'000'000}, {"stream", stream}, {"max", 40'000'000}}));
+    QVERIFY(m_control->until([] { return true; }));
+    QVERIFY(m_files->until([&] { return m_files->streams[stream].bytes.size() >= kInitialWindow; }));
+    QVERIFY(send({}, "cancel", {{"id", 2}}));
+    const auto answer = answerTo(2);
+    QVERIFY(answer.at("error").as_object().at("data").as_object().at("kind") == "cancelled");
+    QVERIFY(m_files->until([&] { return m_files->streams[stream].reset; }));
+}
+
+void TestControlService::keptPathsMayBeAnyBytes() {
+    QVERIFY(greet());
+    const auto answer =
+        ask(2, "changes.settle", {{"share", 1}, {"entries", {{{"path", "x"}, {"generation", 4}}}}});
+    const auto& kept = answer.at("result").as_object().at("kept").as_array();
+    QCOMPARE(kept.size(), 1U);
+    QVERIFY(kept[0].as_object().contains("path_b64"));
+    QCOMPARE(m_shares.settled.at(0).generation, 4U);
+}
+
+void TestControlService::newEpochForgetsTheGreeting() {
+    QVERIFY(greet());
+    m_control->begin();
+    QVERIFY(m_control->open());
+    QVERIFY(ask(2, "clock", {{"realtime_ns", 7}}).contains("error"));
+    QVERIFY(greet());
+}
+
+void TestControlService::powerOffAnswersFirst() {
+    QVERIFY(greet());
+    QVERIFY(ask(2, "power.off", {}).contains("result"));
+    QTRY_VERIFY(m_machine.off);
+}
+
+QTEST_GUILESS_MAIN(TestControlService)
+#include "test_control_service.moc"
