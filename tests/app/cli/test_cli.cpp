@@ -1,0 +1,337 @@
+// SPDX-License-Identifier: Apache-2.0
+// The program itself against a scripted engine: what it asks (checked against the schemas), what it shows,
+// how it ends.
+#include "tests/app/cli/fake_engine.h"
+
+#include <QProcess>
+#include <QTemporaryDir>
+#include <QtTest>
+
+#include <pty.h>
+#include <sys/ioctl.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <utmp.h>
+
+using namespace carrel;
+using namespace carrel::test;
+
+namespace {
+const std::string kSchemas = CARREL_SOURCE_DIR "/app/api/schema";
+const QString kProgram = CARREL_BIN_DIR "/carrel";
+struct Ran {
+    int status = -1;
+    QByteArray out;
+    QByteArray err;
+};
+} // namespace
+
+class TestCli : public QObject {
+    Q_OBJECT
+private:
+    QTemporaryDir m_folder;
+    std::unique_ptr<FakeEngine> m_engine;
+
+    void prepare(QProcess& process) const {
+        auto environment = QProcessEnvironment::systemEnvironment();
+        environment.insert("ASAN_OPTIONS",
+                           "detect_leaks=0"); // it looks for leaks with calls that are refused by then
+        process.setProcessEnvironment(environment);
+        process.setProgram(kProgram);
+    }
+    Ran run(const QStringList& arguments, const QByteArray& input = {}) const {
+        QProcess process;
+        prepare(process);
+        process.setArguments(arguments);
+        process.start();
+        process.write(input);
+        process.closeWriteChannel();
+        process.waitForFinished(60000);
+        return {process.exitStatus() == QProcess::NormalExit ? process.exitCode() : -1,
+                process.readAllStandardOutput(), process.readAllStandardError()};
+    }
+
+private slots:
+    void initTestCase() {
+        if (::geteuid() == 0) {
+            QSKIP("Carrel refuses to run as root, so its tests do too: run them as a user");
+        }
+        qputenv("XDG_RUNTIME_DIR", "");
+        qputenv("CARREL_HOME", m_folder.filePath("home").toUtf8());
+        qputenv("TZ", "UTC");
+    }
+    void init() { m_engine = std::make_unique<FakeEngine>(*api::openHome(), kSchemas); }
+    void cleanup() { m_engine.reset(); }
+
+    void asksAndShows_data() {
+        QTest::addColumn<QStringList>("arguments");
+        QTest::addColumn<QString>("verb");
+        QTest::addColumn<QByteArray>("params");
+        QTest::addColumn<QByteArray>("shown"); // a part of it
+        QTest::addColumn<int>("status");
+        const auto row = [](const QStringList& arguments, const QString& verb, const QByteArray& params,
+                            const QByteArray& shown, int status = 0) {
+            QTest::newRow(qPrintable(arguments.join(' '))) << arguments << verb << params << shown << status;
+        };
+        const QByteArray h(64, 'a');
+        row({"doctor"}, "doctor", "{}", "what to do: Nothing");
+        row({"doctor", "--fresh"}, "doctor", R"({"fresh":true})", "software emulation");
+        row({"create", "clerk", "--share", "/tmp/a:read-only", "--share", "/tmp/b/", "--memory", "512",
+             "--cpus", "1"},
+            "agent.create",
+            R"({"name":"clerk","shares":[{"dir":"/tmp/a","mode":"read-only"},{"dir":"/tmp/b","mode":"review"}],"memory_mib":512,"cpus":1})",
+            "carrel start clerk");
+        row({"create", "clerk"}, "agent.create", R"({"name":"clerk"})", "is made");
+        row({"start", "clerk"}, "agent.start", R"({"agent":"clerk"})",
+            "The kernel starts 25%\nAgent clerk is ready (3.4 s");
+        row({"stop", "clerk"}, "agent.stop", R"({"agent":"clerk"})", "is stopped");
+        row({"delete", "clerk", "--discard"}, "agent.delete", R"({"agent":"clerk","discard":true})",
+            "is deleted");
+        row({"list"}, "agent.list", "{}",
+            "NAME   STATE  MEMORY    CPUS  SHARES\nclerk  ready  1024 MiB  2     papers\n");
+        row({"share", "add", "clerk", "/tmp/a"}, "share.add",
+            R"({"dir":"/tmp/a","mode":"review","agent":"clerk"})", "/workspace/papers");
+        row({"share", "remove", "clerk", "papers"}, "share.remove", R"({"agent":"clerk","share":"papers"})",
+            "no more");
+        row({"share", "list", "clerk"}, "share.list", R"({"agent":"clerk"})", "/home/ada/papers");
+        row({"changes", "clerk"}, "changes", R"({"agent":"clerk"})", "! high risk: git runs this file");
+        row({"diff", "clerk", "/workspace/papers/report.md"}, "diff",
+            R"({"agent":"clerk","paths":[{"path":"papers/report.md"}]})", "\n-old\n+new\n");
+        row({"apply", "clerk", "--review", h}, "apply", R"({"agent":"clerk","review":")" + h + R"("})",
+            "conflict: papers/a: the file changed", 1);
+        row({"discard", "clerk", "papers/x", "--review", h}, "discard",
+            R"({"agent":"clerk","paths":[{"path":"papers/x"}],"review":")" + h + R"("})",
+            "1 change discarded.\n");
+        row({"undo", "clerk"}, "undo", R"({"agent":"clerk"})", "1 change taken back, 1 not", 1);
+        row({"undo", "clerk", "3"}, "undo", R"({"agent":"clerk","apply":3})", "taken back", 1);
+        row({"timeline", "clerk", "--kind", "exec"}, "timeline", R"({"agent":"clerk","kinds":["exec"]})",
+            "2026-03-01 12:00:00  exec.started     ls -l  session=1\n");
+        row({"timeline", "clerk", "--since", "2026-03-01T12:00:00Z"}, "timeline",
+            R"({"agent":"clerk","since_ms":1772366400000})", "exec.started");
+        row({"timeline", "clerk", "--follow"}, "timeline", R"({"agent":"clerk","follow":true})",
+            "exec.started");
+        row({"image", "list"}, "image.list", "{}", "400.0 MB");
+        row({"image", "build"}, "image.build", "{}", "is built");
+        row({"image", "verify"}, "image.verify", "{}", "BAD   base.raw", 1);
+        row({"image", "import", "/tmp/x.raw"}, "image.import", R"({"file":"/tmp/x.raw"})", "is there");
+        row({"engine", "info"}, "engine.info", "{}", "process 4711");
+        row({"engine", "stop"}, "engine.stop", "{}", "ends");
+    }
+    void asksAndShows() {
+        QFETCH(QStringList, arguments);
+        QFETCH(QString, verb);
+        QFETCH(QByteArray, params);
+        QFETCH(QByteArray, shown);
+        QFETCH(int, status);
+        const auto ran = run(arguments);
+        QVERIFY2(ran.out.contains(shown), ran.out + ran.err);
+        QCOMPARE(ran.status, status);
+        QCOMPARE(ran.err.count('\n'), status == 0 ? 0 : 1); // one clear line
+        auto requests = m_engine->takeRequests();
+        QVERIFY(!requests.empty());
+        QCOMPARE(QString::fromStdString(requests.back().verb), verb);
+        QVERIFY2(json::value(requests.back().params) == json::parse(params.toStdString()),
+                 json::serialize(requests.back().params).c_str());
+        const auto schema = m_engine->schemas().load(verb.toStdString() + ".json").as_object();
+        const auto& paramsSchema = schema.at("properties").as_object().at("params").as_object();
+        const auto problem = m_engine->schemas().check(requests.back().params, paramsSchema);
+        QVERIFY2(problem.empty(), problem.c_str());
+
+        // The same with --json: exactly the result, which fits the schema.
+        const auto machine = run(arguments + QStringList{"--json"});
+        QCOMPARE(machine.status, status);
+        const auto value = json::parse(machine.out.toStdString());
+        if (verb == "timeline") {
+            const auto& event = m_engine->schemas().load("common.json").at("$defs").at("event").as_object();
+            QVERIFY(m_engine->schemas().check(value, event).empty());
+        } else {
+            const auto& result = schema.at("properties").as_object().at("result").as_object();
+            QVERIFY(m_engine->schemas().check(value, result).empty());
+        }
+    }
+
+    void decisionsNeedAWord() {
+        const auto refused = run({"apply", "clerk"});
+        QCOMPARE(refused.status, 1);
+        QVERIFY(refused.err.contains("--review"));
+        QVERIFY(m_engine->takeRequests().empty()); // not even frozen
+        const auto yes = run({"apply", "clerk", "papers", "--yes"});
+        const auto requests = m_engine->takeRequests();
+        QCOMPARE(requests.size(), std::size_t(2));
+        QCOMPARE(requests[0].verb, std::string("changes"));
+        QCOMPARE(requests[1].verb, std::string("apply"));
+        QCOMPARE(requests[1].params.at("review").as_string(),
+                 boost::json::string(64, 'a')); // what was frozen (I12)
+        QCOMPARE(yes.status, 1);
+    }
+
+    void pagesBecomeOne() {
+        const auto schema = m_engine->schemas().load("changes.json").as_object();
+        auto page = schema.at("examples").at(0).at("result").as_object();
+        auto empty = schema.at("examples").at(1).at("result");
+        m_engine->setAnswer("changes", empty);
+        QVERIFY(run({"changes", "clerk"}).out.contains("Nothing is staged"));
+        QCOMPARE(run({"apply", "clerk", "--yes"}).status, 0);
+    }
+
+    void errorsAreOneLine() {
+        m_engine->setAnswer("agent.list",
+                            fail(ErrorCode::Refused, "the agent said \x1b]0;x\x07\nno", "Ask again."));
+        const auto ran = run({"list"});
+        QCOMPARE(ran.status, 1);
+        QCOMPARE(ran.out, QByteArray());
+        QCOMPARE(ran.err, QByteArray("carrel: the agent said \\x1b]0;x\\x07\\nno. Ask again.\n"));
+    }
+
+    void usage_data() {
+        QTest::addColumn<QStringList>("arguments");
+        QTest::addColumn<int>("status");
+        QTest::newRow("none") << QStringList{} << 2;
+        QTest::newRow("unknown verb") << QStringList{"frobnicate"} << 2;
+        QTest::newRow("no name") << QStringList{"start"} << 2;
+        QTest::newRow("unknown option") << QStringList{"list", "--all"} << 2;
+        QTest::newRow("not a number") << QStringList{"create", "x", "--memory", "much"} << 2;
+        QTest::newRow("exec json") << QStringList{"exec", "x", "--json", "--", "ls"} << 125;
+        QTest::newRow("exec nothing") << QStringList{"exec", "x"} << 125;
+        QTest::newRow("shell without terminal") << QStringList{"shell", "x"} << 125;
+        QTest::newRow("help") << QStringList{"--help"} << 0;
+        QTest::newRow("verb help") << QStringList{"apply", "--help"} << 0;
+        QTest::newRow("version") << QStringList{"--version"} << 0;
+        QTest::newRow("bad time") << QStringList{"timeline", "x", "--since", "yesterday"} << 1;
+    }
+    void usage() {
+        QFETCH(QStringList, arguments);
+        QFETCH(int, status);
+        const auto ran = run(arguments);
+        QCOMPARE(ran.status, status);
+        QCOMPARE(ran.err.count('\n'), status == 0 ? 0 : 1);
+        QCOMPARE(ran.out.isEmpty(), status != 0);
+    }
+
+    void execPassesThrough() {
+        const auto both = run({"exec", "clerk", "--", "both", "--json", "-x"});
+        QCOMPARE(both.status, 7);
+        QCOMPARE(both.out, QByteArray("to out\n"));
+        QCOMPARE(both.err, QByteArray("to err\n"));
+        const auto requests = m_engine->takeRequests();
+        QCOMPARE(json::serialize(requests.at(0).params.at("argv")), std::string(R"(["both","--json","-x"])"));
+        const QByteArray much = QByteArray("line of input\n").repeated(60000);
+        const auto cat = run({"exec", "clerk", "--", "cat"}, much);
+        QCOMPARE(cat.status, 3);
+        QVERIFY(cat.out == much);
+        QCOMPARE(run({"exec", "clerk", "--", "big"}).out.size(), 64 * 65536);
+        QCOMPARE(run({"exec", "clerk", "--", "killed"}).status, 128 + 15);
+        // Raw where it is no terminal.
+        QVERIFY(run({"exec", "clerk", "--", "nasty"}).out.contains("\x1b]52;c;AAAA\x07"));
+    }
+    void execFailsAsAgreed() {
+        QCOMPARE(run({"exec", "clerk", "--", "notfound"}).status, 127);
+        QCOMPARE(run({"exec", "clerk", "--", "cannot"}).status, 126);
+        QCOMPARE(run({"exec", "clerk", "--", "garbage"}).status, 125);
+        const auto lost = run({"exec", "clerk", "--", "lost"});
+        QCOMPARE(lost.status, 125);
+        QCOMPARE(lost.err.count('\n'), 1);
+        m_engine->setAnswer("exec.open", fail(ErrorCode::NotFound, "there is no agent \"x\""));
+        QCOMPARE(run({"exec", "x", "--", "both"}).status, 125);
+    }
+    void execForwardsSignals() {
+        for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGQUIT}) {
+            QProcess process;
+            prepare(process);
+            process.setArguments({"exec", "clerk", "--", "signals"});
+            process.start();
+            QVERIFY(process.waitForReadyRead(60000));
+            QCOMPARE(process.readLine(), QByteArray("ready\n"));
+            ::kill(static_cast<pid_t>(process.processId()), number);
+            QVERIFY(process.waitForFinished(60000));
+            QCOMPARE(process.exitCode(), 0);
+            QCOMPARE(process.readAllStandardOutput(),
+                     QByteArray("signal " + QByteArray::number(number) + "\n"));
+        }
+    }
+
+    void shellOwnsTheTerminalOnlyWhileItLasts() {
+        winsize size{30, 90, 0, 0};
+        int master = -1;
+        int slave = -1;
+        QCOMPARE(::openpty(&master, &slave, nullptr, nullptr, &size), 0);
+        termios before{};
+        ::tcgetattr(slave, &before);
+        const pid_t child = ::fork();
+        if (child == 0) {
+            ::login_tty(slave);
+            ::setenv("ASAN_OPTIONS", "detect_leaks=0", 1);
+            ::execl(kProgram.toLocal8Bit().constData(), "carrel", "shell", "clerk", "--", "tty", nullptr);
+            ::_exit(99);
+        }
+        QByteArray seen;
+        const auto readUntil = [&](const QByteArray& text) {
+            char buffer[4096];
+            while (!seen.contains(text)) {
+                const ssize_t got = ::read(master, buffer, sizeof buffer);
+                if (got <= 0) {
+                    return false;
+                }
+                seen.append(buffer, int(got));
+            }
+            return true;
+        };
+        QVERIFY2(readUntil("size 30x90"), seen);
+        termios raw{};
+        ::tcgetattr(slave, &raw);
+        QVERIFY((raw.c_lflag & (ICANON | ECHO | ISIG)) == 0);
+        QVERIFY2(readUntil("after"), seen);
+        QVERIFY(!seen.contains("52;c"));
+        QVERIFY(!seen.contains("\x1b[6n"));
+        QVERIFY(seen.contains("\x1b[31mafter"));
+        const winsize other{40, 100, 0, 0};
+        ::ioctl(master, TIOCSWINSZ, &other); // the kernel sends WINCH
+        QVERIFY2(readUntil("size 40x100"), seen);
+        QCOMPARE(::write(master, "\x03typed", 6), ssize_t(6)); // Ctrl-C is the guest's
+        QVERIFY2(readUntil("typed"), seen);
+        ::kill(child, SIGTERM);
+        QVERIFY2(readUntil("signal 15"), seen);
+        int status = 0;
+        (void)::waitpid(child, &status, 0);
+        QCOMPARE(WEXITSTATUS(status), 0);
+        termios after{};
+        ::tcgetattr(slave, &after);
+        QCOMPARE(after.c_lflag, before.c_lflag);
+        QCOMPARE(after.c_iflag, before.c_iflag);
+        QCOMPARE(after.c_oflag, before.c_oflag);
+        ::close(slave);
+        ::close(master);
+    }
+
+    void anEngineThatDoesNotStartIsExplained() {
+        m_engine.reset();
+        QTemporaryDir programs;
+        const QString copy = programs.filePath("carrel");
+        QVERIFY(QFile::copy(kProgram, copy));
+        const auto runCopy = [&] {
+            QProcess process;
+            prepare(process);
+            process.setProgram(copy);
+            process.setArguments({"list"});
+            process.start();
+            process.waitForFinished(60000);
+            return Ran{process.exitCode(), process.readAllStandardOutput(), process.readAllStandardError()};
+        };
+        auto missing = runCopy();
+        QCOMPARE(missing.status, 1);
+        QVERIFY2(missing.err.contains("carrel-engine"), missing.err);
+        QFile engine(programs.filePath("carrel-engine"));
+        QVERIFY(engine.open(QIODevice::WriteOnly));
+        engine.write("#!/bin/sh\necho first\necho 'libvirt is not there' >&2\nexit 1\n");
+        engine.close();
+        engine.setPermissions(QFile::ReadOwner | QFile::WriteOwner | QFile::ExeOwner);
+        auto failed = runCopy();
+        QCOMPARE(failed.status, 1);
+        QVERIFY2(failed.err.contains("libvirt is not there") && failed.err.contains("engine.log"),
+                 failed.err);
+        QCOMPARE(failed.err.count('\n'), 1);
+    }
+};
+
+QTEST_GUILESS_MAIN(TestCli)
+#include "test_cli.moc"
