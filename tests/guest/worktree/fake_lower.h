@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+// A folder of the test's own in place of the clerk: node ids that stand for versions, and content that a
+// version keeps (a replaced file: its descriptor) or loses (changed in place: ESTALE).
+#pragma once
+
+#include "guest/protocol/unique_fd.h"
+#include "guest/worktree/lower_client.h"
+
+#include <algorithm>
+#include <atomic>
+#include <dirent.h>
+#include <fcntl.h>
+#include <map>
+#include <mutex>
+#include <sys/stat.h>
+
+namespace carrel::worktree {
+
+class FakeLower final : public LowerClient {
+public:
+    explicit FakeLower(std::string root)
+        : m_root(std::move(root)) {
+        m_nodes[lower::kRootNode] = {m_root, {}, nullptr};
+    }
+    std::atomic<int> lookups{0};
+    std::atomic<int> failWith{0}; // every request, as when nobody is at the door
+
+    SysResult<LowerEntry> lookup(std::uint64_t parent, std::string_view name) override {
+        ++lookups;
+        if (failWith != 0) {
+            return sysFail(failWith);
+        }
+        const std::lock_guard lock(m_mutex);
+        const auto it = m_nodes.find(parent);
+        if (it == m_nodes.end()) {
+            return sysFail(ESTALE);
+        }
+        struct stat info {};
+        if (::lstat(it->second.path.c_str(), &info) != 0 ||
+            (parent != 1 && info.st_ino != it->second.info.st_ino)) {
+            return sysFail(ESTALE);
+        }
+        return entryOf(it->second.path + "/" + std::string(name));
+    }
+    SysResult<lower::Attr> getattr(std::uint64_t node) override {
+        const std::lock_guard lock(m_mutex);
+        const auto it = m_nodes.find(node);
+        struct stat info {};
+        if (it == m_nodes.end() || ::lstat(it->second.path.c_str(), &info) != 0) {
+            return sysFail(ESTALE);
+        }
+        return attrOf(info);
+    }
+    SysResult<std::string> readlink(std::uint64_t node) override {
+        const std::lock_guard lock(m_mutex);
+        const auto it = m_nodes.find(node);
+        std::string text(4096, '\0');
+        const auto n =
+            it == m_nodes.end() ? -1 : ::readlink(it->second.path.c_str(), text.data(), text.size());
+        if (n < 0) {
+            return sysFail(ESTALE);
+        }
+        text.resize(static_cast<std::size_t>(n));
+        return text;
+    }
+    SysResult<Bytes> read(std::uint64_t node, std::uint64_t offset, std::uint32_t size) override {
+        if (failWith != 0) {
+            return sysFail(failWith);
+        }
+        const std::lock_guard lock(m_mutex);
+        const auto it = m_nodes.find(node);
+        struct stat info {};
+        if (it == m_nodes.end() || !it->second.fd || ::fstat(it->second.fd->get(), &info) != 0 ||
+            info.st_size != it->second.info.st_size ||
+            toNumber(info.st_mtim) != toNumber(it->second.info.st_mtim)) {
+            return sysFail(ESTALE);
+        }
+        Bytes out(size);
+        const auto n = ::pread(it->second.fd->get(), out.data(), size, static_cast<off_t>(offset));
+        out.resize(n > 0 ? static_cast<std::size_t>(n) : 0);
+        return out;
+    }
+    SysResult<std::vector<LowerDirEntry>> readdirplus(std::uint64_t node, std::uint64_t cookie) override {
+        const std::lock_guard lock(m_mutex);
+        const auto it = m_nodes.find(node);
+        DIR* dir = it == m_nodes.end() ? nullptr : ::opendir(it->second.path.c_str());
+        if (dir == nullptr) {
+            return sysFail(ESTALE);
+        }
+        std::vector<std::string> names;
+        while (const dirent* item = ::readdir(dir)) {
+            names.emplace_back(item->d_name);
+        }
+        ::closedir(dir);
+        std::erase_if(names, [](const auto& name) { return name == "." || name == ".."; });
+        std::sort(names.begin(), names.end());
+        std::vector<LowerDirEntry> out;
+        for (std::size_t i = cookie; i < names.size() && out.size() < 3;
+             ++i) { // small pages find paging mistakes
+            if (auto entry = entryOf(it->second.path + "/" + names[i])) {
+                out.push_back({names[i], *entry, i + 1});
+            }
+        }
+        return out;
+    }
+    SysResult<lower::StatfsOut> statfs() override { return lower::StatfsOut{}; }
+    void forget(std::uint64_t node, std::uint64_t count) override {
+        const std::lock_guard lock(m_mutex);
+        m_held[node] -= static_cast<std::int64_t>(count);
+        if (m_held[node] < 0) {
+            overForgotten = true;
+        }
+    }
+    void setEvents(LowerEvents* to) override { events = to; }
+
+    std::int64_t heldLookups() {
+        const std::lock_guard lock(m_mutex);
+        std::int64_t sum = 0;
+        for (const auto& [node, count] : m_held) {
+            sum += count;
+        }
+        return sum;
+    }
+    bool overForgotten = false;
+    LowerEvents* events = nullptr;
+
+private:
+    struct Version {
+        std::string path;
+        struct stat info {};
+        std::shared_ptr<UniqueFd> fd;
+    };
+    static std::int64_t toNumber(const timespec& time) { return time.tv_sec * 1'000'000'000 + time.tv_nsec; }
+    static lower::Attr attrOf(const struct stat& info) {
+        lower::Attr attr{};
+        attr.ino = info.st_ino;
+        attr.size = static_cast<std::uint64_t>(info.st_size);
+        attr.mode = info.st_mode;
+        attr.nlink = 1;
+        attr.mtime = static_cast<std::uint64_t>(info.st_mtim.tv_sec);
+        attr.mtimensec = static_cast<std::uint32_t>(info.st_mtim.tv_nsec);
+        attr.ctime = static_cast<std::uint64_t>(info.st_ctim.tv_sec);
+        attr.ctimensec = static_cast<std::uint32_t>(info.st_ctim.tv_nsec);
+        return attr;
+    }
+    SysResult<LowerEntry> entryOf(const std::string& path) {
+        struct stat info {};
+        if (::lstat(path.c_str(), &info) != 0) {
+            return LowerEntry{0, {}, std::chrono::hours(1), {}};
+        }
+        const bool folder = S_ISDIR(info.st_mode);
+        std::uint64_t id = 0;
+        for (const auto& [known, version] : m_nodes) {
+            if (version.path == path && version.info.st_ino == info.st_ino &&
+                (folder ? S_ISDIR(version.info.st_mode)
+                        : toNumber(version.info.st_ctim) == toNumber(info.st_ctim) &&
+                              version.info.st_size == info.st_size)) {
+                id = known;
+            }
+        }
+        if (id == 0) {
+            id = ++m_last;
+            Version version{path, info, nullptr};
+            if (S_ISREG(info.st_mode)) {
+                version.fd = std::make_shared<UniqueFd>(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+            }
+            m_nodes[id] = version;
+        }
+        ++m_held[id];
+        return LowerEntry{id, attrOf(info), std::chrono::hours(24), std::chrono::hours(24)};
+    }
+
+    std::string m_root;
+    std::mutex m_mutex;
+    std::map<std::uint64_t, Version> m_nodes;
+    std::map<std::uint64_t, std::int64_t> m_held;
+    std::uint64_t m_last = 1;
+};
+
+} // namespace carrel::worktree
