@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a program asks of its shared libraries, as nm(1) and readelf(1) tell. The clerk must not even be able
+// to name the functions that start a process or load code (design: I1); seccomp is the second wall, this is
+// the first.
+#pragma once
+
+#include <QString>
+#include <QStringList>
+
+#include <optional>
+
+namespace carrel::testing {
+
+// Undefined dynamic symbols without their versions; nullopt where nm cannot read the file.
+[[nodiscard]] std::optional<QStringList> importedSymbols(const QString& program);
+[[nodiscard]] std::optional<QStringList> neededLibraries(const QString& program);
+// Lines of `nm -D --undefined-only`.
+[[nodiscard]] QStringList symbolsFromNm(const QString& output);
+// Those that start a process or load code.
+[[nodiscard]] QStringList startsProcessesOrLoadsCode(const QStringList& symbols);
+
+} // namespace carrel::testing

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+// I1: the clerk, which reads a guest's bytes, imports nothing that starts a process or loads code.
+#include "tests/architecture/program_imports.h"
+
+#include <QFile>
+#include <QTest>
+
+using namespace carrel::testing;
+
+class TestProgramImports : public QObject {
+    Q_OBJECT
+
+    static inline const QString kClerk = QStringLiteral(CARREL_BIN_DIR "/carrel-clerk");
+
+    static bool isSanitized(const QStringList& symbols) {
+        return symbols.contains("__asan_init") || symbols.contains("__tsan_init") ||
+               symbols.contains("__ubsan_handle_add_overflow");
+    }
+
+private slots:
+    void aShellIsFoundOut() {
+        const auto symbols = importedSymbols("/bin/sh");
+        QVERIFY2(symbols.has_value(), "nm(1) of binutils is needed");
+        QVERIFY(!startsProcessesOrLoadsCode(*symbols).isEmpty());
+    }
+
+    void namesAreReadWithoutTheirVersions() {
+        const auto symbols =
+            symbolsFromNm("                 U read@GLIBC_2.2.5\n                 w __cxa_finalize\n"
+                          "                 U execve@GLIBC_2.2.5 (2)\n                 U fork\n");
+        QVERIFY(symbols.contains("read") && symbols.contains("__cxa_finalize") && symbols.contains("fork"));
+    }
+
+    void whatIsForbidden() {
+        for (const char* name : {"execl",       "execv",        "execve",
+                                 "execvpe",     "execveat",     "fexecve",
+                                 "posix_spawn", "posix_spawnp", "posix_spawn_file_actions_init",
+                                 "system",      "popen",        "fork",
+                                 "vfork",       "_Fork",        "clone",
+                                 "clone3",      "__clone",      "dlopen",
+                                 "dlmopen",     "__libc_fork",  "ptrace",
+                                 "wordexp"}) {
+            QVERIFY2(startsProcessesOrLoadsCode({name}).size() == 1, name);
+        }
+        for (const char* name :
+             {"read", "openat2", "system_clock", "forkless", "execute", "syscall", "dlsym_not", "cloned"}) {
+            QVERIFY2(startsProcessesOrLoadsCode({name}).isEmpty(), name);
+        }
+    }
+
+    void theClerkCannotNameThem() {
+        if (!QFile::exists(kClerk)) {
+            QSKIP("carrel-clerk is not built in this build folder: nothing is proven about it here");
+        }
+        const auto symbols = importedSymbols(kClerk);
+        QVERIFY2(symbols.has_value(), "nm cannot read carrel-clerk");
+        QVERIFY2(symbols->contains("read") || symbols->contains("__read_chk") || symbols->size() > 20,
+                 "carrel-clerk has no imports to judge: is it static or stripped of its dynamic table?");
+        if (isSanitized(*symbols)) {
+            QSKIP("a sanitizer's run time imports such functions for itself: judged in other builds");
+        }
+        const auto bad = startsProcessesOrLoadsCode(*symbols);
+        QVERIFY2(bad.isEmpty(), qPrintable("carrel-clerk imports " + bad.join(", ")));
+    }
+
+    void theClerkIsLinkedWithNothingThatItMustNotKnow() {
+        if (!QFile::exists(kClerk)) {
+            QSKIP("carrel-clerk is not built in this build folder: nothing is proven about it here");
+        }
+        const auto libraries = neededLibraries(kClerk);
+        QVERIFY2(libraries.has_value(), "readelf(1) of binutils is needed");
+        for (const auto& library : *libraries) {
+            for (const char* foreign : {"libvirt", "libQt", "libsqlite", "libsecret"}) {
+                QVERIFY2(!library.startsWith(foreign), qPrintable("carrel-clerk is linked with " + library));
+            }
+        }
+    }
+};
+
+QTEST_GUILESS_MAIN(TestProgramImports)
+#include "test_program_imports.moc"

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which room may know which: the dependency direction of the design, section "Parts". A new room gets its
+// line here.
+#include "tests/architecture/source_rules.h"
+
+namespace carrel::testing {
+
+SourceRules projectRules(const QString& sourceDir) {
+    SourceRules rules;
+    rules.topFolders = {"app/",   "hypervisor/", "guest/",      "ui/",
+                        "tests/", "resources/",  "installers/", ".ci/"};
+    rules.rooms = {
+        // The leaf, and what runs inside the machine: nothing of the host side.
+        {"guest/protocol/", {"guest/protocol/"}},
+        {"guest/", {"guest/"}},
+
+        {"hypervisor/confine/", {"hypervisor/confine/", "guest/protocol/"}},
+        {"hypervisor/api/", {"hypervisor/api/", "guest/protocol/"}},
+        {"hypervisor/libvirt/",
+         {"hypervisor/libvirt/", "hypervisor/api/", "hypervisor/confine/", "guest/protocol/"}},
+        {"hypervisor/hcs/", {"hypervisor/hcs/", "hypervisor/api/", "hypervisor/confine/", "guest/protocol/"}},
+        {"hypervisor/vz/", {"hypervisor/vz/", "hypervisor/api/", "hypervisor/confine/", "guest/protocol/"}},
+        {"hypervisor/fake/", {"hypervisor/fake/", "hypervisor/api/", "guest/protocol/"}},
+
+        // The jailed process at the door: no machine, no policy, nothing with authority.
+        {"app/clerk/", {"app/clerk/", "hypervisor/confine/", "guest/protocol/"}},
+
+        {"app/api/", {"app/api/", "guest/protocol/"}},
+        {"app/activity/", {"app/activity/", "guest/protocol/"}},
+        {"app/files/", {"app/files/", "guest/protocol/"}},
+        {"app/policy/", {"app/policy/", "app/activity/", "guest/protocol/"}},
+        {"app/egress/", {"app/egress/", "app/policy/", "app/activity/", "guest/protocol/"}},
+        {"app/images/", {"app/images/", "app/files/", "hypervisor/api/", "guest/protocol/"}},
+        // link.h is what both ends of the engine's line to a clerk share.
+        {"app/agents/",
+         {"app/agents/", "app/activity/", "app/files/", "app/images/", "app/policy/", "app/egress/",
+          "app/clerk/link.h", "hypervisor/api/", "guest/protocol/"}},
+        {"app/engine/",
+         {"app/engine/", "app/agents/", "app/api/", "app/activity/", "app/files/", "app/images/",
+          "app/policy/", "app/egress/", "hypervisor/api/", "guest/protocol/"}},
+        // The one place where a back end is chosen.
+        {"app/engine/main.cpp", {"app/", "hypervisor/", "guest/protocol/"}},
+        // A client of the engine like the desktop; it jails the helper that faces a guest's terminal output.
+        {"app/cli/", {"app/cli/", "app/api/", "hypervisor/confine/", "guest/protocol/"}},
+
+        {"ui/", {"ui/", "app/api/"}, true},
+        {"tests/", {"app/", "hypervisor/", "guest/", "ui/", "tests/"}, true},
+    };
+    rules.ownedHeaders = {{"libvirt/", {"hypervisor/libvirt/", "tests/"}},
+                          {"sqlite3", {"app/activity/", "tests/"}},
+                          {"fuse", {"guest/", "tests/"}}};
+    rules.words = readForbiddenWords(sourceDir + "/tests/architecture/forbidden_words.txt");
+    for (auto& word : ownPathAsForbiddenWord(sourceDir)) {
+        rules.words.push_back(std::move(word));
+    }
+    rules.wordsExempt = {"tests/architecture/forbidden_words.txt",
+                         "tests/architecture/test_source_rules.cpp"};
+    return rules;
+}
+
+} // namespace carrel::testing
