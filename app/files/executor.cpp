@@ -461,6 +461,9 @@ Status Executor::putAside(const Place& place, const std::string& temp) {
 
 // A folder's time moves with every file that is put into it, so it is set when all are there.
 Status Executor::newFolderTimes() {
+    if (!m_journal.plan().undoes.empty()) {
+        return {}; // there each step puts its folder's time back itself
+    }
     const auto& entries = m_journal.entries();
     for (std::size_t e = entries.size(); e-- > 0;) {
         const auto& ops = m_journal.plan().entries[e].ops;

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/app/files/files_world.h"
+
+#include <QtTest>
+
+using namespace carrel;
+using namespace carrel::files;
+using namespace carrel::files::test;
+
+namespace {
+
+class Failing : public StepHook {
+public:
+    std::string step;
+    int before(std::string_view name, std::string_view) override { return name == step ? ENOSPC : 0; }
+};
+
+std::size_t filesIn(const std::string& dir) {
+    return static_cast<std::size_t>(std::distance(fs::directory_iterator(dir), fs::directory_iterator()));
+}
+
+} // namespace
+
+class TestContentStore : public QObject {
+    Q_OBJECT
+private slots:
+    void knownHash() {
+        QCOMPARE(Sha256::of("abc").hex(),
+                 std::string("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"));
+        QVERIFY(!Sha256::parse("BA7816"));
+    }
+
+    void keepsAndVerifies() {
+        QTemporaryDir dir;
+        const std::string at = dir.path().toStdString() + "/store";
+        auto store = ContentStore::open(at);
+        QVERIFY(store);
+        auto stored = store->put(asBytes("some content"));
+        QVERIFY(stored && store->has(stored->sha256));
+        QCOMPARE(store->read(stored->sha256, 100).value(), std::string("some content"));
+        QVERIFY(store->read(stored->sha256, 3).error().code == ErrorCode::LimitExceeded);
+        struct stat st {};
+        QVERIFY(::stat((at + "/" + stored->sha256.hex()).c_str(), &st) == 0 && (st.st_mode & 0777) == 0400);
+        QVERIFY(::stat(at.c_str(), &st) == 0 && (st.st_mode & 0777) == 0700);
+        const std::string object = at + "/" + stored->sha256.hex();
+        ::chmod(object.c_str(), 0600);
+        std::ofstream(object, std::ios::app) << "!";
+        QVERIFY(store->read(stored->sha256, 100).error().code == ErrorCode::Malformed);
+        QVERIFY(store->openVerified(stored->sha256).error().code == ErrorCode::Malformed);
+        QVERIFY(store->put(asBytes("some content"))); // heals it
+        QVERIFY(store->openVerified(stored->sha256));
+    }
+
+    // I12: whoever filled the incoming file can change nothing afterwards.
+    void aHeldDescriptorChangesNothing() {
+        QTemporaryDir dir;
+        auto store = ContentStore::open(dir.path().toStdString() + "/store");
+        auto incoming = store->newIncoming();
+        QVERIFY(incoming);
+        const UniqueFd clerk(::dup(incoming->get()));
+        QVERIFY(::write(clerk.get(), "reviewed", 8) == 8);
+        auto stored = store->adopt(incoming->get(), 8);
+        QVERIFY(stored && stored->sha256 == Sha256::of("reviewed"));
+        QVERIFY(::pwrite(clerk.get(), "sneaked!", 8, 0) == 8);
+        QCOMPARE(store->read(stored->sha256, 8).value(), std::string("reviewed"));
+        QVERIFY(store->adopt(incoming->get(), 7).error().code == ErrorCode::LimitExceeded);
+    }
+
+    void fullDiskLeavesNothing() {
+        for (const char* step : {"store.create", "store.write", "store.flush", "store.rename"}) {
+            QTemporaryDir dir;
+            const std::string at = dir.path().toStdString() + "/store";
+            Failing hook;
+            hook.step = step;
+            auto store = ContentStore::open(at, &hook);
+            auto stored = store->put(asBytes("x"));
+            QVERIFY(!stored && stored.error().sysErrno == ENOSPC);
+            QCOMPARE(filesIn(at), 0U);
+        }
+    }
+
+    void collects() {
+        QTemporaryDir dir;
+        const std::string at = dir.path().toStdString() + "/store";
+        auto store = ContentStore::open(at);
+        const auto keep = store->put(asBytes("keep"))->sha256;
+        const auto drop = store->put(asBytes("drop it"))->sha256;
+        QCOMPARE(store->collect({keep}).value(), std::uint64_t{7});
+        QVERIFY(store->has(keep) && !store->has(drop));
+        std::ofstream(at + "/tmp-1") << "half";
+        QVERIFY(ContentStore::open(at));
+        QCOMPARE(filesIn(at), 1U);
+    }
+};
+
+QTEST_GUILESS_MAIN(TestContentStore)
+#include "test_content_store.moc"

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/app/files/files_world.h"
+
+#include <QtTest>
+
+using namespace carrel;
+using namespace carrel::files;
+using namespace carrel::files::test;
+
+class TestFreezer : public QObject {
+    Q_OBJECT
+private slots:
+    void isStoredAndNamedByItsContent() {
+        World w;
+        mixedSet(w);
+        std::string id;
+        {
+            auto review = w.review();
+            auto set = w.freeze(*review);
+            QVERIFY(set);
+            id = set->id;
+            auto again = w.freeze(*review);
+            QVERIFY(again && again->id == id); // nothing changed, so it is the same decision
+        }
+        auto review = w.review(); // after a restart
+        auto set = review->set(id);
+        QVERIFY(set);
+        QVERIFY(set->entries.size() == w.claims.size());
+        QVERIFY(frozenSetFrom(toCanonical(*set), id)->entries == set->entries);
+        const auto* report = set->find(path("docs/report.txt"));
+        QVERIFY(report->text && report->counted && report->linesAdded == 2 && report->linesRemoved == 1);
+        // I12: the diff is of the frozen copies, whatever the folder holds by now.
+        writeFile(w.at("docs/report.txt"), "other\n");
+        auto diff = review->diff(*report);
+        QVERIFY(diff && diff->available);
+        QCOMPARE(diff->unified, std::string("@@ -1,3 +1,4 @@\n one\n-two\n+2\n three\n+four\n"));
+        // Altered on disk, it is refused.
+        std::string text = slurp(w.data + "/sets/" + id + ".json");
+        text[text.find("four", 0) == std::string::npos ? text.size() / 2 : 0] ^= 1;
+        std::ofstream(w.data + "/sets/" + id + ".json") << text;
+        QVERIFY(!review->set(id));
+        QVERIFY(!review->set("../../etc/passwd"));
+    }
+
+    void dropsWhatIsAlreadySo() {
+        World w;
+        writeFile(w.at("same"), "text\n");
+        w.content(ChangeKind::Modified, "same", "text\n");
+        w.content(ChangeKind::Created, "both", "both\n");
+        writeFile(w.at("both"), "both\n");
+        w.claim(ChangeKind::Deleted, "gone");
+        auto review = w.review();
+        auto set = w.freeze(*review);
+        QVERIFY(set && set->entries.empty() && set->leftOut.size() == 3);
+        for (const auto& item : set->leftOut) {
+            QVERIFY(item.why == LeftOutWhy::AlreadySo);
+        }
+    }
+
+    void findsConflicts() {
+        World w;
+        writeFile(w.at("changed"), "v1\n");
+        writeFile(w.at("touched"), "v1\n");
+        writeFile(w.at("gone"), "v1\n");
+        writeFile(w.at("hard"), "v1\n");
+        fs::create_hard_link(w.at("hard"), w.at("hard2"));
+        ::mkfifo(w.at("fifo").c_str(), 0600);
+        w.content(ChangeKind::Modified, "changed", "v2\n");
+        w.content(ChangeKind::Modified, "touched", "v2\n").baseSha256 = Sha256::of("v1\n").hex();
+        w.content(ChangeKind::Modified, "gone", "v2\n");
+        w.content(ChangeKind::Modified, "hard", "v2\n");
+        w.content(ChangeKind::Created, "appeared", "guest\n");
+        w.content(ChangeKind::Modified, "fifo", "v2\n");
+        w.content(ChangeKind::Created, ".carrel-tmp-x", "v2\n");
+        w.link("out", "/etc/passwd");
+        w.link("up", "../x");
+        w.link("sly", "d/../../x");
+        writeFile(w.at("changed"), "v1 edited\n");
+        writeFile(w.at("touched"), "v1\n", 0644, 1'650'000'000);
+        fs::remove(w.at("gone"));
+        writeFile(w.at("appeared"), "host\n");
+        auto review = w.review();
+        auto set = w.freeze(*review);
+        QVERIFY(set);
+        const auto kind = [&](const char* name) { return set->find(path(name))->conflict; };
+        QVERIFY(kind("changed") == ConflictKind::Changed);
+        QVERIFY(kind("touched") == ConflictKind::None);
+        QVERIFY(kind("gone") == ConflictKind::Gone);
+        QVERIFY(kind("hard") == ConflictKind::HardLinked);
+        QVERIFY(kind("appeared") == ConflictKind::Appeared);
+        QVERIFY(kind("fifo") == ConflictKind::Foreign);
+        QVERIFY(kind(".carrel-tmp-x") == ConflictKind::Refused);
+        QVERIFY(kind("out") == ConflictKind::LinkOutside);
+        QVERIFY(kind("up") == ConflictKind::LinkOutside);
+        QVERIFY(kind("sly") == ConflictKind::LinkOutside);
+    }
+
+    void neverTakesSetuid() {
+        World w;
+        w.content(ChangeKind::Created, "tool", "x").mode = 06755;
+        auto review = w.review();
+        auto set = w.freeze(*review);
+        QVERIFY(set && set->entries.at(0).wanted.mode == 0755 && set->entries.at(0).risk == Risk::High);
+    }
+
+    void leavesOutWhatDoesNotArrive() {
+        World w;
+        w.content(ChangeKind::Created, "moving", "x");
+        w.content(ChangeKind::Created, "short", "x").size = 5;
+        w.content(ChangeKind::Created, "long", "xyz").size = 1;
+        w.content(ChangeKind::Created, "broken", "x");
+        w.content(ChangeKind::Created, "good", "x");
+        w.content(ChangeKind::Created, "huge", "x").size = std::uint64_t{1} << 60U;
+        w.guest.failures["moving"] = ErrorCode::Conflict;
+        w.guest.failures["broken"] = ErrorCode::Unavailable;
+        auto review = w.review();
+        auto set = w.freeze(*review);
+        QVERIFY(set && set->entries.size() == 1 && set->leftOut.size() == 5);
+        w.guest.failures["moving"] = ErrorCode::Cancelled;
+        QVERIFY(w.freeze(*review).error().code == ErrorCode::Cancelled);
+    }
+
+    void refusesNonsense() {
+        World w;
+        w.content(ChangeKind::Created, "a", "x");
+        w.content(ChangeKind::Created, "a", "x");
+        auto review = w.review();
+        QVERIFY(w.freeze(*review).error().code == ErrorCode::Malformed);
+        FreezeLimits limits;
+        limits.entries = 1;
+        QVERIFY(review->freeze(w.root.get(), "s", w.claims, w.guest, limits).error().code ==
+                ErrorCode::LimitExceeded);
+        QVERIFY(!FileReview::open(w.data)); // one engine per agent
+    }
+
+    void namesCaseTwins() {
+        World w;
+        writeFile(w.at("Readme.txt"), "x");
+        w.content(ChangeKind::Created, "README.txt", "y");
+        auto review = w.review();
+        auto set = w.freeze(*review);
+        QVERIFY(set && set->entries.at(0).risk == Risk::High);
+    }
+};
+
+QTEST_GUILESS_MAIN(TestFreezer)
+#include "test_freezer.moc"

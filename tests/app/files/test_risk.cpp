@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/files/risk.h"
+
+#include <QtTest>
+
+using namespace carrel;
+using namespace carrel::files;
+
+class TestRisk : public QObject {
+    Q_OBJECT
+private slots:
+    void judges_data() {
+        QTest::addColumn<QByteArray>("path");
+        QTest::addColumn<QByteArray>("content");
+        QTest::addColumn<int>("mode");
+        QTest::addColumn<bool>("high");
+        const auto row = [](const char* path, const char* content, int mode, bool high) {
+            QTest::addRow("%s %o %s", path, mode, content)
+                << QByteArray(path) << QByteArray(content) << mode << high;
+        };
+        row("notes/report.txt", "text", 0644, false);
+        row("data.csv", "a,b", 0600, false);
+        row("photo.jpg", "\xff\xd8", 0644, false);
+        row(".git/hooks/pre-commit", "x", 0644, true);
+        row("sub/.GIT/config", "x", 0644, true);
+        row(".envrc", "x", 0644, true);
+        row("home/.bashrc", "x", 0644, true);
+        row(".vscode/tasks.json", "{}", 0644, true);
+        row("Start.desktop", "x", 0644, true);
+        row("sheet.xlsm", "PK", 0644, true);
+        row("tool", "plain", 0755, true);
+        row("tool", "#!/bin/sh\n", 0644, true);
+        row("tool",
+            "\x7f"
+            "ELF",
+            0644, true);
+        row("invoice\xe2\x80\xae"
+            "fdp.exe.txt",
+            "x", 0644, true);
+        row("bad\xff", "x", 0644, true);
+        row("open.txt", "x", 0646, true);
+    }
+    void judges() {
+        QFETCH(QByteArray, path);
+        QFETCH(QByteArray, content);
+        QFETCH(int, mode);
+        QFETCH(bool, high);
+        FrozenEntry entry;
+        entry.path = SharePath::parse(path.toStdString()).value();
+        entry.wanted.kind = NodeKind::File;
+        entry.wanted.mode = static_cast<std::uint32_t>(mode);
+        const auto verdict = judgeRisk(entry, content.toStdString());
+        QCOMPARE(verdict.risk == Risk::High, high);
+        QCOMPARE(verdict.reason.empty(), !high);
+    }
+    void links() {
+        FrozenEntry entry;
+        entry.path = SharePath::parse("l").value();
+        entry.wanted.kind = NodeKind::Symlink;
+        QVERIFY(judgeRisk(entry, "").risk == Risk::High);
+    }
+    void twins() {
+        QVERIFY(isCaseTwin("Makefile", "makefile") && !isCaseTwin("a", "a") && !isCaseTwin("a", "b"));
+    }
+};
+
+QTEST_GUILESS_MAIN(TestRisk)
+#include "test_risk.moc"
