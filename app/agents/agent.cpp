@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/agents/agent.h"
+
+#include "guest/protocol/change_report.h"
+
+#include <sys/stat.h>
+
+#include <array>
+#include <chrono>
+
+namespace carrel::agents {
+
+namespace fs = std::filesystem;
+namespace json = boost::json;
+using activity::EventKind;
+
+namespace {
+
+std::int64_t nowMs() {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
+        .count();
+}
+
+Status makePrivateFolder(const fs::path& folder) {
+    if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) {
+        return failErrno("making the folder " + folder.string());
+    }
+    return {};
+}
+
+json::object describeShare(const ShareRecord& share) {
+    json::object out{{"name", share.name},
+                     {"mode", toString(share.mode)},
+                     {"guest_path", "/workspace/" + share.name},
+                     {"staged", share.staged}};
+    if (isUtf8(share.dir)) {
+        out["dir"] = share.dir;
+    } else {
+        out["dir"] = "(not UTF-8)";
+        out["dir_b64"] = toBase64(share.dir);
+    }
+    return out;
+}
+
+} // namespace
+
+std::string_view toString(AgentState state) {
+    static constexpr std::array<std::string_view, 6> kNames{"created",  "starting", "ready",
+                                                            "stopping", "stopped",  "failed"};
+    return kNames.at(static_cast<std::size_t>(state));
+}
+
+Agent::Agent(const Services& services, fs::path folder, AgentRecord record)
+    : m_services(services), m_folder(std::move(folder)), m_record(std::move(record)) {}
+
+Agent::~Agent() {
+    leave();
+}
+
+Result<std::shared_ptr<Agent>> Agent::create(const Services& services, const NewAgent& wanted) {
+    CARREL_TRY(checkAgentName(wanted.name));
+    auto id = hypervisor::AgentId::random();
+    if (!id) {
+        return fail(std::move(id).error());
+    }
+    AgentRecord record;
+    record.id = id->text();
+    record.name = wanted.name;
+    record.memoryMib = wanted.memoryMib;
+    record.cpus = wanted.cpus;
+    record.image = wanted.image;
+    record.createdMs = nowMs();
+    const fs::path folder = services.agentsFolder / record.id;
+    CARREL_TRY(makePrivateFolder(folder));
+    std::shared_ptr<Agent> agent(new Agent(services, folder, record));
+    const auto finish = [&]() -> Status {
+        CARREL_TRY(agent->openStores());
+        CARREL_TRY(agent->note(EventKind::AgentCreated, record.name,
+                               {{"id", record.id},
+                                {"image", record.image},
+                                {"memory_mib", record.memoryMib},
+                                {"cpus", record.cpus}}));
+        // The record is what makes the folder an agent: last, but for the shares, which need it.
+        CARREL_TRY(agent->saveRecord(record));
+        for (const auto& share : wanted.shares) {
+            CARREL_TRY(agent->addShare(share));
+        }
+        return {};
+    };
+    if (auto done = finish(); !done) {
+        const Error error = done.error();
+        agent.reset();
+        std::error_code ignored;
+        fs::remove_all(folder, ignored);
+        return fail(error);
+    }
+    return agent;
+}
+
+Result<std::shared_ptr<Agent>> Agent::load(const Services& services, fs::path folder) {
+    auto record = agents::load(folder / "agent.json");
+    if (!record) {
+        return fail(std::move(record).error());
+    }
+    std::shared_ptr<Agent> agent(new Agent(services, std::move(folder), std::move(*record)));
+    CARREL_TRY(agent->openStores());
+    agent->m_state = AgentState::Stopped;
+    return agent;
+}
+
+Status Agent::openStores() {
+    auto log = activity::ActivityLog::open(file("activity.db"));
+    if (!log) {
+        return fail(std::move(log).error());
+    }
+    m_log = std::move(*log);
+    auto review = files::FileReview::open(file("review").string());
+    if (!review) {
+        return fail(std::move(review).error());
+    }
+    m_review = std::move(*review);
+    auto book = ReviewBook::open(file("reviews.json"));
+    if (!book) {
+        return fail(std::move(book).error());
+    }
+    m_book = std::move(*book);
+    // What a crash left of an apply is finished now, before anybody can look at the folders through us.
+    auto finished = m_review->recover([this](const std::string& share) -> Result<UniqueFd> {
+        for (const auto& each : record().shares) {
+            if (std::to_string(each.id) == share) {
+                return openShareRoot(each);
+            }
+        }
+        return fail(ErrorCode::NotFound, "the folder is no longer shared");
+    });
+    if (!finished) {
+        return fail(finished.error().wrap("An interrupted apply could not be finished"));
+    }
+    for (const auto& report : *finished) {
+        json::object detail{{"apply", report.id}, {"recovered", true}, {"entries", report.entries.size()},
+                            {"complete", report.complete()}};
+        noteAfter(report.undoes.empty() ? EventKind::ApplyDone : EventKind::UndoDone,
+                  "finished what an interruption left", std::move(detail));
+        // Its number, so that the user can undo it: the interruption came before it got one.
+        bool known = false;
+        for (std::uint64_t n = 1; n < m_book->nextNumber(); ++n) {
+            const auto* apply = m_book->apply(n);
+            for (const auto& part : apply != nullptr ? apply->parts : std::vector<ApplyPart>{}) {
+                known = known || part.apply == report.id;
+            }
+        }
+        if (!known) {
+            std::uint64_t undoes = 0;
+            for (std::uint64_t n = 1; n < m_book->nextNumber() && !report.undoes.empty(); ++n) {
+                const auto* apply = m_book->apply(n);
+                for (const auto& part : apply != nullptr ? apply->parts : std::vector<ApplyPart>{}) {
+                    undoes = part.apply == report.undoes ? n : undoes;
+                }
+            }
+            CARREL_TRY(m_book->record(
+                undoes, {}, {{static_cast<std::uint32_t>(std::strtoul(report.share.c_str(), nullptr, 10)), report.id}}));
+        }
+    }
+    return {};
+}
+
+Status Agent::note(EventKind kind, std::string subject, json::object detail, activity::Provenance provenance) {
+    if (!isUtf8(subject)) {
+        detail["subject_b64"] = toBase64(subject);
+        subject = "(not UTF-8)";
+    }
+    activity::Event event;
+    event.kind = kind;
+    event.provenance = provenance;
+    event.subject = std::move(subject);
+    event.detail = std::move(detail);
+    auto written = m_log->append(std::move(event));
+    if (!written) {
+        return fail(written.error().wrap("The activity log could not be written, so nothing was done",
+                                         "Make room on the disk, then try again"));
+    }
+    return {};
+}
+
+void Agent::noteAfter(EventKind kind, std::string subject, json::object detail, activity::Provenance provenance) {
+    if (auto written = note(kind, std::move(subject), std::move(detail), provenance); !written) {
+        m_services.complain(name() + ": " + written.error().text());
+    }
+}
+
+Status Agent::saveRecord(const AgentRecord& record) {
+    CARREL_TRY(agents::save(record, file("agent.json")));
+    const std::lock_guard lock(m_mutex);
+    m_record = record;
+    return {};
+}
+
+AgentRecord Agent::record() const {
+    const std::lock_guard lock(m_mutex);
+    return m_record;
+}
+
+void Agent::setState(AgentState state, std::string reason) {
+    {
+        const std::lock_guard lock(m_mutex);
+        m_state = state;
+        m_failure = reason;
+    }
+    json::object detail;
+    if (!reason.empty()) {
+        detail["reason"] = std::move(reason);
+    }
+    noteAfter(EventKind::VmState, std::string(toString(state)), std::move(detail));
+}
+
+std::string Agent::name() const {
+    const std::lock_guard lock(m_mutex);
+    return m_record.name;
+}
+
+std::string Agent::id() const {
+    const std::lock_guard lock(m_mutex);
+    return m_record.id;
+}
+
+AgentState Agent::state() const {
+    const std::lock_guard lock(m_mutex);
+    return m_state;
+}
+
+json::array Agent::describeShares() const {
+    json::array shares;
+    for (const auto& share : record().shares) {
+        shares.push_back(describeShare(share));
+    }
+    return shares;
+}
+
+json::object Agent::describe() const {
+    json::array shares = describeShares();
+    const std::lock_guard lock(m_mutex);
+    json::object out{{"name", m_record.name},
+                     {"id", m_record.id},
+                     {"state", toString(m_state)},
+                     {"memory_mib", m_record.memoryMib},
+                     {"cpus", m_record.cpus},
+                     {"image", m_record.image},
+                     {"created", activity::formatTime(m_record.createdMs * 1'000'000)},
+                     {"accelerator", m_machine ? json::value(hypervisor::toString(m_accelerator)) : json::value(nullptr)},
+                     {"shares", std::move(shares)}};
+    if (m_state == AgentState::Failed) {
+        out["reason"] = m_failure;
+    }
+    return out;
+}
+
+std::shared_ptr<Door> Agent::door() const {
+    const std::lock_guard lock(m_mutex);
+    return m_door;
+}
+
+Result<std::shared_ptr<Door>> Agent::readyDoor() const {
+    const std::lock_guard lock(m_mutex);
+    if (m_state != AgentState::Ready || !m_door) {
+        return fail(ErrorCode::Refused, "the agent " + m_record.name + " does not run",
+                    "Start it with: carrel start " + m_record.name);
+    }
+    return m_door;
+}
+
+} // namespace carrel::agents

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+// One agent: its record, its machine while it runs, the clerk at its door, its reviews and its activity log. The verbs of
+// app/api, with authority. Writes down before it does (I5): every decision is in the log, on the disk, before its effect.
+//
+// States: created → starting → ready → stopping → stopped; failed (with a reason) from starting or ready.
+// Ownership: shared by the engine's table and by calls under way. Thread: any; verbs that change something queue up on one
+// lock, exec and the observers do not wait for them.
+#pragma once
+
+#include "app/activity/activity_log.h"
+#include "app/agents/agent_record.h"
+#include "app/agents/door.h"
+#include "app/agents/review_book.h"
+#include "app/agents/services.h"
+#include "app/agents/start_watch.h"
+#include "app/files/file_review.h"
+
+#include <boost/json/object.hpp>
+
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+#include <stop_token>
+#include <thread>
+
+namespace carrel::agents {
+
+enum class AgentState { Created, Starting, Ready, Stopping, Stopped, Failed };
+[[nodiscard]] std::string_view toString(AgentState state);
+
+struct NewShare {
+    std::string dir;
+    ShareMode mode = ShareMode::Review;
+};
+struct NewAgent {
+    std::string name;
+    std::vector<NewShare> shares;
+    std::uint64_t memoryMib = 1024;
+    unsigned cpus = 2;
+    std::string image;
+};
+
+// Where a verb says how far it is: a name for programs, a line for a person.
+using Progress = std::function<void(std::string_view step, std::string_view text)>;
+
+// "<share>/<path>" as callers name things; nothing but the share's name stands for the whole share.
+struct ReviewSelection {
+    std::vector<std::string> paths; // empty: everything
+};
+
+struct EntryView { // one entry of a review
+    const ShareRecord* share = nullptr;
+    const files::FrozenEntry* entry = nullptr;
+};
+
+// A review with its sets read in; keeps them alive for the views into it.
+struct OpenedReview {
+    std::string id;
+    std::vector<ShareRecord> shares;
+    std::vector<files::FrozenSet> sets; // by index of `shares`
+    [[nodiscard]] std::vector<EntryView> select(const ReviewSelection& selection) const;
+};
+
+struct ItemOutcome {
+    std::string share;
+    SharePath path;
+    ChangeKind kind = ChangeKind::Modified;
+    std::string outcome; // done, conflict, refused, failed, kept
+    std::string reason;
+};
+struct ActionReport {
+    std::optional<std::uint64_t> number; // of the apply or undo
+    std::uint64_t undone = 0;
+    std::vector<ItemOutcome> items;
+};
+
+class Agent : public std::enable_shared_from_this<Agent> {
+public:
+    [[nodiscard]] static Result<std::shared_ptr<Agent>> create(const Services& services, const NewAgent& wanted);
+    // Reads what is in the folder, finishes what a crash left of an apply.
+    [[nodiscard]] static Result<std::shared_ptr<Agent>> load(const Services& services, std::filesystem::path folder);
+    ~Agent();
+    Agent(const Agent&) = delete;
+    Agent& operator=(const Agent&) = delete;
+
+    [[nodiscard]] std::string name() const;
+    [[nodiscard]] std::string id() const;
+    [[nodiscard]] AgentState state() const;
+    [[nodiscard]] boost::json::object describe() const; // common.json, agent
+    [[nodiscard]] boost::json::array describeShares() const;
+    [[nodiscard]] activity::ActivityLog& log() { return *m_log; }
+
+    // agent_life.cpp
+    [[nodiscard]] Result<bool> start(const Progress& progress, std::stop_token stop); // false: it ran already
+    [[nodiscard]] Result<bool> stop(const Progress& progress);
+    // A machine of ours that goes on from before the engine's restart; none: it ended meanwhile.
+    void takeOver(std::unique_ptr<hypervisor::Machine> machine);
+    // Lets go of the machine, which goes on: the engine ends.
+    void leave();
+    enum class Staged { Refuse, Discard };
+    [[nodiscard]] Status remove(Staged staged, const Progress& progress);
+
+    // agent_session.cpp: a connected socket for the caller, and the session's number.
+    [[nodiscard]] Result<std::uint32_t> exec(const boost::json::object& params, UniqueFd& callerEnd);
+
+    // agent_shares.cpp
+    [[nodiscard]] Result<boost::json::object> addShare(const NewShare& wanted);
+    [[nodiscard]] Status removeShare(const std::string& name, Staged staged);
+
+    // agent_review.cpp
+    [[nodiscard]] Result<OpenedReview> freeze(const Progress& progress, std::stop_token stop);
+    [[nodiscard]] Result<OpenedReview> openReview(const std::string& id);
+    [[nodiscard]] Result<files::TextDiff> diff(const files::FrozenEntry& entry);
+    [[nodiscard]] Result<ActionReport> apply(const std::string& review, const ReviewSelection& selection,
+                                             const Progress& progress);
+    [[nodiscard]] Result<ActionReport> discard(const std::string& review, const ReviewSelection& selection,
+                                               const Progress& progress);
+    [[nodiscard]] Result<ActionReport> undo(std::optional<std::uint64_t> number, const Progress& progress);
+
+private:
+    Agent(const Services& services, std::filesystem::path folder, AgentRecord record);
+    [[nodiscard]] Status openStores();
+    [[nodiscard]] Status note(activity::EventKind kind, std::string subject, boost::json::object detail = {},
+                              activity::Provenance provenance = activity::Provenance::Host);
+    // For what has happened already: a log that fails then is told to the engine's own log.
+    void noteAfter(activity::EventKind kind, std::string subject, boost::json::object detail = {},
+                   activity::Provenance provenance = activity::Provenance::Host);
+    [[nodiscard]] Status saveRecord(const AgentRecord& record);
+    [[nodiscard]] AgentRecord record() const;
+    void setState(AgentState state, std::string reason = {});
+    [[nodiscard]] std::filesystem::path file(std::string_view name) const { return m_folder / name; }
+
+    // Life.
+    [[nodiscard]] Status bringUp(const Progress& progress, std::stop_token stop);
+    [[nodiscard]] Status waitReady(const Progress& progress, std::stop_token stop);
+    [[nodiscard]] Status putClerk();
+    [[nodiscard]] Error explainStop(std::string_view step);
+    void makeDoor();
+    void told(const std::string& method, const boost::json::object& params);
+    void superviseUntil(std::stop_token stop);
+    void superviseOnce();
+    void machineEnded();
+    void dropMachine(); // machine, door and supervisor go; the lock is held
+    [[nodiscard]] std::vector<ServedShare> openShares(std::vector<std::string>& missing);
+    [[nodiscard]] Result<UniqueFd> openShareRoot(const ShareRecord& share) const;
+    [[nodiscard]] std::shared_ptr<Door> door() const;
+    [[nodiscard]] Result<std::shared_ptr<Door>> readyDoor() const;
+
+    // Review.
+    [[nodiscard]] Result<std::vector<ChangeEntry>> listChanges(Door& door, const ShareRecord& share,
+                                                               std::stop_token stop);
+    [[nodiscard]] Result<std::vector<std::string>> tellGuest(Door& door, std::string_view method, std::uint32_t share,
+                                                             const std::vector<std::pair<SharePath, std::uint64_t>>& entries);
+    [[nodiscard]] Result<files::ApplyReport> undoPart(const ShareRecord* share, const std::string& apply,
+                                                      const Progress& progress);
+    void settleSameAsHost(Door& door, const ShareRecord& share, const files::FrozenSet& set);
+    void rememberStaged(std::uint32_t share, std::uint64_t staged);
+    [[nodiscard]] Status refuseStaged(std::string_view verb, std::optional<std::uint32_t> share, Staged staged);
+
+    const Services& m_services;
+    std::filesystem::path m_folder;
+    std::unique_ptr<activity::ActivityLog> m_log;
+    std::unique_ptr<files::FileReview> m_review;
+    std::optional<ReviewBook> m_book;
+
+    std::mutex m_operation; // one changing verb at a time; taken before m_mutex
+
+    mutable std::mutex m_mutex; // guards everything below
+    AgentRecord m_record;
+    AgentState m_state = AgentState::Created;
+    std::string m_failure;
+    std::shared_ptr<hypervisor::Machine> m_machine;
+    std::shared_ptr<Door> m_door;
+    hypervisor::Accelerator m_accelerator = hypervisor::Accelerator::Software;
+    std::optional<StartWatch> m_watch;
+    std::string m_guestFailure; // what the guest said of a failed start
+    Progress m_startProgress;
+    std::uint32_t m_sessionNumber = 0;
+    bool m_clerkGone = false;
+    bool m_tendDoor = false;
+    std::condition_variable m_wake;
+    std::jthread m_supervisor;
+};
+
+} // namespace carrel::agents

@@ -1,0 +1,529 @@
+// SPDX-License-Identifier: Apache-2.0
+// Starting, watching, stopping and taking over an agent's machine.
+#include "app/agents/agent.h"
+
+#include "guest/protocol/strict_json.h"
+
+#include <chrono>
+
+namespace carrel::agents {
+
+namespace fs = std::filesystem;
+namespace json = boost::json;
+using activity::EventKind;
+using activity::Provenance;
+using Clock = std::chrono::steady_clock;
+
+namespace {
+
+// A guest that is asked to power off flushes its disk first; emulated and with a full cache that takes its time. After
+// this the power is cut: nothing of the user's is on that disk alone but staged work, which ext4 keeps consistent.
+constexpr std::chrono::seconds kPowerOffPatience{60};
+constexpr std::chrono::milliseconds kWatchPeriod{250};
+constexpr std::chrono::seconds kSupervisePeriod{2};
+
+std::string lastLines(const std::string& text, std::size_t count) {
+    std::size_t at = text.size();
+    for (std::size_t lines = 0; at > 0 && lines <= count; --at) {
+        lines += text[at - 1] == '\n' ? 1 : 0;
+    }
+    return text.substr(at);
+}
+
+} // namespace
+
+Result<bool> Agent::start(const Progress& progress, std::stop_token stop) {
+    const std::lock_guard operation(m_operation);
+    if (state() == AgentState::Ready) {
+        return false;
+    }
+    auto starting = record();
+    starting.running = true;
+    CARREL_TRY(note(EventKind::VmState, "starting", {{"memory_mib", starting.memoryMib}, {"cpus", starting.cpus}}));
+    CARREL_TRY(saveRecord(starting));
+    {
+        const std::lock_guard lock(m_mutex);
+        m_state = AgentState::Starting;
+        m_failure.clear();
+    }
+    auto up = bringUp(progress, stop);
+    if (up) {
+        setState(AgentState::Ready);
+        const std::lock_guard lock(m_mutex);
+        m_supervisor = std::jthread([this](std::stop_token token) { superviseUntil(token); });
+        return true;
+    }
+    const Error error = up.error();
+    if (auto machine = [&] {
+            const std::lock_guard lock(m_mutex);
+            return m_machine;
+        }()) {
+        (void)machine->stop().has_value();
+    }
+    dropMachine();
+    auto failed = record();
+    failed.running = false;
+    (void)saveRecord(failed).has_value();
+    setState(AgentState::Failed, error.text());
+    return fail(error);
+}
+
+Status Agent::bringUp(const Progress& progress, std::stop_token stop) {
+    const auto line = [&](std::string_view text) { progress("image", text); };
+    progress("image", "Checking the image");
+    const auto wanted = record();
+    auto boot = m_services.bootFiles(wanted.image, line);
+    if (!boot) {
+        return fail(std::move(boot).error());
+    }
+    progress("host", "Finding out how machines run here");
+    auto accelerator = m_services.accelerator(line);
+    if (!accelerator) {
+        return fail(std::move(accelerator).error());
+    }
+    const auto id = hypervisor::AgentId::parse(wanted.id);
+    if (!id) {
+        return fail(id.error());
+    }
+    hypervisor::MachineSpec spec{{m_services.home, *id}};
+    spec.memory.value = wanted.memoryMib;
+    spec.cpus = wanted.cpus;
+    spec.kernel = boot->kernel;
+    spec.initrd = boot->initrd;
+    spec.commandLine = boot->commandLine;
+    spec.disk = hypervisor::DiskSpec{boot->base, file("disk.qcow2")};
+    spec.runtimeFolder = m_services.runtimeFolder / wanted.id.substr(0, 8);
+    spec.accelerator = *accelerator;
+    progress("machine", "Starting the machine");
+    auto machine = m_services.backend->create(spec);
+    if (!machine) {
+        return fail(std::move(machine).error());
+    }
+    // A new life of the machine, so new node ids.
+    std::error_code ignored;
+    fs::remove_all(file("nodes"), ignored);
+    CARREL_TRY((*machine)->start());
+    {
+        const std::lock_guard lock(m_mutex);
+        m_machine = std::move(*machine);
+        m_accelerator = *accelerator;
+    }
+    makeDoor();
+    CARREL_TRY(putClerk());
+    {
+        const std::lock_guard lock(m_mutex);
+        m_watch.emplace(Clock::now());
+        m_startProgress = progress;
+        m_guestFailure.clear();
+    }
+    if (auto resumed = m_machine->resume(); !resumed) {
+        return resumed;
+    }
+    auto ready = waitReady(progress, stop);
+    const std::lock_guard lock(m_mutex);
+    m_startProgress = nullptr;
+    m_watch.reset();
+    return ready;
+}
+
+void Agent::makeDoor() {
+    std::error_code ignored;
+    fs::create_directory(file("nodes"), ignored);
+    const auto of = record();
+    const std::weak_ptr<Agent> weak = weak_from_this();
+    auto door = std::make_shared<Door>(
+        *m_machine, Door::Setup{of.id, of.name, m_services.clerkProgram, file("nodes"), kHiddenNames},
+        Door::Events{[weak](const std::string& method, const json::object& params) {
+                         if (const auto self = weak.lock()) {
+                             self->told(method, params);
+                         }
+                     },
+                     [weak](const std::string& how) {
+                         if (const auto self = weak.lock()) {
+                             self->noteAfter(EventKind::ClerkState, "ended", {{"how", how}});
+                             const std::lock_guard lock(self->m_mutex);
+                             self->m_clerkGone = true;
+                             self->m_wake.notify_all();
+                         }
+                     },
+                     [weak] {
+                         if (const auto self = weak.lock()) {
+                             const std::lock_guard lock(self->m_mutex);
+                             self->m_tendDoor = true;
+                             self->m_wake.notify_all();
+                         }
+                     }});
+    const std::lock_guard lock(m_mutex);
+    m_door = std::move(door);
+    m_clerkGone = false;
+    m_tendDoor = false;
+}
+
+Status Agent::putClerk() {
+    std::vector<std::string> missing;
+    const auto shares = openShares(missing);
+    for (const auto& each : missing) {
+        noteAfter(EventKind::EngineNote, "a shared folder is not there", {{"share", each}});
+    }
+    {
+        const std::lock_guard lock(m_mutex);
+        m_clerkGone = false;
+    }
+    auto jail = door()->renew(shares);
+    if (!jail) {
+        return fail(std::move(jail).error());
+    }
+    noteAfter(EventKind::ClerkState, "at the door",
+              {{"pid", jail->pid}, {"landlock_abi", jail->landlockAbi}, {"seccomp", true}, {"shares", shares.size()}});
+    return {};
+}
+
+Status Agent::waitReady(const Progress& progress, std::stop_token stop) {
+    auto greeting = door()->hello();
+    for (;;) {
+        if (greeting.wait_for(kWatchPeriod) == std::future_status::ready) {
+            auto answer = greeting.get();
+            if (answer) {
+                return {};
+            }
+            if (answer.error().code != ErrorCode::Unavailable) {
+                return fail(answer.error().wrap("The agent's machine came up but did not agree with this Carrel"));
+            }
+            // The clerk died under us: another one goes on where it stopped.
+            CARREL_TRY(putClerk());
+            greeting = door()->hello();
+            continue;
+        }
+        if (stop.stop_requested()) {
+            return fail(ErrorCode::Cancelled, "the start was called off");
+        }
+        const auto state = m_machine->state();
+        const auto now = Clock::now();
+        std::string step;
+        {
+            const std::lock_guard lock(m_mutex);
+            step = m_watch->lastStep();
+        }
+        if (state && *state == hypervisor::MachineState::Stopped) {
+            return fail(explainStop(step));
+        }
+        const auto used = m_machine->activity();
+        std::optional<StartWatch::Stall> stall;
+        {
+            const std::lock_guard lock(m_mutex);
+            if (used) {
+                m_watch->processor(used->cpuTime, now);
+            }
+            stall = m_watch->stalled(now);
+        }
+        if (stall) {
+            progress(stall->step, "No progress any more");
+            Error error{ErrorCode::Unavailable,
+                        "The agent's machine made no progress for " + std::to_string(stall->silent.count()) +
+                            " seconds while " + std::string(describeStep(stall->step)) +
+                            (stall->busy ? " (its processor was busy all the while)" : ""),
+                        "Start it again; if it stops at the same step, run: carrel doctor",
+                        0,
+                        nullptr};
+            const auto tail = lastLines(door()->consoleTail(), 5);
+            noteAfter(EventKind::VmStage, "stalled", {{"step", stall->step}, {"console", json::string(isUtf8(tail) ? tail : std::string())}},
+                      Provenance::Guest);
+            return fail(std::move(error));
+        }
+    }
+}
+
+Error Agent::explainStop(std::string_view step) {
+    std::string why = "its process ended";
+    json::object detail{{"step", step}};
+    if (const auto report = m_machine->exitReport()) {
+        why = std::string(hypervisor::toString(report->reason));
+        detail["reason"] = why;
+        detail["last_lines"] = report->lastLines;
+    }
+    std::string said;
+    {
+        const std::lock_guard lock(m_mutex);
+        said = m_guestFailure;
+    }
+    noteAfter(EventKind::VmStage, "ended", std::move(detail));
+    Error error{ErrorCode::Unavailable,
+                "The agent's machine ended while " + std::string(describeStep(step)) + " (" + why + ")",
+                "Start it again; if it ends again, run: carrel doctor", 0, nullptr};
+    if (!said.empty()) {
+        error.cause = std::make_shared<Error>(Error{ErrorCode::Internal, "it says: " + said, {}, 0, nullptr});
+    }
+    return error;
+}
+
+void Agent::told(const std::string& method, const json::object& params) {
+    JsonFields fields(params, method);
+    if (method == "stage") {
+        const auto step = fields.string("name", 64);
+        const auto detail = fields.string("detail", 512);
+        const auto from = fields.string("from", 32);
+        if (!fields.finish() || !isUtf8(step) || !isUtf8(detail)) {
+            return;
+        }
+        Progress progress;
+        {
+            const std::lock_guard lock(m_mutex);
+            if (m_watch) {
+                m_watch->step(step, Clock::now());
+            }
+            if (step == "failed") {
+                m_guestFailure = detail;
+            }
+            progress = m_startProgress;
+        }
+        noteAfter(EventKind::VmStage, step, {{"detail", detail}, {"from", from}}, Provenance::Guest);
+        if (progress) {
+            progress(step, describeStep(step));
+        }
+    } else if (method == "console.activity") {
+        const std::lock_guard lock(m_mutex);
+        if (m_watch) {
+            m_watch->sign(Clock::now());
+        }
+    } else if (method == "file.read") {
+        for (const auto& item : fields.array("files", 1000)) {
+            if (!item.is_object()) {
+                continue;
+            }
+            JsonFields one(item.get_object(), "file.read");
+            const auto share = one.number("share", UINT32_MAX);
+            const auto path = takeOptionalPath(one, item.get_object(), "path").value_or("");
+            json::object detail{{"size", one.number("size")}, {"mtime_ns", one.signedNumber("mtime_ns")}};
+            if (!one.finish()) {
+                continue;
+            }
+            for (const auto& known : record().shares) {
+                if (known.id == share) {
+                    noteAfter(EventKind::FileRead, known.name + "/" + path, std::move(detail));
+                    break;
+                }
+            }
+        }
+    } else if (method == "exec.ended") {
+        json::object detail;
+        for (const auto& member : params) {
+            detail[member.key()] = member.value();
+        }
+        // The outcome is what the guest told.
+        noteAfter(EventKind::ExecEnded, "", std::move(detail), Provenance::Guest);
+    } else if (method == "guest.log") {
+        const auto level = fields.string("level", 16);
+        const auto text = fields.string("text", 512);
+        if (fields.finish()) {
+            noteAfter(EventKind::GuestLog, text, {{"level", isUtf8(level) ? level : std::string()}}, Provenance::Guest);
+        }
+    } else if (method == "notice" || method == "broken") {
+        const auto text = fields.string(method == "notice" ? "text" : "why", 1024);
+        if (fields.finish()) {
+            noteAfter(EventKind::EngineNote, text);
+        }
+    } else if (method == "channel.closed") {
+        const std::lock_guard lock(m_mutex);
+        m_tendDoor = true; // most often the machine ended: look at once
+        m_wake.notify_all();
+    }
+}
+
+void Agent::superviseUntil(std::stop_token stop) {
+    std::stop_callback wake(stop, [this] { m_wake.notify_all(); });
+    while (!stop.stop_requested()) {
+        {
+            std::unique_lock lock(m_mutex);
+            m_wake.wait_for(lock, kSupervisePeriod,
+                            [&] { return m_clerkGone || m_tendDoor || stop.stop_requested(); });
+            m_tendDoor = false;
+        }
+        if (!stop.stop_requested()) {
+            // A verb under way holds the lock; it meets the same trouble itself, and we look again after it.
+            if (const std::unique_lock operation(m_operation, std::try_to_lock); operation) {
+                superviseOnce();
+            }
+        }
+    }
+}
+
+void Agent::superviseOnce() {
+    std::shared_ptr<hypervisor::Machine> machine;
+    std::shared_ptr<Door> door;
+    bool clerkGone = false;
+    {
+        const std::lock_guard lock(m_mutex);
+        machine = m_machine;
+        door = m_door;
+        clerkGone = m_clerkGone;
+    }
+    if (!machine || !door) {
+        return;
+    }
+    const auto state = machine->state();
+    if (state && *state == hypervisor::MachineState::Stopped) {
+        machineEnded();
+        return;
+    }
+    if (clerkGone || !door->alive()) {
+        if (auto put = putClerk(); !put) {
+            m_services.complain(name() + ": " + put.error().text());
+        }
+        return;
+    }
+    door->tend();
+}
+
+// Not by our stop(): the guest powered off, or the machine died.
+void Agent::machineEnded() {
+    std::shared_ptr<hypervisor::Machine> machine;
+    std::shared_ptr<Door> door;
+    {
+        const std::lock_guard lock(m_mutex);
+        machine = std::exchange(m_machine, nullptr);
+        door = std::exchange(m_door, nullptr);
+    }
+    if (door) {
+        door->close();
+    }
+    const auto report = machine->exitReport();
+    auto ended = record();
+    ended.running = false;
+    ended.unclean = !report || report->reason != hypervisor::ExitReason::GuestShutdown;
+    (void)saveRecord(ended).has_value();
+    if (ended.unclean) {
+        setState(AgentState::Failed, "The machine ended by itself (" +
+                                         std::string(report ? hypervisor::toString(report->reason) : "unknown") + ")");
+    } else {
+        setState(AgentState::Stopped);
+    }
+}
+
+void Agent::dropMachine() {
+    std::jthread supervisor;
+    std::shared_ptr<hypervisor::Machine> machine;
+    std::shared_ptr<Door> door;
+    {
+        const std::lock_guard lock(m_mutex);
+        supervisor = std::move(m_supervisor);
+        door = std::exchange(m_door, nullptr);
+        machine = std::exchange(m_machine, nullptr);
+        m_watch.reset();
+        m_startProgress = nullptr;
+    }
+    if (supervisor.joinable()) {
+        supervisor.request_stop();
+        supervisor.join();
+    }
+    if (door) {
+        door->close();
+    }
+}
+
+Result<bool> Agent::stop(const Progress& progress) {
+    const std::lock_guard operation(m_operation);
+    std::shared_ptr<hypervisor::Machine> machine;
+    {
+        const std::lock_guard lock(m_mutex);
+        machine = m_machine;
+    }
+    if (!machine) {
+        return false;
+    }
+    CARREL_TRY(note(EventKind::VmState, "stopping"));
+    {
+        const std::lock_guard lock(m_mutex);
+        m_state = AgentState::Stopping;
+    }
+    bool clean = false;
+    if (auto atDoor = door()) {
+        progress("staged", "Counting what waits for review");
+        for (const auto& share : record().shares) {
+            (void)listChanges(*atDoor, share, {}).has_value(); // remembers the count
+        }
+        progress("power-off", "Asking the machine to power off");
+        clean = atDoor->request("power.off", {}).has_value() && machine->waitStopped(kPowerOffPatience).value_or(false);
+    }
+    if (!clean) {
+        progress("cut", "It does not power off; cutting the power");
+        if (auto cut = machine->stop(); !cut) {
+            setState(AgentState::Ready);
+            return fail(std::move(cut).error());
+        }
+    }
+    dropMachine();
+    auto stopped = record();
+    stopped.running = false;
+    stopped.unclean = !clean;
+    CARREL_TRY(saveRecord(stopped));
+    setState(AgentState::Stopped);
+    return true;
+}
+
+void Agent::takeOver(std::unique_ptr<hypervisor::Machine> machine) {
+    const std::lock_guard operation(m_operation);
+    if (!machine) {
+        auto lost = record();
+        if (lost.running) {
+            lost.running = false;
+            lost.unclean = true;
+            (void)saveRecord(lost).has_value();
+            setState(AgentState::Failed, "The machine ended while the engine was away");
+        }
+        return;
+    }
+    {
+        const std::lock_guard lock(m_mutex);
+        m_machine = std::move(machine);
+        m_state = AgentState::Starting;
+        m_watch.emplace(Clock::now());
+    }
+    noteAfter(EventKind::EngineNote, "took over the running machine");
+    makeDoor();
+    auto taken = putClerk();
+    // The last engine may have died between making the machine and letting it run.
+    if (taken) {
+        taken = m_machine->resume();
+    }
+    if (taken) {
+        taken = waitReady([](std::string_view, std::string_view) {}, {});
+    }
+    if (taken) {
+        setState(AgentState::Ready);
+        const std::lock_guard lock(m_mutex);
+        m_watch.reset();
+        m_supervisor = std::jthread([this](std::stop_token token) { superviseUntil(token); });
+        return;
+    }
+    m_services.complain(name() + ": " + taken.error().text());
+    dropMachine();
+    setState(AgentState::Failed, "The running machine could not be taken over: " + taken.error().text());
+}
+
+void Agent::leave() {
+    dropMachine();
+}
+
+Status Agent::remove(Staged staged, const Progress& progress) {
+    CARREL_TRY(refuseStaged("delete", std::nullopt, staged));
+    auto stopped = stop(progress);
+    if (!stopped) {
+        return fail(std::move(stopped).error());
+    }
+    const std::lock_guard operation(m_operation);
+    CARREL_TRY(note(EventKind::AgentDeleted, name()));
+    progress("delete", "Removing the agent's disk and history");
+    // The record first: without it the folder is no agent any more, whatever happens in between.
+    std::error_code error;
+    fs::remove(file("agent.json"), error);
+    m_review.reset();
+    m_log.reset();
+    fs::remove_all(m_folder, error);
+    if (error) {
+        return fail(Error{ErrorCode::Io, "removing the agent's folder " + m_folder.string() + ": " + error.message(),
+                          "Remove that folder by hand", error.value(), nullptr});
+    }
+    return {};
+}
+
+} // namespace carrel::agents

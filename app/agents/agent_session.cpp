@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+// Commands in the agent's machine: the engine decides and writes down; the bytes go between the caller and the clerk.
+#include "app/agents/agent.h"
+
+#include "guest/protocol/control.h"
+#include "guest/protocol/strict_json.h"
+
+#include <sys/socket.h>
+
+namespace carrel::agents {
+
+namespace json = boost::json;
+using activity::EventKind;
+
+namespace {
+
+constexpr std::size_t kMaxLoggedCommand = 4096;
+
+// As a person would type it, for the log; the exact words are in the detail where they fit.
+std::string commandLine(const json::array& argv) {
+    std::string out;
+    for (const auto& word : argv) {
+        const auto& text = word.get_string();
+        if (!out.empty()) {
+            out += ' ';
+        }
+        out.append(text.data(), text.size());
+        if (out.size() > kMaxLoggedCommand) {
+            out.resize(kMaxLoggedCommand);
+            while (!isUtf8(out)) {
+                out.pop_back();
+            }
+            return out + "…";
+        }
+    }
+    return out;
+}
+
+} // namespace
+
+Result<std::uint32_t> Agent::exec(const json::object& params, UniqueFd& callerEnd) {
+    JsonFields fields(params, "exec.open");
+    fields.allow("agent");
+    const auto& argv = fields.array("argv", control::kMaxArgvItems);
+    std::size_t bytes = 0;
+    for (const auto& word : argv) {
+        if (!word.is_string()) {
+            return fail(ErrorCode::InvalidArgument, "a command is a list of words");
+        }
+        bytes += word.get_string().size() + 1;
+    }
+    json::object start{{"argv", argv}, {"env", json::object{}}, {"tty", nullptr}};
+    if (const auto* env = fields.optionalObject("env")) {
+        for (const auto& member : *env) {
+            if (!member.value().is_string()) {
+                return fail(ErrorCode::InvalidArgument, "an environment variable is not a text");
+            }
+            bytes += member.key().size() + member.value().get_string().size();
+        }
+        start["env"] = *env;
+    }
+    const auto of = record();
+    std::string cwd = "/workspace";
+    if (of.shares.size() == 1) {
+        cwd += "/" + of.shares.front().name;
+    }
+    start["cwd"] = fields.optionalString("cwd", 4096).value_or(cwd);
+    if (const auto* tty = fields.optionalObject("tty")) {
+        start["tty"] = *tty;
+    }
+    CARREL_TRY(fields.finish());
+    // The link to the clerk and the guest's frame both carry it whole.
+    if (argv.empty() || bytes > clerk::kMaxLinkMessage / 2) {
+        return fail(ErrorCode::LimitExceeded, "the command is empty or longer than 64 KiB",
+                    "Put long input into a file or into standard input");
+    }
+    auto at = readyDoor();
+    if (!at) {
+        return fail(std::move(at).error());
+    }
+    int ends[2] = {-1, -1};
+    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
+        return failErrno("making the command's socket");
+    }
+    UniqueFd ours(ends[0]);
+    UniqueFd clerks(ends[1]);
+    // I5: written down before it runs.
+    CARREL_TRY(note(EventKind::ExecStarted, commandLine(argv),
+                    {{"cwd", start.at("cwd")}, {"terminal", start.at("tty").is_object()}, {"words", argv.size()}}));
+    auto session = (*at)->exec(std::move(start), clerks.get());
+    if (!session) {
+        noteAfter(EventKind::ExecEnded, "", {{"error", session.error().text()}});
+        return fail(std::move(session).error());
+    }
+    callerEnd = std::move(ours);
+    return *session;
+}
+
+} // namespace carrel::agents

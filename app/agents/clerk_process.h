@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+// The engine's end of one clerk: starts the process, sends requests, hands on what it tells. What comes from it is
+// treated as hostile: messages are bounded and strictly read (link.h), and a clerk that breaks the form is ended.
+//
+// Ownership: shared by the agent and by whoever waits for an answer. Destroying it closes the link, which ends the
+// process; nothing waits for that. Thread: any; callbacks come on this object's own thread and must not block long.
+#pragma once
+
+#include "app/clerk/link.h"
+
+#include <boost/json/object.hpp>
+
+#include <functional>
+#include <future>
+#include <memory>
+#include <mutex>
+#include <stop_token>
+#include <string>
+#include <thread>
+#include <unordered_map>
+
+#include <sys/types.h>
+
+namespace carrel::agents {
+
+class ClerkProcess {
+public:
+    struct Events {
+        std::function<void(const std::string& method, const boost::json::object& params)> told;
+        std::function<void(const std::string& how)> gone; // once, when the process has ended
+    };
+    using Answer = Result<boost::json::object>;
+
+    // `program`: carrel-clerk. Its standard error goes where the engine's goes.
+    [[nodiscard]] static Result<std::shared_ptr<ClerkProcess>> start(const std::string& program, Events events);
+    ~ClerkProcess();
+    ClerkProcess(const ClerkProcess&) = delete;
+    ClerkProcess& operator=(const ClerkProcess&) = delete;
+
+    // The answer comes through the future; Unavailable when the clerk ends before it.
+    [[nodiscard]] std::future<Answer> send(std::string_view method, boost::json::object params,
+                                           const std::vector<int>& descriptors = {});
+    // Waits for the answer. Cancelled when asked to stop first (the clerk may still carry the request out).
+    [[nodiscard]] Answer request(std::string_view method, boost::json::object params,
+                                 const std::vector<int>& descriptors = {}, std::stop_token stop = {});
+    // Closes the link; `gone` is still called.
+    void end();
+    [[nodiscard]] bool alive() const;
+    [[nodiscard]] pid_t pid() const { return m_pid; }
+
+private:
+    ClerkProcess(pid_t pid, UniqueFd link, Events events);
+    void read();
+    void failAll(const Error& error);
+
+    pid_t m_pid;
+    UniqueFd m_link;
+    Events m_events;
+    mutable std::mutex m_mutex;
+    bool m_alive = true;
+    std::uint64_t m_next = 1;
+    std::unordered_map<std::uint64_t, std::promise<Answer>> m_pending;
+    std::thread m_reader;
+};
+
+} // namespace carrel::agents

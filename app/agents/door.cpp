@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/agents/door.h"
+
+#include "guest/protocol/control.h"
+#include "guest/protocol/share_path.h"
+#include "guest/protocol/strict_json.h"
+
+#include <fcntl.h>
+
+namespace carrel::agents {
+
+namespace json = boost::json;
+using hypervisor::ChannelId;
+
+namespace {
+
+const std::vector<ChannelId> kAllButTerminals{ChannelId::Control, ChannelId::Files, ChannelId::Network,
+                                              ChannelId::Console};
+
+json::array namesOf(const std::vector<ChannelId>& channels) {
+    json::array names;
+    for (const auto channel : channels) {
+        names.emplace_back(hypervisor::toString(channel));
+    }
+    return names;
+}
+
+} // namespace
+
+Door::Door(hypervisor::Machine& machine, Setup setup, Events events)
+    : m_machine(machine), m_setup(std::move(setup)), m_events(std::move(events)) {}
+
+Door::~Door() {
+    close();
+}
+
+void Door::close() {
+    std::shared_ptr<Post> post;
+    std::shared_ptr<Post> terminals;
+    {
+        const std::lock_guard lock(m_mutex);
+        m_closed = true;
+        post = std::move(m_post);
+        terminals = std::move(m_terminals);
+    }
+    for (const auto& each : {post, terminals}) {
+        if (each) {
+            each->process->end();
+        }
+    }
+}
+
+Result<std::shared_ptr<Door::Post>> Door::hire(const std::vector<ServedShare>& shares, Jail& jail) {
+    auto post = std::make_shared<Post>();
+    const std::weak_ptr<Post> weak = post;
+    auto process = ClerkProcess::start(
+        m_setup.clerkProgram,
+        {[this, weak](const std::string& method, const json::object& params) { told(weak, method, params); },
+         [this, weak](const std::string& how) { gone(weak, how); }});
+    if (!process) {
+        return fail(std::move(process).error());
+    }
+    post->process = std::move(*process);
+    json::array described;
+    std::vector<UniqueFd> tables;
+    std::vector<int> descriptors;
+    json::array hidden;
+    for (const auto& pattern : m_setup.hidden) {
+        hidden.emplace_back(pattern);
+    }
+    for (const auto& share : shares) {
+        const auto table = m_setup.tableFolder / ("nodes-" + std::to_string(share.id));
+        tables.emplace_back(::open(table.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+        if (!tables.back()) {
+            return failErrno("opening " + table.string());
+        }
+        descriptors.push_back(share.root.get());
+        descriptors.push_back(tables.back().get());
+        described.push_back({{"id", share.id}, {"name", share.name}, {"mode", share.mode}, {"hidden", hidden}});
+    }
+    auto jailed = post->process->request("prepare",
+                                         {{"agent", {{"id", m_setup.agentId}, {"name", m_setup.agentName}}},
+                                          {"shares", std::move(described)}},
+                                         descriptors);
+    if (!jailed) {
+        return fail(jailed.error().wrap("The agent's clerk could not be confined, so it gets nothing to do",
+                                        "Carrel needs a kernel with Landlock (5.13 or newer, switched on)"));
+    }
+    JsonFields fields(*jailed, "prepare");
+    jail.landlockAbi = fields.number("landlock_abi", 1000);
+    const bool seccomp = fields.boolean("seccomp");
+    CARREL_TRY(fields.finish());
+    if (!seccomp || jail.landlockAbi == 0) {
+        return fail(ErrorCode::Refused, "the agent's clerk is not confined");
+    }
+    jail.pid = post->process->pid();
+    return post;
+}
+
+Status Door::attach(Post& post, const std::vector<ChannelId>& channels) {
+    std::vector<UniqueFd> owned;
+    std::vector<int> descriptors;
+    for (const auto channel : channels) {
+        auto fd = m_machine.openChannel(channel);
+        if (!fd) {
+            return fail(fd.error().wrap("A channel to the agent's machine could not be opened"));
+        }
+        descriptors.push_back(fd->get());
+        owned.push_back(std::move(*fd));
+    }
+    auto done = post.process->request("attach", {{"channels", namesOf(channels)}}, descriptors);
+    return done ? Status{} : fail(std::move(done).error());
+}
+
+Result<Door::Jail> Door::renew(const std::vector<ServedShare>& shares) {
+    std::shared_ptr<Post> old;
+    bool keepsTerminals = false;
+    {
+        const std::lock_guard lock(m_mutex);
+        if (m_closed) {
+            return fail(ErrorCode::Unavailable, "the machine has stopped");
+        }
+        old = m_post;
+        keepsTerminals = m_terminals && m_terminals->process->alive() && !m_terminals->sessions.empty();
+        m_post.reset(); // from here on its end is expected
+    }
+    if (old && old->process->alive()) {
+        auto let = old->process->request("detach", {{"channels", namesOf(kAllButTerminals)}});
+        if (!let) {
+            keepsTerminals = keepsTerminals && m_terminals != old;
+            old->process->end();
+        }
+    }
+    // Only now: the old clerk has let go of the node tables.
+    Jail jail;
+    auto hired = hire(shares, jail);
+    if (!hired) {
+        return fail(std::move(hired).error());
+    }
+    auto channels = kAllButTerminals;
+    if (!keepsTerminals) {
+        std::shared_ptr<Post> before;
+        {
+            const std::lock_guard lock(m_mutex);
+            before = std::exchange(m_terminals, nullptr);
+        }
+        if (before && before->process->alive()) {
+            (void)before->process->request("detach", {{"channels", namesOf({ChannelId::Terminals})}}).has_value();
+            before->process->end();
+        }
+        channels.push_back(ChannelId::Terminals);
+    }
+    CARREL_TRY(attach(**hired, channels));
+    {
+        const std::lock_guard lock(m_mutex);
+        m_post = *hired;
+        if (!keepsTerminals) {
+            m_terminals = *hired;
+        }
+    }
+    if (old && (!keepsTerminals || m_terminals != old)) {
+        old->process->end();
+    }
+    return jail;
+}
+
+std::future<ClerkProcess::Answer> Door::hello() {
+    std::shared_ptr<Post> post;
+    {
+        const std::lock_guard lock(m_mutex);
+        post = m_post;
+    }
+    if (!post) {
+        std::promise<ClerkProcess::Answer> none;
+        none.set_value(fail(ErrorCode::Unavailable, "the agent has no clerk"));
+        return none.get_future();
+    }
+    return post->process->send("hello", {});
+}
+
+ClerkProcess::Answer Door::request(std::string_view method, json::object params, const std::vector<int>& descriptors,
+                                   std::stop_token stop) {
+    std::shared_ptr<Post> post;
+    {
+        const std::lock_guard lock(m_mutex);
+        post = m_post;
+    }
+    if (!post) {
+        return fail(ErrorCode::Unavailable, "the agent has no clerk at the moment", "Try again in a moment");
+    }
+    return post->process->request(method, std::move(params), descriptors, std::move(stop));
+}
+
+Result<std::uint32_t> Door::exec(json::object params, int socket) {
+    std::shared_ptr<Post> post;
+    std::uint32_t session = 0;
+    {
+        const std::lock_guard lock(m_mutex);
+        post = m_terminals;
+        if (!post) {
+            return fail(ErrorCode::Unavailable, "the agent has no clerk at the moment", "Try again in a moment");
+        }
+        for (std::uint32_t tried = 0; tried < control::kMaxSessions && session == 0; ++tried) {
+            const std::uint32_t candidate = m_nextSession;
+            m_nextSession = m_nextSession % control::kMaxSessions + 1;
+            if (!post->sessions.contains(candidate)) {
+                session = candidate;
+            }
+        }
+        if (session == 0) {
+            return fail(ErrorCode::LimitExceeded, "too many commands run in this agent", "Wait until one ends");
+        }
+        post->sessions.insert(session);
+    }
+    params["session"] = session;
+    auto done = post->process->request("exec", std::move(params), {socket});
+    if (!done) {
+        const std::lock_guard lock(m_mutex);
+        post->sessions.erase(session);
+        return fail(std::move(done).error());
+    }
+    return session;
+}
+
+bool Door::alive() const {
+    const std::lock_guard lock(m_mutex);
+    return m_post && m_post->process->alive();
+}
+
+std::string Door::consoleTail() {
+    auto answer = request("console.tail", {});
+    if (!answer) {
+        return {};
+    }
+    JsonFields fields(*answer, "console.tail");
+    return fromBase64(fields.string("text_b64", clerk::kMaxLinkMessage)).value_or("");
+}
+
+void Door::told(const std::weak_ptr<Post>& from, const std::string& method, const json::object& params) {
+    const auto post = from.lock();
+    if (post && method == "exec.ended") {
+        bool last = false;
+        {
+            const std::lock_guard lock(m_mutex);
+            if (const auto* session = params.if_contains("session"); session != nullptr && session->is_int64()) {
+                post->sessions.erase(static_cast<std::uint32_t>(session->get_int64()));
+            }
+            last = post->sessions.empty() && post == m_terminals && post != m_post && m_post && !m_closed;
+        }
+        if (last) {
+            m_events.tend();
+        }
+    }
+    m_events.told(method, params);
+}
+
+void Door::tend() {
+    std::shared_ptr<Post> before;
+    std::shared_ptr<Post> now;
+    {
+        const std::lock_guard lock(m_mutex);
+        if (m_closed || !m_post || m_terminals == m_post || (m_terminals && !m_terminals->sessions.empty())) {
+            return;
+        }
+        before = std::exchange(m_terminals, nullptr);
+        now = m_post;
+    }
+    if (before) {
+        (void)before->process->request("detach", {{"channels", namesOf({ChannelId::Terminals})}}).has_value();
+        before->process->end();
+    }
+    if (attach(*now, {ChannelId::Terminals})) {
+        const std::lock_guard lock(m_mutex);
+        if (!m_closed && m_post == now) {
+            m_terminals = now;
+        }
+    } else {
+        now->process->end(); // the agent then puts a new one at the door, with all channels
+    }
+}
+
+void Door::gone(const std::weak_ptr<Post>& who, const std::string& how) {
+    bool ours = false;
+    bool tendSoon = false;
+    {
+        const auto post = who.lock();
+        const std::lock_guard lock(m_mutex);
+        ours = post && post == m_post && !m_closed;
+        if (post && post == m_terminals && post != m_post && m_post && !m_closed) {
+            // The clerk that kept the terminals died: its commands are lost, the terminals go to the other one.
+            post->sessions.clear();
+            tendSoon = true;
+        }
+    }
+    if (tendSoon) {
+        m_events.tend();
+    }
+    if (ours) {
+        m_events.clerkGone(how);
+    }
+}
+
+} // namespace carrel::agents

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+// The clerks at one running machine's door. One mechanism serves a clerk's crash, an engine's restart, a new share and
+// an ended one: a new clerk is started, confined to the folders that are shared now, and takes the channels over; a
+// new epoch on each tells the guest. Commands that run keep their clerk until they end: it lets go of every channel but
+// the terminals, and hands those on after the last command.
+//
+// Ownership: the agent's; gone when the machine is. Thread: any; open and renew block and are the caller's to
+// serialise; events come on the clerks' reader threads.
+#pragma once
+
+#include "app/agents/clerk_process.h"
+#include "hypervisor/api/machine.h"
+
+#include <filesystem>
+#include <set>
+
+namespace carrel::agents {
+
+struct ServedShare {
+    std::uint32_t id = 0;
+    std::string name;
+    std::string mode;
+    UniqueFd root; // O_PATH
+};
+
+class Door {
+public:
+    struct Setup {
+        std::string agentId;
+        std::string agentName;
+        std::string clerkProgram;
+        std::filesystem::path tableFolder; // node tables of this machine's life
+        std::vector<std::string> hidden;   // patterns of names that no share shows
+    };
+    struct Events {
+        std::function<void(const std::string& method, const boost::json::object& params)> told;
+        std::function<void(const std::string& how)> clerkGone; // the one that serves files and control
+        std::function<void()> tend; // call tend() soon, from a thread that may block
+    };
+    struct Jail {
+        pid_t pid = 0;
+        std::uint64_t landlockAbi = 0;
+    };
+
+    Door(hypervisor::Machine& machine, Setup setup, Events events);
+    ~Door();
+    Door(const Door&) = delete;
+    Door& operator=(const Door&) = delete;
+
+    // Puts a new clerk at the door, with or without one before it.
+    [[nodiscard]] Result<Jail> renew(const std::vector<ServedShare>& shares);
+    // Waits until the guest has answered the hello of this epoch and so has its shares.
+    [[nodiscard]] std::future<ClerkProcess::Answer> hello();
+    [[nodiscard]] ClerkProcess::Answer request(std::string_view method, boost::json::object params,
+                                               const std::vector<int>& descriptors = {}, std::stop_token stop = {});
+    // `params` without the session, which is chosen here and answered.
+    [[nodiscard]] Result<std::uint32_t> exec(boost::json::object params, int socket);
+    [[nodiscard]] bool alive() const;
+    // What the guest last printed on its console; its own word.
+    [[nodiscard]] std::string consoleTail();
+    // Hands the terminals on where their clerk has no more commands.
+    void tend();
+    // Ends all clerks and reports nothing more.
+    void close();
+
+private:
+    struct Post { // one clerk and what it is for
+        std::shared_ptr<ClerkProcess> process;
+        std::set<std::uint32_t> sessions;
+    };
+    [[nodiscard]] Result<std::shared_ptr<Post>> hire(const std::vector<ServedShare>& shares, Jail& jail);
+    [[nodiscard]] Status attach(Post& post, const std::vector<hypervisor::ChannelId>& channels);
+    void told(const std::weak_ptr<Post>& from, const std::string& method, const boost::json::object& params);
+    void gone(const std::weak_ptr<Post>& who, const std::string& how);
+
+    hypervisor::Machine& m_machine;
+    Setup m_setup;
+    Events m_events;
+    mutable std::mutex m_mutex;
+    std::shared_ptr<Post> m_post;      // control, files, network, console
+    std::shared_ptr<Post> m_terminals; // the same, or the one before while its commands run
+    std::uint32_t m_nextSession = 1;
+    bool m_closed = false;
+};
+
+} // namespace carrel::agents

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/agents/review_book.h"
+
+#include "app/agents/durable_file.h"
+#include "app/files/sha256.h"
+#include "guest/protocol/strict_json.h"
+
+#include <boost/json/serialize.hpp>
+
+#include <algorithm>
+
+namespace carrel::agents {
+
+namespace json = boost::json;
+
+namespace {
+
+constexpr std::size_t kMaxBookBytes = 64 * 1024 * 1024;
+
+json::array toJson(const std::vector<ReviewPart>& parts) {
+    json::array out;
+    for (const auto& part : parts) {
+        out.push_back({{"share", part.share}, {"set", part.set}});
+    }
+    return out;
+}
+
+json::array toJson(const std::vector<ApplyPart>& parts) {
+    json::array out;
+    for (const auto& part : parts) {
+        out.push_back({{"share", part.share}, {"apply", part.apply}});
+    }
+    return out;
+}
+
+// One object of a list, or nothing when it is of another form.
+template <class Read> Status eachObject(const json::array& items, const Read& read) {
+    for (const auto& item : items) {
+        if (!item.is_object()) {
+            return fail(ErrorCode::Malformed, "the list of reviews is damaged");
+        }
+        CARREL_TRY(read(item.get_object()));
+    }
+    return {};
+}
+
+std::string reviewId(const std::vector<ReviewPart>& parts) {
+    std::string text = "carrel-review-1\n";
+    for (const auto& part : parts) {
+        text += std::to_string(part.share) + " " + part.set + "\n";
+    }
+    return files::Sha256::of(text).hex();
+}
+
+} // namespace
+
+Result<ReviewBook> ReviewBook::open(std::filesystem::path file) {
+    ReviewBook book(std::move(file));
+    auto text = readWhole(book.m_file, kMaxBookBytes);
+    if (!text) {
+        if (text.error().code == ErrorCode::NotFound) {
+            return book;
+        }
+        return fail(std::move(text).error());
+    }
+    auto object = parseJsonObject(*text, {kMaxBookBytes, 8});
+    if (!object) {
+        return fail(std::move(object).error());
+    }
+    JsonFields fields(*object, "reviews");
+    fields.allow("schema");
+    book.m_next = fields.number("next");
+    CARREL_TRY(eachObject(fields.array("reviews", 10'000), [&](const json::object& item) -> Status {
+        JsonFields one(item, "review");
+        Review review{one.string("id", 64), {}};
+        CARREL_TRY(eachObject(one.array("parts", 1000), [&](const json::object& inner) -> Status {
+            JsonFields part(inner, "part");
+            review.parts.push_back({static_cast<std::uint32_t>(part.number("share", UINT32_MAX)), part.string("set", 64)});
+            return part.finish();
+        }));
+        book.m_reviews.push_back(std::move(review));
+        return one.finish();
+    }));
+    CARREL_TRY(eachObject(fields.array("applies", 1'000'000), [&](const json::object& item) -> Status {
+        JsonFields one(item, "apply");
+        NumberedApply apply{one.number("number"), one.number("undoes"), one.string("review", 64), {}};
+        CARREL_TRY(eachObject(one.array("parts", 1000), [&](const json::object& inner) -> Status {
+            JsonFields part(inner, "part");
+            apply.parts.push_back(
+                {static_cast<std::uint32_t>(part.number("share", UINT32_MAX)), part.string("apply", 128)});
+            return part.finish();
+        }));
+        book.m_applies.push_back(std::move(apply));
+        return one.finish();
+    }));
+    CARREL_TRY(fields.finish());
+    return book;
+}
+
+Status ReviewBook::store() const {
+    json::array reviews;
+    for (const auto& review : m_reviews) {
+        reviews.push_back({{"id", review.id}, {"parts", toJson(review.parts)}});
+    }
+    json::array applies;
+    for (const auto& apply : m_applies) {
+        applies.push_back({{"number", apply.number},
+                           {"undoes", apply.undoes},
+                           {"review", apply.review},
+                           {"parts", toJson(apply.parts)}});
+    }
+    return replaceDurably(m_file, json::serialize(json::object{{"schema", 1},
+                                                               {"next", m_next},
+                                                               {"reviews", std::move(reviews)},
+                                                               {"applies", std::move(applies)}}));
+}
+
+Result<Review> ReviewBook::add(std::vector<ReviewPart> parts, std::vector<Review>& dropped) {
+    std::sort(parts.begin(), parts.end(),
+              [](const ReviewPart& a, const ReviewPart& b) { return a.share < b.share; });
+    Review review{reviewId(parts), std::move(parts)};
+    std::erase_if(m_reviews, [&](const Review& old) { return old.id == review.id; });
+    m_reviews.push_back(review);
+    while (m_reviews.size() > kMaxReviews) {
+        dropped.push_back(std::move(m_reviews.front()));
+        m_reviews.erase(m_reviews.begin());
+    }
+    CARREL_TRY(store());
+    return review;
+}
+
+const Review* ReviewBook::find(const std::string& id) const {
+    const auto found = std::find_if(m_reviews.begin(), m_reviews.end(), [&](const Review& r) { return r.id == id; });
+    return found == m_reviews.end() ? nullptr : &*found;
+}
+
+Result<std::uint64_t> ReviewBook::record(std::uint64_t undoes, std::string review, std::vector<ApplyPart> parts) {
+    const std::uint64_t number = m_next++;
+    m_applies.push_back({number, undoes, std::move(review), std::move(parts)});
+    CARREL_TRY(store());
+    return number;
+}
+
+const NumberedApply* ReviewBook::apply(std::uint64_t number) const {
+    const auto found =
+        std::find_if(m_applies.begin(), m_applies.end(), [&](const NumberedApply& a) { return a.number == number; });
+    return found == m_applies.end() ? nullptr : &*found;
+}
+
+bool ReviewBook::isUndone(std::uint64_t number) const {
+    return std::any_of(m_applies.begin(), m_applies.end(), [&](const NumberedApply& a) {
+        return a.undoes == number && !isUndone(a.number);
+    });
+}
+
+const NumberedApply* ReviewBook::lastStanding() const {
+    for (auto apply = m_applies.rbegin(); apply != m_applies.rend(); ++apply) {
+        if (apply->undoes == 0 && !isUndone(apply->number)) {
+            return &*apply;
+        }
+    }
+    return nullptr;
+}
+
+} // namespace carrel::agents

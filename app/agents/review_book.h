@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// What ties the frozen sets of an agent's shares together, in the words of the interface: a review is all of its shares'
+// sets under one id, and an apply is a number. Kept in one file, replaced durably, so that a number shown today is the
+// same apply after any restart.
+//
+// A review's id is the SHA-256 over "carrel-review-1\n" and, in order of share ids, "<share id> <set id>\n" each: whoever
+// decides on it has decided on every byte of every set (I12).
+// Owner: the agent. Thread: the caller serialises.
+#pragma once
+
+#include "app/files/frozen_set.h"
+#include "guest/protocol/result.h"
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace carrel::agents {
+
+// Reviews kept for looking at again; the oldest go first, those that an apply stands on with their content by files/.
+inline constexpr std::size_t kMaxReviews = 20;
+
+struct ReviewPart {
+    std::uint32_t share = 0;
+    std::string set; // FrozenSet::id
+};
+struct Review {
+    std::string id;
+    std::vector<ReviewPart> parts;
+};
+struct ApplyPart {
+    std::uint32_t share = 0;
+    std::string apply; // ApplyReport::id
+};
+struct NumberedApply {
+    std::uint64_t number = 0;
+    std::uint64_t undoes = 0; // the number that it took back; 0: it is no undo
+    std::string review;
+    std::vector<ApplyPart> parts;
+};
+
+class ReviewBook {
+public:
+    [[nodiscard]] static Result<ReviewBook> open(std::filesystem::path file);
+
+    // Remembers the review; `dropped` gets the reviews that had to make room.
+    [[nodiscard]] Result<Review> add(std::vector<ReviewPart> parts, std::vector<Review>& dropped);
+    [[nodiscard]] const Review* find(const std::string& id) const;
+    // The number that the next apply or undo will get; used up by record().
+    [[nodiscard]] std::uint64_t nextNumber() const { return m_next; }
+    [[nodiscard]] Result<std::uint64_t> record(std::uint64_t undoes, std::string review, std::vector<ApplyPart> parts);
+    [[nodiscard]] const NumberedApply* apply(std::uint64_t number) const;
+    // The newest apply (no undo) that stands.
+    [[nodiscard]] const NumberedApply* lastStanding() const;
+    [[nodiscard]] bool isUndone(std::uint64_t number) const;
+    [[nodiscard]] const std::vector<Review>& reviews() const { return m_reviews; }
+
+private:
+    explicit ReviewBook(std::filesystem::path file)
+        : m_file(std::move(file)) {}
+    [[nodiscard]] Status store() const;
+
+    std::filesystem::path m_file;
+    std::vector<Review> m_reviews;
+    std::vector<NumberedApply> m_applies;
+    std::uint64_t m_next = 1;
+};
+
+} // namespace carrel::agents

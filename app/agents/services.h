@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// What an agent needs from the engine around it. Filled once by the composition, then read only.
+// Thread: the functions may be called from any thread and may block.
+#pragma once
+
+#include "guest/protocol/result.h"
+#include "hypervisor/api/backend.h"
+
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace carrel::agents {
+
+struct BootFiles {
+    std::filesystem::path kernel;
+    std::filesystem::path initrd;
+    std::filesystem::path base;
+    std::string commandLine;
+};
+
+struct Services {
+    hypervisor::Backend* backend = nullptr;
+    hypervisor::HomeId home;
+    std::filesystem::path agentsFolder;   // one folder per agent, named by its id
+    std::filesystem::path runtimeFolder;  // short paths for sockets
+    std::string clerkProgram;
+    // Verified parts of an image (hashes checked each time), with an initrd of this version's programs.
+    std::function<Result<BootFiles>(const std::string& image, const std::function<void(std::string_view)>& progress)>
+        bootFiles;
+    // The accelerator that a probe guest has answered through; from the cache where the host is the same.
+    std::function<Result<hypervisor::Accelerator>(const std::function<void(std::string_view)>& progress)> accelerator;
+    // A folder may be shared: not Carrel's own data, not the root of the file system, …
+    std::function<Status(const std::filesystem::path&)> mayShare;
+    // One line for the engine's own log.
+    std::function<void(std::string_view)> complain;
+};
+
+// Names that no share shows to a guest: keys, and files that hold them by custom. Patterns as in fnmatch(3), matched
+// against each name on the way. Not *.key: presentations have that ending.
+inline const std::vector<std::string> kHiddenNames{".ssh",  ".gnupg",   ".env",    ".env.*",      "*.pem",
+                                                   "id_rsa*", "id_ed25519*", "id_ecdsa*", ".netrc",
+                                                   ".aws",  ".kube",    "*.kdbx",  ".carrel-tmp-*"};
+
+} // namespace carrel::agents

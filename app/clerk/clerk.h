@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+// The clerk: holds one machine's channels and stands between the guest's bytes and the engine. Speaks the file
+// protocol, the control protocol and the sessions; asks the engine for everything else by small typed messages
+// (link.h). It is confined before it holds the first byte of the guest's, and ends when the engine does: nobody is at
+// the door then, and the guest's requests wait for the next clerk.
+// Thread: one event loop; nothing here is called from another thread.
+#pragma once
+
+#include "app/clerk/channel_pump.h"
+#include "app/clerk/console_reader.h"
+#include "app/clerk/content_receiver.h"
+#include "app/clerk/file_service.h"
+#include "app/clerk/guest_rpc.h"
+#include "app/clerk/link.h"
+#include "app/clerk/session_relay.h"
+
+#include <boost/asio/io_context.hpp>
+
+#include <map>
+#include <memory>
+#include <string>
+
+namespace carrel::clerk {
+
+class Clerk {
+public:
+    explicit Clerk(UniqueFd link);
+    // Runs until the engine's end of the link closes. The exit status of the process.
+    [[nodiscard]] int run();
+
+private:
+    using Params = boost::json::object;
+    using Descriptors = std::vector<UniqueFd>;
+    using Reply = std::function<void(Result<boost::json::object>)>;
+
+    void waitLink();
+    void onLink();
+    void dispatch(RpcRequest&& request, Descriptors&& descriptors);
+    void notify(std::string_view method, Params params);
+
+    void prepare(const Params& params, Descriptors&& descriptors, const Reply& reply);
+    void attach(const Params& params, Descriptors&& descriptors, const Reply& reply);
+    void detach(const Params& params, const Reply& reply);
+    void attachOne(const std::string& name, UniqueFd fd);
+    void attachConsole(UniqueFd fd);
+    [[nodiscard]] std::shared_ptr<ChannelPump>* slotOf(std::string_view name);
+    void hello(const Reply& reply);
+    void exec(const Params& params, Descriptors&& descriptors, const Reply& reply);
+    void listChanges(const Params& params, const Reply& reply);
+    void copyContent(const Params& params, Descriptors&& descriptors, const Reply& reply);
+    void forwardEntries(std::string_view method, const Params& params, const Reply& reply);
+    void revokeShare(const Params& params, const Reply& reply);
+
+    [[nodiscard]] Mux::Events eventsOf(std::string_view name);
+    [[nodiscard]] Mux::Events controlEvents();
+    [[nodiscard]] Mux::Events filesEvents();
+    [[nodiscard]] Mux::Events terminalEvents();
+    void sayHello();
+    void guestNotification(const std::string& method, const Params& params);
+    void channelClosed(std::string_view name, const std::string& why);
+
+    boost::asio::io_context m_loop;
+    boost::asio::posix::stream_descriptor m_link;
+    std::string m_agentId;
+    std::string m_agentName;
+    boost::json::array m_shares; // as hello tells the guest
+    bool m_confined = false;
+
+    std::shared_ptr<ChannelPump> m_control;
+    std::shared_ptr<ChannelPump> m_files;
+    std::shared_ptr<ChannelPump> m_network;
+    std::shared_ptr<ChannelPump> m_terminals;
+    std::unique_ptr<ConsoleReader> m_console;
+    GuestRpc m_rpc;
+    std::unique_ptr<FileService> m_fileService;
+    std::map<std::uint32_t, std::shared_ptr<SessionRelay>> m_sessions;
+    std::map<std::uint32_t, std::shared_ptr<ContentReceiver>> m_contents;
+    std::uint32_t m_nextContentStream = control::kFirstContentStream;
+    std::uint32_t m_nextSession = 1;
+
+    // What the guest answered to the hello of this epoch, or nothing yet; and who waits for it.
+    std::optional<boost::json::object> m_greeting;
+    std::vector<Reply> m_waitingForGreeting;
+};
+
+} // namespace carrel::clerk

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/clerk/file_service.h"
+
+#include "app/clerk/share_broker.h"
+#include "guest/protocol/control.h"
+#include "guest/protocol/strict_json.h"
+
+#include <boost/asio/posix/stream_descriptor.hpp>
+
+#include <fcntl.h>
+
+#include <algorithm>
+
+namespace carrel::clerk {
+
+namespace asio = boost::asio;
+namespace json = boost::json;
+
+namespace {
+
+// First reads wait this long for company, so that ten thousand small files are not ten thousand messages.
+constexpr std::chrono::milliseconds kBatchTime{250};
+constexpr std::size_t kBatchBytes = 64 * 1024;
+
+} // namespace
+
+struct FileService::Impl {
+    struct Served {
+        std::unique_ptr<ShareBroker> broker;
+        asio::steady_timer later;
+        asio::posix::stream_descriptor watch;
+        explicit Served(asio::io_context& loop)
+            : later(loop)
+            , watch(loop) {}
+    };
+
+    Impl(asio::io_context& theLoop, Events theEvents)
+        : loop(theLoop)
+        , events(std::move(theEvents))
+        , batchTimer(theLoop) {}
+
+    void watchHost(std::uint32_t id) {
+        auto& served = shares.at(id);
+        if (!served->watch.is_open()) {
+            return;
+        }
+        served->watch.async_wait(asio::posix::descriptor_base::wait_read,
+                                 [this, id](const boost::system::error_code& ec) {
+                                     if (!ec) {
+                                         shares.at(id)->broker->onHostEvents();
+                                         watchHost(id);
+                                     }
+                                 });
+    }
+
+    // Asks again for what the broker put off, when it says so.
+    void schedule(std::uint32_t id) {
+        auto& served = shares.at(id);
+        const auto when = served->broker->nextDeferred();
+        if (!when) {
+            return;
+        }
+        served->later.expires_at(*when);
+        served->later.async_wait([this, id](const boost::system::error_code& ec) {
+            if (ec) {
+                return;
+            }
+            for (auto& reply : shares.at(id)->broker->runDeferred()) {
+                events.send(id, std::move(reply));
+            }
+            schedule(id);
+        });
+    }
+
+    void firstRead(std::uint32_t id, const FirstRead& read) {
+        json::object item{{"share", id}, {"size", read.version.size}, {"mtime_ns", read.version.mtimeNs}};
+        putPath(item, "path", read.path.text());
+        batchBytes += read.path.text().size() * 2 + 100;
+        batch.push_back(std::move(item));
+        if (batchBytes >= kBatchBytes) {
+            sendBatch();
+        } else if (batch.size() == 1) {
+            batchTimer.expires_after(kBatchTime);
+            batchTimer.async_wait([this](const boost::system::error_code& ec) {
+                if (!ec) {
+                    sendBatch();
+                }
+            });
+        }
+    }
+
+    void sendBatch() {
+        batchTimer.cancel();
+        batchBytes = 0;
+        if (!batch.empty()) {
+            events.reads({{"files", std::exchange(batch, {})}});
+        }
+    }
+
+    asio::io_context& loop;
+    Events events;
+    std::map<std::uint32_t, std::unique_ptr<Served>> shares;
+    json::array batch;
+    std::size_t batchBytes = 0;
+    asio::steady_timer batchTimer;
+};
+
+FileService::FileService(asio::io_context& loop, Events events)
+    : m_impl(std::make_unique<Impl>(loop, std::move(events))) {}
+
+FileService::~FileService() {
+    m_impl->sendBatch();
+}
+
+Result<std::vector<ShareToServe>> FileService::readShares(const json::array& shares) {
+    std::vector<ShareToServe> out;
+    for (const auto& item : shares) {
+        if (!item.is_object()) {
+            return fail(ErrorCode::Malformed, "a share is not an object");
+        }
+        JsonFields fields(item.get_object(), "share");
+        ShareToServe share;
+        share.id = static_cast<std::uint32_t>(fields.number("id", control::kMaxShareId));
+        share.name = fields.string("name", kMaxNameBytes);
+        share.mode = fields.string("mode", 16);
+        share.hidden = fields.strings("hidden", 1000, kMaxNameBytes);
+        CARREL_TRY(fields.finish());
+        out.push_back(std::move(share));
+    }
+    return out;
+}
+
+Status FileService::add(const ShareToServe& share, std::size_t ofShares, UniqueFd root, UniqueFd nodeTable) {
+    auto table = NodeTable::adopt(std::move(nodeTable));
+    if (!table) {
+        return fail(std::move(table).error());
+    }
+    const std::uint32_t id = share.id;
+    ShareBroker::Options options;
+    options.hidden = share.hidden;
+    options.descriptors = descriptorBudget(ofShares);
+    auto broker = ShareBroker::create(
+        std::move(root), std::move(*table), std::move(options),
+        {[this, id](Bytes&& message) { m_impl->events.send(id, std::move(message)); },
+         [this, id](const FirstRead& read) {
+             m_impl->firstRead(id, read);
+             return FirstReadAnswer::Proceed;
+         },
+         [this, name = share.name](const std::string& text) { m_impl->events.notice(name + ": " + text); }});
+    if (!broker) {
+        return fail(std::move(broker).error());
+    }
+    auto served = std::make_unique<Impl::Served>(m_impl->loop);
+    served->broker = std::move(*broker);
+    if (const int watch = served->broker->watchDescriptor(); watch >= 0) {
+        const int mine = ::fcntl(watch, F_DUPFD_CLOEXEC, 0);
+        if (mine < 0) {
+            return failErrno("watching a shared folder");
+        }
+        served->watch.assign(mine);
+    }
+    m_impl->shares.emplace(id, std::move(served));
+    m_impl->watchHost(id);
+    return {};
+}
+
+bool FileService::has(std::uint32_t share) const {
+    return m_impl->shares.contains(share);
+}
+
+void FileService::receive(std::uint32_t share, ByteSpan request) {
+    const auto found = m_impl->shares.find(share);
+    if (found == m_impl->shares.end()) {
+        return;
+    }
+    if (auto reply = found->second->broker->handle(request)) {
+        m_impl->events.send(share, std::move(*reply));
+    } else {
+        m_impl->schedule(share);
+    }
+}
+
+void FileService::revoke(std::uint32_t share) {
+    const auto found = m_impl->shares.find(share);
+    if (found == m_impl->shares.end()) {
+        return;
+    }
+    found->second->broker->revoke();
+    for (auto& reply : found->second->broker->runDeferred()) {
+        m_impl->events.send(share, std::move(reply));
+    }
+}
+
+void FileService::newEpoch() {
+    for (auto& [id, served] : m_impl->shares) {
+        served->broker->dropDeferred();
+        // Whatever the last clerk said may be outdated by now: nobody watched in between.
+        served->broker->invalidateAll();
+    }
+}
+
+} // namespace carrel::clerk

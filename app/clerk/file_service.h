@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// Brings the brokers of all of an agent's shares and the files channel together: hands each request to its share's
+// broker, sends the replies and the notifications, asks again for what a broker put off, and collects first reads into
+// batches. Thread: the event loop's.
+#pragma once
+
+#include "guest/protocol/bytes.h"
+#include "guest/protocol/result.h"
+#include "guest/protocol/unique_fd.h"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace carrel::clerk {
+
+struct ShareToServe {
+    std::uint32_t id = 0;
+    std::string name;
+    std::string mode;
+    std::vector<std::string> hidden; // patterns of names that are not shown
+};
+
+class FileService {
+public:
+    struct Events {
+        std::function<void(std::uint32_t share, Bytes&& message)> send;
+        std::function<void(boost::json::object batch)> reads; // {files:[…]}, see link.h
+        std::function<void(std::string text)> notice;
+    };
+    FileService(boost::asio::io_context& loop, Events events);
+    ~FileService();
+    FileService(const FileService&) = delete;
+    FileService& operator=(const FileService&) = delete;
+
+    [[nodiscard]] static Result<std::vector<ShareToServe>> readShares(const boost::json::array& shares);
+    // Before the jail. `ofShares`: how many there will be; they divide the process's descriptors.
+    [[nodiscard]] Status add(const ShareToServe& share, std::size_t ofShares, UniqueFd root, UniqueFd nodeTable);
+    [[nodiscard]] bool has(std::uint32_t share) const;
+    void receive(std::uint32_t share, ByteSpan request);
+    void revoke(std::uint32_t share);
+    // The guest sends its unanswered requests again; what was put off for the last epoch is forgotten.
+    void newEpoch();
+
+private:
+    struct Impl;
+    std::unique_ptr<Impl> m_impl;
+};
+
+} // namespace carrel::clerk

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// The link between engine and clerk: a SOCK_SEQPACKET pair (unix(7)) that keeps message boundaries; each message is
+// one JSON-RPC 2.0 text, with descriptors attached where the method says so (SCM_RIGHTS). The engine treats what
+// comes from a clerk as hostile: a clerk may be broken.
+//
+// Methods, engine → clerk (requests):
+//   prepare {agent:{id,name}, shares:[{id,name,mode,hidden:[pattern…]}], boot} + 2 descriptors per share: root, node table
+//       First and once. The clerk jails itself to exactly these folders and answers {landlock_abi, seccomp}. It holds
+//       no byte of the guest's before.
+//   attach {channels:[name…]} + a descriptor each: control, files, network, terminals, console. Starts an epoch on each
+//   detach {channels:[name…]} → {}   lets go of them, for the next clerk
+//       Landlock cannot be widened, so a new share means a new clerk. It takes the channels over one by one: the
+//       terminals stay with the old clerk until the commands that run there have ended.
+//   hello {} → what the guest answered. Waits for the guest as long as the engine does
+//   exec {session, argv, env, cwd, tty} + one socket → {} when the guest was told to start
+//   changes.list {share, after, limit} → {entries, next, staged}
+//   content.copy {share, path, generation, max} + one writable file → {size}
+//   changes.settle, changes.discard {share, entries:[{path, generation}]} → {kept:[path…]}
+//   share.revoke {id} → {}    not one further byte of it is served
+//   power.off {} → {}
+//   console.tail {} → {text_b64}
+// Notifications, clerk → engine:
+//   stage {name, detail} · console.activity {} (at most two a second) · channel.closed {name} · broken {why}
+//   file.read {files:[{share, path, size, mtime_ns}…]} (first reads of a version, a batch) · exec.ended {session, code|signal|error}
+//   changes.touched {share} · guest.log {level, text} · notice {text}
+//
+// Thread: receive() and send() may be used by one thread each at a time.
+#pragma once
+
+#include "guest/protocol/result.h"
+#include "guest/protocol/rpc.h"
+#include "guest/protocol/unique_fd.h"
+
+#include <string>
+#include <vector>
+
+namespace carrel::clerk {
+
+// A unix socket takes a packet up to its send buffer (about 200 KiB by default); this leaves room.
+inline constexpr std::size_t kMaxLinkMessage = 128 * 1024;
+inline constexpr std::size_t kMaxLinkDescriptors = 130; // kernel's SCM_MAX_FD is 253
+inline constexpr std::size_t kMaxSharesPerAgent = 64;   // two descriptors each in `prepare`
+inline constexpr int kLinkDescriptor = 3;               // where carrel-clerk finds its end
+
+struct LinkMessage {
+    std::string text;
+    std::vector<UniqueFd> descriptors;
+};
+
+// Blocks while the peer is behind with reading. Descriptors stay the caller's.
+[[nodiscard]] Status sendLink(int socket, std::string_view text, const std::vector<int>& descriptors = {});
+enum class Wait { Block, Never };
+// Unavailable when the peer is gone; Cancelled when there is nothing to read and nobody wants to wait.
+[[nodiscard]] Result<LinkMessage> receiveLink(int socket, Wait wait);
+
+[[nodiscard]] Result<std::pair<UniqueFd, UniqueFd>> makeLinkPair();
+
+} // namespace carrel::clerk

@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/engine/engine.h"
+
+#include "app/images/initrd.h"
+#include "app/images/kernel_options.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <future>
+
+namespace carrel::engine {
+
+namespace fs = std::filesystem;
+namespace json = boost::json;
+
+namespace {
+
+Status makeFolder(const fs::path& folder) {
+    std::error_code error;
+    fs::create_directories(folder, error);
+    if (!error) {
+        fs::permissions(folder, fs::perms::owner_all, error);
+    }
+    return error ? Status(failErrno("making the folder " + folder.string(), error.value())) : Status{};
+}
+
+} // namespace
+
+Result<std::unique_ptr<Engine>> Engine::create(api::Home home, Installation installation,
+                                               std::unique_ptr<hypervisor::Backend> backend) {
+    auto id = hypervisor::HomeId::parse(home.id);
+    if (!id) {
+        return fail(std::move(id).error());
+    }
+    std::unique_ptr<Engine> engine(
+        new Engine(std::move(home), std::move(installation), std::move(backend), std::move(*id)));
+    CARREL_TRY(makeFolder(engine->m_services.agentsFolder));
+    CARREL_TRY(makeFolder(engine->m_home.folder / "images"));
+    CARREL_TRY(makeFolder(engine->m_home.folder / "boot"));
+    auto socket = api::socketPath(engine->m_home);
+    if (!socket) {
+        return fail(std::move(socket).error());
+    }
+    engine->m_services.runtimeFolder = socket->parent_path();
+    return engine;
+}
+
+Engine::Engine(api::Home home, Installation installation, std::unique_ptr<hypervisor::Backend> backend,
+               hypervisor::HomeId id)
+    : m_home(std::move(home))
+    , m_installation(std::move(installation))
+    , m_backend(std::move(backend))
+    , m_images(m_home.folder / "images")
+    , m_services{m_backend.get(), std::move(id)} {
+    fillServices();
+}
+
+Engine::~Engine() {
+    for (const auto& agent : allAgents()) {
+        agent->leave();
+    }
+}
+
+void Engine::fillServices() {
+    m_services.agentsFolder = m_home.folder / "agents";
+    m_services.clerkProgram = m_installation.clerk.string();
+    m_services.bootFiles = [this](const std::string& image, const std::function<void(std::string_view)>&) {
+        return bootFiles(image);
+    };
+    m_services.accelerator =
+        [this](const std::function<void(std::string_view)>& progress) -> Result<hypervisor::Accelerator> {
+        auto report = checkHost(Probe::Remembered, progress, {});
+        if (!report) {
+            return fail(std::move(report).error());
+        }
+        if (report->accelerator) {
+            return *report->accelerator;
+        }
+        for (const auto& finding : report->findings) {
+            if (finding.severity == hypervisor::Severity::Blocker) {
+                return fail(ErrorCode::Unsupported, finding.what + ": " + finding.why, finding.remedy);
+            }
+        }
+        return fail(ErrorCode::Unsupported, "no machine can run on this computer", "See: carrel doctor");
+    };
+    m_services.mayShare = [this](const fs::path& dir) { return mayShare(dir); };
+    m_services.complain = [](std::string_view line) { spdlog::warn("{}", line); };
+}
+
+Status Engine::mayShare(const fs::path& dir) const {
+    const auto within = [](const fs::path& outer, const fs::path& inner) {
+        return std::mismatch(outer.begin(), outer.end(), inner.begin(), inner.end()).first == outer.end();
+    };
+    if (dir == dir.root_path()) {
+        return fail(ErrorCode::Refused, "the root of the file system cannot be shared", "Choose a folder of your own");
+    }
+    if (within(m_home.folder, dir) || within(dir, m_home.folder)) {
+        return fail(ErrorCode::Refused, "a folder that holds Carrel's own data, or lies in it, cannot be shared",
+                    "Choose a folder beneath it, e.g. your documents");
+    }
+    for (const char* system : {"/proc", "/sys", "/dev", "/run", "/boot"}) {
+        if (within(system, dir)) {
+            return fail(ErrorCode::Refused, "a folder of the system cannot be shared", "Choose a folder of your own");
+        }
+    }
+    return {};
+}
+
+Result<agents::BootFiles> Engine::bootFiles(const std::string& image) {
+    auto id = m_images.find(image);
+    if (!id) {
+        return fail(std::move(id).error());
+    }
+    auto parts = m_images.bootFiles(*id);
+    if (!parts) {
+        return fail(std::move(parts).error());
+    }
+    agents::BootFiles out;
+    out.kernel = parts->kernel;
+    out.base = parts->base;
+    out.initrd = m_home.folder / "boot" / (id->shortText() + ".initrd");
+    out.commandLine = std::string(images::kKernelOptions);
+    images::InitrdInputs inputs;
+    inputs.modules = parts->modules;
+    inputs.carrelInit = m_installation.init;
+    inputs.carrelGuestd = m_installation.guestd;
+    auto initrd = images::composeInitrd(inputs, out.initrd);
+    if (!initrd) {
+        return fail(initrd.error().wrap("The machine's first programs could not be put together"));
+    }
+    return out;
+}
+
+Result<hypervisor::HostProbe> Engine::probeKit() {
+    auto id = m_images.defaultImage();
+    if (!id) {
+        return fail(std::move(id).error());
+    }
+    auto parts = m_images.bootFiles(*id);
+    if (!parts) {
+        return fail(std::move(parts).error());
+    }
+    hypervisor::HostProbe probe{parts->kernel, m_home.folder / "boot" / "probe.initrd",
+                                hypervisor::AcceleratorChoice::Automatic, m_services.runtimeFolder / "probe",
+                                m_home.folder, m_home.folder / "probe.json", m_services.home};
+    images::InitrdInputs inputs;
+    inputs.carrelInit = m_installation.init;
+    auto initrd = images::composeInitrd(inputs, probe.initrd);
+    if (!initrd) {
+        return fail(std::move(initrd).error());
+    }
+    return probe;
+}
+
+Result<hypervisor::HostReport> Engine::checkHost(Probe probe, const hypervisor::Backend::Progress& progress,
+                                                 std::stop_token stop) {
+    const std::lock_guard lock(m_checkMutex);
+    auto kit = probeKit();
+    if (!kit) {
+        return fail(std::move(kit).error());
+    }
+    if (probe == Probe::Fresh) {
+        std::error_code ignored;
+        fs::remove(kit->cacheFile, ignored);
+    }
+    return m_backend->checkHost(*kit, progress, std::move(stop));
+}
+
+Status Engine::open() {
+    std::error_code error;
+    for (const auto& entry : fs::directory_iterator(m_services.agentsFolder, error)) {
+        if (!fs::exists(entry.path() / "agent.json")) {
+            continue; // a creation or a deletion that was interrupted
+        }
+        auto agent = agents::Agent::load(m_services, entry.path());
+        if (!agent) {
+            // One agent's trouble is not the others'.
+            spdlog::error("{}: {}", entry.path().string(), agent.error().text());
+            continue;
+        }
+        m_agents.emplace((*agent)->name(), *agent);
+    }
+    std::map<std::string, std::unique_ptr<hypervisor::Machine>> machines;
+    if (auto found = m_backend->adopt(m_services.home)) {
+        for (auto& machine : *found) {
+            machines.emplace(machine->id().agent.text(), std::move(machine));
+        }
+    } else {
+        spdlog::warn("running machines could not be looked for: {}", found.error().text());
+        return {};
+    }
+    std::vector<std::future<void>> taking;
+    for (const auto& [name, agent] : m_agents) {
+        auto machine = machines.extract(agent->id());
+        taking.push_back(std::async(
+            std::launch::async, [agent = agent, one = machine ? std::move(machine.mapped()) : nullptr]() mutable {
+                agent->takeOver(std::move(one));
+            }));
+    }
+    for (auto& [id, machine] : machines) {
+        spdlog::warn("the machine {} belongs to no agent of this home any more; it is ended", machine->id().name());
+        if (auto ended = machine->stop(); !ended) {
+            spdlog::warn("{}", ended.error().text());
+        }
+    }
+    for (auto& each : taking) {
+        each.wait();
+    }
+    return {};
+}
+
+Result<std::shared_ptr<agents::Agent>> Engine::agent(std::string_view name) const {
+    const std::shared_lock lock(m_agentsMutex);
+    const auto found = m_agents.find(name);
+    if (found == m_agents.end()) {
+        return fail(ErrorCode::NotFound, "there is no agent of that name", "See: carrel list");
+    }
+    return found->second;
+}
+
+std::vector<std::shared_ptr<agents::Agent>> Engine::allAgents() const {
+    const std::shared_lock lock(m_agentsMutex);
+    std::vector<std::shared_ptr<agents::Agent>> out;
+    for (const auto& [name, agent] : m_agents) {
+        out.push_back(agent);
+    }
+    return out;
+}
+
+Result<std::shared_ptr<agents::Agent>> Engine::createAgent(const agents::NewAgent& wanted) {
+    const std::unique_lock lock(m_agentsMutex);
+    if (m_agents.contains(wanted.name)) {
+        return fail(ErrorCode::AlreadyExists, "there is an agent of that name already", "Choose another name");
+    }
+    agents::NewAgent full = wanted;
+    auto image = full.image.empty() ? m_images.defaultImage() : m_images.find(full.image);
+    if (!image) {
+        return fail(std::move(image).error());
+    }
+    full.image = image->text();
+    auto made = agents::Agent::create(m_services, full);
+    if (made) {
+        m_agents.emplace(full.name, *made);
+    }
+    return made;
+}
+
+Status Engine::deleteAgent(std::string_view name, agents::Agent::Staged staged, const agents::Progress& progress) {
+    auto found = agent(name);
+    if (!found) {
+        return fail(std::move(found).error());
+    }
+    CARREL_TRY((*found)->remove(staged, progress));
+    const std::unique_lock lock(m_agentsMutex);
+    m_agents.erase(m_agents.find(name));
+    return {};
+}
+
+api::Handlers Engine::handlers(std::function<void()> stopServer) {
+    api::Handlers all;
+    addAgentVerbs(*this, all);
+    addReviewVerbs(*this, all);
+    addHostVerbs(*this, all);
+    addTimelineVerb(*this, all);
+    all["engine.stop"] = [stopServer = std::move(stopServer)](api::Call&) -> Result<json::value> {
+        stopServer();
+        return json::object{{"stopping", true}};
+    };
+    return all;
+}
+
+agents::Progress progressOf(api::Call& call) {
+    return [&call](std::string_view step, std::string_view text) { call.progress(step, text); };
+}
+
+} // namespace carrel::engine

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// The composition: one home's agents, its images, its hypervisor, and the table of verbs that the local interface
+// serves. Owns everything; created once by main. Thread: handlers run on the connections' threads; the table of agents has
+// its own lock; everything below says for itself.
+#pragma once
+
+#include "app/agents/agent.h"
+#include "app/api/home.h"
+#include "app/api/server.h"
+#include "app/engine/installation.h"
+#include "app/images/image_store.h"
+#include "hypervisor/api/backend.h"
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <shared_mutex>
+
+namespace carrel::engine {
+
+class Engine {
+public:
+    // The back end is handed in so that tests run the whole engine over the fake one.
+    [[nodiscard]] static Result<std::unique_ptr<Engine>> create(api::Home home, Installation installation,
+                                                                std::unique_ptr<hypervisor::Backend> backend);
+    ~Engine();
+    Engine(const Engine&) = delete;
+    Engine& operator=(const Engine&) = delete;
+
+    // Loads the agents, finishes what a crash left, takes over running machines. Before serving.
+    [[nodiscard]] Status open();
+    // Every verb of app/api/schema. `stopServer` is called by engine.stop.
+    [[nodiscard]] api::Handlers handlers(std::function<void()> stopServer);
+
+    [[nodiscard]] const api::Home& home() const { return m_home; }
+    [[nodiscard]] images::ImageStore& images() { return m_images; }
+    [[nodiscard]] const Installation& installation() const { return m_installation; }
+    [[nodiscard]] agents::Services& services() { return m_services; }
+
+    [[nodiscard]] Result<std::shared_ptr<agents::Agent>> agent(std::string_view name) const;
+    [[nodiscard]] std::vector<std::shared_ptr<agents::Agent>> allAgents() const; // by name
+    [[nodiscard]] Result<std::shared_ptr<agents::Agent>> createAgent(const agents::NewAgent& wanted);
+    [[nodiscard]] Status deleteAgent(std::string_view name, agents::Agent::Staged staged,
+                                     const agents::Progress& progress);
+
+    enum class Probe { Remembered, Fresh };
+    [[nodiscard]] Result<hypervisor::HostReport> checkHost(Probe probe, const hypervisor::Backend::Progress& progress,
+                                                           std::stop_token stop);
+
+private:
+    Engine(api::Home home, Installation installation, std::unique_ptr<hypervisor::Backend> backend,
+           hypervisor::HomeId id);
+    void fillServices();
+    [[nodiscard]] Result<agents::BootFiles> bootFiles(const std::string& image);
+    [[nodiscard]] Result<hypervisor::HostProbe> probeKit();
+    [[nodiscard]] Status mayShare(const std::filesystem::path& dir) const;
+
+    api::Home m_home;
+    Installation m_installation;
+    std::unique_ptr<hypervisor::Backend> m_backend;
+    images::ImageStore m_images;
+    agents::Services m_services;
+    std::mutex m_checkMutex; // one probe at a time
+    mutable std::shared_mutex m_agentsMutex;
+    std::map<std::string, std::shared_ptr<agents::Agent>, std::less<>> m_agents;
+};
+
+// handlers_*.cpp; each adds its verbs.
+void addAgentVerbs(Engine& engine, api::Handlers& to);
+void addReviewVerbs(Engine& engine, api::Handlers& to);
+void addHostVerbs(Engine& engine, api::Handlers& to);
+void addTimelineVerb(Engine& engine, api::Handlers& to);
+
+// For handlers: progress of an agent's verb as notifications of the call.
+[[nodiscard]] agents::Progress progressOf(api::Call& call);
+
+} // namespace carrel::engine

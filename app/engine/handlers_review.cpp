@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: Apache-2.0
+// Verbs of staged work: changes, diff, apply, discard, undo.
+#include "app/engine/engine.h"
+
+#include "guest/protocol/change_report.h"
+#include "guest/protocol/strict_json.h"
+
+#include <boost/json/serialize.hpp>
+
+#include <algorithm>
+
+namespace carrel::engine {
+
+namespace json = boost::json;
+using agents::Agent;
+using agents::EntryView;
+using agents::OpenedReview;
+using agents::ReviewSelection;
+using files::FrozenEntry;
+using files::NodeKind;
+
+namespace {
+
+constexpr std::size_t kMaxOutcomes = 1000;
+
+// "<share>/<path>", in the form that JSON can carry.
+void putFullPath(json::object& into, std::string_view key, const std::string& share, const SharePath& path) {
+    putPath(into, key, share + "/" + path.text());
+}
+
+json::value hashOf(const files::NodeState& state) {
+    return state.content ? json::value(state.content->hex()) : json::value(nullptr);
+}
+
+std::string octal(std::uint32_t mode) {
+    std::string out(4, '0');
+    for (std::size_t i = 0; i < 4; ++i) {
+        out[3 - i] = static_cast<char>('0' + ((mode >> (3 * i)) & 7U));
+    }
+    return out;
+}
+
+json::object describe(const EntryView& view) {
+    const FrozenEntry& entry = *view.entry;
+    json::object out{{"share", view.share->name},
+                     {"kind", toString(entry.kind)},
+                     {"type", toString(entry.type)},
+                     {"size", entry.wanted.kind == NodeKind::File ? entry.wanted.size : 0},
+                     {"mode", octal(entry.wanted.mode)},
+                     {"base", hashOf(entry.base)},
+                     {"content", entry.contentChanged ? hashOf(entry.wanted) : json::value(nullptr)},
+                     {"risk", files::toString(entry.risk)},
+                     {"conflict", entry.conflict == files::ConflictKind::None ? json::value(nullptr)
+                                                                              : json::value(entry.conflictReason)},
+                     {"text", entry.text}};
+    putFullPath(out, "path", view.share->name, entry.path);
+    if (entry.from) {
+        putFullPath(out, "from", view.share->name, *entry.from);
+    }
+    if (entry.risk == files::Risk::High) {
+        out["risk_reason"] = entry.riskReason;
+    }
+    if (entry.wanted.kind == NodeKind::Symlink) {
+        putPath(out, "link_target", entry.wanted.linkTarget);
+        if (!out.contains("link_target")) {
+            out["link_target"] = "(not UTF-8)";
+        }
+    }
+    if (entry.counted) {
+        out["lines_added"] = entry.linesAdded;
+        out["lines_removed"] = entry.linesRemoved;
+    }
+    return out;
+}
+
+json::object totalsOf(const std::vector<EntryView>& views) {
+    std::uint64_t bytes = 0;
+    std::uint64_t high = 0;
+    std::uint64_t conflicts = 0;
+    for (const auto& view : views) {
+        bytes += view.entry->contentChanged ? view.entry->wanted.size : 0;
+        high += view.entry->risk == files::Risk::High ? 1 : 0;
+        conflicts += view.entry->conflict != files::ConflictKind::None ? 1 : 0;
+    }
+    return {{"changes", views.size()}, {"bytes", bytes}, {"high_risk", high}, {"conflicts", conflicts}};
+}
+
+ReviewSelection readPaths(JsonFields& fields) {
+    ReviewSelection selection;
+    for (const auto& item : fields.optionalArray("paths", 10'000)) {
+        if (!item.is_object()) {
+            fields.problem("paths", "holds something that is no path");
+            break;
+        }
+        JsonFields inner(item.get_object(), "path");
+        auto path = takeOptionalPath(inner, item.get_object(), "path");
+        while (path && !path->empty() && path->back() == '/') {
+            path->pop_back();
+        }
+        if (!inner.finish() || !path || path->empty()) {
+            fields.problem("paths", "holds something that is no path");
+            break;
+        }
+        selection.paths.push_back(std::move(*path));
+    }
+    return selection;
+}
+
+struct Page {
+    std::shared_ptr<Agent> agent;
+    OpenedReview review;
+    std::vector<EntryView> views;
+    std::size_t after = 0;
+    std::size_t limit = api::kPageEntries;
+};
+
+// What changes and diff have in common: freeze anew, or look at a frozen review again.
+Result<Page> openPage(Engine& engine, api::Call& call) {
+    JsonFields fields(call.params(), call.verb());
+    Page page;
+    const auto name = fields.string("agent", 256);
+    const auto selection = readPaths(fields);
+    const auto review = fields.optionalString("review", 64);
+    page.after = fields.optionalNumber("after").value_or(0);
+    page.limit = fields.optionalNumber("limit", api::kPageEntries).value_or(api::kPageEntries);
+    CARREL_TRY(fields.finish());
+    auto agent = engine.agent(name);
+    if (!agent) {
+        return fail(std::move(agent).error());
+    }
+    page.agent = *agent;
+    auto opened = review ? page.agent->openReview(*review) : page.agent->freeze(progressOf(call), call.stop());
+    if (!opened) {
+        return fail(std::move(opened).error());
+    }
+    page.review = std::move(*opened);
+    page.views = page.review.select(selection);
+    return page;
+}
+
+// Adds entries until the page is full; answers the index of the first that did not fit.
+json::value fillPage(const Page& page, json::array& into, const std::function<Result<json::object>(const EntryView&)>& make,
+                     Status& status) {
+    std::size_t bytes = 0;
+    std::size_t at = std::min(page.after, page.views.size());
+    for (std::size_t added = 0; at < page.views.size() && added < page.limit; ++at, ++added) {
+        auto item = make(page.views[at]);
+        if (!item) {
+            status = fail(std::move(item).error());
+            return nullptr;
+        }
+        bytes += json::serialize(*item).size();
+        if (bytes > api::kPageBytes && added > 0) {
+            break;
+        }
+        into.push_back(std::move(*item));
+    }
+    return at < page.views.size() ? json::value(at) : json::value(nullptr);
+}
+
+json::value reviewName(const OpenedReview& review) {
+    return review.id.empty() ? json::value(nullptr) : json::value(review.id);
+}
+
+Result<json::value> changes(Engine& engine, api::Call& call) {
+    auto page = openPage(engine, call);
+    if (!page) {
+        return fail(std::move(page).error());
+    }
+    json::array list;
+    Status status;
+    json::value next =
+        fillPage(*page, list, [](const EntryView& view) -> Result<json::object> { return describe(view); }, status);
+    CARREL_TRY(status);
+    return json::object{{"review", reviewName(page->review)},
+                        {"changes", std::move(list)},
+                        {"totals", totalsOf(page->views)},
+                        {"next", std::move(next)}};
+}
+
+Result<json::value> diff(Engine& engine, api::Call& call) {
+    auto page = openPage(engine, call);
+    if (!page) {
+        return fail(std::move(page).error());
+    }
+    json::array list;
+    Status status;
+    json::value next = fillPage(
+        *page, list,
+        [&](const EntryView& view) -> Result<json::object> {
+            json::object item{{"change", describe(view)}, {"diff", nullptr}};
+            auto text = page->agent->diff(*view.entry);
+            if (!text) {
+                return fail(std::move(text).error());
+            }
+            if (text->available && isUtf8(text->unified)) {
+                item["diff"] = text->unified;
+            } else {
+                item["no_diff"] = text->available ? "its text is not UTF-8" : text->whyNot;
+            }
+            return item;
+        },
+        status);
+    CARREL_TRY(status);
+    return json::object{{"review", reviewName(page->review)},
+                        {"files", std::move(list)},
+                        {"totals", totalsOf(page->views)},
+                        {"next", std::move(next)}};
+}
+
+json::object describe(const agents::ItemOutcome& item) {
+    json::object out{{"share", item.share}, {"kind", toString(item.kind)}, {"outcome", item.outcome}};
+    putFullPath(out, "path", item.share, item.path);
+    if (!item.reason.empty()) {
+        out["reason"] = item.reason;
+    }
+    return out;
+}
+
+json::object describe(const agents::ActionReport& report) {
+    json::object totals{{"done", 0}, {"conflicts", 0}, {"refused", 0}, {"failed", 0}, {"kept", 0}};
+    json::array outcomes;
+    // What was not done first: that is what somebody must look at.
+    for (const bool done : {false, true}) {
+        for (const auto& item : report.items) {
+            if ((item.outcome == "done") == done) {
+                auto& total = totals[item.outcome == "conflict" ? "conflicts" : item.outcome];
+                total = total.to_number<std::uint64_t>() + 1;
+                if (outcomes.size() < kMaxOutcomes) {
+                    outcomes.push_back(describe(item));
+                }
+            }
+        }
+    }
+    return {{"outcomes", std::move(outcomes)}, {"totals", std::move(totals)}};
+}
+
+json::value numberOf(const agents::ActionReport& report) {
+    return report.number ? json::value(*report.number) : json::value(nullptr);
+}
+
+struct Decision {
+    std::shared_ptr<Agent> agent;
+    std::string review;
+    ReviewSelection selection;
+};
+
+Result<Decision> readDecision(Engine& engine, api::Call& call) {
+    JsonFields fields(call.params(), call.verb());
+    Decision decision;
+    const auto name = fields.string("agent", 256);
+    decision.review = fields.string("review", 64);
+    decision.selection = readPaths(fields);
+    CARREL_TRY(fields.finish());
+    auto agent = engine.agent(name);
+    if (!agent) {
+        return fail(std::move(agent).error());
+    }
+    decision.agent = *agent;
+    return decision;
+}
+
+Result<json::value> apply(Engine& engine, api::Call& call) {
+    auto decision = readDecision(engine, call);
+    if (!decision) {
+        return fail(std::move(decision).error());
+    }
+    auto report = decision->agent->apply(decision->review, decision->selection, progressOf(call));
+    if (!report) {
+        return fail(std::move(report).error());
+    }
+    json::object out = describe(*report);
+    out["apply"] = numberOf(*report);
+    out["review"] = decision->review;
+    return out;
+}
+
+Result<json::value> discard(Engine& engine, api::Call& call) {
+    auto decision = readDecision(engine, call);
+    if (!decision) {
+        return fail(std::move(decision).error());
+    }
+    auto report = decision->agent->discard(decision->review, decision->selection, progressOf(call));
+    if (!report) {
+        return fail(std::move(report).error());
+    }
+    json::object out = describe(*report);
+    out["review"] = decision->review;
+    return out;
+}
+
+Result<json::value> undo(Engine& engine, api::Call& call) {
+    JsonFields fields(call.params(), "undo");
+    const auto name = fields.string("agent", 256);
+    const auto number = fields.optionalNumber("apply");
+    CARREL_TRY(fields.finish());
+    auto agent = engine.agent(name);
+    if (!agent) {
+        return fail(std::move(agent).error());
+    }
+    auto report = (*agent)->undo(number, progressOf(call));
+    if (!report) {
+        return fail(std::move(report).error());
+    }
+    json::object out = describe(*report);
+    out["apply"] = numberOf(*report);
+    out["undone"] = report->undone;
+    return out;
+}
+
+} // namespace
+
+void addReviewVerbs(Engine& engine, api::Handlers& to) {
+    const auto add = [&](const char* verb, Result<json::value> (*handler)(Engine&, api::Call&)) {
+        to[verb] = [&engine, handler](api::Call& call) { return handler(engine, call); };
+    };
+    add("changes", changes);
+    add("diff", diff);
+    add("apply", apply);
+    add("discard", discard);
+    add("undo", undo);
+}
+
+} // namespace carrel::engine

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+// carrel-engine [--ready-fd N]: serves the home named by CARREL_HOME until it is told to stop (engine.stop, SIGTERM,
+// SIGINT). Machines go on without it; the next engine takes them over.
+#include "app/engine/engine.h"
+#include "app/engine/version.h"
+#include "hypervisor/libvirt/backend.h"
+
+#include <CLI/CLI.hpp>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/file.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <thread>
+
+namespace {
+
+using namespace carrel;
+
+Result<UniqueFd> lockHome(const api::Home& home) {
+    UniqueFd lock(::open(home.engineLock().c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (!lock) {
+        return failErrno("opening " + home.engineLock().string());
+    }
+    if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
+        return fail(ErrorCode::AlreadyExists, "another engine serves " + home.folder.string() + " already");
+    }
+    return lock;
+}
+
+void raiseDescriptorLimit() {
+    rlimit files{};
+    if (::getrlimit(RLIMIT_NOFILE, &files) == 0) {
+        files.rlim_cur = files.rlim_max;
+        (void)::setrlimit(RLIMIT_NOFILE, &files);
+    }
+}
+
+Status serve(int readyFd) {
+    CARREL_TRY(api::refuseRoot());
+    auto home = api::openHome();
+    if (!home) {
+        return fail(std::move(home).error());
+    }
+    auto lock = lockHome(*home);
+    if (!lock) {
+        return fail(std::move(lock).error());
+    }
+    auto installation = engine::findInstallation();
+    if (!installation) {
+        return fail(std::move(installation).error());
+    }
+    hypervisor::LibvirtOptions options;
+    options.emulator = installation->qemu;
+    auto backend = hypervisor::makeLibvirtBackend(options);
+    if (!backend) {
+        return fail(std::move(backend).error());
+    }
+    auto engine = engine::Engine::create(*home, *installation, std::move(*backend));
+    if (!engine) {
+        return fail(std::move(engine).error());
+    }
+    CARREL_TRY((*engine)->open());
+    auto socket = api::socketPath(*home);
+    if (!socket) {
+        return fail(std::move(socket).error());
+    }
+    api::Server* running = nullptr;
+    auto server = api::Server::start(*socket, (*engine)->handlers([&running] { running->requestStop(); }));
+    if (!server) {
+        return fail(std::move(server).error());
+    }
+    running = server->get();
+    spdlog::info("Carrel {} serves {}", engine::kVersion, home->folder.string());
+    if (readyFd >= 0) {
+        const UniqueFd ready(readyFd);
+        (void)!::write(ready.get(), "\n", 1);
+    }
+    // Signals were blocked before any thread began; one thread waits for them.
+    std::thread signals([running] {
+        sigset_t set;
+        sigemptyset(&set);
+        sigaddset(&set, SIGTERM);
+        sigaddset(&set, SIGINT);
+        sigaddset(&set, SIGUSR2); // our own, to end this thread
+        int which = 0;
+        (void)::sigwait(&set, &which);
+        running->requestStop();
+    });
+    (*server)->waitStopRequested();
+    (void)::pthread_kill(signals.native_handle(), SIGUSR2);
+    signals.join();
+    (*server)->stop();
+    return {};
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+    CLI::App app{"Carrel's engine: decides, applies, writes down. Started by the carrel command when it is needed."};
+    int readyFd = -1;
+    app.add_option("--ready-fd", readyFd, "Descriptor that gets one newline when the engine serves");
+    app.set_version_flag("--version", std::string(engine::kVersion));
+    CLI11_PARSE(app, argc, argv);
+    auto logger = spdlog::stderr_logger_mt("engine");
+    logger->set_pattern("%Y-%m-%dT%H:%M:%S.%e %l %v");
+    spdlog::set_default_logger(logger);
+    (void)::prctl(PR_SET_DUMPABLE, 0); // I6: no core files
+    (void)::signal(SIGPIPE, SIG_IGN);
+    sigset_t blocked;
+    sigemptyset(&blocked);
+    for (const int each : {SIGTERM, SIGINT, SIGUSR2}) {
+        sigaddset(&blocked, each);
+    }
+    (void)::pthread_sigmask(SIG_BLOCK, &blocked, nullptr);
+    raiseDescriptorLimit();
+    if (auto served = serve(readyFd); !served) {
+        const auto& error = served.error();
+        spdlog::error("{}{}", error.text(), error.hint.empty() ? "" : ". " + error.hint);
+        return 1;
+    }
+    return 0;
+}
