@@ -3,8 +3,8 @@
 
 #include "guest/protocol/share_path.h"
 
-#include <condition_variable>
 #include <algorithm>
+#include <condition_variable>
 #include <limits>
 #include <map>
 #include <mutex>
@@ -127,9 +127,11 @@ struct ChannelLower::Impl {
         if (events == nullptr) {
             return;
         }
-        if (code == static_cast<std::int32_t>(Notify::InvalInode) && body.size() == sizeof(NotifyInvalInodeOut)) {
+        if (code == static_cast<std::int32_t>(Notify::InvalInode) &&
+            body.size() == sizeof(NotifyInvalInodeOut)) {
             events->nodeChanged(loadLe<NotifyInvalInodeOut>(body).ino);
-        } else if (code == static_cast<std::int32_t>(Notify::InvalEntry) && body.size() > sizeof(NotifyInvalEntryOut)) {
+        } else if (code == static_cast<std::int32_t>(Notify::InvalEntry) &&
+                   body.size() > sizeof(NotifyInvalEntryOut)) {
             const auto head = loadLe<NotifyInvalEntryOut>(body);
             auto name = asText(body.subspan(sizeof head));
             name.remove_suffix(name.ends_with('\0') ? 1 : 0);
@@ -140,7 +142,8 @@ struct ChannelLower::Impl {
     }
 };
 
-ChannelLower::ChannelLower(Send send, std::chrono::milliseconds doorTimeout) : m_impl(std::make_unique<Impl>()) {
+ChannelLower::ChannelLower(Send send, std::chrono::milliseconds doorTimeout)
+    : m_impl(std::make_unique<Impl>()) {
     m_impl->send = std::move(send);
     m_impl->doorTimeout = doorTimeout;
 }

@@ -1,25 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 // libfuse3 low-level. The mount is ours (mount(2)), the library serves /dev/fd/N: it never runs fusermount.
-// OPEN and OPENDIR are answered ENOSYS once: the kernel then opens by itself and keeps its page cache. That is right
-// because a file node is one version; see DECISION.md. The write-back cache stays off: with it a write would reach us
-// after a review could have listed the file.
+// OPEN and OPENDIR are answered ENOSYS once: the kernel then opens by itself and keeps its page cache. That
+// is right because a file node is one version; see DECISION.md. The write-back cache stays off: with it a
+// write would reach us after a review could have listed the file.
 #define FUSE_USE_VERSION 35
 #include "guest/worktree/fuse_server.h"
 
-#include <fuse_lowlevel.h>
+#include "guest/protocol/unique_fd.h"
 
 #include <algorithm>
 #include <array>
 #include <condition_variable>
 #include <deque>
-#include <mutex>
-#include <thread>
-
 #include <fcntl.h>
+#include <fuse_lowlevel.h>
+#include <mutex>
 #include <sys/mount.h>
+#include <thread>
 #include <unistd.h>
-
-#include "guest/protocol/unique_fd.h"
 
 namespace carrel::worktree {
 namespace {
@@ -67,8 +65,8 @@ void replyStatus(fuse_req_t req, const SysStatus& status) {
 
 void onInit(void*, fuse_conn_info* conn) {
     const unsigned wanted = FUSE_CAP_ASYNC_READ | FUSE_CAP_PARALLEL_DIROPS | FUSE_CAP_READDIRPLUS |
-                            FUSE_CAP_READDIRPLUS_AUTO | FUSE_CAP_NO_OPEN_SUPPORT | FUSE_CAP_NO_OPENDIR_SUPPORT |
-                            FUSE_CAP_CACHE_SYMLINKS;
+                            FUSE_CAP_READDIRPLUS_AUTO | FUSE_CAP_NO_OPEN_SUPPORT |
+                            FUSE_CAP_NO_OPENDIR_SUPPORT | FUSE_CAP_CACHE_SYMLINKS;
     conn->want = conn->capable & wanted; // no ATOMIC_O_TRUNC: nobody would tell us, since OPEN is not sent
     conn->max_background = kMaxBackground;
     conn->congestion_threshold = kMaxBackground * 3 / 4;
@@ -177,7 +175,8 @@ void onNoOpen(fuse_req_t req, fuse_ino_t, fuse_file_info*) {
 }
 
 void onRead(fuse_req_t req, fuse_ino_t node, std::size_t size, off_t offset, fuse_file_info*) {
-    const auto bytes = treeOf(req).read(node, static_cast<std::uint64_t>(offset), static_cast<std::uint32_t>(size));
+    const auto bytes =
+        treeOf(req).read(node, static_cast<std::uint64_t>(offset), static_cast<std::uint32_t>(size));
     if (bytes) {
         fuse_reply_buf(req, reinterpret_cast<const char*>(bytes->data()), bytes->size());
     } else {
@@ -185,7 +184,8 @@ void onRead(fuse_req_t req, fuse_ino_t node, std::size_t size, off_t offset, fus
     }
 }
 
-void onWrite(fuse_req_t req, fuse_ino_t node, const char* data, std::size_t size, off_t offset, fuse_file_info*) {
+void onWrite(fuse_req_t req, fuse_ino_t node, const char* data, std::size_t size, off_t offset,
+             fuse_file_info*) {
     const auto done = treeOf(req).write(node, static_cast<std::uint64_t>(offset), asBytes({data, size}));
     if (done) {
         fuse_reply_write(req, *done);
@@ -337,7 +337,8 @@ struct FuseServer::Impl {
     std::deque<std::pair<std::chrono::steady_clock::time_point, KernelNote>> notes;
     bool ending = false;
 
-    // A reply that was under way when the host changed may reach the kernel after the note: tell it once more.
+    // A reply that was under way when the host changed may reach the kernel after the note: tell it once
+    // more.
     static constexpr std::chrono::milliseconds kAgain{400};
 
     void serve() {
@@ -407,9 +408,11 @@ struct FuseServer::Impl {
     }
 };
 
-FuseServer::FuseServer(std::unique_ptr<Impl> impl) : m_impl(std::move(impl)) {}
+FuseServer::FuseServer(std::unique_ptr<Impl> impl)
+    : m_impl(std::move(impl)) {}
 
-Result<std::unique_ptr<FuseServer>> FuseServer::mount(Worktree& tree, const std::string& mountPoint, unsigned threads) {
+Result<std::unique_ptr<FuseServer>> FuseServer::mount(Worktree& tree, const std::string& mountPoint,
+                                                      unsigned threads) {
     auto impl = std::make_unique<Impl>();
     impl->tree = &tree;
     impl->mountPoint = mountPoint;
@@ -419,8 +422,8 @@ Result<std::unique_ptr<FuseServer>> FuseServer::mount(Worktree& tree, const std:
     }
     std::array<char, 160> options{};
     std::snprintf(options.data(), options.size(),
-                  "fd=%d,rootmode=40000,user_id=0,group_id=0,allow_other,default_permissions,max_read=%u", device.get(),
-                  kMaxIo);
+                  "fd=%d,rootmode=40000,user_id=0,group_id=0,allow_other,default_permissions,max_read=%u",
+                  device.get(), kMaxIo);
     if (::mount("carrel", mountPoint.c_str(), "fuse", MS_NOSUID | MS_NODEV, options.data()) != 0) {
         return failErrno("The shared folder cannot be mounted");
     }
@@ -458,7 +461,8 @@ FuseServer::~FuseServer() {
     m_impl->root.reset();
     fuse_session_exit(m_impl->session);
     if (m_impl->mounted) {
-        // Aborts the connection: every worker's read returns, whoever still stands in the folder gets ENOTCONN.
+        // Aborts the connection: every worker's read returns, whoever still stands in the folder gets
+        // ENOTCONN.
         ::umount2(m_impl->mountPoint.c_str(), MNT_FORCE);
         ::umount2(m_impl->mountPoint.c_str(), MNT_DETACH);
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// SHA-256 (FIPS 180-4), so that the static guest program needs no cryptographic library. Not for secrets: the host
-// hashes again whatever counts. Thread: an object on one thread.
+// SHA-256 (FIPS 180-4), so that the static guest program needs no cryptographic library. Not for secrets: the
+// host hashes again whatever counts. Thread: an object on one thread.
 #pragma once
 
 #include "guest/protocol/bytes.h"

@@ -11,17 +11,15 @@ namespace json = boost::json;
 namespace carrel::worktree {
 namespace {
 
-constexpr std::array<std::string_view, 6> kKinds{"file", "directory", "symlink", "fifo", "socket", "whiteout"};
+constexpr std::array<std::string_view, 6> kKinds{"file", "directory", "symlink",
+                                                 "fifo", "socket",    "whiteout"};
 constexpr std::size_t kMaxRecordItems = 2'000'000;
 const JsonLimits kRecordLimits{kMaxLogRecord, 12};
 
 json::object coverToJson(const Cover& cover) {
-    json::object out{{"type", toString(cover.type)},
-                     {"mode", cover.mode},
-                     {"inode", cover.version.inode},
-                     {"size", cover.version.size},
-                     {"mtime_ns", cover.version.mtimeNs},
-                     {"ctime_ns", cover.version.ctimeNs}};
+    json::object out{{"type", toString(cover.type)},      {"mode", cover.mode},
+                     {"inode", cover.version.inode},      {"size", cover.version.size},
+                     {"mtime_ns", cover.version.mtimeNs}, {"ctime_ns", cover.version.ctimeNs}};
     if (cover.sha256) {
         out["sha256"] = *cover.sha256;
     }
@@ -203,7 +201,8 @@ Result<Transaction> decodeTransaction(std::string_view text) {
         if (!item.is_int64() && !item.is_uint64()) {
             return fail(ErrorCode::Malformed, "An entry of the staged work is damaged");
         }
-        out.del.push_back(item.is_uint64() ? item.get_uint64() : static_cast<std::uint64_t>(item.get_int64()));
+        out.del.push_back(item.is_uint64() ? item.get_uint64()
+                                           : static_cast<std::uint64_t>(item.get_int64()));
     }
     out.epoch = fields.optionalNumber("epoch");
     CARREL_TRY(fields.finish());

@@ -6,10 +6,9 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdio>
-#include <set>
-
 #include <dirent.h>
 #include <fcntl.h>
+#include <set>
 #include <sys/stat.h>
 
 namespace carrel::worktree {
@@ -99,8 +98,8 @@ Status UpperStore::load() {
     } else if (errno != ENOENT) {
         return failErrno("The record of the staged work cannot be opened");
     }
-    // A record can be on disk before the content that it names (the machine lost power): then the content is lost,
-    // and the host's version is the truth again.
+    // A record can be on disk before the content that it names (the machine lost power): then the content is
+    // lost, and the host's version is the truth again.
     std::erase_if(state.entries, [&](const auto& item) {
         struct stat info {};
         return item.second.object != 0 &&

@@ -4,10 +4,10 @@
 //   <dir>/log            "CARREL-UPPER-1\n", then records: u32 length, u32 CRC-32 of the payload, payload.
 //   <dir>/objects/xx/n   content of object n (decimal; xx = n mod 256 in hex)
 //
-// A record is one operation: JSON {"put": [entry…], "del": [id…], "epoch": n?}. Replay stops at the first record that is
-// cut short or damaged: what a crash left half written. Each start writes the log anew. Objects that no entry names are
-// removed then. Order that makes a crash harmless: an object is written before the record that names it, and removed
-// only after the record that forgets it is durable.
+// A record is one operation: JSON {"put": [entry…], "del": [id…], "epoch": n?}. Replay stops at the first
+// record that is cut short or damaged: what a crash left half written. Each start writes the log anew.
+// Objects that no entry names are removed then. Order that makes a crash harmless: an object is written
+// before the record that names it, and removed only after the record that forgets it is durable.
 //
 // Thread: commit and reserve under the owner's lock; objects from any thread.
 #pragma once
@@ -72,7 +72,8 @@ struct Replayed {
     std::uint64_t epoch = 0;
     std::size_t records = 0;
 };
-// Replays a log as far as it is whole, and drops entries that hang nowhere. Malformed when it is no log at all.
+// Replays a log as far as it is whole, and drops entries that hang nowhere. Malformed when it is no log at
+// all.
 [[nodiscard]] Result<Replayed> replayLog(ByteSpan log);
 
 class UpperStore {
@@ -83,8 +84,8 @@ public:
     [[nodiscard]] std::uint64_t epoch() const { return m_epoch; } // one more with each start
     [[nodiscard]] std::uint64_t highestId() const { return m_highestId; }
 
-    // 0, or the errno with which an operation must be refused before it begins: a full disk must not be found out
-    // half-way. After it commit() does not fail for want of space.
+    // 0, or the errno with which an operation must be refused before it begins: a full disk must not be found
+    // out half-way. After it commit() does not fail for want of space.
     [[nodiscard]] int reserve();
     [[nodiscard]] int commit(const Transaction& transaction);
 

@@ -5,7 +5,8 @@
 
 namespace carrel::worktree {
 
-Worktree::Worktree(std::unique_ptr<WorktreeImpl> impl) : m_impl(std::move(impl)) {}
+Worktree::Worktree(std::unique_ptr<WorktreeImpl> impl)
+    : m_impl(std::move(impl)) {}
 Worktree::~Worktree() = default;
 
 Result<std::unique_ptr<Worktree>> Worktree::open(const Options& options, std::shared_ptr<LowerClient> lower) {
@@ -32,7 +33,8 @@ SysResult<NodeEntry> Worktree::setattr(NodeId node, const SetAttr& set) {
 SysResult<std::string> Worktree::readlink(NodeId node) {
     return m_impl->readlink(node);
 }
-SysResult<std::vector<DirItem>> Worktree::readdir(NodeId node, std::uint64_t cookie, std::size_t max, Plus plus) {
+SysResult<std::vector<DirItem>> Worktree::readdir(NodeId node, std::uint64_t cookie, std::size_t max,
+                                                  Plus plus) {
     return m_impl->readdir(node, cookie, max, plus);
 }
 SysResult<Bytes> Worktree::read(NodeId node, std::uint64_t offset, std::uint32_t size) {
@@ -41,13 +43,16 @@ SysResult<Bytes> Worktree::read(NodeId node, std::uint64_t offset, std::uint32_t
 SysResult<std::size_t> Worktree::write(NodeId node, std::uint64_t offset, ByteSpan bytes) {
     return m_impl->write(node, offset, bytes);
 }
-SysResult<NodeEntry> Worktree::create(NodeId parent, std::string_view name, std::uint32_t mode, Caller caller) {
+SysResult<NodeEntry> Worktree::create(NodeId parent, std::string_view name, std::uint32_t mode,
+                                      Caller caller) {
     return m_impl->make(parent, name, {EntryKind::File, mode, {}, caller});
 }
-SysResult<NodeEntry> Worktree::mkdir(NodeId parent, std::string_view name, std::uint32_t mode, Caller caller) {
+SysResult<NodeEntry> Worktree::mkdir(NodeId parent, std::string_view name, std::uint32_t mode,
+                                     Caller caller) {
     return m_impl->make(parent, name, {EntryKind::Directory, mode, {}, caller});
 }
-SysResult<NodeEntry> Worktree::mknod(NodeId parent, std::string_view name, std::uint32_t mode, Caller caller) {
+SysResult<NodeEntry> Worktree::mknod(NodeId parent, std::string_view name, std::uint32_t mode,
+                                     Caller caller) {
     switch (mode & S_IFMT) {
     case 0:
     case S_IFREG:
@@ -60,7 +65,8 @@ SysResult<NodeEntry> Worktree::mknod(NodeId parent, std::string_view name, std::
         return sysFail(EPERM);
     }
 }
-SysResult<NodeEntry> Worktree::symlink(NodeId parent, std::string_view name, std::string_view target, Caller caller) {
+SysResult<NodeEntry> Worktree::symlink(NodeId parent, std::string_view name, std::string_view target,
+                                       Caller caller) {
     if (target.empty() || target.size() > kMaxPathBytes) {
         return sysFail(target.empty() ? ENOENT : ENAMETOOLONG);
     }

@@ -4,7 +4,6 @@
 #include "guest/worktree/worktree_impl.h"
 
 #include <algorithm>
-
 #include <fcntl.h>
 
 namespace carrel::worktree {
@@ -24,7 +23,9 @@ EntryType typeOf(EntryKind kind) {
 class StagedReader final : public ContentReader {
 public:
     StagedReader(WorktreeImpl& tree, std::uint64_t entry, std::uint64_t generation)
-        : m_tree(tree), m_entry(entry), m_generation(generation) {}
+        : m_tree(tree)
+        , m_entry(entry)
+        , m_generation(generation) {}
 
     Status start() {
         {
@@ -51,7 +52,8 @@ public:
                 m_base = base ? base->version : BaseVersion{};
             }
         }
-        if (m_node) { // a write that began earlier ends before we read; a later one changes the generation first
+        if (m_node) { // a write that began earlier ends before we read; a later one changes the generation
+                      // first
             const std::unique_lock io(m_node->io);
         }
         if (m_fd) {
@@ -131,7 +133,8 @@ bool WorktreeImpl::sameContent(Entry* entry) {
     }
     const auto fd = m_store->openObject(entry->object, O_RDONLY);
     struct stat info {};
-    if (!fd || ::fstat(fd.get(), &info) != 0 || static_cast<std::uint64_t>(info.st_size) != base->version.size) {
+    if (!fd || ::fstat(fd.get(), &info) != 0 ||
+        static_cast<std::uint64_t>(info.st_size) != base->version.size) {
         return false;
     }
     if (entry->hashedGeneration != entry->generation || entry->contentHash.empty()) {
@@ -176,7 +179,8 @@ std::optional<ChangeEntry> WorktreeImpl::changeOf(Entry* entry) {
         out.base = cover->version;
         out.baseSha256 = cover->sha256;
     }
-    if (entry->kind == EntryKind::Whiteout || entry->kind == EntryKind::Fifo || entry->kind == EntryKind::Socket) {
+    if (entry->kind == EntryKind::Whiteout || entry->kind == EntryKind::Fifo ||
+        entry->kind == EntryKind::Socket) {
         if (!cover) {
             return std::nullopt;
         }
@@ -258,8 +262,9 @@ Result<ChangeList> WorktreeImpl::changes(const SharePath& after, std::size_t lim
     }
     ChangeList out;
     out.staged = m_listing.size();
-    auto it = std::upper_bound(m_listing.begin(), m_listing.end(), after.text(),
-                               [](const std::string& text, const ChangeEntry& item) { return text < item.path.text(); });
+    auto it = std::upper_bound(
+        m_listing.begin(), m_listing.end(), after.text(),
+        [](const std::string& text, const ChangeEntry& item) { return text < item.path.text(); });
     for (; it != m_listing.end() && out.entries.size() < limit; ++it) {
         out.entries.push_back(*it);
     }
@@ -274,7 +279,8 @@ std::uint64_t WorktreeImpl::stagedCount() {
     return list ? list->staged : 0;
 }
 
-Result<std::unique_ptr<ContentReader>> WorktreeImpl::content(const SharePath& path, std::uint64_t generation) {
+Result<std::unique_ptr<ContentReader>> WorktreeImpl::content(const SharePath& path,
+                                                             std::uint64_t generation) {
     std::uint64_t id = 0;
     {
         const std::lock_guard lock(m_state);

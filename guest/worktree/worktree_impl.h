@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The inside of Worktree, shared by its sources only. Two trees: entries (what is staged; all in memory, all in the
-// UpperStore) and nodes (what the kernel knows). See worktree.h for the locks.
+// The inside of Worktree, shared by its sources only. Two trees: entries (what is staged; all in memory, all
+// in the UpperStore) and nodes (what the kernel knows). See worktree.h for the locks.
 #pragma once
 
 #include "guest/worktree/upper_store.h"
@@ -16,8 +16,10 @@
 namespace carrel::worktree {
 
 using std::chrono::nanoseconds;
-inline constexpr nanoseconds kDay = std::chrono::hours(24); // what we would tell the kernel about, it may keep
-inline constexpr std::uint64_t kMaxHashBytes = 64ULL * 1024 * 1024; // beyond it a base's hash costs more than it saves
+inline constexpr nanoseconds kDay =
+    std::chrono::hours(24); // what we would tell the kernel about, it may keep
+inline constexpr std::uint64_t kMaxHashBytes =
+    64ULL * 1024 * 1024; // beyond it a base's hash costs more than it saves
 
 class WorktreeImpl;
 
@@ -36,7 +38,7 @@ struct LowerNode {
 };
 using LowerRef = std::shared_ptr<LowerNode>;
 
-struct Found { // an answer of the host's about a name
+struct Found {    // an answer of the host's about a name
     LowerRef ref; // null: no such name
     nanoseconds valid{kDay};
 };
@@ -57,7 +59,11 @@ struct Node {
     NodeId id = 0;
     NodePtr parent; // kept after the name is gone
     std::string name;
-    enum class Link { Here, Superseded, Gone } link = Link::Here; // Superseded: the host put another version there
+    enum class Link {
+        Here,
+        Superseded,
+        Gone
+    } link = Link::Here; // Superseded: the host put another version there
     std::map<std::string, Node*, std::less<>> children;
     std::uint64_t lookups = 0;
     Entry* entry = nullptr;
@@ -67,10 +73,12 @@ struct Node {
     std::int64_t ctimeNs = 0; // of changes made here
     std::mutex copy;
     std::shared_mutex io;
-    std::map<std::string, std::uint64_t, std::less<>> cookies; // names listed once keep their place in the listing
+    std::map<std::string, std::uint64_t, std::less<>>
+        cookies; // names listed once keep their place in the listing
     std::map<std::uint64_t, std::string> byCookie;
     std::uint64_t nextCookie = 1;
-    std::map<std::string, LowerRef, std::less<>> listed; // the host's answers that came with a listing, not yet used
+    std::map<std::string, LowerRef, std::less<>>
+        listed; // the host's answers that came with a listing, not yet used
 };
 
 class WorktreeImpl final : public LowerEvents {
@@ -105,7 +113,8 @@ public:
     SysResult<NodeEntry> make(NodeId parent, std::string_view name, const Birth& birth);
     enum class Remove { File, Folder };
     SysStatus remove(NodeId parent, std::string_view name, Remove what);
-    SysStatus rename(NodeId parent, std::string_view name, NodeId newParent, std::string_view newName, Replace replace);
+    SysStatus rename(NodeId parent, std::string_view name, NodeId newParent, std::string_view newName,
+                     Replace replace);
     // worktree_changes.cpp
     Result<ChangeList> changes(const SharePath& after, std::size_t limit);
     Result<std::unique_ptr<ContentReader>> content(const SharePath& path, std::uint64_t generation);
@@ -163,7 +172,8 @@ private:
     void place(Entry* entry, Entry* up, std::string_view name);
     [[nodiscard]] std::optional<std::string> lowerPathOf(const Entry* folder) const;
     [[nodiscard]] std::optional<std::string> lowerPathOf(const Node& dir) const;
-    [[nodiscard]] static std::optional<std::string> below(const std::optional<std::string>& dir, std::string_view name);
+    [[nodiscard]] static std::optional<std::string> below(const std::optional<std::string>& dir,
+                                                          std::string_view name);
     [[nodiscard]] std::optional<std::string> contentPath(const Entry* entry) const;
     [[nodiscard]] Entry* entryAt(const SharePath& path);
     [[nodiscard]] static std::string pathOf(const Entry* entry);
@@ -176,6 +186,10 @@ private:
     static bool isFolderAttr(const lower::Attr& attr) { return (attr.mode & S_IFMT) == S_IFDIR; }
 
     // worktree_io.cpp
+    SysStatus stageAgain(const NodePtr& node);
+    static bool lostItsName(const Node& node) {
+        return node.object != 0 && node.link == Node::Link::Superseded;
+    }
     SysStatus ensureOwn(const NodePtr& node, std::uint64_t keep);
     SysStatus attachCopy(const NodePtr& node, std::uint64_t object, std::optional<std::string> hash);
     // worktree_rename.cpp; under m_state
@@ -195,7 +209,8 @@ private:
     void releaseOrigin(Entry* entry, Batch& batch);
     void forgetEntry(Entry* entry, Batch& batch);
     void goHome(Entry* entry, Batch& batch);
-    Result<std::vector<SharePath>> each(std::vector<ChangeRef>& entries, bool (WorktreeImpl::*one)(const ChangeRef&));
+    Result<std::vector<SharePath>> each(std::vector<ChangeRef>& entries,
+                                        bool (WorktreeImpl::*one)(const ChangeRef&));
 
     Options m_options;
     std::shared_ptr<LowerClient> m_lower;

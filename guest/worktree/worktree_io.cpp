@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Bytes and attributes. A write makes the bytes the guest's own first (copy-up): the whole of one version, or nothing.
+// Bytes and attributes. A write makes the bytes the guest's own first (copy-up): the whole of one version, or
+// nothing.
 #include "guest/worktree/sha256.h"
 #include "guest/worktree/worktree_impl.h"
 
 #include <algorithm>
-
 #include <fcntl.h>
 
 namespace carrel::worktree {
@@ -120,14 +120,16 @@ SysStatus WorktreeImpl::ensureOwn(const NodePtr& node, std::uint64_t keep) {
     const timespec times[2] = {{static_cast<time_t>(lower->attr.mtime), lower->attr.mtimensec},
                                {static_cast<time_t>(lower->attr.mtime), lower->attr.mtimensec}};
     (void)::futimens(fd.get(), times);
-    if (const auto attached = attachCopy(node, object, hashing ? std::optional(hash.hex()) : std::nullopt); !attached) {
+    if (const auto attached = attachCopy(node, object, hashing ? std::optional(hash.hex()) : std::nullopt);
+        !attached) {
         return drop(attached.error());
     }
     return {};
 }
 
 // The copy is whole: from now on the node's bytes are its own.
-SysStatus WorktreeImpl::attachCopy(const NodePtr& node, std::uint64_t object, std::optional<std::string> hash) {
+SysStatus WorktreeImpl::attachCopy(const NodePtr& node, std::uint64_t object,
+                                   std::optional<std::string> hash) {
     const std::lock_guard ops(m_ops);
     if (const int full = m_store->reserve(); full != 0) {
         return sysFail(full);
@@ -138,8 +140,8 @@ SysStatus WorktreeImpl::attachCopy(const NodePtr& node, std::uint64_t object, st
         above = above && up->link == Node::Link::Here;
     }
     if (node->link == Node::Link::Superseded && above) {
-        // The host has another version under this name by now. The work goes where the program thinks it goes, against
-        // the version that it read: review will find the conflict.
+        // The host has another version under this name by now. The work goes where the program thinks it
+        // goes, against the version that it read: review will find the conflict.
         const auto* folder = node->parent->entry;
         if (folder != nullptr && folder->children.contains(node->name)) {
             return sysFail(ESTALE); // staged differently meanwhile
@@ -179,6 +181,51 @@ SysStatus WorktreeImpl::attachCopy(const NodePtr& node, std::uint64_t object, st
     return {};
 }
 
+// A decision took the staged work from this node, but a program still writes through it: that is new work,
+// and is staged again against what it was made from. Only removed names take writes that nobody will see.
+SysStatus WorktreeImpl::stageAgain(const NodePtr& node) {
+    const std::lock_guard ops(m_ops);
+    if (const int full = m_store->reserve(); full != 0) {
+        return sysFail(full);
+    }
+    const std::lock_guard lock(m_state);
+    if (!lostItsName(*node) || !node->orphan) {
+        return {};
+    }
+    for (NodePtr up = node->parent; up; up = up->parent) {
+        if (up->link != Node::Link::Here) {
+            node->link = Node::Link::Gone; // its folder was removed
+            return {};
+        }
+    }
+    Batch batch;
+    Entry* folder = entryFor(node->parent, batch);
+    if (folder->children.contains(node->name)) {
+        return sysFail(ESTALE); // staged differently meanwhile
+    }
+    if (const auto it = node->parent->children.find(node->name); it != node->parent->children.end()) {
+        detach(*it->second, Node::Link::Superseded);
+    }
+    Entry* entry = newEntry(folder, node->name, EntryKind::File);
+    entry->mode = node->orphan->mode;
+    entry->uid = node->orphan->uid;
+    entry->gid = node->orphan->gid;
+    entry->cover = node->orphan->cover;
+    entry->object = node->object;
+    entry->node = node.get();
+    node->entry = entry;
+    node->orphan.reset();
+    node->link = Node::Link::Here;
+    node->parent->children.insert_or_assign(node->name, node.get());
+    note(KernelNote::Kind::Entry, node->parent->id, node->name);
+    note(KernelNote::Kind::Listing, node->parent->id);
+    touch(entry, batch);
+    if (const int error = commit(batch); error != 0) {
+        return sysFail(error);
+    }
+    return {};
+}
+
 SysResult<std::size_t> WorktreeImpl::write(NodeId id, std::uint64_t offset, ByteSpan bytes) {
     if (m_options.access == Access::ReadOnly) {
         return sysFail(EROFS);
@@ -197,7 +244,7 @@ SysResult<std::size_t> WorktreeImpl::write(NodeId id, std::uint64_t offset, Byte
             UniqueFd fd;
             {
                 const std::lock_guard lock(m_state);
-                if (node->object != 0) {
+                if (node->object != 0 && !lostItsName(*node)) {
                     if (node->entry != nullptr) {
                         node->entry->generation = ++m_generation; // before the bytes: see StagedReader
                     }
@@ -217,6 +264,9 @@ SysResult<std::size_t> WorktreeImpl::write(NodeId id, std::uint64_t offset, Byte
         if (const auto own = ensureOwn(node, UINT64_MAX); !own) {
             return sysFail(own.error());
         }
+        if (const auto again = stageAgain(node); !again) {
+            return sysFail(again.error());
+        }
     }
 }
 
@@ -235,6 +285,9 @@ SysResult<NodeEntry> WorktreeImpl::setattr(NodeId id, const SetAttr& set) {
     if (set.size) {
         if (const auto own = ensureOwn(node, *set.size); !own) {
             return sysFail(own.error());
+        }
+        if (const auto again = stageAgain(node); !again) {
+            return sysFail(again.error());
         }
         const std::shared_lock io(node->io);
         UniqueFd fd;

@@ -3,7 +3,6 @@
 #include "guest/worktree/worktree_impl.h"
 
 #include <algorithm>
-
 #include <fcntl.h>
 
 namespace carrel::worktree {
@@ -168,7 +167,8 @@ SysResult<NodeEntry> WorktreeImpl::lookup(NodeId parent, std::string_view name) 
             const auto it = dir->entry->children.find(name);
             now = it == dir->entry->children.end() ? nullptr : it->second;
         }
-        if (now != entry || (now != nullptr && (now->id != entryId || now->origin != origin || !now->fromLower))) {
+        if (now != entry ||
+            (now != nullptr && (now->id != entryId || now->origin != origin || !now->fromLower))) {
             continue; // it changed while we asked
         }
         LowerRef usable = *lower;
@@ -234,7 +234,9 @@ SysResult<std::string> WorktreeImpl::readlink(NodeId id) {
         if (!node) {
             return sysFail(ESTALE);
         }
-        const EntryRecord* record = node->entry != nullptr ? node->entry : node->orphan ? &*node->orphan : nullptr;
+        const EntryRecord* record = node->entry != nullptr ? node->entry
+                                    : node->orphan         ? &*node->orphan
+                                                           : nullptr;
         if (record != nullptr && record->kind != EntryKind::Whiteout && !record->fromLower) {
             if (record->kind != EntryKind::Symlink) {
                 return sysFail(EINVAL);
@@ -319,7 +321,8 @@ SysResult<bool> WorktreeImpl::isEmpty(const NodePtr& dir) {
     return names->empty();
 }
 
-SysResult<std::vector<DirItem>> WorktreeImpl::readdir(NodeId id, std::uint64_t cookie, std::size_t max, Plus plus) {
+SysResult<std::vector<DirItem>> WorktreeImpl::readdir(NodeId id, std::uint64_t cookie, std::size_t max,
+                                                      Plus plus) {
     NodePtr dir;
     {
         const std::lock_guard lock(m_state);
@@ -479,7 +482,8 @@ void WorktreeImpl::nodeChanged(std::uint64_t lower) {
 void WorktreeImpl::everythingChanged() {
     const std::lock_guard lock(m_state);
     for (const auto& [id, node] : m_nodes) {
-        if (node->parent && node->link == Node::Link::Here && (node->entry == nullptr || node->entry->fromLower)) {
+        if (node->parent && node->link == Node::Link::Here &&
+            (node->entry == nullptr || node->entry->fromLower)) {
             note(KernelNote::Kind::Entry, node->parent->id, node->name);
         }
         if (isFolder(*node)) {

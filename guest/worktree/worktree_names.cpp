@@ -84,7 +84,8 @@ SysResult<NodeEntry> WorktreeImpl::make(NodeId parent, std::string_view name, co
     }
     Batch batch;
     Entry* up = entryFor(dir, batch);
-    // What was removed here is changed in place: what it covers, and what was removed beneath it, stays known.
+    // What was removed here is changed in place: what it covers, and what was removed beneath it, stays
+    // known.
     Entry* entry = place->entry != nullptr ? place->entry : newEntry(up, name, birth.kind);
     entry->kind = birth.kind;
     entry->mode = birth.mode & 07777U;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Renaming. An entry carries its content along; what its place hid of the host's stays behind, and what its new place
-// hides it takes over. One record in the log makes it one step.
+// Renaming. An entry carries its content along; what its place hid of the host's stays behind, and what its
+// new place hides it takes over. One record in the log makes it one step.
 #include "guest/worktree/worktree_impl.h"
 
 namespace carrel::worktree {
@@ -73,8 +73,8 @@ void WorktreeImpl::mergeInto(Entry* entry, Entry* whiteout, Batch& batch) {
     dropEntry(whiteout, batch);
 }
 
-SysStatus WorktreeImpl::rename(NodeId parent, std::string_view name, NodeId newParent, std::string_view newName,
-                               Replace replace) {
+SysStatus WorktreeImpl::rename(NodeId parent, std::string_view name, NodeId newParent,
+                               std::string_view newName, Replace replace) {
     if (m_options.access == Access::ReadOnly) {
         return sysFail(EROFS);
     }
@@ -141,8 +141,8 @@ SysStatus WorktreeImpl::rename(NodeId parent, std::string_view name, NodeId newP
         return sysFail(full);
     }
     const std::lock_guard lock(m_state);
-    const bool home = to->entry != nullptr && from->entry != nullptr && to->entry->id == from->entry->originPlace &&
-                      to->entry->kind == EntryKind::Whiteout;
+    const bool home = to->entry != nullptr && from->entry != nullptr &&
+                      to->entry->id == from->entry->originPlace && to->entry->kind == EntryKind::Whiteout;
     const bool covered = to->entry != nullptr ? to->entry->cover.has_value() : to->present;
     const bool merged = from->entry != nullptr ? from->entry->fromLower : true;
     if (from->folder && !home && covered && merged) {
@@ -158,7 +158,8 @@ SysStatus WorktreeImpl::rename(NodeId parent, std::string_view name, NodeId newP
         entry->kind = EntryKind::Symlink;
         entry->fromLower = false;
         entry->link = link;
-        entry->mtimeNs = static_cast<std::int64_t>(from->lower->attr.mtime) * 1'000'000'000 + from->lower->attr.mtimensec;
+        entry->mtimeNs =
+            static_cast<std::int64_t>(from->lower->attr.mtime) * 1'000'000'000 + from->lower->attr.mtimensec;
     }
     // What is in the way goes.
     Entry* whiteout = to->entry;
@@ -191,7 +192,8 @@ SysStatus WorktreeImpl::rename(NodeId parent, std::string_view name, NodeId newP
             away->originPlace = left->id;
             batch.put.insert(away);
         }
-        const bool content = entry->kind == EntryKind::File || entry->kind == EntryKind::Symlink || entry->fromLower;
+        const bool content =
+            entry->kind == EntryKind::File || entry->kind == EntryKind::Symlink || entry->fromLower;
         if (entry->origin.empty() && content && oldPath) {
             entry->origin = *oldPath;
             entry->originPlace = left->id;
@@ -213,7 +215,8 @@ SysStatus WorktreeImpl::rename(NodeId parent, std::string_view name, NodeId newP
     }
     node->parent = newDir;
     node->name = newName;
-    if (const auto it = newDir->children.find(newName); it != newDir->children.end() && it->second != node.get()) {
+    if (const auto it = newDir->children.find(newName);
+        it != newDir->children.end() && it->second != node.get()) {
         detach(*it->second, Node::Link::Gone);
     }
     newDir->children.insert_or_assign(node->name, node.get());

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// After a decision: settle (the change stands on the host) and discard (it is not wanted). What was written since the
-// generation that was decided on is kept.
+// After a decision: settle (the change stands on the host) and discard (it is not wanted). What was written
+// since the generation that was decided on is kept.
 #include "guest/worktree/worktree_impl.h"
 
 #include <algorithm>
@@ -142,8 +142,9 @@ bool WorktreeImpl::settleOne(const ChangeRef& ref) {
     } else if (kept) {
         rebase(entry, host.ref, batch);
     } else if (folder) {
-        const bool holds = std::any_of(entry->children.begin(), entry->children.end(),
-                                       [](const auto& item) { return item.second->kind != EntryKind::Whiteout; });
+        const bool holds = std::any_of(entry->children.begin(), entry->children.end(), [](const auto& item) {
+            return item.second->kind != EntryKind::Whiteout;
+        });
         if (holds) { // the host has it no more, yet there is work in it
             rebase(entry, host.ref, batch);
             kept = true;
@@ -247,7 +248,7 @@ bool WorktreeImpl::discardOne(const ChangeRef& ref) {
         }
         goHome(entry, batch);
     } else if (entry->kind == EntryKind::Directory && !entry->fromLower && !coversFolder && holds) {
-        return true; // work inside is kept, so must the folder be
+        return true;           // work inside is kept, so must the folder be
     } else if (coversFolder) { // the host's folder shows again, less what is still removed in it
         Node* folder = entry->up->node;
         if (entry->kind != EntryKind::Directory && entry->node != nullptr) {

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cassert>
-
 #include <fcntl.h>
 
 namespace carrel::worktree {
@@ -35,8 +34,11 @@ std::int64_t nowNs() {
     return toNs(now);
 }
 
-WorktreeImpl::WorktreeImpl(Options options, std::shared_ptr<LowerClient> lower, std::unique_ptr<UpperStore> store)
-    : m_options(std::move(options)), m_lower(std::move(lower)), m_store(std::move(store)) {
+WorktreeImpl::WorktreeImpl(Options options, std::shared_ptr<LowerClient> lower,
+                           std::unique_ptr<UpperStore> store)
+    : m_options(std::move(options))
+    , m_lower(std::move(lower))
+    , m_store(std::move(store)) {
     m_lastId = m_store->highestId();
     // Generations of an earlier start are never met again: what was listed before must be looked at again.
     m_generation = m_store->epoch() << 32U;
@@ -92,7 +94,8 @@ bool WorktreeImpl::isFolder(const Node& node) const {
     return node.lower && isFolderAttr(node.lower->attr);
 }
 
-NodePtr WorktreeImpl::materialise(const NodePtr& dir, std::string_view name, Entry* entry, const LowerRef& lower) {
+NodePtr WorktreeImpl::materialise(const NodePtr& dir, std::string_view name, Entry* entry,
+                                  const LowerRef& lower) {
     if (const auto it = dir->children.find(name); it != dir->children.end()) {
         Node& known = *it->second;
         bool same = known.entry == entry;
@@ -311,9 +314,9 @@ bool WorktreeImpl::sameAsHost(const Entry& entry) {
 
 Cover WorktreeImpl::coverOf(const lower::Attr& attr) {
     Cover cover;
-    cover.type = isFolderAttr(attr)                      ? EntryType::Directory
+    cover.type = isFolderAttr(attr)                ? EntryType::Directory
                  : (attr.mode & S_IFMT) == S_IFLNK ? EntryType::Symlink
-                                                         : EntryType::File;
+                                                   : EntryType::File;
     cover.mode = attr.mode & 07777U;
     cover.version = {attr.ino, attr.size,
                      static_cast<std::int64_t>(attr.mtime) * 1'000'000'000 + attr.mtimensec,

@@ -303,6 +303,30 @@ private slots:
         QCOMPARE(f.changes().size(), std::size_t{1});
     }
 
+    // The host has other bytes than were settled (or nothing was wanted): the name gets the host's version,
+    // and a late write through an old descriptor is staged again, never lost.
+    void aLateWriteAfterAnotherVersionIsStagedAgain_data() {
+        QTest::addColumn<bool>("settle");
+        QTest::newRow("settle") << true;
+        QTest::newRow("discard") << false;
+    }
+    void aLateWriteAfterAnotherVersionIsStagedAgain() {
+        QFETCH(bool, settle);
+        Fixture f;
+        writeFile(f.host / "a", "one");
+        const auto node = f.walk("a")->node;
+        QVERIFY(f.tree->write(node, 0, asBytes("two")));
+        const auto refs = f.refs();
+        writeFile(f.host / "a", "host");
+        QVERIFY((settle ? f.tree->settle(refs) : f.tree->discard(refs))->empty());
+        QCOMPARE(f.cat("a"), std::string("host"));
+        QCOMPARE(f.read(node), std::string("two"));
+        QVERIFY(f.tree->write(node, 3, asBytes(" late")));
+        QCOMPARE(f.cat("a"), std::string("two late"));
+        QCOMPARE(f.changes().size(), std::size_t{1});
+        QCOMPARE(f.changes()[0].base->size, std::uint64_t{3}); // made against the first version: a conflict
+    }
+
     void workSinceTheReviewIsKept() {
         Fixture f;
         writeFile(f.host / "a", "one");
