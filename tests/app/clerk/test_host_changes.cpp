@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the user does in the folder reaches the guest: as an invalidation, or as one-second validity.
-#include "guest_side.h"
+#include "tests/app/clerk/guest_side.h"
 #include "hypervisor/confine/confine.h"
 
 #include <QTemporaryDir>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // I1, I4 from the broker's side: nothing outside the folder, nothing written, every malformed request
 // refused.
-#include "guest_side.h"
+#include "tests/app/clerk/guest_side.h"
 
 #include <QTemporaryDir>
 #include <QtTest>

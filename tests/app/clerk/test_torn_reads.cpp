@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A read is one version of the file or an error: in miniature, a host that edits in place and by rename while
 // a guest reads. Every version of a file is one number, repeated; a mixture of two is seen at once.
-#include "guest_side.h"
+#include "tests/app/clerk/guest_side.h"
 
 #include <QTemporaryDir>
 #include <QtTest>
