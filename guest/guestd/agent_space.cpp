@@ -270,6 +270,15 @@ Status AgentSpace::startInit(int rootMount, int workspaceMount) {
 }
 
 Result<Spawned> AgentSpace::spawn(const SpawnRequest& request) {
+    if (request.terminal == Terminal::None) {
+        // Else opening /dev/stdin, /dev/stdout or /dev/stderr is refused: the pipes were made by the
+        // machine's root.
+        for (const int fd : {request.stdinFd, request.stdoutFd, request.stderrFd}) {
+            if (::fchown(fd, kAgentFirstId, kAgentFirstId) != 0) {
+                return failErrno("giving a pipe to the agent");
+            }
+        }
+    }
     const PreparedExec prepared(request);
     auto word = makePipe();
     auto status = makePipe();
