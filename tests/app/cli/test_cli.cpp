@@ -142,7 +142,7 @@ private slots:
         QCOMPARE(machine.status, status);
         const auto value = json::parse(machine.out.toStdString());
         if (verb == "timeline") {
-            const auto& event = m_engine->schemas().load("common.json").at("$defs").at("event").as_object();
+            const auto event = m_engine->schemas().load("common.json").at("$defs").at("event").as_object();
             QVERIFY(m_engine->schemas().check(value, event).empty());
         } else {
             const auto& result = schema.at("properties").as_object().at("result").as_object();
