@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the user does in the folder reaches the guest: as an invalidation, or as one-second validity.
-#include "tests/app/clerk/guest_side.h"
 #include "hypervisor/confine/confine.h"
+#include "tests/app/clerk/guest_side.h"
 
 #include <QTemporaryDir>
 #include <QtTest>

@@ -39,7 +39,7 @@ private slots:
 
     void cleanup() {
         // Not QTemporaryDir's own: it cannot name what is not UTF-8, nor what lies too deep.
-        (void)std::system(("rm -rf '" + m_dir->path().toStdString() + "'").c_str());
+        (void)!std::system(("rm -rf '" + m_dir->path().toStdString() + "'").c_str());
         m_dir.reset();
     }
 
