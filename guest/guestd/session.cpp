@@ -210,9 +210,11 @@ void Session::hangUp() {
     killGroup(SIGHUP);
     m_pendingInput.clear();
     m_input.reset();
-    for (auto& output : m_outputs) {
-        output.open = false;
-        output.fd.reset(); // a terminal's last master: its foreground group gets SIGHUP from the kernel too
+    // A terminal's last master: its foreground group gets SIGHUP from the kernel too. Pipes stay open and
+    // what comes is dropped: a command that says a word while it cleans up must not die of SIGPIPE over it.
+    if (m_terminal) {
+        m_outputs[0].open = false;
+        m_outputs[0].fd.reset();
     }
     if (m_pid == 0) {
         m_state = State::Over;
@@ -220,6 +222,9 @@ void Session::hangUp() {
 }
 
 bool Session::hasRoom(const Output& output) const {
+    if (m_hungUp) {
+        return true;
+    }
     const auto queued = m_channel.queued(m_epoch, stream(output.which));
     return queued.has_value() && *queued < kOutputQueue;
 }
@@ -374,9 +379,10 @@ bool Session::pumpOutput(Output& output) {
             output.open = false;
             break;
         }
-        if (!m_channel.sendBytes(m_epoch, stream(output.which),
-                                 {buffer.data(), static_cast<std::size_t>(got)})) {
-            output.open = false; // the epoch is over, or the host reset the stream
+        if (!m_hungUp && !m_channel.sendBytes(m_epoch, stream(output.which),
+                                              {buffer.data(), static_cast<std::size_t>(got)})) {
+            output.open =
+                m_channel.epoch() != m_epoch; // over: hangUp() follows; else the host reset the stream
         }
     }
     return true;
