@@ -4,6 +4,17 @@
 #include "guest/worktree/worktree_impl.h"
 
 namespace carrel::worktree {
+namespace {
+
+// A file that took the place of a link or a folder, and moves on, is not that link or folder renamed.
+bool sameType(const Entry& entry, const Cover& cover) {
+    const auto type = entry.kind == EntryKind::Directory ? EntryType::Directory
+                      : entry.kind == EntryKind::Symlink ? EntryType::Symlink
+                                                         : EntryType::File;
+    return type == cover.type;
+}
+
+} // namespace
 
 // What the entry's place covers stays there as a removal; null when it covered nothing.
 Entry* WorktreeImpl::leaveBehind(Entry* entry, Entry* up, const std::string& name, Batch& batch) {
@@ -34,7 +45,8 @@ Entry* WorktreeImpl::leaveBehind(Entry* entry, Entry* up, const std::string& nam
             continue;
         }
         Entry* stays = leaveBehind(child, left, child->name, batch);
-        if (stays != nullptr && child->origin.empty() && child->kind != EntryKind::Directory) {
+        if (stays != nullptr && child->origin.empty() && child->kind != EntryKind::Directory &&
+            stays->cover && sameType(*child, *stays->cover)) {
             child->origin = *lowerPathOf(stays);
             child->originPlace = stays->id;
             child->originBase = stays->cover;
@@ -194,7 +206,7 @@ SysStatus WorktreeImpl::rename(NodeId parent, std::string_view name, NodeId newP
         }
         const bool content =
             entry->kind == EntryKind::File || entry->kind == EntryKind::Symlink || entry->fromLower;
-        if (entry->origin.empty() && content && oldPath) {
+        if (entry->origin.empty() && content && oldPath && left->cover && sameType(*entry, *left->cover)) {
             entry->origin = *oldPath;
             entry->originPlace = left->id;
             entry->originBase = left->cover;
