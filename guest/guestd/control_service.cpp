@@ -25,12 +25,15 @@ tl::unexpected<Error> cancelled() {
 }
 
 json::array pathsJson(const std::vector<SharePath>& paths) {
-    // A path that is no UTF-8 cannot stand in an array of texts; the object form can carry both.
     json::array out;
     for (const auto& path : paths) {
-        json::object entry;
-        putPath(entry, "path", path.text());
-        out.push_back(std::move(entry));
+        if (isUtf8(path.text())) {
+            out.emplace_back(path.text());
+        } else { // JSON's texts cannot carry it
+            json::object entry;
+            putPath(entry, "path", path.text());
+            out.push_back(std::move(entry));
+        }
     }
     return out;
 }

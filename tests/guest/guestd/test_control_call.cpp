@@ -117,7 +117,7 @@ void TestControlCall::bad() {
     QFETCH(QString, params);
     const auto call = parse(method, params);
     QVERIFY(!call.has_value());
-    QCOMPARE(call.error().code, method == "share.write" ? ErrorCode::Unsupported : ErrorCode::Malformed);
+    QVERIFY(call.error().code == (method == "share.write" ? ErrorCode::Unsupported : ErrorCode::Malformed));
 }
 
 void TestControlCall::sessionRequests_data() {

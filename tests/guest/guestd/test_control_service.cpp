@@ -245,6 +245,7 @@ void TestControlService::contentArrivesWholeOrNotAtAll() {
                                                                              {"stream", first},
                                                                              {"max", 4'000'000}}})))
                 .has_value());
+    QVERIFY(m_control->until([] { return true; })); // on its way
     QVERIFY(m_files->until([&] { return m_files->streams[first].ended; }));
     QCOMPARE(m_files->streams[first].bytes.size(), 3'000'000);
     QVERIFY(answerTo(2).contains("result"));
