@@ -105,6 +105,7 @@ public:
     // Bytes to write now, at most `max`, streams served in turn; Data only as far as credit goes, connection
     // frames (Credit, Reset, Pong) first. Empty: nothing to write.
     [[nodiscard]] Bytes takeOutput(std::size_t max = 256 * 1024);
+    // False: takeOutput() has nothing. True: it most likely has (what waited may have been reset since).
     [[nodiscard]] bool hasOutput() const;
 
 private:

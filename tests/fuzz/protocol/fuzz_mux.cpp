@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <deque>
 #include <map>
 
 using namespace carrel;
@@ -64,7 +63,7 @@ struct End {
 
     std::uint8_t reaction = 0;
     std::map<std::uint32_t, std::size_t> held;
-    std::deque<std::byte> pipe;
+    Bytes pipe;
     Mux mux;
 };
 

@@ -37,8 +37,7 @@ class TestChangeReport : public QObject {
         }
         entry.size = random();
         entry.mode = random() % 010000;
-        entry.mtimeNs = static_cast<std::int64_t>(random()) * static_cast<std::int64_t>(random()) *
-                        (random() % 2 == 0 ? 1 : -1);
+        entry.mtimeNs = static_cast<std::int64_t>(random()) * 2'000'000'000 * (random() % 2 == 0 ? 1 : -1);
         entry.generation = UINT64_MAX - random();
         entry.contentChanged = random() % 2 == 0;
         if (random() % 2 == 0) {
