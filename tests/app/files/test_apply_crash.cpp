@@ -244,7 +244,9 @@ private slots:
             log = item.path().string() + "/log";
         }
         QVERIFY(!log.empty());
-        std::ofstream(log, std::ios::app) << "0123456789abcdef {\"t\":\"don";
+        std::ofstream(log, std::ios::app)
+            << "0123456789abcdef {\"t\":\"end\"}\n" // complete, but not its checksum
+            << "0123456789abcdef {\"t\":\"don";
         auto review = m_world.review();
         QVERIFY(review->recover(m_world.opener()).has_value());
         QVERIFY(same(snapshot(m_world.share, Times::Files), m_after));
