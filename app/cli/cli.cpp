@@ -70,7 +70,8 @@ int run(int argc, char** argv) {
     app.require_subcommand(1);
     app.footer("Data is kept in ~/.local/share/carrel, or where CARREL_HOME says. Help on a verb: carrel "
                "VERB --help\n"
-               "First steps: carrel doctor; carrel image build; carrel create clerk --share ~/papers; carrel "
+               "First steps: carrel doctor; carrel image build; carrel demo; carrel create clerk --share "
+               "~/papers; carrel "
                "start clerk;\n"
                "carrel shell clerk; carrel changes clerk; carrel apply clerk");
     try {
@@ -79,6 +80,7 @@ int run(int argc, char** argv) {
         addShareVerbs(app, context);
         addReviewVerbs(app, context);
         addTimelineVerb(app, context);
+        addDemoVerb(app, context);
         addImageVerbs(app, context);
         addJsonFlags(app, context);
         std::reverse(arguments.own.begin(), arguments.own.end()); // the parser takes them from the back

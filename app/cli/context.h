@@ -65,6 +65,7 @@ void addImageVerbs(CLI::App& app, Context& context);
 void addShareVerbs(CLI::App& app, Context& context);
 void addReviewVerbs(CLI::App& app, Context& context); // changes, diff, apply, discard, undo
 void addTimelineVerb(CLI::App& app, Context& context);
+void addDemoVerb(CLI::App& app, Context& context);
 void addSessionVerbs(CLI::App& app, Context& context, const std::vector<std::string>& command); // exec, shell
 
 // A folder or file argument as the engine takes it: absolute; in `key` or `key`_b64.

@@ -196,6 +196,19 @@ std::string agentsText(const json::array& agents) {
     return table.text();
 }
 
+std::string startText(const json::object& result) {
+    const auto& agent = objectAt(result, "agent");
+    const auto name = shown(textAt(agent, "name"), 40);
+    if (!flagAt(result, "started")) {
+        return "Agent " + name + " runs already.\n";
+    }
+    const auto milliseconds = numberAt(result, "took_ms");
+    return "Agent " + name + " is " + shown(textAt(agent, "state"), 20) + " (" +
+           std::to_string(milliseconds / 1000) + "." + std::to_string(milliseconds % 1000 / 100) + " s, " +
+           (textAt(agent, "accelerator") == "hardware" ? "hardware virtualization" : "software emulation") +
+           ").\n";
+}
+
 std::string sharesText(const json::array& shares) {
     if (shares.empty()) {
         return "No folders are shared.\n";

@@ -48,6 +48,7 @@ private:
 
 [[nodiscard]] std::string doctorText(const boost::json::object& result);
 [[nodiscard]] std::string agentsText(const boost::json::array& agents);
+[[nodiscard]] std::string startText(const boost::json::object& result); // of agent.start
 [[nodiscard]] std::string sharesText(const boost::json::array& shares);
 [[nodiscard]] std::string imagesText(const boost::json::array& images);
 [[nodiscard]] std::string changesText(const boost::json::array& changes, const boost::json::object& totals,

@@ -165,21 +165,7 @@ void addEngine(CLI::App& app, Context& context) {
 void addMachineVerbs(CLI::App& app, Context& context) {
     addDoctor(app, context);
     addCreate(app, context);
-    addNamed(app, context, "start", "Start an agent's machine", "agent.start",
-             [](const json::object& result) {
-                 const auto& agent = objectAt(result, "agent");
-                 const auto name = shown(textAt(agent, "name"), 40);
-                 if (!flagAt(result, "started")) {
-                     return "Agent " + name + " runs already.\n";
-                 }
-                 const auto milliseconds = numberAt(result, "took_ms");
-                 return "Agent " + name + " is " + shown(textAt(agent, "state"), 20) + " (" +
-                        std::to_string(milliseconds / 1000) + "." +
-                        std::to_string(milliseconds % 1000 / 100) + " s, " +
-                        (textAt(agent, "accelerator") == "hardware" ? "hardware virtualization"
-                                                                    : "software emulation") +
-                        ").\n";
-             });
+    addNamed(app, context, "start", "Start an agent's machine", "agent.start", startText);
     addNamed(app, context, "stop", "Stop an agent's machine; its work stays", "agent.stop",
              [](const json::object& result) {
                  const auto name = shown(textAt(objectAt(result, "agent"), "name"), 40);

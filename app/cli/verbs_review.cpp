@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/cli/context.h"
+#include "app/cli/review_dialogue.h"
 #include "guest/protocol/change_report.h"
 
 #include <iostream>
 #include <memory>
-#include <unistd.h>
 
 namespace carrel::cli {
 
@@ -49,38 +49,6 @@ json::object parameters(const ReviewOptions& options) {
     return params;
 }
 
-// All pages as one answer; further pages name the set that the first one froze.
-Result<json::object> allPages(Context& context, std::string_view verb, std::string_view list,
-                              const json::object& params) {
-    auto first = context.call(verb, params);
-    if (!first) {
-        return first;
-    }
-    const json::string key(list.data(), list.size());
-    auto* all = first->if_contains(key);
-    const auto* next = first->if_contains("next");
-    while (all != nullptr && all->is_array() && next != nullptr && !next->is_null()) {
-        json::object more = params;
-        more["review"] = textAt(*first, "review");
-        more["after"] = *next;
-        auto page = context.call(verb, std::move(more));
-        if (!page) {
-            return page;
-        }
-        const auto& items = listAt(*page, list);
-        if (items.empty()) {
-            return fail(ErrorCode::Malformed, "the engine's answer has an empty page");
-        }
-        for (const auto& item : items) {
-            all->get_array().push_back(item);
-        }
-        first->insert_or_assign("next", page->contains("next") ? page->at("next") : json::value());
-        next = first->if_contains("next");
-        all = first->if_contains(key);
-    }
-    return first;
-}
-
 int changes(Context& context, const ReviewOptions& options) {
     auto result = allPages(context, "changes", "changes", parameters(options));
     if (!result) {
@@ -117,17 +85,6 @@ int diff(Context& context, const ReviewOptions& options) {
     return context.done();
 }
 
-// The default is no; high risk wants the whole word.
-bool asks(const std::string& question, bool risky) {
-    std::cerr << question << (risky ? " Some are of high risk. [yes/N] " : " [y/N] ") << std::flush;
-    std::string answer;
-    if (!std::getline(std::cin, answer)) {
-        std::cerr << '\n';
-        return false;
-    }
-    return answer == "yes" || (!risky && (answer == "y" || answer == "Y"));
-}
-
 struct Deed {
     std::string verb;
     std::string question; // "Apply %s to your folders?" around a count
@@ -162,8 +119,7 @@ int decide(Context& context, const ReviewOptions& options, const Deed& deed) {
     json::object params = parameters(options);
     std::string review = options.review;
     if (review.empty()) {
-        const bool canAsk = ::isatty(STDIN_FILENO) != 0 && ::isatty(STDERR_FILENO) != 0;
-        if (!options.yes && !canAsk) {
+        if (!options.yes && !canAsk()) {
             return context.failed(Error{ErrorCode::Refused, deed.notDone + ": there is no terminal to ask on",
                                         "Look at 'carrel changes " + options.agent +
                                             "' and give the review it names with --review, or use --yes.",
@@ -187,8 +143,9 @@ int decide(Context& context, const ReviewOptions& options, const Deed& deed) {
             std::cerr << changesText(listAt(*frozen, "changes"), totals, review);
             const std::string verb = deed.verb == "apply" ? "Apply " : "Discard ";
             const bool risky = deed.verb == "apply" && numberAt(totals, "high_risk") > 0;
-            if (!asks(verb + countText(numberAt(totals, "changes"), "change ", "changes ") + deed.question,
-                      risky)) {
+            if (!asksUser(verb + countText(numberAt(totals, "changes"), "change ", "changes ") +
+                              deed.question,
+                          risky ? Answer::WholeWord : Answer::Letter)) {
                 return context.failed(
                     Error{ErrorCode::Cancelled, deed.notDone, "Everything stays staged.", 0, nullptr});
             }

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the guided walk-through keeps in the data folder: demo/agent-id (which agent it made) and demo/<n>/ (a
+// sample folder per run, so that no run touches what an earlier one left). Thread: main.
+#pragma once
+
+#include "app/api/home.h"
+#include "guest/protocol/result.h"
+
+#include <boost/json.hpp>
+
+#include <filesystem>
+#include <string>
+
+namespace carrel::cli {
+
+inline constexpr const char* kDemoAgent = "demo";
+
+class DemoHome {
+public:
+    explicit DemoHome(const api::Home& home)
+        : m_folder(home.folder / "demo") {}
+
+    // True: the agent named demo is one that a walk-through made, known by its id, or by its only shares
+    // lying in our folder (a run that was cut short wrote no id).
+    [[nodiscard]] bool made(const boost::json::object& agent) const;
+    [[nodiscard]] Status remember(const boost::json::object& agent);
+    [[nodiscard]] Result<std::filesystem::path> newSampleFolder();
+    // Deletes the sample folders of all runs, and the id. Folders that were chosen with --folder stay.
+    [[nodiscard]] Status clean();
+    [[nodiscard]] const std::filesystem::path& folder() const { return m_folder; }
+
+private:
+    [[nodiscard]] std::filesystem::path mark() const { return m_folder / "agent-id"; }
+    [[nodiscard]] Status makeFolder() const;
+
+    std::filesystem::path m_folder;
+};
+
+} // namespace carrel::cli

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/cli/review_dialogue.h"
+
+#include <iostream>
+#include <unistd.h>
+
+namespace carrel::cli {
+
+namespace json = boost::json;
+
+Result<json::object> allPages(Context& context, std::string_view verb, std::string_view list,
+                              const json::object& params) {
+    auto first = context.call(verb, params);
+    if (!first) {
+        return first;
+    }
+    const json::string key(list.data(), list.size());
+    auto* all = first->if_contains(key);
+    const auto* next = first->if_contains("next");
+    while (all != nullptr && all->is_array() && next != nullptr && !next->is_null()) {
+        json::object more = params;
+        more["review"] = textAt(*first, "review");
+        more["after"] = *next;
+        auto page = context.call(verb, std::move(more));
+        if (!page) {
+            return page;
+        }
+        const auto& items = listAt(*page, list);
+        if (items.empty()) {
+            return fail(ErrorCode::Malformed, "the engine's answer has an empty page");
+        }
+        for (const auto& item : items) {
+            all->get_array().push_back(item);
+        }
+        first->insert_or_assign("next", page->contains("next") ? page->at("next") : json::value());
+        next = first->if_contains("next");
+        all = first->if_contains(key);
+    }
+    return first;
+}
+
+bool canAsk() {
+    return ::isatty(STDIN_FILENO) != 0 && ::isatty(STDERR_FILENO) != 0;
+}
+
+bool asksUser(const std::string& question, Answer wanted) {
+    const bool risky = wanted == Answer::WholeWord;
+    std::cerr << question << (risky ? " Some are of high risk. [yes/N] " : " [y/N] ") << std::flush;
+    std::string answer;
+    if (!std::getline(std::cin, answer)) {
+        std::cerr << '\n';
+        return false;
+    }
+    return answer == "yes" || (!risky && (answer == "y" || answer == "Y"));
+}
+
+} // namespace carrel::cli
