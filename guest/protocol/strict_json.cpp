@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "guest/protocol/strict_json.h"
 
+#include <algorithm>
+#include <cmath>
+
 namespace carrel {
 
 namespace json = boost::json;
@@ -23,6 +26,18 @@ std::size_t countMembers(const json::value& value) {
         }
     }
     return count;
+}
+
+// 1e999 is grammatical, is read as infinity, and could not be written again.
+bool isFinite(const json::value& value) {
+    if (const auto* object = value.if_object()) {
+        return std::all_of(object->begin(), object->end(),
+                           [](const auto& item) { return isFinite(item.value()); });
+    }
+    if (const auto* array = value.if_array()) {
+        return std::all_of(array->begin(), array->end(), isFinite);
+    }
+    return !value.is_double() || std::isfinite(value.get_double());
 }
 
 // Colons outside strings: exactly one per member in valid JSON.
@@ -73,6 +88,9 @@ Result<json::value> parseJson(std::string_view text, JsonLimits limits) {
     if (countMembers(value) != countColons(text)) {
         return fail(ErrorCode::Malformed, "not valid JSON: an object has the same key twice");
     }
+    if (!isFinite(value)) {
+        return fail(ErrorCode::Malformed, "not valid JSON: a number is too large");
+    }
     return value;
 }
 
@@ -87,7 +105,9 @@ Result<json::object> parseJsonObject(std::string_view text, JsonLimits limits) {
     return std::move(value->as_object());
 }
 
-JsonFields::JsonFields(const json::object& object, std::string_view what) : m_object(object), m_what(what) {}
+JsonFields::JsonFields(const json::object& object, std::string_view what)
+    : m_object(object)
+    , m_what(what) {}
 
 const json::value* JsonFields::find(std::string_view key, bool required) {
     m_known.emplace(key);
@@ -214,7 +234,8 @@ const json::object* JsonFields::optionalObject(std::string_view key) {
     return find(key, false) == nullptr ? nullptr : &object(key);
 }
 
-std::vector<std::string> JsonFields::strings(std::string_view key, std::size_t maxItems, std::size_t maxBytes) {
+std::vector<std::string> JsonFields::strings(std::string_view key, std::size_t maxItems,
+                                             std::size_t maxBytes) {
     std::vector<std::string> out;
     for (const auto& item : array(key, maxItems)) {
         const auto* text = item.if_string();

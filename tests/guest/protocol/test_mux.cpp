@@ -214,6 +214,7 @@ private slots:
     void aResetDropsWhatIsQueuedAndWhatIsUnderWay() {
         Station host(Side::Host);
         Station guest(Side::Guest);
+        host.accept = bytes; // would take what is under way for a new stream
         guest.accept = bytes;
         connect(host, guest);
         host.mux.openStream(3, StreamKind::Bytes);
@@ -314,6 +315,34 @@ private slots:
             granted += loadLe<std::uint32_t>(frame.payload);
         }
         QCOMPARE(granted, kInitialWindow - 100'000U);
+    }
+
+    // A consumer that takes little at a time does not stall a peer that has used up its credit.
+    void aLittleCreditIsBetterThanNone() {
+        const auto epoch = epochOf(37);
+        Station host(Side::Host);
+        host.accept = bytes;
+        connectByHand(host, epoch);
+        sendInFrames(host, epoch, 1, kInitialWindow, false);
+        host.mux.consumed(1, 10);
+        auto frames = written(host.mux, epoch);
+        QCOMPARE(frames.size(), 1U);
+        QCOMPARE(loadLe<std::uint32_t>(frames[0].payload), 10U);
+        host.mux.consumed(1, 10); // while some is left, not in dribbles
+        QVERIFY(written(host.mux, epoch).empty());
+    }
+
+    void halfAFrameOfASpoiltEpochIsForgotten() {
+        const auto epoch = epochOf(38);
+        Station host(Side::Host);
+        connectByHand(host, epoch);
+        host.mux.openStream(1, StreamKind::Messages);
+        QVERIFY(host.mux.sendMessage(1, Bytes(1000)).has_value());
+        QCOMPARE(host.mux.takeOutput(100).size(), 100U);
+        host.mux.feed(Bytes(kFrameHeaderBytes));
+        QCOMPARE(host.spoilt.size(), 1U);
+        QVERIFY(!host.mux.hasOutput());
+        QVERIFY(host.mux.takeOutput().empty());
     }
 
     void oneByteBeyondTheCreditSpoils() {

@@ -22,6 +22,8 @@ private slots:
         row("two values", "{}{}");
         row("not a number", "{\"a\":NaN}");
         row("leading zero", "{\"a\":01}");
+        row("a number beyond all numbers", "{\"a\":[1e999]}");
+        row("the same, below", "-44444444444444444444e4444");
         row("bad UTF-8", "{\"a\":\"\xff\"}");
         row("overlong UTF-8", "{\"a\":\"\xc0\xaf\"}");
         row("half a surrogate pair", "{\"a\":\"\\ud800\"}");
