@@ -57,6 +57,8 @@ private:
         events.end = [this](std::uint32_t stream) {
             if (stream == kBase + control::kSessionStdin && (m_script == "cat" || m_script == "tty")) {
                 exit({{"code", 3}});
+            } else if (stream == kBase + control::kSessionStdin && m_script == "python3") {
+                exit({{"code", 0}}); // after its script was echoed like cat's input
             }
         };
         events.accept = [](std::uint32_t stream) -> std::optional<StreamKind> {
