@@ -2,10 +2,13 @@
 #include "app/cli/demo_home.h"
 
 #include "app/cli/render.h"
+#include "guest/protocol/unique_fd.h"
 
 #include <algorithm>
+#include <fcntl.h>
 #include <fstream>
 #include <sys/stat.h>
+#include <unistd.h>
 
 namespace carrel::cli {
 
@@ -37,15 +40,23 @@ bool DemoHome::made(const json::object& agent) const {
     });
 }
 
-Status DemoHome::makeFolder() const {
+Status DemoHome::prepare() const {
     if (::mkdir(m_folder.c_str(), kPrivate) != 0 && errno != EEXIST) {
         return failErrno("cannot make the folder " + m_folder.string());
     }
-    return {};
+    struct stat what {};
+    const bool ours = ::lstat(m_folder.c_str(), &what) == 0 && S_ISDIR(what.st_mode) &&
+                      what.st_uid == ::geteuid() && (what.st_mode & (S_IWGRP | S_IWOTH)) == 0;
+    std::error_code ec;
+    if (!ours || (!fs::exists(mark(), ec) && !fs::is_empty(m_folder, ec)) || ec) {
+        return fail(ErrorCode::Refused, m_folder.string() + " is there and no walk-through made it",
+                    "Move it away, or rename it.");
+    }
+    const UniqueFd made(::open(mark().c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+    return made ? Status{} : failErrno("cannot write " + mark().string());
 }
 
 Status DemoHome::remember(const json::object& agent) {
-    CARREL_TRY(makeFolder());
     std::ofstream file(mark(), std::ios::trunc);
     file << textAt(agent, "id") << '\n';
     file.close();
@@ -53,7 +64,6 @@ Status DemoHome::remember(const json::object& agent) {
 }
 
 Result<fs::path> DemoHome::newSampleFolder() {
-    CARREL_TRY(makeFolder());
     for (int run = 1; run <= kMaxRuns; ++run) {
         const fs::path folder = m_folder / std::to_string(run);
         if (::mkdir(folder.c_str(), kPrivate) == 0) {
@@ -70,6 +80,9 @@ Result<fs::path> DemoHome::newSampleFolder() {
 
 Status DemoHome::clean() {
     std::error_code ec;
+    if (!fs::exists(mark(), ec)) {
+        return {};
+    }
     fs::remove_all(m_folder, ec); // follows no links
     return ec ? failErrno("cannot delete " + m_folder.string(), ec.value()) : Status{};
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the guided walk-through keeps in the data folder: demo/agent-id (which agent it made) and demo/<n>/ (a
-// sample folder per run, so that no run touches what an earlier one left). Thread: main.
+// What the guided walk-through keeps, in a folder beside the data folder (what lies in that cannot be
+// shared): <data folder>-demo/agent-id (which agent it made; also the mark that the folder is ours to delete)
+// and <data folder>-demo/<n>/ (a sample folder per run, so that no run touches what an earlier one left).
+// Thread: main.
 #pragma once
 
 #include "app/api/home.h"
@@ -18,8 +20,11 @@ inline constexpr const char* kDemoAgent = "demo";
 class DemoHome {
 public:
     explicit DemoHome(const api::Home& home)
-        : m_folder(home.folder / "demo") {}
+        : m_folder(home.folder.string() + "-demo") {}
 
+    // Makes the folder, before anything else. Refused: something of that name is there that no walk-through
+    // made.
+    [[nodiscard]] Status prepare() const;
     // True: the agent named demo is one that a walk-through made, known by its id, or by its only shares
     // lying in our folder (a run that was cut short wrote no id).
     [[nodiscard]] bool made(const boost::json::object& agent) const;
@@ -31,7 +36,6 @@ public:
 
 private:
     [[nodiscard]] std::filesystem::path mark() const { return m_folder / "agent-id"; }
-    [[nodiscard]] Status makeFolder() const;
 
     std::filesystem::path m_folder;
 };

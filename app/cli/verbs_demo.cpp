@@ -332,6 +332,7 @@ void Walk::farewell() {
 }
 
 Status Walk::run() {
+    CARREL_TRY(m_home.prepare());
     CARREL_TRY(removeOwnAgent());
     CARREL_TRY(makeSample());
     CARREL_TRY(makeAgent());

@@ -68,7 +68,7 @@ private:
         agent.at("shares").as_array().at(0).as_object()["dir"] = dir.toStdString();
         m_engine->setAnswer("agent.list", agents);
     }
-    QString home(const QString& inside) const { return m_folder->filePath("home/" + inside); }
+    QString beside(const QString& inside) const { return m_folder->filePath("home-demo/" + inside); }
 
 private slots:
     void initTestCase() {
@@ -83,7 +83,7 @@ private slots:
     }
     void init() {
         m_folder = std::make_unique<QTemporaryDir>();
-        qputenv("CARREL_HOME", home("").toUtf8());
+        qputenv("CARREL_HOME", m_folder->filePath("home").toUtf8());
         m_engine = std::make_unique<FakeEngine>(*api::openHome(), kSchemas);
         const json::object totals{{"done", 3}, {"conflicts", 0}, {"refused", 0}, {"failed", 0}, {"kept", 0}};
         m_engine->setAnswer("apply", json::value{{"apply", 4},
@@ -107,7 +107,7 @@ private slots:
         QVERIFY2(ran.out.contains("Nothing was applied") && ran.out.contains("carrel apply demo"), ran.out);
         // The worker went in through standard input, and what came back was shown.
         QVERIFY(ran.out.contains("def remove_duplicates("));
-        QCOMPARE(QDir(home("demo/1/Expenses 2026 Q3")).exists("receipt final FINAL.txt"), true);
+        QCOMPARE(QDir(beside("1/Expenses 2026 Q3")).exists("receipt final FINAL.txt"), true);
     }
 
     void appliesAndTakesBackWhenTold() {
@@ -152,8 +152,8 @@ private slots:
         haveDemoAgent("0123456789abcdef", "/somewhere");
         QCOMPARE(run({}).status, 0);
         QCOMPARE(verbs().mid(0, 3), QStringList({"agent.list", "agent.delete", "agent.create"}));
-        QVERIFY(QDir(home("demo/1/Expenses 2026 Q3")).exists()); // what an earlier run left stays
-        QVERIFY(QDir(home("demo/2/Expenses 2026 Q3")).exists());
+        QVERIFY(QDir(beside("1/Expenses 2026 Q3")).exists()); // what an earlier run left stays
+        QVERIFY(QDir(beside("2/Expenses 2026 Q3")).exists());
 
         haveDemoAgent("ffffffffffffffff", "/home/ada/papers");
         for (const QStringList& arguments : {QStringList{}, QStringList{"--clean"}}) {
@@ -162,13 +162,13 @@ private slots:
             QVERIFY2(refused.err.contains("did not make") && refused.err.count('\n') == 1, refused.err);
             QCOMPARE(verbs(), QStringList("agent.list"));
         }
-        QVERIFY(QDir(home("demo/1")).exists());
+        QVERIFY(QDir(beside("1")).exists());
 
         // Cut short before the id was written: its folder tells.
-        haveDemoAgent("eeeeeeeeeeeeeeee", home("demo/2/Expenses 2026 Q3"));
+        haveDemoAgent("eeeeeeeeeeeeeeee", beside("2/Expenses 2026 Q3"));
         QCOMPARE(run({"--clean"}).status, 0);
         QCOMPARE(verbs(), QStringList({"agent.list", "agent.delete"}));
-        QVERIFY(!QDir(home("demo")).exists());
+        QVERIFY(!QDir(beside("")).exists());
     }
 
     void aFolderOfTheUsersIsNotTouched() {
@@ -180,6 +180,15 @@ private slots:
         QCOMPARE(QDir(mine).entryList(QDir::NoDotAndDotDot | QDir::AllEntries), QStringList("work"));
         QCOMPARE(run({"--folder", mine + "/work"}).status, 0);
         QVERIFY(QDir(mine + "/work").exists("notes.txt"));
+    }
+
+    void aFolderThatHappensToHaveTheNameIsNotTouched() {
+        QVERIFY(QDir().mkpath(beside("papers")));
+        const auto refused = run({});
+        QCOMPARE(refused.status, 1);
+        QVERIFY2(refused.err.contains("no walk-through made it"), refused.err);
+        QCOMPARE(run({"--clean"}).status, 0);
+        QVERIFY(QDir(beside("papers")).exists());
     }
 
     void aConflictIsAFailure() {
