@@ -261,8 +261,13 @@ Result<std::vector<std::string>> Agent::tellGuest(Door& at, std::string_view met
             return fail(std::move(answer).error());
         }
         JsonFields fields(*answer, method);
-        for (auto& path : fields.strings("kept", 100'000, kMaxPathBytes)) {
-            kept.push_back(std::move(path));
+        for (const auto& item : fields.array("kept", 100'000)) { // a text, or {path_b64} where it is not UTF-8
+            if (item.is_string()) {
+                kept.emplace_back(item.get_string());
+            } else if (item.is_object()) {
+                JsonFields path(item.get_object(), "kept");
+                kept.push_back(takeOptionalPath(path, item.get_object(), "path").value_or(""));
+            }
         }
         CARREL_TRY(fields.finish());
     }

@@ -170,6 +170,7 @@ void Clerk::prepare(const Params& params, Descriptors&& descriptors, const Reply
             return;
         }
     }
+    const int landlockAbi = confine::landlockAbi(); // asked now: the filter below refuses Landlock's own calls
     if (auto files = confine::restrictFiles(view); !files) {
         reply(fail(std::move(files).error()));
         return;
@@ -185,7 +186,7 @@ void Clerk::prepare(const Params& params, Descriptors&& descriptors, const Reply
         return;
     }
     m_confined = true;
-    reply(json::object{{"landlock_abi", confine::landlockAbi()}, {"seccomp", true}});
+    reply(json::object{{"landlock_abi", landlockAbi}, {"seccomp", true}});
 }
 
 std::shared_ptr<ChannelPump>* Clerk::slotOf(std::string_view name) {
@@ -554,7 +555,12 @@ void Clerk::forwardEntries(std::string_view method, const Params& params, const 
         json::array kept;
         for (const auto& item : fields.array("kept", 100'000)) {
             if (item.is_string() && item.get_string().size() <= kMaxPathBytes) {
-                kept.push_back(item.get_string());
+                kept.push_back(item);
+            } else if (item.is_object()) {
+                JsonFields path(item.get_object(), "kept");
+                if (auto raw = takeOptionalPath(path, item.get_object(), "path"); raw && path.finish()) {
+                    kept.push_back(item);
+                }
             }
         }
         if (json::serialize(kept).size() > kMaxLinkMessage / 2) {

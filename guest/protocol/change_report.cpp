@@ -74,8 +74,10 @@ void putPath(json::object& into, std::string_view key, std::string_view path) {
 std::optional<std::string> takeOptionalPath(JsonFields& fields, const json::object& object,
                                             std::string_view key) {
     const std::string coded = std::string(key) + "_b64";
-    const bool plain = object.contains(key);
+    const auto* value = object.if_contains(key);
+    const bool plain = value != nullptr && !value->is_null();
     if (!plain && !object.contains(coded)) {
+        fields.allow(key);
         return std::nullopt;
     }
     if (plain && object.contains(coded)) {

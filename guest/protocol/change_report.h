@@ -65,7 +65,7 @@ inline constexpr std::size_t kMaxChanges = 1'000'000;
 // "path" when the text is UTF-8, else "path_b64"; `key` is the plain field's name.
 void putPath(boost::json::object& into, std::string_view key, std::string_view path);
 class JsonFields;
-// Reads either form; none where neither is there; a problem is recorded where both are or it does not decode.
+// Reads either form; none where neither is there (or null); a problem is recorded where both are or it does not decode.
 [[nodiscard]] std::optional<std::string> takeOptionalPath(JsonFields& fields, const boost::json::object& object,
                                                           std::string_view key);
 

@@ -5,9 +5,12 @@
 
 find_program(CCACHE_PROGRAM ccache)
 if(CCACHE_PROGRAM)
-  set(CMAKE_C_COMPILER_LAUNCHER "${CCACHE_PROGRAM}")
-  set(CMAKE_CXX_COMPILER_LAUNCHER "${CCACHE_PROGRAM}")
+  # The sloppiness is what ccache asks for with precompiled headers; no source uses __TIME__.
+  set(launcher "${CMAKE_COMMAND};-E;env;CCACHE_SLOPPINESS=pch_defines,time_macros;${CCACHE_PROGRAM}")
+  set(CMAKE_C_COMPILER_LAUNCHER "${launcher}")
+  set(CMAKE_CXX_COMPILER_LAUNCHER "${launcher}")
 endif()
+set(CMAKE_PCH_INSTANTIATE_TEMPLATES OFF)
 
 add_library(carrel_options INTERFACE)
 target_compile_options(carrel_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion
@@ -33,11 +36,26 @@ if(CARREL_FUZZ)
   target_compile_definitions(carrel_options INTERFACE CARREL_FUZZING=1)
 endif()
 
+# One precompiled header for everything; a target that cannot use it (other flags) compiles as without.
+function(carrel_precompile target)
+  if(NOT TARGET carrel_precompiled)
+    file(WRITE "${CMAKE_BINARY_DIR}/precompiled.cpp" "")
+    add_library(carrel_precompiled OBJECT "${CMAKE_BINARY_DIR}/precompiled.cpp")
+    target_link_libraries(carrel_precompiled PRIVATE carrel_options Boost::json)
+    target_compile_options(carrel_precompiled PRIVATE -fpch-preprocess)
+    target_precompile_headers(carrel_precompiled PRIVATE
+      "$<$<COMPILE_LANGUAGE:CXX>:${CMAKE_SOURCE_DIR}/resources/cmake/precompiled.h>")
+  endif()
+  target_precompile_headers(${target} REUSE_FROM carrel_precompiled)
+  target_compile_options(${target} PRIVATE -Wno-invalid-pch)
+endfunction()
+
 # carrel_library(NAME SOURCES a.cpp … [LINK lib …])
 function(carrel_library name)
   cmake_parse_arguments(A "" "" "SOURCES;LINK" ${ARGN})
   add_library(${name} STATIC ${A_SOURCES})
   target_link_libraries(${name} PUBLIC carrel_options ${A_LINK})
+  carrel_precompile(${name})
 endfunction()
 
 # carrel_program(NAME SOURCES main.cpp LINK lib … [STATIC])
