@@ -309,7 +309,8 @@ Status Walk::undo() {
     heading("Undo");
     say("Every file gets its name, its bytes, its mode and its time back.\n\n");
     CARREL_TRY(settle("undo", {{"agent", kDemoAgent}, {"apply", m_applied}}, "taken back"));
-    say("An undo can be undone too: carrel undo demo\n");
+    say("An undo can be undone too: carrel undo demo " +
+        std::to_string(numberAt(objectAt(m_story, "undone"), "apply")) + "\n");
     return {};
 }
 

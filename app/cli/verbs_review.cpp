@@ -94,14 +94,15 @@ struct Deed {
 const Deed kApply{"apply", "to your folders?", "applied", "nothing was applied"};
 const Deed kDiscard{"discard", "for good?", "discarded", "nothing was discarded"};
 
-int showOutcome(Context& context, const json::object& result, const std::string& doneWord) {
+int showOutcome(Context& context, const ReviewOptions& options, const json::object& result,
+                const std::string& doneWord) {
     if (context.format == Format::Json) {
         context.printJson(result);
     } else {
         context.print(outcomesText(result, doneWord));
         if (numberAt(result, "apply") != 0) {
-            context.print("Take it back with: carrel undo NAME " + std::to_string(numberAt(result, "apply")) +
-                          "\n");
+            context.print("Take it back with: carrel undo " + options.agent + " " +
+                          std::to_string(numberAt(result, "apply")) + "\n");
         }
     }
     const auto& totals = objectAt(result, "totals");
@@ -156,7 +157,7 @@ int decide(Context& context, const ReviewOptions& options, const Deed& deed) {
     if (!result) {
         return context.failed(result.error());
     }
-    return showOutcome(context, *result, deed.doneWord);
+    return showOutcome(context, options, *result, deed.doneWord);
 }
 
 int undo(Context& context, const ReviewOptions& options) {
@@ -168,7 +169,7 @@ int undo(Context& context, const ReviewOptions& options) {
     if (!result) {
         return context.failed(result.error());
     }
-    return showOutcome(context, *result, "taken back");
+    return showOutcome(context, options, *result, "taken back");
 }
 
 } // namespace
