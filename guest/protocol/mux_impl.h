@@ -43,6 +43,7 @@ struct Stream {
     std::uint64_t peerCredit = kInitialWindow; // bytes that the peer may send
     std::size_t unconsumed = 0;                // handed to the consumer and not yet done with
     Bytes partial;                             // of a message
+    std::size_t lastMessage = 0;               // bytes of the last one that came in several frames
     std::uint32_t grant = 0;                   // credit that waits for the wire
     bool peerEnded = false;
 

@@ -79,8 +79,17 @@ Bytes Mux::Impl::assemble(Stream& stream, Bytes&& payload, bool more) {
     if (!more && stream.partial.empty()) {
         return std::move(payload);
     }
+    if (stream.partial.empty()) {
+        // Messages of one stream are much alike: room for one like the last, instead of doubling step by
+        // step.
+        stream.partial.reserve(stream.lastMessage);
+    }
     stream.partial.insert(stream.partial.end(), payload.begin(), payload.end());
-    return more ? Bytes() : std::exchange(stream.partial, {});
+    if (more) {
+        return {};
+    }
+    stream.lastMessage = stream.partial.size();
+    return std::exchange(stream.partial, {});
 }
 
 void Mux::Impl::deliver(std::uint32_t id, std::uint64_t serial, Bytes&& data, bool end) {

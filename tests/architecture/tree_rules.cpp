@@ -44,6 +44,7 @@ SourceRules projectRules(const QString& sourceDir) {
         {"app/cli/", {"app/cli/", "app/api/", "hypervisor/confine/", "guest/protocol/"}},
 
         {"ui/", {"ui/", "app/api/"}, true},
+        {"resources/", {}}, // headers of the build: of the system only
         {"tests/", {"app/", "hypervisor/", "guest/", "ui/", "tests/"}, true},
     };
     rules.ownedHeaders = {{"libvirt/", {"hypervisor/libvirt/", "tests/"}},
