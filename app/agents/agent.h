@@ -139,6 +139,7 @@ private:
     void told(const std::string& method, const boost::json::object& params);
     void superviseUntil(std::stop_token stop);
     void superviseOnce();
+    [[nodiscard]] bool mayReplaceClerk();
     void machineEnded();
     void dropMachine(); // machine, door and supervisor go; the lock is held
     [[nodiscard]] std::vector<ServedShare> openShares(std::vector<std::string>& missing);
@@ -162,6 +163,8 @@ private:
     std::unique_ptr<activity::ActivityLog> m_log;
     std::unique_ptr<files::FileReview> m_review;
     std::optional<ReviewBook> m_book;
+
+    std::vector<std::chrono::steady_clock::time_point> m_clerksReplaced; // the start's, then the supervisor's
 
     std::mutex m_operation; // one changing verb at a time; taken before m_mutex
 

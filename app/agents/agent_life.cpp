@@ -21,6 +21,7 @@ namespace {
 constexpr std::chrono::seconds kPowerOffPatience{60};
 constexpr std::chrono::milliseconds kWatchPeriod{250};
 constexpr std::chrono::seconds kSupervisePeriod{2};
+constexpr std::size_t kMaxClerksPerMinute = 10;
 
 std::string lastLines(const std::string& text, std::size_t count) {
     std::size_t at = text.size();
@@ -190,6 +191,9 @@ Status Agent::waitReady(const Progress& progress, std::stop_token stop) {
                 return fail(answer.error().wrap("The agent's machine came up but did not agree with this Carrel"));
             }
             // The clerk died under us: another one goes on where it stopped.
+            if (!mayReplaceClerk()) {
+                return fail(answer.error().wrap("One clerk after another broke at this machine's door"));
+            }
             CARREL_TRY(putClerk());
             greeting = door()->hello();
             continue;
@@ -337,6 +341,7 @@ void Agent::superviseUntil(std::stop_token stop) {
             m_wake.wait_for(lock, kSupervisePeriod,
                             [&] { return m_clerkGone || m_tendDoor || stop.stop_requested(); });
             m_tendDoor = false;
+            m_clerkGone = false; // Door::alive() remembers it; a second look comes with the next period
         }
         if (!stop.stop_requested()) {
             // A verb under way holds the lock; it meets the same trouble itself, and we look again after it.
@@ -350,12 +355,10 @@ void Agent::superviseUntil(std::stop_token stop) {
 void Agent::superviseOnce() {
     std::shared_ptr<hypervisor::Machine> machine;
     std::shared_ptr<Door> door;
-    bool clerkGone = false;
     {
         const std::lock_guard lock(m_mutex);
         machine = m_machine;
         door = m_door;
-        clerkGone = m_clerkGone;
     }
     if (!machine || !door) {
         return;
@@ -365,13 +368,28 @@ void Agent::superviseOnce() {
         machineEnded();
         return;
     }
-    if (clerkGone || !door->alive()) {
+    if (!door->alive()) {
+        if (!mayReplaceClerk()) {
+            return;
+        }
         if (auto put = putClerk(); !put) {
             m_services.complain(name() + ": " + put.error().text());
         }
         return;
     }
     door->tend();
+}
+
+// A guest that brings down one clerk after another must not keep the host busy: after a few in a minute the door stays
+// shut until the oldest of them is a minute past.
+bool Agent::mayReplaceClerk() {
+    const auto now = Clock::now();
+    std::erase_if(m_clerksReplaced, [&](Clock::time_point at) { return now - at > std::chrono::minutes(1); });
+    if (m_clerksReplaced.size() >= kMaxClerksPerMinute) {
+        return false;
+    }
+    m_clerksReplaced.push_back(now);
+    return true;
 }
 
 // Not by our stop(): the guest powered off, or the machine died.

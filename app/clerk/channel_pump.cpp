@@ -84,6 +84,17 @@ void ChannelPump::beginEpoch() {
     flushSoon();
 }
 
+void ChannelPump::restart() {
+    if (std::exchange(m_epochWanted, true)) {
+        return;
+    }
+    asio::post(m_loop, [self = shared_from_this()] {
+        if (!self->m_over && self->m_epochWanted) {
+            self->beginEpoch();
+        }
+    });
+}
+
 void ChannelPump::flushSoon() {
     if (m_flushPending || m_over) {
         return;

@@ -35,6 +35,8 @@ public:
     void start(std::uint32_t localTag = 0);
     // After any call on mux(): writes what became ready, once the current handler is done.
     void flushSoon();
+    // A new epoch, once the current handler is done: what the peer did not take is given up.
+    void restart();
     // Ends without calling `closed`; what is queued is lost.
     void close();
     // The same once everything queued has been written; the pump keeps itself alive until then.

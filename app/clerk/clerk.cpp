@@ -22,6 +22,10 @@ namespace json = boost::json;
 namespace {
 
 constexpr std::size_t kMaxDetailBytes = 300; // of a guest's stage and log texts
+// Waiting for the guest per share: replies to what it asked and never read, and after a change of clerk one notification
+// for every name that it remembers (NodeTable::kMaxNodes of about 60 bytes). Past it the channel begins anew: a
+// notification must not be lost.
+constexpr std::size_t kMaxFilesQueued = 96 * 1024 * 1024;
 
 std::string cut(std::string_view text, std::size_t most) {
     return std::string(text.substr(0, most));
@@ -157,7 +161,9 @@ void Clerk::prepare(const Params& params, Descriptors&& descriptors, const Reply
                     [this](std::uint32_t share, Bytes&& message) {
                         if (m_files && m_files->mux().isOpen()) {
                             m_files->mux().openStream(share, StreamKind::Messages);
-                            (void)m_files->mux().sendMessage(share, message).has_value();
+                            if (!m_files->mux().sendMessage(share, message)) {
+                                m_files->restart();
+                            }
                             m_files->flushSoon();
                         }
                     },
@@ -241,7 +247,11 @@ void Clerk::attachOne(const std::string& name, UniqueFd fd) {
         attachConsole(std::move(fd));
         return;
     }
-    *slot = ChannelPump::create(m_loop, std::move(fd), ChannelPump::Peer::Guest, eventsOf(name), {},
+    Mux::Options options;
+    if (name == "files") {
+        options.maxQueued = kMaxFilesQueued;
+    }
+    *slot = ChannelPump::create(m_loop, std::move(fd), ChannelPump::Peer::Guest, eventsOf(name), options,
                                 [this, name](const std::string& why) { channelClosed(name, why); });
     (*slot)->start();
 }

@@ -6,6 +6,10 @@
 
 #include <cstdio>
 
+namespace {
+constexpr rlim_t kMaxMemoryBytes = rlim_t{2} << 30U;
+}
+
 int main() {
     // A share of many files wants many descriptors; the soft limit is a relic of select(2).
     rlimit files{};
@@ -13,6 +17,12 @@ int main() {
         files.rlim_cur = files.rlim_max;
         (void)::setrlimit(RLIMIT_NOFILE, &files);
     }
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+    // Every queue has its bound; this is the sum that a guest can make this process hold. Beyond it the clerk dies and the
+    // next one begins empty. (Sanitizers reserve more than that for themselves.)
+    const rlimit memory{kMaxMemoryBytes, kMaxMemoryBytes};
+    (void)::setrlimit(RLIMIT_DATA, &memory);
+#endif
     try {
         return carrel::clerk::Clerk(carrel::UniqueFd(carrel::clerk::kLinkDescriptor)).run();
     } catch (const std::exception& error) {
