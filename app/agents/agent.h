@@ -149,7 +149,8 @@ private:
 
     // Review.
     [[nodiscard]] Result<std::vector<ChangeEntry>> listChanges(Door& door, const ShareRecord& share,
-                                                               std::stop_token stop);
+                                                               std::stop_token stop,
+                                                               std::chrono::seconds patience = kAnswerPatience);
     [[nodiscard]] Result<std::vector<std::string>> tellGuest(Door& door, std::string_view method, std::uint32_t share,
                                                              const std::vector<std::pair<SharePath, std::uint64_t>>& entries);
     [[nodiscard]] Result<files::ApplyReport> undoPart(const ShareRecord* share, const std::string& apply,

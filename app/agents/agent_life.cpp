@@ -19,9 +19,15 @@ namespace {
 // A guest that is asked to power off flushes its disk first; emulated and with a full cache that takes its time. After
 // this the power is cut: nothing of the user's is on that disk alone but staged work, which ext4 keeps consistent.
 constexpr std::chrono::seconds kPowerOffPatience{60};
+constexpr std::chrono::seconds kStopPatience{20}; // for each answer while stopping
 constexpr std::chrono::milliseconds kWatchPeriod{250};
 constexpr std::chrono::seconds kSupervisePeriod{2};
 constexpr std::size_t kMaxClerksPerMinute = 10;
+
+std::string stepWords(std::string_view step) {
+    const auto words = describeStep(step);
+    return words.empty() ? "starting" : std::string(words);
+}
 
 std::string lastLines(const std::string& text, std::size_t count) {
     std::size_t at = text.size();
@@ -224,7 +230,7 @@ Status Agent::waitReady(const Progress& progress, std::stop_token stop) {
             progress(stall->step, "No progress any more");
             Error error{ErrorCode::Unavailable,
                         "The agent's machine made no progress for " + std::to_string(stall->silent.count()) +
-                            " seconds while " + std::string(describeStep(stall->step)) +
+                            " seconds while " + stepWords(stall->step) +
                             (stall->busy ? " (its processor was busy all the while)" : ""),
                         "Start it again; if it stops at the same step, run: carrel doctor",
                         0,
@@ -252,7 +258,7 @@ Error Agent::explainStop(std::string_view step) {
     }
     noteAfter(EventKind::VmStage, "ended", std::move(detail));
     Error error{ErrorCode::Unavailable,
-                "The agent's machine ended while " + std::string(describeStep(step)) + " (" + why + ")",
+                "The agent's machine ended while " + stepWords(step) + " (" + why + ")",
                 "Start it again; if it ends again, run: carrel doctor", 0, nullptr};
     if (!said.empty()) {
         error.cause = std::make_shared<Error>(Error{ErrorCode::Internal, "it says: " + said, {}, 0, nullptr});
@@ -270,9 +276,12 @@ void Agent::told(const std::string& method, const json::object& params) {
             return;
         }
         Progress progress;
+        bool news = false;
         {
             const std::lock_guard lock(m_mutex);
             if (m_watch) {
+                // Told on the console and on the channel: once is enough for a person.
+                news = !describeStep(step).empty() && m_watch->firstTime(step);
                 m_watch->step(step, Clock::now());
             }
             if (step == "failed") {
@@ -281,7 +290,7 @@ void Agent::told(const std::string& method, const json::object& params) {
             progress = m_startProgress;
         }
         noteAfter(EventKind::VmStage, step, {{"detail", detail}, {"from", from}}, Provenance::Guest);
-        if (progress) {
+        if (progress && news) {
             progress(step, describeStep(step));
         }
     } else if (method == "console.activity") {
@@ -454,13 +463,17 @@ Result<bool> Agent::stop(const Progress& progress) {
         m_state = AgentState::Stopping;
     }
     bool clean = false;
+    bool counted = true;
     if (auto atDoor = door()) {
         progress("staged", "Counting what waits for review");
         for (const auto& share : record().shares) {
-            (void)listChanges(*atDoor, share, {}).has_value(); // remembers the count
+            if (auto listed = listChanges(*atDoor, share, {}, kStopPatience); !listed) {
+                counted = false; // then delete asks for more than the last count
+                break;
+            }
         }
         progress("power-off", "Asking the machine to power off");
-        clean = atDoor->request("power.off", {}).has_value() && machine->waitStopped(kPowerOffPatience).value_or(false);
+        clean = atDoor->request("power.off", {}, {}, {}, kStopPatience).has_value() && machine->waitStopped(kPowerOffPatience).value_or(false);
     }
     if (!clean) {
         progress("cut", "It does not power off; cutting the power");
@@ -472,7 +485,7 @@ Result<bool> Agent::stop(const Progress& progress) {
     dropMachine();
     auto stopped = record();
     stopped.running = false;
-    stopped.unclean = !clean;
+    stopped.unclean = !clean || !counted;
     CARREL_TRY(saveRecord(stopped));
     setState(AgentState::Stopped);
     return true;

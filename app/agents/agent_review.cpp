@@ -86,16 +86,17 @@ std::vector<EntryView> OpenedReview::select(const ReviewSelection& selection) co
     return out;
 }
 
-Result<std::vector<ChangeEntry>> Agent::listChanges(Door& at, const ShareRecord& share, std::stop_token stop) {
+Result<std::vector<ChangeEntry>> Agent::listChanges(Door& at, const ShareRecord& share, std::stop_token stop,
+                                                    std::chrono::seconds patience) {
     std::vector<ChangeEntry> entries;
     std::string after;
     int retries = kListRetries;
     for (;;) {
         json::object params{{"share", share.id}, {"limit", kMaxChangesPerPage}};
         putPath(params, "after", after);
-        auto page = at.request("changes.list", std::move(params), {}, stop);
+        auto page = at.request("changes.list", std::move(params), {}, stop, patience);
         if (!page) {
-            if (page.error().code == ErrorCode::Unavailable && retries-- > 0 && at.alive() && at.hello().get()) {
+            if (page.error().code == ErrorCode::Unavailable && retries-- > 0 && at.alive() && at.awaitHello()) {
                 continue;
             }
             return fail(std::move(page).error());
@@ -190,6 +191,8 @@ Result<OpenedReview> Agent::freeze(const Progress& progress, std::stop_token sto
         return opened; // no id: there is nothing to decide
     }
     std::vector<Review> dropped;
+    const auto* last = m_book->reviews().empty() ? nullptr : &m_book->reviews().back();
+    const std::string lastId = last == nullptr ? std::string() : last->id;
     auto review = m_book->add(parts, dropped);
     if (!review) {
         return fail(std::move(review).error());
@@ -209,11 +212,13 @@ Result<OpenedReview> Agent::freeze(const Progress& progress, std::stop_token sto
         (void)m_review->collect().has_value();
     }
     opened.id = review->id;
-    std::size_t entries = 0;
-    for (const auto& set : opened.sets) {
-        entries += set.entries.size();
+    if (review->id != lastId) { // looking again at the same bytes is no event
+        std::size_t entries = 0;
+        for (const auto& set : opened.sets) {
+            entries += set.entries.size();
+        }
+        CARREL_TRY(note(EventKind::ReviewFrozen, review->id, {{"entries", entries}}));
     }
-    CARREL_TRY(note(EventKind::ReviewFrozen, review->id, {{"entries", entries}}));
     return opened;
 }
 

@@ -94,9 +94,7 @@ Result<json::object> Agent::addShare(const NewShare& wanted) {
     CARREL_TRY(saveRecord(with));
     if (auto at = door(); at && state() == AgentState::Ready) {
         CARREL_TRY(putClerk());
-        if (auto greeted = door()->hello().get(); !greeted) {
-            return fail(std::move(greeted).error());
-        }
+        CARREL_TRY(door()->awaitHello());
     }
     return describeShares().back().as_object();
 }
@@ -119,9 +117,7 @@ Status Agent::removeShare(const std::string& name, Staged staged) {
         // Cut first, by the clerk that serves it; then a clerk that could not even open the folder.
         (void)at->request("share.revoke", {{"id", id}}).has_value();
         CARREL_TRY(putClerk());
-        if (auto greeted = door()->hello().get(); !greeted) {
-            return fail(std::move(greeted).error());
-        }
+        CARREL_TRY(door()->awaitHello());
     }
     return {};
 }

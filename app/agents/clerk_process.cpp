@@ -108,11 +108,17 @@ std::future<ClerkProcess::Answer> ClerkProcess::send(std::string_view method, js
 }
 
 ClerkProcess::Answer ClerkProcess::request(std::string_view method, json::object params,
-                                           const std::vector<int>& descriptors, std::stop_token stop) {
+                                           const std::vector<int>& descriptors, std::stop_token stop,
+                                           std::chrono::seconds patience) {
+    const auto until = std::chrono::steady_clock::now() + patience;
     auto answer = send(method, std::move(params), descriptors);
     while (answer.wait_for(std::chrono::milliseconds(100)) != std::future_status::ready) {
         if (stop.stop_requested()) {
             return fail(ErrorCode::Cancelled, "stopped on request");
+        }
+        if (std::chrono::steady_clock::now() >= until) {
+            return fail(ErrorCode::Expired, "the agent's machine does not answer",
+                        "Stop the agent: where it does not answer its power is cut; what it staged stays on its disk");
         }
     }
     return answer.get();

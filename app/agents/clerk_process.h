@@ -10,6 +10,7 @@
 
 #include <boost/json/object.hpp>
 
+#include <chrono>
 #include <functional>
 #include <future>
 #include <memory>
@@ -22,6 +23,10 @@
 #include <sys/types.h>
 
 namespace carrel::agents {
+
+// A guest that never answers must not hold up its host for ever. Generous: a full disk under emulation is flushed before a
+// listing, and a large file copied. Where a person waits they can call it off sooner.
+inline constexpr std::chrono::seconds kAnswerPatience{15 * 60};
 
 class ClerkProcess {
 public:
@@ -40,9 +45,11 @@ public:
     // The answer comes through the future; Unavailable when the clerk ends before it.
     [[nodiscard]] std::future<Answer> send(std::string_view method, boost::json::object params,
                                            const std::vector<int>& descriptors = {});
-    // Waits for the answer. Cancelled when asked to stop first (the clerk may still carry the request out).
+    // Waits for the answer. Cancelled when asked to stop first, Expired when the patience ran out (in both cases the clerk
+    // may still carry the request out).
     [[nodiscard]] Answer request(std::string_view method, boost::json::object params,
-                                 const std::vector<int>& descriptors = {}, std::stop_token stop = {});
+                                 const std::vector<int>& descriptors = {}, std::stop_token stop = {},
+                                 std::chrono::seconds patience = kAnswerPatience);
     // Closes the link; `gone` is still called.
     void end();
     [[nodiscard]] bool alive() const;

@@ -14,6 +14,8 @@ using hypervisor::ChannelId;
 
 namespace {
 
+constexpr std::chrono::seconds kHelloPatience{120};
+
 const std::vector<ChannelId> kAllButTerminals{ChannelId::Control, ChannelId::Files, ChannelId::Network,
                                               ChannelId::Console};
 
@@ -178,8 +180,17 @@ std::future<ClerkProcess::Answer> Door::hello() {
     return post->process->send("hello", {});
 }
 
+Status Door::awaitHello() {
+    auto greeting = hello();
+    if (greeting.wait_for(kHelloPatience) != std::future_status::ready) {
+        return fail(ErrorCode::Expired, "the agent's machine does not answer", "Stop the agent and start it again");
+    }
+    auto answer = greeting.get();
+    return answer ? Status{} : fail(std::move(answer).error());
+}
+
 ClerkProcess::Answer Door::request(std::string_view method, json::object params, const std::vector<int>& descriptors,
-                                   std::stop_token stop) {
+                                   std::stop_token stop, std::chrono::seconds patience) {
     std::shared_ptr<Post> post;
     {
         const std::lock_guard lock(m_mutex);
@@ -188,7 +199,7 @@ ClerkProcess::Answer Door::request(std::string_view method, json::object params,
     if (!post) {
         return fail(ErrorCode::Unavailable, "the agent has no clerk at the moment", "Try again in a moment");
     }
-    return post->process->request(method, std::move(params), descriptors, std::move(stop));
+    return post->process->request(method, std::move(params), descriptors, std::move(stop), patience);
 }
 
 Result<std::uint32_t> Door::exec(json::object params, int socket) {
@@ -228,7 +239,7 @@ bool Door::alive() const {
 }
 
 std::string Door::consoleTail() {
-    auto answer = request("console.tail", {});
+    auto answer = request("console.tail", {}, {}, {}, std::chrono::seconds(10));
     if (!answer) {
         return {};
     }

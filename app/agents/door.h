@@ -51,8 +51,11 @@ public:
     [[nodiscard]] Result<Jail> renew(const std::vector<ServedShare>& shares);
     // Waits until the guest has answered the hello of this epoch and so has its shares.
     [[nodiscard]] std::future<ClerkProcess::Answer> hello();
+    // The same, waiting no longer than a guest that works would need.
+    [[nodiscard]] Status awaitHello();
     [[nodiscard]] ClerkProcess::Answer request(std::string_view method, boost::json::object params,
-                                               const std::vector<int>& descriptors = {}, std::stop_token stop = {});
+                                               const std::vector<int>& descriptors = {}, std::stop_token stop = {},
+                                               std::chrono::seconds patience = kAnswerPatience);
     // `params` without the session, which is chosen here and answered.
     [[nodiscard]] Result<std::uint32_t> exec(boost::json::object params, int socket);
     [[nodiscard]] bool alive() const;

@@ -11,7 +11,14 @@ StartWatch::StartWatch(Time now) : m_lastSign(now), m_lastBusy(now), m_sampled(n
 
 void StartWatch::step(std::string_view name, Time now) {
     m_step = name;
+    if (firstTime(name)) {
+        m_seen.emplace_back(name);
+    }
     sign(now);
+}
+
+bool StartWatch::firstTime(std::string_view name) const {
+    return m_seen.size() < kMaxSeen && std::find(m_seen.begin(), m_seen.end(), name) == m_seen.end();
 }
 
 void StartWatch::sign(Time now) {
@@ -43,19 +50,21 @@ std::optional<StartWatch::Stall> StartWatch::stalled(Time now) const {
 }
 
 std::string_view describeStep(std::string_view step) {
-    static constexpr std::array<std::pair<std::string_view, std::string_view>, 9> kSteps{
+    static constexpr std::array<std::pair<std::string_view, std::string_view>, 11> kSteps{
         {{"image", "checking the image"},
          {"machine", "starting the machine"},
          {"kernel", "Linux starts"},
          {"init", "setting up the machine"},
          {"modules", "loading drivers"},
+         {"root", "opening the system's disk"},
          {"disk", "opening the agent's disk"},
          {"guestd", "starting the agent's supervisor"},
+         {"channels", "connecting to the machine"},
          {"agent", "preparing the agent's account"},
          {"shares", "bringing in the shared folders"}}};
     const auto* found =
         std::find_if(kSteps.begin(), kSteps.end(), [&](const auto& entry) { return entry.first == step; });
-    return found == kSteps.end() ? "starting" : found->second;
+    return found == kSteps.end() ? std::string_view() : found->second;
 }
 
 } // namespace carrel::agents

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace carrel::agents {
 
@@ -22,6 +23,8 @@ public:
 
     explicit StartWatch(Time now);
     void step(std::string_view name, Time now);
+    // Whether step() has not had this name yet; bounded, since a guest chooses the names.
+    [[nodiscard]] bool firstTime(std::string_view name) const;
     void sign(Time now); // bytes on the console
     void processor(std::chrono::nanoseconds used, Time now);
 
@@ -34,14 +37,16 @@ public:
     [[nodiscard]] const std::string& lastStep() const { return m_step; }
 
 private:
+    static constexpr std::size_t kMaxSeen = 64;
     std::string m_step = "machine";
+    std::vector<std::string> m_seen;
     Time m_lastSign;
     Time m_lastBusy;
     Time m_sampled;
     std::chrono::nanoseconds m_used{0};
 };
 
-// What a step means, for a person: "kernel" → "Linux starts".
+// What a step means, for a person: "kernel" → "Linux starts". Empty for a step without words: guests name theirs freely.
 [[nodiscard]] std::string_view describeStep(std::string_view step);
 
 } // namespace carrel::agents
