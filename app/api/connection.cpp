@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/api/connection.h"
 
+#include "app/api/display_text.h"
 #include "app/api/socket_io.h"
 
 #include <array>
@@ -9,6 +10,20 @@
 namespace carrel::api {
 
 namespace json = boost::json;
+
+namespace {
+
+// One name that is not UTF-8 in a progress line or an error would make the whole answer unreadable.
+Error forJson(Error error) {
+    error.message = asUtf8(error.message);
+    error.hint = asUtf8(error.hint);
+    if (error.cause) {
+        error.cause = std::make_shared<Error>(forJson(*error.cause));
+    }
+    return error;
+}
+
+} // namespace
 
 Call::Call(detail::Connection& connection, std::uint64_t id, std::string verb, json::object params, Role role,
            std::stop_token stop)
@@ -22,7 +37,7 @@ Call::Call(detail::Connection& connection, std::uint64_t id, std::string verb, j
 void Call::progress(std::string_view step, std::string_view text, std::optional<double> fraction) {
     json::object params{{"id", m_id},
                         {"step", json::string_view(step.data(), step.size())},
-                        {"text", json::string_view(text.data(), text.size())}};
+                        {"text", asUtf8(text)}};
     if (fraction) {
         params["fraction"] = *fraction;
     }
@@ -55,6 +70,9 @@ bool Connection::notify(std::string_view method, json::object params) {
 }
 
 Connection::Next Connection::respond(RpcResponse response, int attached) {
+    if (!response.result) {
+        response.result = fail(forJson(response.result.error()));
+    }
     std::string text = toText(response);
     if (text.size() > kMaxResponseLine) {
         text = toText(

@@ -160,4 +160,9 @@ DisplayText DisplayText::block(std::string_view raw, std::size_t maxBytes) {
     return builder.out;
 }
 
+std::string asUtf8(std::string_view text) {
+    static constexpr std::size_t kColumns = 20'000; // a path of 4,095 bytes, all of them escaped, and words around it
+    return isUtf8(text) ? std::string(text) : DisplayText::line(text, kColumns).text();
+}
+
 } // namespace carrel::api

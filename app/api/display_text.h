@@ -39,4 +39,7 @@ private:
     bool m_shortened = false;
 };
 
+// Text for people that may name a file, for JSON: a name need not be UTF-8, JSON must be. Unchanged where it is UTF-8.
+[[nodiscard]] std::string asUtf8(std::string_view text);
+
 } // namespace carrel::api

@@ -2,6 +2,7 @@
 // Verbs of staged work: changes, diff, apply, discard, undo.
 #include "app/engine/engine.h"
 
+#include "app/api/display_text.h"
 #include "guest/protocol/change_report.h"
 #include "guest/protocol/strict_json.h"
 
@@ -51,14 +52,14 @@ json::object describe(const EntryView& view) {
                      {"content", entry.contentChanged ? hashOf(entry.wanted) : json::value(nullptr)},
                      {"risk", files::toString(entry.risk)},
                      {"conflict", entry.conflict == files::ConflictKind::None ? json::value(nullptr)
-                                                                              : json::value(entry.conflictReason)},
+                                                                              : json::value(api::asUtf8(entry.conflictReason))},
                      {"text", entry.text}};
     putFullPath(out, "path", view.share->name, entry.path);
     if (entry.from) {
         putFullPath(out, "from", view.share->name, *entry.from);
     }
     if (entry.risk == files::Risk::High) {
-        out["risk_reason"] = entry.riskReason;
+        out["risk_reason"] = api::asUtf8(entry.riskReason);
     }
     if (entry.wanted.kind == NodeKind::Symlink) {
         putPath(out, "link_target", entry.wanted.linkTarget);
@@ -212,7 +213,7 @@ json::object describe(const agents::ItemOutcome& item) {
     json::object out{{"share", item.share}, {"kind", toString(item.kind)}, {"outcome", item.outcome}};
     putFullPath(out, "path", item.share, item.path);
     if (!item.reason.empty()) {
-        out["reason"] = item.reason;
+        out["reason"] = api::asUtf8(item.reason); // may name a file
     }
     return out;
 }
