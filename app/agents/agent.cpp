@@ -7,6 +7,7 @@
 
 #include <array>
 #include <chrono>
+#include <map>
 
 namespace carrel::agents {
 
@@ -141,25 +142,34 @@ Status Agent::openStores() {
                             {"complete", report.complete()}};
         noteAfter(report.undoes.empty() ? EventKind::ApplyDone : EventKind::UndoDone,
                   "finished what an interruption left", std::move(detail));
-        // Its number, so that the user can undo it: the interruption came before it got one.
-        bool known = false;
-        for (std::uint64_t n = 1; n < m_book->nextNumber(); ++n) {
-            const auto* apply = m_book->apply(n);
-            for (const auto& part : apply != nullptr ? apply->parts : std::vector<ApplyPart>{}) {
-                known = known || part.apply == report.id;
-            }
+    }
+    return numberApplies();
+}
+
+// Every apply gets its number, so that the user can undo it. An interruption may have come before: in the middle of the
+// apply, or after its last step and before the book was written.
+Status Agent::numberApplies() {
+    auto applies = m_review->applies();
+    if (!applies) {
+        return fail(std::move(applies).error());
+    }
+    std::map<std::string, std::uint64_t> numbers;
+    for (const auto& known : m_book->applies()) {
+        for (const auto& part : known.parts) {
+            numbers[part.apply] = known.number;
         }
-        if (!known) {
-            std::uint64_t undoes = 0;
-            for (std::uint64_t n = 1; n < m_book->nextNumber() && !report.undoes.empty(); ++n) {
-                const auto* apply = m_book->apply(n);
-                for (const auto& part : apply != nullptr ? apply->parts : std::vector<ApplyPart>{}) {
-                    undoes = part.apply == report.undoes ? n : undoes;
-                }
-            }
-            CARREL_TRY(m_book->record(
-                undoes, {}, {{static_cast<std::uint32_t>(std::strtoul(report.share.c_str(), nullptr, 10)), report.id}}));
+    }
+    for (const auto& each : *applies) {
+        if (!each.finished || numbers.contains(each.id)) {
+            continue;
         }
+        const auto share = static_cast<std::uint32_t>(std::strtoul(each.share.c_str(), nullptr, 10));
+        const auto undone = numbers.find(each.undoes);
+        auto number = m_book->record(undone == numbers.end() ? 0 : undone->second, {}, {{share, each.id}});
+        if (!number) {
+            return fail(std::move(number).error());
+        }
+        numbers[each.id] = *number;
     }
     return {};
 }

@@ -120,6 +120,7 @@ public:
 private:
     Agent(const Services& services, std::filesystem::path folder, AgentRecord record);
     [[nodiscard]] Status openStores();
+    [[nodiscard]] Status numberApplies();
     [[nodiscard]] Status note(activity::EventKind kind, std::string subject, boost::json::object detail = {},
                               activity::Provenance provenance = activity::Provenance::Host);
     // For what has happened already: a log that fails then is told to the engine's own log.

@@ -15,6 +15,7 @@ namespace json = boost::json;
 
 namespace {
 
+constexpr std::uint64_t kSchema = 1;
 constexpr std::size_t kMaxBookBytes = 64 * 1024 * 1024;
 
 json::array toJson(const std::vector<ReviewPart>& parts) {
@@ -68,7 +69,9 @@ Result<ReviewBook> ReviewBook::open(std::filesystem::path file) {
         return fail(std::move(object).error());
     }
     JsonFields fields(*object, "reviews");
-    fields.allow("schema");
+    if (fields.number("schema") != kSchema) {
+        return fail(ErrorCode::Unsupported, "the list of reviews was written by a later version of Carrel", "Update Carrel");
+    }
     book.m_next = fields.number("next");
     CARREL_TRY(eachObject(fields.array("reviews", 10'000), [&](const json::object& item) -> Status {
         JsonFields one(item, "review");
@@ -109,7 +112,7 @@ Status ReviewBook::store() const {
                            {"review", apply.review},
                            {"parts", toJson(apply.parts)}});
     }
-    return replaceDurably(m_file, json::serialize(json::object{{"schema", 1},
+    return replaceDurably(m_file, json::serialize(json::object{{"schema", kSchema},
                                                                {"next", m_next},
                                                                {"reviews", std::move(reviews)},
                                                                {"applies", std::move(applies)}}));

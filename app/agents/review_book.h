@@ -56,6 +56,7 @@ public:
     [[nodiscard]] const NumberedApply* lastStanding() const;
     [[nodiscard]] bool isUndone(std::uint64_t number) const;
     [[nodiscard]] const std::vector<Review>& reviews() const { return m_reviews; }
+    [[nodiscard]] const std::vector<NumberedApply>& applies() const { return m_applies; } // undos among them
 
 private:
     explicit ReviewBook(std::filesystem::path file)
