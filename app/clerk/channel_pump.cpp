@@ -7,7 +7,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 
 namespace carrel::clerk {
@@ -60,7 +59,6 @@ void ChannelPump::start(std::uint32_t localTag) {
 
 void ChannelPump::beginEpoch() {
     m_epochWanted = false;
-    m_zeroRun = 0;
     const auto now = std::chrono::steady_clock::now();
     while (!m_epochs.empty() && now - m_epochs.front() > std::chrono::minutes(1)) {
         m_epochs.pop_front();
@@ -164,7 +162,6 @@ void ChannelPump::onReadable() {
     }
     if (got > 0) {
         const ByteSpan bytes(m_readBuffer.data(), static_cast<std::size_t>(got));
-        noticeZeros(bytes);
         m_mux->feed(bytes);
         if (m_over) {
             return;
@@ -176,22 +173,6 @@ void ChannelPump::onReadable() {
     }
     if (!m_over) {
         waitReadable();
-    }
-}
-
-// A guestd that started again announces it by kMaxFrameBytes zeros. On an open channel they spoil a frame; while
-// the clerk still seeks the answer to a hello that the last guestd swallowed they are all there is to see.
-void ChannelPump::noticeZeros(ByteSpan bytes) {
-    if (m_peer == Peer::LocalSocket || m_mux->isOpen()) {
-        m_zeroRun = 0;
-        return;
-    }
-    const auto lastOther =
-        std::find_if(bytes.rbegin(), bytes.rend(), [](std::byte b) { return b != std::byte{0}; });
-    const auto tail = static_cast<std::size_t>(lastOther - bytes.rbegin());
-    m_zeroRun = tail == bytes.size() ? m_zeroRun + tail : tail;
-    if (m_zeroRun >= kMaxFrameBytes) {
-        m_epochWanted = true;
     }
 }
 

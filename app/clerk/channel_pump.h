@@ -49,7 +49,6 @@ private:
     void onReadable();
     void write();
     void beginEpoch();
-    void noticeZeros(ByteSpan bytes);
     void giveUp(const std::string& why);
 
     boost::asio::io_context& m_loop;
@@ -65,7 +64,6 @@ private:
     bool m_over = false;
     bool m_closing = false;
     bool m_epochWanted = false;
-    std::size_t m_zeroRun = 0;
     std::deque<std::chrono::steady_clock::time_point> m_epochs;
 };
 

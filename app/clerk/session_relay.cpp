@@ -260,15 +260,19 @@ void SessionRelay::maybeFinish() {
             return; // `writable` brings us back
         }
     }
-    if (!std::exchange(m_finished, true)) {
-        m_ended(m_session, m_outcome);
-    }
+    finish();
 }
 
 void SessionRelay::finish() {
-    if (!std::exchange(m_finished, true)) {
-        m_ended(m_session, m_outcome);
+    if (std::exchange(m_finished, true)) {
+        return;
     }
+    // Our half of each stream as well, or they would count for as long as the channel lives.
+    for (std::uint32_t part = 0; part < kSessionStreams; ++part) {
+        m_guest->mux().sendEnd(guestStream(part));
+    }
+    m_guest->flushSoon();
+    m_ended(m_session, m_outcome);
 }
 
 } // namespace carrel::clerk

@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: Apache-2.0
+// The clerk's channels: taking them over, letting go of them, and what the guest says on each.
+#include "app/clerk/clerk.h"
+
+#include "guest/protocol/strict_json.h"
+
+#include <chrono>
+
+namespace carrel::clerk {
+
+namespace json = boost::json;
+
+namespace {
+
+constexpr std::size_t kMaxDetailBytes = 300; // of a guest's stage and log texts
+// Waiting for the guest per share: replies to what it asked and never read, and after a change of clerk one notification
+// for every name that it remembers (NodeTable::kMaxNodes of about 60 bytes). Past it the channel begins anew: a
+// notification must not be lost.
+constexpr std::size_t kMaxFilesQueued = 96 * 1024 * 1024;
+
+std::string cut(std::string_view text, std::size_t most) {
+    return std::string(text.substr(0, most));
+}
+
+std::uint64_t realtimeNs() {
+    return static_cast<std::uint64_t>(
+        std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch())
+            .count());
+}
+
+} // namespace
+
+std::shared_ptr<ChannelPump>* Clerk::slotOf(std::string_view name) {
+    if (name == "control") {
+        return &m_control;
+    }
+    if (name == "files") {
+        return &m_files;
+    }
+    if (name == "network") {
+        return &m_network;
+    }
+    return name == "terminals" ? &m_terminals : nullptr;
+}
+
+Mux::Events Clerk::eventsOf(std::string_view name) {
+    if (name == "control") {
+        return controlEvents();
+    }
+    if (name == "files") {
+        return filesEvents();
+    }
+    if (name == "terminals") {
+        return terminalEvents();
+    }
+    Mux::Events nothing; // no stream is accepted: the network has no say in this step
+    nothing.accept = [](std::uint32_t) -> std::optional<StreamKind> { return std::nullopt; };
+    return nothing;
+}
+
+void Clerk::attach(const Params& params, Descriptors&& descriptors, const Reply& reply) {
+    JsonFields fields(params, "attach");
+    const auto names = fields.strings("channels", 5, 16);
+    bool good = fields.finish() && names.size() == descriptors.size() && !names.empty();
+    for (const auto& name : names) {
+        const auto* slot = slotOf(name);
+        good = good && (slot != nullptr ? !*slot : name == "console" && !m_console);
+    }
+    if (!good) {
+        reply(fail(ErrorCode::InvalidArgument, "the clerk was given channels in a wrong way"));
+        return;
+    }
+    for (std::size_t i = 0; i < names.size(); ++i) {
+        attachOne(names[i], std::move(descriptors[i]));
+    }
+    reply(json::object{});
+}
+
+void Clerk::attachOne(const std::string& name, UniqueFd fd) {
+    auto* slot = slotOf(name);
+    if (slot == nullptr) {
+        attachConsole(std::move(fd));
+        return;
+    }
+    Mux::Options options;
+    if (name == "files") {
+        options.maxQueued = kMaxFilesQueued;
+    }
+    *slot = ChannelPump::create(m_loop, std::move(fd), ChannelPump::Peer::Guest, eventsOf(name), options,
+                                [this, name](const std::string& why) { channelClosed(name, why); });
+    (*slot)->start();
+}
+
+void Clerk::attachConsole(UniqueFd fd) {
+    m_console = std::make_unique<ConsoleReader>(
+        m_loop, std::move(fd),
+        ConsoleLines::Events{
+            [this](std::string_view who, std::string_view name) {
+                notify("stage", {{"name", cut(name, 64)}, {"detail", ""}, {"from", who}});
+            },
+            [this](std::string_view who, std::string_view text) {
+                notify("stage", {{"name", "failed"}, {"detail", cut(text, kMaxDetailBytes)}, {"from", who}});
+            }},
+        [this, last = std::chrono::steady_clock::time_point{}]() mutable {
+            const auto now = std::chrono::steady_clock::now();
+            if (now - last > std::chrono::milliseconds(500)) {
+                last = now;
+                notify("console.activity", {});
+            }
+        },
+        [this] { channelClosed("console", "the console was closed at its other end"); });
+    m_console->start();
+}
+
+void Clerk::detach(const Params& params, const Reply& reply) {
+    JsonFields fields(params, "detach");
+    const auto names = fields.strings("channels", 5, 16);
+    if (auto good = fields.finish(); !good) {
+        reply(fail(std::move(good).error()));
+        return;
+    }
+    for (const auto& name : names) {
+        if (auto* slot = slotOf(name); slot != nullptr && *slot) {
+            (*slot)->close();
+            slot->reset();
+            if (name == "files") {
+                m_fileService.reset(); // its node tables are the next clerk's from now on
+            }
+        } else if (name == "console") {
+            m_console.reset();
+        }
+    }
+    if (!m_control) {
+        m_greeting.reset();
+        m_rpc.failAll(Error{ErrorCode::Unavailable, "another clerk has taken over", {}, 0, {}});
+    }
+    reply(json::object{});
+}
+
+Mux::Events Clerk::controlEvents() {
+    Mux::Events events;
+    events.accept = [](std::uint32_t stream) {
+        return stream == control::kRpcStream ? std::optional(StreamKind::Messages) : std::nullopt;
+    };
+    events.data = [this](std::uint32_t stream, Bytes&& data) {
+        m_control->mux().consumed(stream, data.size());
+        if (auto taken = m_rpc.receive(data); !taken) {
+            notify("notice", {{"text", "The agent's machine sent a control message that makes no sense"}});
+        }
+        m_control->flushSoon();
+    };
+    events.epoch = [this](const Epoch&) {
+        m_greeting.reset();
+        m_rpc.failAll(Error{ErrorCode::Unavailable, "the connection to the agent's machine began anew", {}, 0, {}});
+        m_control->mux().openStream(control::kRpcStream, StreamKind::Messages);
+        sayHello();
+    };
+    return events;
+}
+
+void Clerk::sayHello() {
+    m_rpc.request("hello",
+                   {{"version", control::kProtocolVersion},
+                    {"capabilities", json::array{}},
+                    {"realtime_ns", realtimeNs()},
+                    {"agent", {{"id", m_agentId}, {"name", m_agentName}}},
+                    {"shares", m_shares}},
+                   [this](Result<json::object> answer) {
+                       if (!answer) {
+                           if (answer.error().code != ErrorCode::Unavailable) {
+                               notify("broken", {{"why", "hello: " + cut(answer.error().message, kMaxDetailBytes)}});
+                           }
+                           return;
+                       }
+                       m_greeting = std::move(*answer);
+                       for (auto& waiting : std::exchange(m_waitingForGreeting, {})) {
+                           waiting(*m_greeting);
+                       }
+                   });
+}
+
+void Clerk::hello(const Reply& reply) {
+    if (m_greeting) {
+        reply(*m_greeting);
+    } else {
+        m_waitingForGreeting.push_back(reply);
+    }
+}
+
+void Clerk::guestNotification(const std::string& method, const Params& params) {
+    JsonFields fields(params, method);
+    Params out;
+    if (method == "stage") {
+        out = {{"name", cut(fields.string("name", 64), 64)},
+               {"detail", cut(fields.optionalString("detail", 4096).value_or(""), kMaxDetailBytes)},
+               {"from", "carrel-guestd"}};
+    } else if (method == "changes.touched") {
+        out = {{"share", fields.number("share", control::kMaxShareId)}};
+    } else if (method == "log") {
+        out = {{"level", fields.string("level", 16)}, {"text", cut(fields.string("text", 4096), kMaxDetailBytes)}};
+    } else {
+        return; // a newer guest may tell more than this host knows
+    }
+    if (fields.finish()) {
+        notify(method == "log" ? "guest.log" : method, std::move(out));
+    }
+}
+
+Mux::Events Clerk::filesEvents() {
+    Mux::Events events;
+    events.accept = [this](std::uint32_t stream) {
+        return m_fileService->has(stream) ? std::optional(StreamKind::Messages) : std::nullopt;
+    };
+    events.data = [this](std::uint32_t stream, Bytes&& data) {
+        const std::size_t size = data.size();
+        if (const auto content = m_contents.find(stream); content != m_contents.end()) {
+            content->second->data(data);
+        } else {
+            m_fileService->receive(stream, data);
+        }
+        m_files->mux().consumed(stream, size);
+        m_files->flushSoon();
+    };
+    events.end = [this](std::uint32_t stream) {
+        if (const auto content = m_contents.find(stream); content != m_contents.end()) {
+            content->second->end();
+        }
+    };
+    events.reset = [this](std::uint32_t stream, std::uint32_t reason) {
+        if (const auto content = m_contents.find(stream); content != m_contents.end()) {
+            content->second->reset(reason);
+        }
+    };
+    events.epoch = [this](const Epoch&) {
+        m_fileService->newEpoch();
+        for (auto& [stream, content] : std::exchange(m_contents, {})) {
+            content->reset(0);
+        }
+    };
+    return events;
+}
+
+Mux::Events Clerk::terminalEvents() {
+    const auto find = [this](std::uint32_t stream) -> std::shared_ptr<SessionRelay> {
+        const auto session = m_sessions.find(stream / control::kSessionStreams);
+        return session == m_sessions.end() ? nullptr : session->second;
+    };
+    Mux::Events events;
+    events.accept = [](std::uint32_t) -> std::optional<StreamKind> { return std::nullopt; };
+    events.data = [this, find](std::uint32_t stream, Bytes&& data) {
+        if (const auto session = find(stream)) {
+            session->guestData(stream % control::kSessionStreams, std::move(data));
+        } else {
+            m_terminals->mux().consumed(stream, data.size());
+        }
+    };
+    events.end = [find](std::uint32_t stream) {
+        if (const auto session = find(stream)) {
+            session->guestEnd(stream % control::kSessionStreams);
+        }
+    };
+    events.reset = [find](std::uint32_t stream, std::uint32_t) {
+        if (const auto session = find(stream)) {
+            session->guestReset(stream % control::kSessionStreams);
+        }
+    };
+    events.writable = [find](std::uint32_t stream) {
+        if (const auto session = find(stream)) {
+            session->guestWritable(stream % control::kSessionStreams);
+        }
+    };
+    events.epoch = [this](const Epoch&) {
+        for (const auto& [id, session] : std::map(m_sessions)) {
+            session->guestGone("the connection to the agent's machine began anew, and the command was ended");
+        }
+    };
+    return events;
+}
+
+void Clerk::channelClosed(std::string_view name, const std::string& why) {
+    if (name == "control") {
+        m_rpc.failAll(Error{ErrorCode::Unavailable, "the agent's machine is gone", {}, 0, {}});
+    }
+    if (name == "terminals") {
+        for (const auto& [id, session] : std::map(m_sessions)) {
+            session->guestGone("the agent's machine stopped");
+        }
+    }
+    notify("channel.closed", {{"name", name}, {"why", why}});
+}
+
+} // namespace carrel::clerk

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the engine asks of the clerk once the channels are open: commands, changes, content, the end of a share.
+#include "app/clerk/clerk.h"
+
+#include "guest/protocol/change_report.h"
+#include "guest/protocol/strict_json.h"
+
+#include <boost/asio/post.hpp>
+#include <boost/json/serialize.hpp>
+
+#include <algorithm>
+
+namespace carrel::clerk {
+
+namespace asio = boost::asio;
+namespace json = boost::json;
+
+void Clerk::exec(const Params& params, Descriptors&& descriptors, const Reply& reply) {
+    JsonFields fields(params, "exec");
+    const auto session = static_cast<std::uint32_t>(fields.number("session", control::kMaxSessions));
+    json::object start{{"argv", fields.array("argv", control::kMaxArgvItems)},
+                       {"env", fields.object("env")},
+                       {"cwd", fields.string("cwd", kMaxPathBytes)}};
+    fields.allow("tty");
+    start["tty"] = params.contains("tty") ? params.at("tty") : json::value(nullptr);
+    if (!fields.finish() || descriptors.size() != 1 || session == 0 || m_sessions.contains(session)) {
+        reply(fail(ErrorCode::InvalidArgument, "a command was handed to the clerk in a wrong way"));
+        return;
+    }
+    if (!m_terminals || !m_terminals->mux().isOpen()) {
+        reply(fail(ErrorCode::Unavailable, "the agent's machine does not answer", "Try again in a moment"));
+        return;
+    }
+    auto relay = SessionRelay::create(m_loop, session, std::move(descriptors[0]), m_terminals,
+                                      [this](std::uint32_t id, json::object outcome) {
+                                          outcome["session"] = id;
+                                          notify("exec.ended", std::move(outcome));
+                                          // Not now: the relay is calling.
+                                          asio::post(m_loop, [this, id] { m_sessions.erase(id); });
+                                      });
+    m_sessions.emplace(session, relay);
+    if (auto started = relay->start({{"start", std::move(start)}}); !started) {
+        m_sessions.erase(session);
+        reply(fail(std::move(started).error()));
+        return;
+    }
+    reply(json::object{});
+}
+
+void Clerk::listChanges(const Params& params, const Reply& reply) {
+    m_rpc.request("changes.list", params, [reply](Result<json::object> answer) {
+        if (!answer) {
+            reply(fail(std::move(answer).error()));
+            return;
+        }
+        // Decoded and encoded again: what goes on to the engine is what this process understood, at most one link
+        // message full; the rest is asked for again from where this page ends.
+        JsonFields fields(*answer, "changes.list");
+        json::array entries;
+        std::size_t bytes = 0;
+        std::optional<std::string> next = takeOptionalPath(fields, *answer, "next");
+        const std::uint64_t staged = fields.optionalNumber("staged").value_or(0);
+        std::string last;
+        for (const auto& item : fields.array("entries", kMaxChangesPerPage)) {
+            auto entry = item.is_object() ? changeEntryFrom(item.get_object())
+                                          : fail(ErrorCode::Malformed, "a change is not an object");
+            if (!entry) {
+                reply(fail(entry.error().wrap("The agent's machine reported a change that makes no sense")));
+                return;
+            }
+            json::object coded = toJson(*entry);
+            bytes += json::serialize(coded).size() + 1;
+            if (bytes > kMaxLinkMessage - 20 * 1024 && !entries.empty()) {
+                next = last;
+                break;
+            }
+            last = entry->path.text();
+            entries.push_back(std::move(coded));
+        }
+        if (auto good = fields.finish(); !good) {
+            reply(fail(std::move(good).error()));
+            return;
+        }
+        json::object out{{"entries", std::move(entries)}, {"staged", staged}};
+        if (next) {
+            putPath(out, "next", *next);
+        }
+        reply(std::move(out));
+    });
+}
+
+void Clerk::copyContent(const Params& params, Descriptors&& descriptors, const Reply& reply) {
+    JsonFields fields(params, "content.copy");
+    json::object request{{"share", fields.number("share", control::kMaxShareId)},
+                         {"generation", fields.number("generation")},
+                         {"max", fields.number("max")}};
+    if (auto path = takeOptionalPath(fields, params, "path")) {
+        putPath(request, "path", *path);
+    }
+    if (!fields.finish() || descriptors.size() != 1 || !m_files || !m_files->mux().isOpen()) {
+        reply(fail(ErrorCode::Unavailable, "the agent's machine does not answer", "Try again in a moment"));
+        return;
+    }
+    const std::uint32_t stream = m_nextContentStream;
+    m_nextContentStream = m_nextContentStream >= 0x7fffffff ? control::kFirstContentStream : m_nextContentStream + 1;
+    request["stream"] = stream;
+    auto receiver = std::make_shared<ContentReceiver>(
+        std::move(descriptors[0]), params.at("max").to_number<std::uint64_t>(),
+        [this, stream, reply](Result<std::uint64_t> size) {
+            asio::post(m_loop, [this, stream] { m_contents.erase(stream); });
+            if (m_files) { // our half of the stream, or it would count for as long as the channel lives
+                m_files->mux().sendEnd(stream);
+                m_files->flushSoon();
+            }
+            if (size) {
+                reply(json::object{{"size", *size}});
+            } else {
+                reply(fail(std::move(size).error()));
+            }
+        });
+    m_contents.emplace(stream, receiver);
+    m_files->mux().openStream(stream, StreamKind::Bytes);
+    m_rpc.request("content.send", std::move(request), [receiver](Result<json::object> answer) {
+        if (!answer) {
+            receiver->answered(fail(std::move(answer).error()));
+            return;
+        }
+        JsonFields answered(*answer, "content.send");
+        const std::uint64_t size = answered.number("size");
+        auto good = answered.finish();
+        receiver->answered(good ? Result<std::uint64_t>(size) : fail(std::move(good).error()));
+    });
+}
+
+void Clerk::forwardEntries(std::string_view method, const Params& params, const Reply& reply) {
+    m_rpc.request(std::string(method), params, [reply](Result<json::object> answer) {
+        if (!answer) {
+            reply(fail(std::move(answer).error()));
+            return;
+        }
+        JsonFields fields(*answer, "settled");
+        json::array kept;
+        for (const auto& item : fields.array("kept", 100'000)) {
+            if (item.is_string() && item.get_string().size() <= kMaxPathBytes) {
+                kept.push_back(item);
+            } else if (item.is_object()) {
+                JsonFields path(item.get_object(), "kept");
+                if (auto raw = takeOptionalPath(path, item.get_object(), "path"); raw && path.finish()) {
+                    kept.push_back(item);
+                }
+            }
+        }
+        if (json::serialize(kept).size() > kMaxLinkMessage / 2) {
+            kept.clear(); // only told for the user's sake; the next listing shows them anyway
+        }
+        if (auto good = fields.finish(); !good) {
+            reply(fail(std::move(good).error()));
+            return;
+        }
+        reply(json::object{{"kept", std::move(kept)}});
+    });
+}
+
+void Clerk::revokeShare(const Params& params, const Reply& reply) {
+    JsonFields fields(params, "share.revoke");
+    const auto id = static_cast<std::uint32_t>(fields.number("id", control::kMaxShareId));
+    if (auto good = fields.finish(); !good) {
+        reply(fail(std::move(good).error()));
+        return;
+    }
+    if (m_fileService) {
+        m_fileService->revoke(id); // first and at once; the guest is only told
+    }
+    const auto gone = std::find_if(m_shares.begin(), m_shares.end(), [id](const json::value& share) {
+        return share.at("id").to_number<std::uint32_t>() == id;
+    });
+    if (gone != m_shares.end()) {
+        m_shares.erase(gone);
+    }
+    m_rpc.request("share.remove", {{"id", id}}, [](Result<json::object>) {});
+    reply(json::object{});
+}
+
+} // namespace carrel::clerk
