@@ -44,6 +44,12 @@ Result<bool> Agent::start(const Progress& progress, std::stop_token stop) {
     if (state() == AgentState::Ready) {
         return false;
     }
+    {
+        // That of a machine that ended by itself. Joined after the lock is let go: it needs the lock to wake up.
+        std::jthread before;
+        const std::lock_guard lock(m_mutex);
+        before = std::move(m_supervisor);
+    }
     auto starting = record();
     starting.running = true;
     CARREL_TRY(note(EventKind::VmState, "starting", {{"memory_mib", starting.memoryMib}, {"cpus", starting.cpus}}));

@@ -6,6 +6,7 @@
 #include "guest/protocol/strict_json.h"
 
 #include <algorithm>
+#include <chrono>
 #include <map>
 
 namespace carrel::agents {
@@ -19,6 +20,7 @@ namespace {
 
 constexpr std::size_t kEntriesPerRequest = 20; // with the longest paths they fit a link message
 constexpr int kListRetries = 3;                // after a new epoch the guest has to be asked again
+constexpr int kListShare = 3;                  // a whole list gets that many times the patience for one answer
 
 // The content of staged files, through the clerk.
 class DoorContent final : public files::ContentSource {
@@ -91,7 +93,12 @@ Result<std::vector<ChangeEntry>> Agent::listChanges(Door& at, const ShareRecord&
     std::vector<ChangeEntry> entries;
     std::string after;
     int retries = kListRetries;
+    const auto until = std::chrono::steady_clock::now() + kListShare * patience;
     for (;;) {
+        if (std::chrono::steady_clock::now() >= until) { // page after page, each just in time
+            return fail(ErrorCode::Expired, "the agent's machine takes too long to list its changes",
+                        "Stop the agent and start it again");
+        }
         json::object params{{"share", share.id}, {"limit", kMaxChangesPerPage}};
         putPath(params, "after", after);
         auto page = at.request("changes.list", std::move(params), {}, stop, patience);
@@ -103,6 +110,7 @@ Result<std::vector<ChangeEntry>> Agent::listChanges(Door& at, const ShareRecord&
         }
         JsonFields fields(*page, "changes.list");
         const std::uint64_t staged = fields.number("staged");
+        const std::size_t before = entries.size();
         const auto next = takeOptionalPath(fields, *page, "next");
         for (const auto& item : fields.array("entries", kMaxChangesPerPage)) {
             auto entry = item.is_object() ? changeEntryFrom(item.get_object())
@@ -120,7 +128,7 @@ Result<std::vector<ChangeEntry>> Agent::listChanges(Door& at, const ShareRecord&
             rememberStaged(share.id, staged);
             return entries;
         }
-        if (*next <= after) {
+        if (*next <= after || entries.size() == before) { // there is always one more name: "a", "aa", "aaa", …
             return fail(ErrorCode::Malformed, "the agent's machine lists its changes in circles");
         }
         after = *next;
@@ -254,6 +262,7 @@ Result<files::TextDiff> Agent::diff(const FrozenEntry& entry) {
 Result<std::vector<std::string>> Agent::tellGuest(Door& at, std::string_view method, std::uint32_t share,
                                                   const std::vector<std::pair<SharePath, std::uint64_t>>& entries) {
     std::vector<std::string> kept;
+    const auto until = std::chrono::steady_clock::now() + kAnswerPatience;
     for (std::size_t from = 0; from < entries.size(); from += kEntriesPerRequest) {
         json::array page;
         for (std::size_t i = from; i < std::min(entries.size(), from + kEntriesPerRequest); ++i) {
@@ -261,7 +270,9 @@ Result<std::vector<std::string>> Agent::tellGuest(Door& at, std::string_view met
             putPath(item, "path", entries[i].first.text());
             page.push_back(std::move(item));
         }
-        auto answer = at.request(method, {{"share", share}, {"entries", std::move(page)}});
+        const auto left = std::chrono::ceil<std::chrono::seconds>(until - std::chrono::steady_clock::now());
+        auto answer = at.request(method, {{"share", share}, {"entries", std::move(page)}}, {}, {},
+                                 std::max(left, std::chrono::seconds(0)));
         if (!answer) {
             return fail(std::move(answer).error());
         }

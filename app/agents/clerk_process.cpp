@@ -3,10 +3,13 @@
 
 #include <spawn.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include <array>
 #include <chrono>
@@ -22,6 +25,22 @@ std::string describeEnd(int status) {
         return "the clerk was ended by signal " + std::to_string(WTERMSIG(status));
     }
     return "the clerk ended with status " + std::to_string(WEXITSTATUS(status));
+}
+
+constexpr int kEndPatienceMs = 5000;   // a clerk whose link is closed ends at once
+constexpr timeval kSendPatience{30, 0}; // it reads whenever it does not work; only a broken one lets the link fill up
+
+// One that does not end is broken, and nobody may have to wait for it.
+int waitForEnd(pid_t pid) {
+    const UniqueFd watch(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+    pollfd ended{watch.get(), POLLIN, 0};
+    if (!watch || ::poll(&ended, 1, kEndPatienceMs) <= 0) {
+        (void)::kill(pid, SIGKILL);
+    }
+    int status = 0;
+    while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+    }
+    return status;
 }
 
 } // namespace
@@ -55,6 +74,7 @@ Result<std::shared_ptr<ClerkProcess>> ClerkProcess::start(const std::string& pro
         return fail(errnoError("starting the clerk " + program, error)
                         .wrap("The agent's clerk could not be started", "Reinstall Carrel"));
     }
+    (void)::setsockopt(link->first.get(), SOL_SOCKET, SO_SNDTIMEO, &kSendPatience, sizeof kSendPatience);
     return std::shared_ptr<ClerkProcess>(new ClerkProcess(pid, std::move(link->first), std::move(events)));
 }
 
@@ -86,22 +106,25 @@ std::future<ClerkProcess::Answer> ClerkProcess::send(std::string_view method, js
                                                      const std::vector<int>& descriptors) {
     std::promise<Answer> promise;
     auto future = promise.get_future();
-    std::string text;
+    std::uint64_t id = 0;
     {
         const std::lock_guard lock(m_mutex);
         if (!m_alive) {
             promise.set_value(fail(ErrorCode::Unavailable, "the agent's clerk is gone", "Try again"));
             return future;
         }
-        const std::uint64_t id = m_next++;
-        text = toText(RpcRequest{id, std::string(method), std::move(params)});
+        id = m_next++;
         m_pending.emplace(id, std::move(promise));
-        // Under the lock: two threads must not mix, and a descriptor must go with its own message. The clerk always
-        // reads, so this does not wait for long.
-        if (auto sent = clerk::sendLink(m_link.get(), text, descriptors); !sent) {
-            auto pending = std::move(m_pending.at(id));
-            m_pending.erase(id);
-            pending.set_value(fail(std::move(sent).error()));
+    }
+    // Not under the lock: while this waits for room the clerk may be waiting for us to read, and the reader takes the
+    // lock. A packet goes as a whole, with its descriptors, so threads do not mix.
+    if (auto sent = clerk::sendLink(m_link.get(), toText(RpcRequest{id, std::string(method), std::move(params)}),
+                                    descriptors);
+        !sent) {
+        const std::lock_guard lock(m_mutex);
+        if (const auto pending = m_pending.find(id); pending != m_pending.end()) { // else the reader has answered
+            pending->second.set_value(fail(std::move(sent).error()));
+            m_pending.erase(pending);
         }
     }
     return future;
@@ -168,9 +191,7 @@ void ClerkProcess::read() {
     if (!why.empty()) {
         (void)::kill(m_pid, SIGKILL); // it does not behave; it would end by itself only if it still reads
     }
-    int status = 0;
-    while (::waitpid(m_pid, &status, 0) < 0 && errno == EINTR) {
-    }
+    const int status = waitForEnd(m_pid);
     failAll(Error{ErrorCode::Unavailable, "the agent's clerk ended", "Try again: another one takes over", 0, {}});
     const auto gone = std::move(m_events.gone);
     gone(why.empty() ? describeEnd(status) : why);

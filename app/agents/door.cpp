@@ -54,11 +54,13 @@ void Door::close() {
 
 Result<std::shared_ptr<Door::Post>> Door::hire(const std::vector<ServedShare>& shares, Jail& jail) {
     auto post = std::make_shared<Post>();
-    const std::weak_ptr<Post> weak = post;
+    // Not owned by the calls: a post ends with its clerk's reader joined, so it outlives every one of them, and no call can
+    // be the one that ends it.
+    Post* const it = post.get();
     auto process = ClerkProcess::start(
         m_setup.clerkProgram,
-        {[this, weak](const std::string& method, const json::object& params) { told(weak, method, params); },
-         [this, weak](const std::string& how) { gone(weak, how); }});
+        {[this, it](const std::string& method, const json::object& params) { told(*it, method, params); },
+         [this, it](const std::string& how) { gone(*it, how); }});
     if (!process) {
         return fail(std::move(process).error());
     }
@@ -247,16 +249,15 @@ std::string Door::consoleTail() {
     return fromBase64(fields.string("text_b64", clerk::kMaxLinkMessage)).value_or("");
 }
 
-void Door::told(const std::weak_ptr<Post>& from, const std::string& method, const json::object& params) {
-    const auto post = from.lock();
-    if (post && method == "exec.ended") {
+void Door::told(Post& from, const std::string& method, const json::object& params) {
+    if (method == "exec.ended") {
         bool last = false;
         {
             const std::lock_guard lock(m_mutex);
             if (const auto* session = params.if_contains("session"); session != nullptr && session->is_int64()) {
-                post->sessions.erase(static_cast<std::uint32_t>(session->get_int64()));
+                from.sessions.erase(static_cast<std::uint32_t>(session->get_int64()));
             }
-            last = post->sessions.empty() && post == m_terminals && post != m_post && m_post && !m_closed;
+            last = from.sessions.empty() && &from == m_terminals.get() && m_terminals != m_post && m_post && !m_closed;
         }
         if (last) {
             m_events.tend();
@@ -290,16 +291,15 @@ void Door::tend() {
     }
 }
 
-void Door::gone(const std::weak_ptr<Post>& who, const std::string& how) {
+void Door::gone(Post& who, const std::string& how) {
     bool ours = false;
     bool tendSoon = false;
     {
-        const auto post = who.lock();
         const std::lock_guard lock(m_mutex);
-        ours = post && post == m_post && !m_closed;
-        if (post && post == m_terminals && post != m_post && m_post && !m_closed) {
+        ours = &who == m_post.get() && !m_closed;
+        if (&who == m_terminals.get() && m_terminals != m_post && m_post && !m_closed) {
             // The clerk that kept the terminals died: its commands are lost, the terminals go to the other one.
-            post->sessions.clear();
+            who.sessions.clear();
             tendSoon = true;
         }
     }

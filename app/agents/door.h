@@ -68,13 +68,13 @@ public:
 
 private:
     struct Post { // one clerk and what it is for
-        std::shared_ptr<ClerkProcess> process;
         std::set<std::uint32_t> sessions;
+        std::shared_ptr<ClerkProcess> process; // last, so first to go: its reader uses the rest
     };
     [[nodiscard]] Result<std::shared_ptr<Post>> hire(const std::vector<ServedShare>& shares, Jail& jail);
     [[nodiscard]] Status attach(Post& post, const std::vector<hypervisor::ChannelId>& channels);
-    void told(const std::weak_ptr<Post>& from, const std::string& method, const boost::json::object& params);
-    void gone(const std::weak_ptr<Post>& who, const std::string& how);
+    void told(Post& from, const std::string& method, const boost::json::object& params);
+    void gone(Post& who, const std::string& how);
 
     hypervisor::Machine& m_machine;
     Setup m_setup;
