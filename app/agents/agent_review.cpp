@@ -2,6 +2,7 @@
 // Staged work: freezing, applying, discarding, undoing. `allow` on a request to apply will be this same apply().
 #include "app/agents/agent.h"
 
+#include "app/clerk/hidden_names.h"
 #include "guest/protocol/change_report.h"
 #include "guest/protocol/strict_json.h"
 
@@ -39,6 +40,15 @@ private:
     std::uint32_t m_share;
     std::stop_token m_stop;
 };
+
+bool hides(const clerk::HiddenNames& names, const SharePath& path) {
+    for (SharePath at = path; !at.isRoot(); at = at.parent()) {
+        if (names.hides(at.parent().text(), at.name())) {
+            return true;
+        }
+    }
+    return false;
+}
 
 std::string_view outcomeName(const files::EntryOutcome& outcome) {
     switch (outcome.outcome) {
@@ -168,7 +178,9 @@ Result<OpenedReview> Agent::freeze(const Progress& progress, std::stop_token sto
             return fail(std::move(root).error());
         }
         DoorContent source(**at, share.id, stop);
-        auto set = m_review->freeze(root->get(), std::to_string(share.id), *claims, source, {},
+        files::FreezeLimits limits;
+        limits.hidden = [names = clerk::HiddenNames(kHiddenNames)](const SharePath& path) { return hides(names, path); };
+        auto set = m_review->freeze(root->get(), std::to_string(share.id), *claims, source, limits,
                                     [&](std::size_t done, std::size_t total, const SharePath&) {
                                         if (done % 50 == 0) {
                                             progress("freeze", "Copying what changed: " + std::to_string(done) +

@@ -51,6 +51,7 @@ private:
     void judgeConflict(const ChangeEntry& claim, FrozenEntry& entry, const Place& place) const;
     void judgeContent(FrozenEntry& entry, const Place& place);
     bool hasCaseTwin(const SharePath& path);
+    bool touchesHidden(const ChangeEntry& claim) const;
 
     int m_root;
     ContentSource& m_source;
@@ -335,6 +336,30 @@ void Freezer::judgeContent(FrozenEntry& entry, const Place& place) {
     }
 }
 
+// A guest that keeps to what it was shown never claims this: what it makes of such a name is new and stands nowhere on
+// the host. One that claims it wants a key moved to where it can read it, or to have a guess at one confirmed.
+bool Freezer::touchesHidden(const ChangeEntry& claim) const {
+    if (!m_limits.hidden) {
+        return false;
+    }
+    std::vector<SharePath> places{claim.path, m_moves.before(claim.path)};
+    if (claim.from) {
+        places.push_back(*claim.from);
+        places.push_back(m_moves.before(*claim.from));
+    }
+    return std::any_of(places.begin(), places.end(), [&](const SharePath& path) {
+        if (!m_limits.hidden(path)) {
+            return false;
+        }
+        auto place = pin(m_root, path);
+        if (!place) {
+            return place.error().code != ErrorCode::NotFound;
+        }
+        auto there = observe(*place, LookAt::Names);
+        return !there || there->kind != NodeKind::Absent;
+    });
+}
+
 Result<Frozen> Freezer::one(const ChangeEntry& claim) {
     FrozenEntry entry;
     entry.path = claim.path;
@@ -346,7 +371,12 @@ Result<Frozen> Freezer::one(const ChangeEntry& claim) {
             claim.type == EntryType::Directory ? *claim.from : m_moves.after(m_moves.before(*claim.from));
     }
     Place place;
-    look(claim, entry, place);
+    const bool hidden = touchesHidden(claim);
+    if (hidden) {
+        flag(entry, ConflictKind::Refused, "what stands there is hidden from the agent, so it stays as it is");
+    } else {
+        look(claim, entry, place);
+    }
     auto left = want(claim, entry);
     if (!left) {
         return fail(std::move(left).error());
@@ -360,10 +390,12 @@ Result<Frozen> Freezer::one(const ChangeEntry& claim) {
         entry.wanted.mtimeNs = entry.base.mtimeNs;
         entry.wanted.mode = takeMode(claim, entry.base, false);
     }
-    if (alreadySo(entry)) {
+    if (!hidden && alreadySo(entry)) {
         return Frozen(leaveOut(claim, LeftOutWhy::AlreadySo, "the folder is like that already"));
     }
-    judgeConflict(claim, entry, place);
+    if (!hidden) {
+        judgeConflict(claim, entry, place);
+    }
     judgeContent(entry, place);
     return Frozen(std::move(entry));
 }

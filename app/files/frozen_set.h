@@ -15,6 +15,7 @@
 #include "app/files/sha256.h"
 #include "guest/protocol/change_report.h"
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -99,6 +100,9 @@ struct FreezeLimits {
     std::uint64_t fileBytes = std::uint64_t{8} << 30U; // one file's new content
     std::uint64_t setBytes = std::uint64_t{64} << 30U; // all new content together
     std::uint64_t diffBytes = 2U << 20U;               // a file up to this size is compared line by line
+    // Names that the guest is never shown, by their path on the host. Whatever stands there is no guest's to move, change
+    // or delete, nor to learn of by what becomes of a guess. Empty: there are none.
+    std::function<bool(const SharePath&)> hidden;
 };
 
 struct FrozenSet {
