@@ -207,6 +207,8 @@ private:
     void settleFolder(Entry* entry, const LowerRef& host, Batch& batch);
     void rebase(Entry* entry, const LowerRef& host, Batch& batch);
     void releaseOrigin(Entry* entry, Batch& batch);
+    void prune(Entry* folder, Batch& batch);
+    void pruneBoth(Entry* folder, Entry* other, Batch& batch);
     void forgetEntry(Entry* entry, Batch& batch);
     void goHome(Entry* entry, Batch& batch);
     Result<std::vector<SharePath>> each(std::vector<ChangeRef>& entries,

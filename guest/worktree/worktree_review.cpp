@@ -93,6 +93,25 @@ void WorktreeImpl::rebase(Entry* entry, const LowerRef& host, Batch& batch) {
     }
 }
 
+// An entry of a folder that stands on the host and holds nothing staged says nothing. It must go: as long as it is there the
+// folder shows, even when the host has it no more.
+void WorktreeImpl::prune(Entry* folder, Batch& batch) {
+    while (folder != m_rootEntry && sameAsHost(*folder) && (folder->node == nullptr || folder->node->lower)) {
+        Entry* up = folder->up;
+        dropEntry(folder, batch);
+        folder = up;
+    }
+}
+
+// The folders of a name and of the name that it had before; either may lie inside the other.
+void WorktreeImpl::pruneBoth(Entry* folder, Entry* other, Batch& batch) {
+    const auto otherId = other == nullptr ? kRootEntry : other->id;
+    prune(folder, batch);
+    if (const auto it = m_entries.find(otherId); it != m_entries.end()) {
+        prune(it->second.get(), batch);
+    }
+}
+
 bool WorktreeImpl::settleOne(const ChangeRef& ref) {
     std::uint64_t id = 0;
     std::optional<std::string> path;
@@ -130,6 +149,9 @@ bool WorktreeImpl::settleOne(const ChangeRef& ref) {
         return true;
     }
     Batch batch;
+    Entry* up = entry->up;
+    Entry* origin = originPlaceOf(entry);
+    Entry* originUp = origin == nullptr ? nullptr : origin->up;
     bool kept = entry->generation != ref.generation;
     const bool folder = entry->kind == EntryKind::Directory;
     if (folder && host.ref && isFolderAttr(host.ref->attr)) {
@@ -156,6 +178,7 @@ bool WorktreeImpl::settleOne(const ChangeRef& ref) {
     } else {
         kept = settleFile(entry, host.ref, batch);
     }
+    pruneBoth(up, originUp, batch);
     return commit(batch) != 0 || kept;
 }
 
@@ -242,6 +265,8 @@ bool WorktreeImpl::discardOne(const ChangeRef& ref) {
     const bool holds = std::any_of(entry->children.begin(), entry->children.end(),
                                    [](const auto& item) { return item.second->kind != EntryKind::Whiteout; });
     Entry* origin = originPlaceOf(entry);
+    Entry* up = entry->up;
+    Entry* originUp = origin == nullptr ? nullptr : origin->up;
     if (entry->kind == EntryKind::Directory && entry->fromLower && origin != nullptr) {
         if (origin->kind != EntryKind::Whiteout) {
             return true; // something else stands there now
@@ -279,6 +304,7 @@ bool WorktreeImpl::discardOne(const ChangeRef& ref) {
         }
         forgetEntry(entry, batch);
     }
+    pruneBoth(up, originUp, batch);
     return commit(batch) != 0;
 }
 

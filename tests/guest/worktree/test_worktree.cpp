@@ -73,6 +73,30 @@ private slots:
         QCOMPARE(f.changes().size(), std::size_t{1});
     }
 
+    // Applied and undone: what the host has no more must not go on showing.
+    void settledFoldersGoWithTheHosts() {
+        Fixture f;
+        fs::create_directory(f.host / "there");
+        const auto before = f.dump();
+        const auto folder = f.tree->mkdir(kRoot, "made", 0755, {});
+        QVERIFY(folder && f.tree->mkdir(folder->node, "deep", 0755, {}));
+        QCOMPARE(f.put("made/deep/x", "1"), 0);
+        QCOMPARE(f.put("there/y", "2"), 0);
+        const auto refs = f.refs();
+        applyTo(f.host, f);
+        QVERIFY(f.tree->settle(refs)->empty());
+        QCOMPARE(f.cat("made/deep/x"), std::string("1"));
+        QCOMPARE(f.changes().size(), std::size_t{0});
+        fs::remove_all(f.host / "made");
+        fs::remove(f.host / "there" / "y");
+        QCOMPARE(f.dump(), before);
+        QVERIFY(!f.walk("made"));
+        f.open(); // nor after a start
+        QCOMPARE(f.dump(), before);
+        QVERIFY(f.tree->mkdir(kRoot, "made", 0755, {}));
+        QCOMPARE(f.changes().size(), std::size_t{1});
+    }
+
     // The host has other bytes than were settled (or nothing was wanted): the name gets the host's version,
     // and a late write through an old descriptor is staged again, never lost.
     void aLateWriteAfterAnotherVersionIsStagedAgain_data() {
