@@ -20,6 +20,7 @@ namespace {
 // this the power is cut: nothing of the user's is on that disk alone but staged work, which ext4 keeps consistent.
 constexpr std::chrono::seconds kPowerOffPatience{60};
 constexpr std::chrono::seconds kStopPatience{20}; // for each answer while stopping
+constexpr std::chrono::seconds kTakeOverPatience{120};
 constexpr std::chrono::milliseconds kWatchPeriod{250};
 constexpr std::chrono::seconds kSupervisePeriod{2};
 constexpr std::size_t kMaxClerksPerMinute = 10;
@@ -210,7 +211,7 @@ Status Agent::waitReady(const Progress& progress, std::stop_token stop) {
             greeting = door()->hello();
             continue;
         }
-        if (stop.stop_requested()) {
+        if (stop.stop_requested() || door()->calledOff()) {
             return fail(ErrorCode::Cancelled, "the start was called off");
         }
         const auto state = m_machine->state();
@@ -454,6 +455,13 @@ void Agent::dropMachine() {
 }
 
 Result<bool> Agent::stop(const Progress& progress) {
+    {
+        // Whoever waits for the guest lets go, so that one which does not answer can be stopped. Not another stop.
+        const std::lock_guard lock(m_mutex);
+        if (m_door && m_state != AgentState::Stopping) {
+            m_door->callOff();
+        }
+    }
     const std::lock_guard operation(m_operation);
     std::shared_ptr<hypervisor::Machine> machine;
     {
@@ -463,10 +471,18 @@ Result<bool> Agent::stop(const Progress& progress) {
     if (!machine) {
         return false;
     }
-    CARREL_TRY(note(EventKind::VmState, "stopping"));
+    if (auto noted = note(EventKind::VmState, "stopping"); !noted) {
+        if (auto atDoor = door()) {
+            atDoor->callOn();
+        }
+        return fail(std::move(noted).error());
+    }
     {
         const std::lock_guard lock(m_mutex);
         m_state = AgentState::Stopping;
+        if (m_door) {
+            m_door->callOn();
+        }
     }
     bool clean = false;
     bool counted = true;
@@ -523,7 +539,18 @@ void Agent::takeOver(std::unique_ptr<hypervisor::Machine> machine) {
         taken = m_machine->resume();
     }
     if (taken) {
-        taken = waitReady([](std::string_view, std::string_view) {}, {});
+        // Nobody can call this off, and the engine serves no agent before it: signs of life do not prolong it.
+        std::stop_source enough;
+        std::mutex mutex;
+        std::condition_variable_any never;
+        const std::jthread clock([&](std::stop_token done) {
+            std::unique_lock lock(mutex);
+            (void)never.wait_for(lock, done, kTakeOverPatience, [] { return false; });
+            if (!done.stop_requested()) {
+                enough.request_stop();
+            }
+        });
+        taken = waitReady([](std::string_view, std::string_view) {}, enough.get_token());
     }
     if (taken) {
         setState(AgentState::Ready);
@@ -533,7 +560,13 @@ void Agent::takeOver(std::unique_ptr<hypervisor::Machine> machine) {
         return;
     }
     m_services.complain(name() + ": " + taken.error().text());
+    // Else it would go on with nobody at its door, and no verb would reach it.
+    (void)m_machine->stop().has_value();
     dropMachine();
+    auto ended = record();
+    ended.running = false;
+    ended.unclean = true;
+    (void)saveRecord(ended).has_value();
     setState(AgentState::Failed, "The running machine could not be taken over: " + taken.error().text());
 }
 

@@ -15,6 +15,7 @@ using hypervisor::ChannelId;
 namespace {
 
 constexpr std::chrono::seconds kHelloPatience{120};
+constexpr std::chrono::seconds kHandOverPatience{20}; // a clerk that keeps a channel longer is ended
 
 const std::vector<ChannelId> kAllButTerminals{ChannelId::Control, ChannelId::Files, ChannelId::Network,
                                               ChannelId::Console};
@@ -129,7 +130,8 @@ Result<Door::Jail> Door::renew(const std::vector<ServedShare>& shares) {
         m_post.reset(); // from here on its end is expected
     }
     if (old && old->process->alive()) {
-        auto let = old->process->request("detach", {{"channels", namesOf(kAllButTerminals)}});
+        auto let =
+            old->process->request("detach", {{"channels", namesOf(kAllButTerminals)}}, {}, {}, kHandOverPatience);
         if (!let) {
             keepsTerminals = keepsTerminals && m_terminals != old;
             old->process->end();
@@ -149,7 +151,8 @@ Result<Door::Jail> Door::renew(const std::vector<ServedShare>& shares) {
             before = std::exchange(m_terminals, nullptr);
         }
         if (before && before->process->alive()) {
-            (void)before->process->request("detach", {{"channels", namesOf({ChannelId::Terminals})}}).has_value();
+            const json::object terminals{{"channels", namesOf({ChannelId::Terminals})}};
+            (void)before->process->request("detach", terminals, {}, {}, kHandOverPatience).has_value();
             before->process->end();
         }
         channels.push_back(ChannelId::Terminals);
@@ -194,14 +197,35 @@ Status Door::awaitHello() {
 ClerkProcess::Answer Door::request(std::string_view method, json::object params, const std::vector<int>& descriptors,
                                    std::stop_token stop, std::chrono::seconds patience) {
     std::shared_ptr<Post> post;
+    std::stop_source either;
+    std::stop_token off;
     {
         const std::lock_guard lock(m_mutex);
         post = m_post;
+        off = m_off.get_token();
     }
     if (!post) {
         return fail(ErrorCode::Unavailable, "the agent has no clerk at the moment", "Try again in a moment");
     }
-    return post->process->request(method, std::move(params), descriptors, std::move(stop), patience);
+    const auto end = [&either] { either.request_stop(); };
+    const std::stop_callback whenAsked(std::move(stop), end);
+    const std::stop_callback whenOff(std::move(off), end);
+    return post->process->request(method, std::move(params), descriptors, either.get_token(), patience);
+}
+
+void Door::callOff() {
+    const std::lock_guard lock(m_mutex);
+    m_off.request_stop();
+}
+
+void Door::callOn() {
+    const std::lock_guard lock(m_mutex);
+    m_off = std::stop_source();
+}
+
+bool Door::calledOff() const {
+    const std::lock_guard lock(m_mutex);
+    return m_off.stop_requested();
 }
 
 Result<std::uint32_t> Door::exec(json::object params, int socket) {
@@ -278,7 +302,8 @@ void Door::tend() {
         now = m_post;
     }
     if (before) {
-        (void)before->process->request("detach", {{"channels", namesOf({ChannelId::Terminals})}}).has_value();
+        const json::object terminals{{"channels", namesOf({ChannelId::Terminals})}};
+        (void)before->process->request("detach", terminals, {}, {}, kHandOverPatience).has_value();
         before->process->end();
     }
     if (attach(*now, {ChannelId::Terminals})) {

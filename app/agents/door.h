@@ -56,6 +56,11 @@ public:
     [[nodiscard]] ClerkProcess::Answer request(std::string_view method, boost::json::object params,
                                                const std::vector<int>& descriptors = {}, std::stop_token stop = {},
                                                std::chrono::seconds patience = kAnswerPatience);
+    // Ends every wait for the guest with Cancelled, those under way and those to come, until callOn(): so that the agent can
+    // be stopped while something else waits for a guest that does not answer.
+    void callOff();
+    void callOn();
+    [[nodiscard]] bool calledOff() const;
     // `params` without the session, which is chosen here and answered.
     [[nodiscard]] Result<std::uint32_t> exec(boost::json::object params, int socket);
     [[nodiscard]] bool alive() const;
@@ -84,6 +89,7 @@ private:
     std::shared_ptr<Post> m_terminals; // the same, or the one before while its commands run
     std::uint32_t m_nextSession = 1;
     bool m_closed = false;
+    std::stop_source m_off;
 };
 
 } // namespace carrel::agents
