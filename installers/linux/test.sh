@@ -24,6 +24,12 @@ tests() { # tests PRESET CTEST-ARGUMENT…
     (cd "$repository/build/$preset" && ctest --output-on-failure --no-tests=error "$@")
 }
 
+unrandomised() { # the same functions in a shell whose children are laid out as ever
+    export -f tests
+    export repository
+    setarch "$(uname -m)" -R bash -c '"$@"' _ "$@"
+}
+
 export ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1
 export TSAN_OPTIONS="suppressions=$repository/tests/support/tsan.supp halt_on_error=1"
 
@@ -49,7 +55,8 @@ check "address sanitizer" tests asan -j2 -L unit
 
 step "Unit tests under the thread sanitizer"
 check "building with the thread sanitizer" build tsan
-check "thread sanitizer" tests tsan -j2 -L unit
+# Without address randomisation: GCC 12's runtime does not know the layouts of newer kernels (vm.mmap_rnd_bits above 28).
+check "thread sanitizer" unrandomised tests tsan -j2 -L unit
 
 step "Fuzz targets, a short smoke of each"
 check "building the fuzz targets" build fuzz
