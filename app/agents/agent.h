@@ -138,6 +138,7 @@ private:
     [[nodiscard]] Error explainStop(std::string_view step);
     void makeDoor();
     void told(const std::string& method, const boost::json::object& params);
+    [[nodiscard]] bool mayTell(std::string_view method);
     void superviseUntil(std::stop_token stop);
     void superviseOnce();
     [[nodiscard]] bool mayReplaceClerk();
@@ -181,6 +182,8 @@ private:
     std::string m_guestFailure; // what the guest said of a failed start
     Progress m_startProgress;
     std::uint32_t m_sessionNumber = 0;
+    std::chrono::steady_clock::time_point m_toldSince;
+    unsigned m_toldCount = 0;
     bool m_clerkGone = false;
     bool m_tendDoor = false;
     std::condition_variable m_wake;

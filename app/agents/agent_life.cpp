@@ -24,6 +24,7 @@ constexpr std::chrono::seconds kTakeOverPatience{120};
 constexpr std::chrono::milliseconds kWatchPeriod{250};
 constexpr std::chrono::seconds kSupervisePeriod{2};
 constexpr std::size_t kMaxClerksPerMinute = 10;
+constexpr unsigned kMaxToldPerMinute = 600;
 
 std::string stepWords(std::string_view step) {
     const auto words = describeStep(step);
@@ -273,7 +274,30 @@ Error Agent::explainStop(std::string_view step) {
     return error;
 }
 
+// What a guest can make the host write down as often as it likes must not fill the user's disk.
+bool Agent::mayTell(std::string_view method) {
+    if (method != "stage" && method != "guest.log" && method != "notice" && method != "broken") {
+        return true;
+    }
+    const auto now = Clock::now();
+    {
+        const std::lock_guard lock(m_mutex);
+        if (now - m_toldSince > std::chrono::minutes(1)) {
+            m_toldSince = now;
+            m_toldCount = 0;
+        }
+        if (++m_toldCount != kMaxToldPerMinute) {
+            return m_toldCount < kMaxToldPerMinute;
+        }
+    }
+    noteAfter(EventKind::EngineNote, "the agent's machine tells too much; for this minute no more of it is written down");
+    return false;
+}
+
 void Agent::told(const std::string& method, const json::object& params) {
+    if (!mayTell(method)) {
+        return;
+    }
     JsonFields fields(params, method);
     if (method == "stage") {
         const auto step = fields.string("name", 64);
@@ -586,8 +610,7 @@ Status Agent::remove(Staged staged, const Progress& progress) {
     // The record first: without it the folder is no agent any more, whatever happens in between.
     std::error_code error;
     fs::remove(file("agent.json"), error);
-    m_review.reset();
-    m_log.reset();
+    // The stores stay open: a caller may be following the log, or wait with a verb for this one to end.
     fs::remove_all(m_folder, error);
     if (error) {
         return fail(Error{ErrorCode::Io, "removing the agent's folder " + m_folder.string() + ": " + error.message(),
