@@ -21,6 +21,7 @@ namespace {
 
 constexpr std::size_t kEntriesPerRequest = 20; // with the longest paths they fit a link message
 constexpr int kListRetries = 3;                // after a new epoch the guest has to be asked again
+constexpr std::size_t kMaxListBytes = 64 * 1024 * 1024; // of names; each is held several times over
 constexpr int kListShare = 3;                  // a whole list gets that many times the patience for one answer
 
 // The content of staged files, through the clerk.
@@ -102,6 +103,7 @@ Result<std::vector<ChangeEntry>> Agent::listChanges(Door& at, const ShareRecord&
                                                     std::chrono::seconds patience) {
     std::vector<ChangeEntry> entries;
     std::string after;
+    std::size_t bytes = 0;
     int retries = kListRetries;
     const auto until = std::chrono::steady_clock::now() + kListShare * patience;
     for (;;) {
@@ -128,10 +130,11 @@ Result<std::vector<ChangeEntry>> Agent::listChanges(Door& at, const ShareRecord&
             if (!entry) {
                 return fail(std::move(entry).error());
             }
+            bytes += entry->path.text().size() + entry->linkTarget.size() + (entry->from ? entry->from->text().size() : 0);
             entries.push_back(std::move(*entry));
         }
         CARREL_TRY(fields.finish());
-        if (entries.size() > kMaxChanges) {
+        if (entries.size() > kMaxChanges || bytes > kMaxListBytes) {
             return fail(ErrorCode::LimitExceeded, "the agent's machine reports more changes than any review can hold");
         }
         if (!next) {

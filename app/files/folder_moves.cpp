@@ -16,48 +16,44 @@ SharePath moved(const SharePath& path, const SharePath& from, const SharePath& t
 } // namespace
 
 FolderMoves::FolderMoves(std::span<const ChangeEntry> claims) {
-    std::vector<const ChangeEntry*> renames;
+    std::vector<std::pair<std::size_t, const ChangeEntry*>> renames; // with their depth
     for (const auto& claim : claims) {
         if (claim.kind == ChangeKind::Renamed && claim.type == EntryType::Directory && claim.from) {
-            renames.push_back(&claim);
+            renames.emplace_back(claim.path.components().size(), &claim);
         }
     }
     // From the top down, so that a rename inside a renamed folder finds its outer one already there.
-    std::stable_sort(renames.begin(), renames.end(), [](const ChangeEntry* a, const ChangeEntry* b) {
-        return a->path.components().size() < b->path.components().size();
-    });
-    for (const auto* claim : renames) {
-        m_moves.push_back({before(*claim->from), claim->path});
+    std::stable_sort(renames.begin(), renames.end(),
+                     [](const auto& a, const auto& b) { return a.first < b.first; });
+    for (const auto& [depth, claim] : renames) {
+        SharePath from = before(*claim->from);
+        m_newNames.emplace(from, claim->path);
+        m_oldNames.emplace(claim->path, std::move(from));
     }
+}
+
+// Up from the path and not through all moves: a report may hold a hundred thousand of them.
+FolderMoves::Names::const_iterator FolderMoves::innermost(const Names& names, const SharePath& path) {
+    auto found = names.empty() ? names.end() : names.find(path);
+    for (SharePath at = path; !names.empty() && found == names.end() && !at.isRoot();) {
+        at = at.parent();
+        found = names.find(at);
+    }
+    return found;
 }
 
 SharePath FolderMoves::before(const SharePath& path) const {
-    const Move* best = nullptr;
-    for (const auto& move : m_moves) {
-        if (move.to.contains(path) && (best == nullptr || move.to.text().size() > best->to.text().size())) {
-            best = &move;
-        }
-    }
-    return best == nullptr ? path : moved(path, best->to, best->from);
+    const auto move = innermost(m_oldNames, path);
+    return move == m_oldNames.end() ? path : moved(path, move->first, move->second);
 }
 
 SharePath FolderMoves::after(const SharePath& path) const {
-    const Move* best = nullptr;
-    for (const auto& move : m_moves) {
-        if (move.from.contains(path) &&
-            (best == nullptr || move.from.text().size() > best->from.text().size())) {
-            best = &move;
-        }
-    }
-    return best == nullptr ? path : moved(path, best->from, best->to);
+    const auto move = innermost(m_newNames, path);
+    return move == m_newNames.end() ? path : moved(path, move->first, move->second);
 }
 
 bool FolderMoves::vacated(const SharePath& path) const {
-    const auto in = [&](const SharePath Move::*side) {
-        return std::any_of(m_moves.begin(), m_moves.end(),
-                           [&](const Move& move) { return (move.*side).contains(path); });
-    };
-    return in(&Move::from) && !in(&Move::to);
+    return innermost(m_newNames, path) != m_newNames.end() && innermost(m_oldNames, path) == m_oldNames.end();
 }
 
 } // namespace carrel::files

@@ -6,6 +6,7 @@
 
 #include "guest/protocol/change_report.h"
 
+#include <map>
 #include <span>
 #include <vector>
 
@@ -24,10 +25,11 @@ public:
     [[nodiscard]] bool vacated(const SharePath& path) const;
 
 private:
-    struct Move {
-        SharePath from, to; // host's present names → guest's present names
-    };
-    std::vector<Move> m_moves;
+    using Names = std::map<SharePath, SharePath>;
+    [[nodiscard]] static Names::const_iterator innermost(const Names& names, const SharePath& path);
+
+    Names m_newNames; // the host's present names → the guest's
+    Names m_oldNames; // and back
 };
 
 } // namespace carrel::files
