@@ -27,7 +27,7 @@ packages_run=(
     qemu-system-x86 qemu-utils libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients
     mmdebstrap e2fsprogs uidmap kmod cpio xz-utils lz4 zstd gawk python3 rsync
 )
-packages_test=(clang libclang-rt-14-dev qt6-base-dev attr acl git poppler-utils)
+packages_test=(python3-openpyxl binutils clang libclang-rt-14-dev qt6-base-dev attr acl git poppler-utils)
 
 # Other distributions: untested.
 map_package() {

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+// While an agent's machine runs: what its clerk tells, and who looks after both.
+#include "app/agents/agent.h"
+
+#include "guest/protocol/change_report.h"
+#include "guest/protocol/strict_json.h"
+
+#include <chrono>
+
+namespace carrel::agents {
+
+namespace json = boost::json;
+using activity::EventKind;
+using activity::Provenance;
+using Clock = std::chrono::steady_clock;
+
+namespace {
+
+constexpr std::chrono::seconds kSupervisePeriod{2};
+constexpr std::size_t kMaxClerksPerMinute = 10;
+constexpr unsigned kMaxToldPerMinute = 600;
+
+} // namespace
+
+// What a guest can make the host write down as often as it likes must not fill the user's disk.
+bool Agent::mayTell(std::string_view method) {
+    if (method != "stage" && method != "guest.log" && method != "notice" && method != "broken") {
+        return true;
+    }
+    const auto now = Clock::now();
+    {
+        const std::lock_guard lock(m_mutex);
+        if (now - m_toldSince > std::chrono::minutes(1)) {
+            m_toldSince = now;
+            m_toldCount = 0;
+        }
+        if (++m_toldCount != kMaxToldPerMinute) {
+            return m_toldCount < kMaxToldPerMinute;
+        }
+    }
+    noteAfter(EventKind::EngineNote, "the agent's machine tells too much; for this minute no more of it is written down");
+    return false;
+}
+
+void Agent::told(const std::string& method, const json::object& params) {
+    if (!mayTell(method)) {
+        return;
+    }
+    JsonFields fields(params, method);
+    if (method == "stage") {
+        const auto step = fields.string("name", 64);
+        const auto detail = fields.string("detail", 512);
+        const auto from = fields.string("from", 32);
+        if (!fields.finish() || !isUtf8(step) || !isUtf8(detail)) {
+            return;
+        }
+        Progress progress;
+        bool news = false;
+        {
+            const std::lock_guard lock(m_mutex);
+            if (m_watch) {
+                // Told on the console and on the channel: once is enough for a person.
+                news = !describeStep(step).empty() && m_watch->firstTime(step);
+                m_watch->step(step, Clock::now());
+            }
+            if (step == "failed") {
+                m_guestFailure = detail;
+            }
+            progress = m_startProgress;
+        }
+        noteAfter(EventKind::VmStage, step, {{"detail", detail}, {"from", from}}, Provenance::Guest);
+        if (progress && news) {
+            progress(step, describeStep(step));
+        }
+    } else if (method == "console.activity") {
+        const std::lock_guard lock(m_mutex);
+        if (m_watch) {
+            m_watch->sign(Clock::now());
+        }
+    } else if (method == "file.read") {
+        for (const auto& item : fields.array("files", 1000)) {
+            if (!item.is_object()) {
+                continue;
+            }
+            JsonFields one(item.get_object(), "file.read");
+            const auto share = one.number("share", UINT32_MAX);
+            const auto path = takeOptionalPath(one, item.get_object(), "path").value_or("");
+            json::object detail{{"size", one.number("size")}, {"mtime_ns", one.signedNumber("mtime_ns")}};
+            if (!one.finish()) {
+                continue;
+            }
+            for (const auto& known : record().shares) {
+                if (known.id == share) {
+                    noteAfter(EventKind::FileRead, known.name + "/" + path, std::move(detail));
+                    break;
+                }
+            }
+        }
+    } else if (method == "exec.ended") {
+        json::object detail;
+        for (const auto& member : params) {
+            detail[member.key()] = member.value();
+        }
+        // The outcome is what the guest told.
+        noteAfter(EventKind::ExecEnded, "", std::move(detail), Provenance::Guest);
+    } else if (method == "guest.log") {
+        const auto level = fields.string("level", 16);
+        const auto text = fields.string("text", 512);
+        if (fields.finish()) {
+            noteAfter(EventKind::GuestLog, text, {{"level", isUtf8(level) ? level : std::string()}}, Provenance::Guest);
+        }
+    } else if (method == "notice" || method == "broken") {
+        const auto text = fields.string(method == "notice" ? "text" : "why", 1024);
+        if (fields.finish()) {
+            noteAfter(EventKind::EngineNote, text);
+        }
+    } else if (method == "channel.closed") {
+        const std::lock_guard lock(m_mutex);
+        m_tendDoor = true; // most often the machine ended: look at once
+        m_wake.notify_all();
+    }
+}
+
+void Agent::superviseUntil(std::stop_token stop) {
+    std::stop_callback wake(stop, [this] { m_wake.notify_all(); });
+    while (!stop.stop_requested()) {
+        {
+            std::unique_lock lock(m_mutex);
+            m_wake.wait_for(lock, kSupervisePeriod,
+                            [&] { return m_clerkGone || m_tendDoor || stop.stop_requested(); });
+            m_tendDoor = false;
+            m_clerkGone = false; // Door::alive() remembers it; a second look comes with the next period
+        }
+        if (!stop.stop_requested()) {
+            // A verb under way holds the lock; it meets the same trouble itself, and we look again after it.
+            if (const std::unique_lock operation(m_operation, std::try_to_lock); operation) {
+                superviseOnce();
+            }
+        }
+    }
+}
+
+void Agent::superviseOnce() {
+    std::shared_ptr<hypervisor::Machine> machine;
+    std::shared_ptr<Door> door;
+    {
+        const std::lock_guard lock(m_mutex);
+        machine = m_machine;
+        door = m_door;
+    }
+    if (!machine || !door) {
+        return;
+    }
+    const auto state = machine->state();
+    if (state && *state == hypervisor::MachineState::Stopped) {
+        machineEnded();
+        return;
+    }
+    if (!door->alive()) {
+        if (!mayReplaceClerk()) {
+            return;
+        }
+        if (auto put = putClerk(); !put) {
+            m_services.complain(name() + ": " + put.error().text());
+        }
+        return;
+    }
+    door->tend();
+}
+
+// A guest that brings down one clerk after another must not keep the host busy: after a few in a minute the door stays
+// shut until the oldest of them is a minute past.
+bool Agent::mayReplaceClerk() {
+    const auto now = Clock::now();
+    std::erase_if(m_clerksReplaced, [&](Clock::time_point at) { return now - at > std::chrono::minutes(1); });
+    if (m_clerksReplaced.size() >= kMaxClerksPerMinute) {
+        return false;
+    }
+    m_clerksReplaced.push_back(now);
+    return true;
+}
+
+// Not by our stop(): the guest powered off, or the machine died.
+void Agent::machineEnded() {
+    std::shared_ptr<hypervisor::Machine> machine;
+    std::shared_ptr<Door> door;
+    {
+        const std::lock_guard lock(m_mutex);
+        machine = std::exchange(m_machine, nullptr);
+        door = std::exchange(m_door, nullptr);
+    }
+    if (door) {
+        door->close();
+    }
+    const auto report = machine->exitReport();
+    auto ended = record();
+    ended.running = false;
+    ended.unclean = !report || report->reason != hypervisor::ExitReason::GuestShutdown;
+    (void)saveRecord(ended).has_value();
+    if (ended.unclean) {
+        setState(AgentState::Failed, "The machine ended by itself (" +
+                                         std::string(report ? hypervisor::toString(report->reason) : "unknown") + ")");
+    } else {
+        setState(AgentState::Stopped);
+    }
+}
+
+} // namespace carrel::agents
