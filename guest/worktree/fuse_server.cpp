@@ -424,7 +424,9 @@ Result<std::unique_ptr<FuseServer>> FuseServer::mount(Worktree& tree, const std:
     std::snprintf(options.data(), options.size(),
                   "fd=%d,rootmode=40000,user_id=0,group_id=0,allow_other,default_permissions,max_read=%u",
                   device.get(), kMaxIo);
-    if (::mount("carrel", mountPoint.c_str(), "fuse", MS_NOSUID | MS_NODEV, options.data()) != 0) {
+    // The kernel opens without asking us, so only the mount itself can refuse an open for writing.
+    const unsigned long readOnly = tree.access() == Access::ReadOnly ? MS_RDONLY : 0;
+    if (::mount("carrel", mountPoint.c_str(), "fuse", MS_NOSUID | MS_NODEV | readOnly, options.data()) != 0) {
         return failErrno("The shared folder cannot be mounted");
     }
     std::array<char*, 1> arguments{const_cast<char*>("carrel")};

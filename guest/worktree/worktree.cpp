@@ -104,6 +104,9 @@ Result<ChangeList> Worktree::changes(const SharePath& after, std::size_t limit) 
 Result<std::unique_ptr<ContentReader>> Worktree::content(const SharePath& path, std::uint64_t generation) {
     return m_impl->content(path, generation);
 }
+Access Worktree::access() const {
+    return m_impl->access();
+}
 Result<std::vector<SharePath>> Worktree::settle(std::vector<ChangeRef> entries) {
     return m_impl->settle(std::move(entries));
 }

@@ -149,6 +149,7 @@ public:
     [[nodiscard]] Result<ChangeList> changes(const SharePath& after, std::size_t limit);
     [[nodiscard]] Result<std::unique_ptr<ContentReader>> content(const SharePath& path,
                                                                  std::uint64_t generation);
+    [[nodiscard]] Access access() const;
     // control.h, changes.settle and changes.discard: the paths that were kept.
     [[nodiscard]] Result<std::vector<SharePath>> settle(std::vector<ChangeRef> entries);
     [[nodiscard]] Result<std::vector<SharePath>> discard(std::vector<ChangeRef> entries);

@@ -123,6 +123,7 @@ public:
     Result<std::vector<SharePath>> settle(std::vector<ChangeRef> entries);
     Result<std::vector<SharePath>> discard(std::vector<ChangeRef> entries);
     Status sync();
+    [[nodiscard]] Access access() const { return m_options.access; }
 
     std::function<void(const KernelNote&)> m_sink; // guarded by m_sinkMutex
     std::mutex m_sinkMutex;
