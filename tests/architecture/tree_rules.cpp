@@ -25,6 +25,8 @@ SourceRules projectRules(const QString& sourceDir) {
         // The jailed process at the door: no machine, no policy, nothing with authority.
         {"app/clerk/", {"app/clerk/", "hypervisor/confine/", "guest/protocol/"}},
 
+        // What every compilation reads first knows nothing of ours.
+        {"resources/", {"resources/"}},
         {"app/api/", {"app/api/", "guest/protocol/"}},
         {"app/activity/", {"app/activity/", "guest/protocol/"}},
         {"app/files/", {"app/files/", "guest/protocol/"}},

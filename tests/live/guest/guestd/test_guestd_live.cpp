@@ -128,6 +128,8 @@ void TestGuestdLive::largeStreamsArriveWhole() {
         data += QByteArray::number(i) + '\n';
     }
     const auto result = m_rig.run({"sh", "-c", "tee /dev/stderr"}, data);
+    QCOMPARE(result.end, QByteArray("{\"exit\":{\"code\":0}}"));
+    QCOMPARE(result.out.size(), data.size());
     QVERIFY(result.out == data);
     QVERIFY(result.err == data);
 }
