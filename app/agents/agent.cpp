@@ -142,6 +142,12 @@ Status Agent::openStores() {
                             {"complete", report.complete()}};
         noteAfter(report.undoes.empty() ? EventKind::ApplyDone : EventKind::UndoDone,
                   "finished what an interruption left", std::move(detail));
+        for (const auto& entry : report.entries) {
+            if (report.undoes.empty() && entry.outcome == files::Outcome::Applied) {
+                m_unsettled.push_back({static_cast<std::uint32_t>(std::strtoul(report.share.c_str(), nullptr, 10)),
+                                       entry.path, entry.generation});
+            }
+        }
     }
     return numberApplies();
 }
@@ -276,6 +282,18 @@ Result<std::shared_ptr<Door>> Agent::readyDoor() const {
                     "Start it with: carrel start " + m_record.name);
     }
     return m_door;
+}
+
+Result<std::shared_ptr<Door>> Agent::workingDoor() {
+    auto at = readyDoor();
+    if (!at) {
+        return at;
+    }
+    if (!(*at)->alive()) {
+        CARREL_TRY(putClerk());
+    }
+    CARREL_TRY((*at)->awaitHello());
+    return at;
 }
 
 } // namespace carrel::agents

@@ -148,6 +148,10 @@ private:
     [[nodiscard]] Result<UniqueFd> openShareRoot(const ShareRecord& share) const;
     [[nodiscard]] std::shared_ptr<Door> door() const;
     [[nodiscard]] Result<std::shared_ptr<Door>> readyDoor() const;
+    // The same with a clerk that lives and a guest that has greeted it. m_operation is held: nobody else replaces a
+    // clerk meanwhile.
+    [[nodiscard]] Result<std::shared_ptr<Door>> workingDoor();
+    [[nodiscard]] Result<std::uint32_t> execAtDoor(Door& at, const boost::json::object& start, int socket);
 
     // Review.
     [[nodiscard]] Result<std::vector<ChangeEntry>> listChanges(Door& door, const ShareRecord& share,
@@ -157,6 +161,7 @@ private:
                                                              const std::vector<std::pair<SharePath, std::uint64_t>>& entries);
     [[nodiscard]] Result<files::ApplyReport> undoPart(const ShareRecord* share, const std::string& apply,
                                                       const Progress& progress);
+    void settleRecovered(Door& door);
     void settleSameAsHost(Door& door, const ShareRecord& share, const files::FrozenSet& set);
     void rememberStaged(std::uint32_t share, std::uint64_t staged);
     [[nodiscard]] Status refuseStaged(std::string_view verb, std::optional<std::uint32_t> share, Staged staged);
@@ -168,6 +173,14 @@ private:
     std::optional<ReviewBook> m_book;
 
     std::vector<std::chrono::steady_clock::time_point> m_clerksReplaced; // the start's, then the supervisor's
+
+    // What an apply that a crash interrupted has done since, and the guest has not been told; by m_operation.
+    struct Unsettled {
+        std::uint32_t share = 0;
+        SharePath path;
+        std::uint64_t generation = 0;
+    };
+    std::vector<Unsettled> m_unsettled;
 
     std::mutex m_operation; // one changing verb at a time; taken before m_mutex
 

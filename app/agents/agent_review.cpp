@@ -161,10 +161,11 @@ void Agent::rememberStaged(std::uint32_t share, std::uint64_t staged) {
 
 Result<OpenedReview> Agent::freeze(const Progress& progress, std::stop_token stop) {
     const std::lock_guard operation(m_operation);
-    auto at = readyDoor();
+    auto at = workingDoor();
     if (!at) {
         return fail(std::move(at).error());
     }
+    settleRecovered(**at);
     OpenedReview opened;
     std::vector<ReviewPart> parts;
     for (const auto& share : record().shares) {
@@ -305,6 +306,19 @@ Result<std::vector<std::string>> Agent::tellGuest(Door& at, std::string_view met
     return kept;
 }
 
+// Before anything is listed: a rename that an interrupted apply did after all would look like a conflict.
+void Agent::settleRecovered(Door& at) {
+    std::map<std::uint32_t, std::vector<std::pair<SharePath, std::uint64_t>>> byShare;
+    for (auto& entry : std::exchange(m_unsettled, {})) {
+        byShare[entry.share].emplace_back(std::move(entry.path), entry.generation);
+    }
+    for (const auto& [share, entries] : byShare) {
+        if (auto told = tellGuest(at, "changes.settle", share, entries); !told) {
+            m_services.complain(name() + ": " + told.error().text());
+        }
+    }
+}
+
 // What the host already has as the guest wants it needs no decision: an apply that an interruption kept from being
 // told, or a user who made the same edit.
 void Agent::settleSameAsHost(Door& at, const ShareRecord& share, const FrozenSet& set) {
@@ -400,7 +414,7 @@ Result<ActionReport> Agent::discard(const std::string& reviewId, const ReviewSel
         return fail(std::move(opened).error());
     }
     const std::lock_guard operation(m_operation);
-    auto at = readyDoor();
+    auto at = workingDoor();
     if (!at) {
         return fail(std::move(at).error());
     }
@@ -508,8 +522,12 @@ Status Agent::refuseStaged(std::string_view verb, std::optional<std::uint32_t> s
     if (staged == Staged::Discard) {
         return {};
     }
-    if (auto at = readyDoor()) {
+    if (readyDoor()) {
         const std::lock_guard operation(m_operation);
+        const auto at = workingDoor();
+        if (!at) {
+            return fail(at.error());
+        }
         for (const auto& each : record().shares) {
             if (!share || each.id == *share) {
                 if (auto listed = listChanges(**at, each, {}); !listed) {

@@ -7,6 +7,8 @@
 
 #include <sys/socket.h>
 
+#include <chrono>
+
 namespace carrel::agents {
 
 namespace json = boost::json;
@@ -15,6 +17,7 @@ using activity::EventKind;
 namespace {
 
 constexpr std::size_t kMaxLoggedCommand = 4096;
+constexpr std::chrono::seconds kDoorPatience{15};
 
 // As a person would type it, for the log; the exact words are in the detail where they fit.
 std::string commandLine(const json::array& argv) {
@@ -37,6 +40,28 @@ std::string commandLine(const json::array& argv) {
 }
 
 } // namespace
+
+// Between two clerks, or while the terminals go from one to the other, nobody is there for a moment. That is no answer
+// to give to a person: it is waited out.
+Result<std::uint32_t> Agent::execAtDoor(Door& at, const json::object& start, int socket) {
+    const auto until = std::chrono::steady_clock::now() + kDoorPatience;
+    for (;;) {
+        if (!at.alive()) {
+            const std::lock_guard operation(m_operation);
+            if (auto working = workingDoor(); !working) {
+                return fail(std::move(working).error());
+            }
+        }
+        auto session = at.exec(start, socket);
+        if (session || session.error().code != ErrorCode::Unavailable || std::chrono::steady_clock::now() >= until) {
+            return session;
+        }
+        std::unique_lock lock(m_mutex);
+        m_tendDoor = true;
+        m_wake.notify_all();
+        m_wake.wait_for(lock, std::chrono::milliseconds(100));
+    }
+}
 
 Result<std::uint32_t> Agent::exec(const json::object& params, UniqueFd& callerEnd) {
     JsonFields fields(params, "exec.open");
@@ -87,7 +112,7 @@ Result<std::uint32_t> Agent::exec(const json::object& params, UniqueFd& callerEn
     // I5: written down before it runs.
     CARREL_TRY(note(EventKind::ExecStarted, commandLine(argv),
                     {{"cwd", start.at("cwd")}, {"terminal", start.at("tty").is_object()}, {"words", argv.size()}}));
-    auto session = (*at)->exec(std::move(start), clerks.get());
+    auto session = execAtDoor(**at, start, clerks.get());
     if (!session) {
         noteAfter(EventKind::ExecEnded, "", {{"error", session.error().text()}});
         return fail(std::move(session).error());
