@@ -156,7 +156,8 @@ continue_as_account() {
     uid=$(id -u "$account")
     install -d -m 0700 -o "$account" "/run/user/$uid"
     install -d -o "$account" "$home/carrel"
-    rsync -a --delete --exclude /build/ --chown="$account:$account" "$repository/" "$home/carrel/"
+    # By content, not by time: a fresh clone has new times, and what did not change is not built again.
+    rsync -rlpgoD --checksum --delete --exclude /build/ --chown="$account:$account" "$repository/" "$home/carrel/"
     cd "$home/carrel"
     exec runuser -u "$account" -- env -i HOME="$home" USER="$account" LOGNAME="$account" SHELL=/bin/bash \
         PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin LANG=C.UTF-8 TERM="${TERM:-dumb}" CI="${CI:-}" \
