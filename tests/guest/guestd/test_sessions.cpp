@@ -39,7 +39,14 @@ private:
     static constexpr std::uint32_t kControl = 4, kIn = 5, kOut = 6, kErr = 7;
     void start(const json::object& what, std::uint32_t session = 1);
     bool ends(std::uint32_t session = 1) {
-        return m_pair->until([=, this] { return m_pair->streams[session * 4].ended; });
+        // The last words may overtake output that waits for credit: streams keep order only within themselves.
+        return m_pair->until([=, this] {
+            const auto over = [&](std::uint32_t part) {
+                const auto stream = m_pair->streams.find(session * 4 + part);
+                return stream == m_pair->streams.end() || stream->second.ended || stream->second.reset;
+            };
+            return m_pair->streams[session * 4].ended && over(2) && over(3);
+        });
     }
     QByteArray words(std::uint32_t session = 1) { return m_pair->streams[session * 4].bytes; }
 

@@ -287,7 +287,13 @@ std::uint32_t MachineRig::startSession(const json::object& start) {
 }
 
 bool MachineRig::ended(std::uint32_t session) {
-    return m_terminals->streams[session * control::kSessionStreams].ended;
+    // The last words may overtake output that waits for credit: streams keep order only within themselves.
+    const std::uint32_t first = session * control::kSessionStreams;
+    const auto over = [&](std::uint32_t part) {
+        const auto stream = m_terminals->streams.find(first + part);
+        return stream == m_terminals->streams.end() || stream->second.ended || stream->second.reset;
+    };
+    return m_terminals->streams[first].ended && over(control::kSessionStdout) && over(control::kSessionStderr);
 }
 
 MachineRig::Outcome MachineRig::outcome(std::uint32_t session) {
