@@ -390,6 +390,9 @@ Result<ActionReport> Agent::apply(const std::string& reviewId, const ReviewSelec
             auto kept = tellGuest(*at, "changes.settle", share.id, settled);
             if (!kept) {
                 m_services.complain(name() + ": " + kept.error().text());
+                for (auto& [path, generation] : settled) { // said again before the next listing
+                    m_unsettled.push_back({share.id, std::move(path), generation});
+                }
             }
             (void)listChanges(*at, share, {}).has_value();
         }
