@@ -336,22 +336,40 @@ void Freezer::judgeContent(FrozenEntry& entry, const Place& place) {
     }
 }
 
-// A guest that keeps to what it was shown never claims this: what it makes of such a name is new and stands nowhere on
-// the host. One that claims it wants a key moved to where it can read it, or to have a guess at one confirmed.
+// The outermost name on the way that is hidden: it hides all beneath it. `path` is hidden.
+SharePath outermostHidden(const SharePath& path, const std::function<bool(const SharePath&)>& hidden) {
+    std::vector<SharePath> up;
+    for (SharePath at = path; !at.isRoot(); at = at.parent()) {
+        up.push_back(at);
+    }
+    return *std::prev(std::partition_point(up.begin(), up.end(), hidden));
+}
+
+// A guest that keeps to what it was shown never claims this: what it makes of such a name is new, and stands nowhere on
+// the host, nor does the folder that hides it. One that claims it wants a key moved to where it can read it, a key of its
+// own put beside the user's, or to have a guess at one confirmed.
 bool Freezer::touchesHidden(const ChangeEntry& claim) const {
     if (!m_limits.hidden) {
         return false;
     }
+    const auto isHidden = [&](const SharePath& path) {
+        return m_limits.hidden(path) || m_limits.hidden(m_moves.before(path));
+    };
+    const bool isOfThere = claim.kind == ChangeKind::Deleted || claim.kind == ChangeKind::Modified ||
+                           claim.kind == ChangeKind::Mode;
+    if ((isOfThere && isHidden(claim.path)) || (claim.from && isHidden(*claim.from))) {
+        return true; // whether it stands there or not: that is an answer too
+    }
+    // The last one is where a renamed folder goes: its own new name maps back to its old one.
     std::vector<SharePath> places{claim.path, m_moves.before(claim.path)};
-    if (claim.from) {
-        places.push_back(*claim.from);
-        places.push_back(m_moves.before(*claim.from));
+    if (auto inParent = m_moves.before(claim.path.parent()).child(claim.path.name())) {
+        places.push_back(std::move(*inParent));
     }
     return std::any_of(places.begin(), places.end(), [&](const SharePath& path) {
         if (!m_limits.hidden(path)) {
             return false;
         }
-        auto place = pin(m_root, path);
+        auto place = pin(m_root, outermostHidden(path, m_limits.hidden));
         if (!place) {
             return place.error().code != ErrorCode::NotFound;
         }
@@ -373,7 +391,7 @@ Result<Frozen> Freezer::one(const ChangeEntry& claim) {
     Place place;
     const bool hidden = touchesHidden(claim);
     if (hidden) {
-        flag(entry, ConflictKind::Refused, "what stands there is hidden from the agent, so it stays as it is");
+        flag(entry, ConflictKind::Refused, "names like that are hidden from the agent, so what is there stays as it is");
     } else {
         look(claim, entry, place);
     }
