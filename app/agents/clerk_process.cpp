@@ -86,10 +86,15 @@ ClerkProcess::ClerkProcess(pid_t pid, UniqueFd link, Events events)
 
 ClerkProcess::~ClerkProcess() {
     end();
-    if (m_reader.get_id() == std::this_thread::get_id()) {
-        m_reader.detach(); // the last owner was a callback of ours; read() touches nothing after it
-    } else {
+    if (m_reader.get_id() != std::this_thread::get_id()) {
         m_reader.join();
+        return;
+    }
+    // The last owner was a call of ours: read() touches nothing after it, and what it had left to do is done here.
+    *m_readerLeft = true;
+    m_reader.detach();
+    if (!m_waitedFor) {
+        (void)waitForEnd(m_pid);
     }
 }
 
@@ -149,6 +154,9 @@ ClerkProcess::Answer ClerkProcess::request(std::string_view method, json::object
 
 void ClerkProcess::read() {
     std::string why;
+    bool left = false;
+    m_readerLeft = &left;
+    const auto tell = m_events.told; // outlives its own call
     for (;;) {
         auto message = clerk::receiveLink(m_link.get(), clerk::Wait::Block);
         if (!message) {
@@ -165,7 +173,10 @@ void ClerkProcess::read() {
                 why = "the clerk asked for something";
                 break;
             }
-            m_events.told(told->method, told->params);
+            tell(told->method, told->params);
+            if (left) {
+                return;
+            }
             continue;
         }
         auto& response = std::get<RpcResponse>(*parsed);
@@ -192,6 +203,7 @@ void ClerkProcess::read() {
         (void)::kill(m_pid, SIGKILL); // it does not behave; it would end by itself only if it still reads
     }
     const int status = waitForEnd(m_pid);
+    m_waitedFor = true;
     failAll(Error{ErrorCode::Unavailable, "the agent's clerk ended", "Try again: another one takes over", 0, {}});
     const auto gone = std::move(m_events.gone);
     gone(why.empty() ? describeEnd(status) : why);

@@ -3,7 +3,8 @@
 // treated as hostile: messages are bounded and strictly read (link.h), and a clerk that breaks the form is ended.
 //
 // Ownership: shared by the agent and by whoever waits for an answer. Destroying it closes the link, which ends the
-// process; nothing waits for that. Thread: any; callbacks come on this object's own thread and must not block long.
+// process, and waits for both its end and a callback under way (a process that does not end is killed after five
+// seconds). Thread: any; callbacks come on this object's own thread and must not block long; one may be the last owner.
 #pragma once
 
 #include "app/clerk/link.h"
@@ -67,6 +68,8 @@ private:
     bool m_alive = true;
     std::uint64_t m_next = 1;
     std::unordered_map<std::uint64_t, std::promise<Answer>> m_pending;
+    bool* m_readerLeft = nullptr; // the reader's own, as the next one
+    bool m_waitedFor = false;
     std::thread m_reader;
 };
 

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/app/agents/stand_in_clerk.h"
+
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+namespace carrel::agents::test {
+
+namespace json = boost::json;
+
+StandInHouse::StandInHouse() {
+    const std::string socket = m_folder.filePath("s").toStdString();
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    std::strncpy(address.sun_path, socket.c_str(), sizeof address.sun_path - 1);
+    m_listener.reset(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+    if (::bind(m_listener.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
+        ::listen(m_listener.get(), 16) != 0) {
+        std::abort();
+    }
+    // The engine starts its clerk without words: the kernel adds the one that stands in the first line.
+    std::ofstream(program()) << "#!" CARREL_STAND_IN_CLERK " " << socket << "\n";
+    (void)::chmod(program().c_str(), 0700);
+}
+
+std::optional<StandIn> StandInHouse::take() {
+    UniqueFd leash(::accept4(m_listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
+    if (!leash) {
+        return std::nullopt;
+    }
+    auto hello = clerk::receiveLink(leash.get(), clerk::Wait::Block);
+    if (!hello || hello->descriptors.size() != 1) {
+        return std::nullopt;
+    }
+    return StandIn(std::move(hello->descriptors.front()), std::move(leash));
+}
+
+void StandInHouse::close() {
+    (void)::shutdown(m_listener.get(), SHUT_RDWR);
+}
+
+StandInClerks::StandInClerks()
+    : m_accepting([this] {
+        while (auto one = m_house.take()) {
+            const std::lock_guard lock(m_mutex);
+            auto& kept = m_clerks.emplace_back(std::move(*one));
+            m_threads.emplace_back([this, &kept] { serve(kept); });
+        }
+    }) {}
+
+StandInClerks::~StandInClerks() {
+    m_house.close();
+    m_accepting.join();
+    for (const auto& each : m_clerks) {
+        (void)::shutdown(each.link(), SHUT_RDWR);
+    }
+    for (auto& each : m_threads) {
+        each.join();
+    }
+}
+
+void StandInClerks::on(std::string method, Handler handler) {
+    const std::lock_guard lock(m_mutex);
+    m_handlers[std::move(method)] = std::move(handler);
+}
+
+void StandInClerks::tell(std::string method, json::object params) {
+    const std::lock_guard lock(m_mutex);
+    m_clerks.back().tell(std::move(method), std::move(params));
+}
+
+unsigned StandInClerks::count(const std::string& method) const {
+    const std::lock_guard lock(m_mutex);
+    const auto found = m_counts.find(method);
+    return found == m_counts.end() ? 0 : found->second;
+}
+
+void StandInClerks::serve(StandIn& one) {
+    while (const auto request = one.next()) {
+        if (auto answer = answerTo(*request); answer && request->id) {
+            one.answer(*request->id, std::move(*answer));
+        }
+    }
+    one.end();
+}
+
+StandInClerks::Answer StandInClerks::answerTo(const RpcRequest& request) {
+    Handler handler;
+    {
+        const std::lock_guard lock(m_mutex);
+        ++m_counts[request.method];
+        if (const auto found = m_handlers.find(request.method); found != m_handlers.end()) {
+            handler = found->second;
+        }
+    }
+    if (handler) {
+        return handler(request.params);
+    }
+    if (request.method == "prepare") {
+        return json::object{{"landlock_abi", 1}, {"seccomp", true}};
+    }
+    if (request.method == "changes.list") {
+        return json::object{{"entries", json::array{}}, {"next", nullptr}, {"staged", 0}};
+    }
+    if (request.method == "changes.settle" || request.method == "changes.discard") {
+        return json::object{{"kept", json::array{}}};
+    }
+    return json::object{};
+}
+
+} // namespace carrel::agents::test
