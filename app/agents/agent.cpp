@@ -142,18 +142,12 @@ Status Agent::openStores() {
                             {"complete", report.complete()}};
         noteAfter(report.undoes.empty() ? EventKind::ApplyDone : EventKind::UndoDone,
                   "finished what an interruption left", std::move(detail));
-        for (const auto& entry : report.entries) {
-            if (report.undoes.empty() && entry.outcome == files::Outcome::Applied) {
-                m_unsettled.push_back({static_cast<std::uint32_t>(std::strtoul(report.share.c_str(), nullptr, 10)),
-                                       entry.path, entry.generation});
-            }
-        }
     }
     return numberApplies();
 }
 
-// Every apply gets its number, so that the user can undo it. An interruption may have come before: in the middle of the
-// apply, or after its last step and before the book was written.
+// Every apply that changed anything gets its number, so that the user can undo it. An interruption may have come before:
+// in the middle of the apply, or after its last step and before the book was written.
 Status Agent::numberApplies() {
     auto applies = m_review->applies();
     if (!applies) {
@@ -167,6 +161,13 @@ Status Agent::numberApplies() {
     }
     for (const auto& each : *applies) {
         if (!each.finished || numbers.contains(each.id)) {
+            continue;
+        }
+        auto report = m_review->report(each.id);
+        if (!report) {
+            return fail(std::move(report).error());
+        }
+        if (!report->changedAnything()) {
             continue;
         }
         const auto share = static_cast<std::uint32_t>(std::strtoul(each.share.c_str(), nullptr, 10));

@@ -2,7 +2,8 @@
 // One agent: its record, its machine while it runs, the clerk at its door, its reviews and its activity log. The verbs of
 // app/api, with authority. Writes down before it does (I5): every decision is in the log, on the disk, before its effect.
 //
-// States: created → starting → ready → stopping → stopped; failed (with a reason) from starting or ready.
+// States: created → starting → ready → stopping → stopped; failed (with a reason) from starting or ready, and ready again
+// where its machine goes on and answers after all.
 // Ownership: shared by the engine's table and by calls under way. Thread: any; verbs that change something queue up on one
 // lock, exec and the observers do not wait for them.
 #pragma once
@@ -93,7 +94,8 @@ public:
     // agent_life.cpp
     [[nodiscard]] Result<bool> start(const Progress& progress, std::stop_token stop); // false: it ran already
     [[nodiscard]] Result<bool> stop(const Progress& progress);
-    // A machine of ours that goes on from before the engine's restart; none: it ended meanwhile.
+    // A machine of ours that goes on from before the engine's restart; none: it ended meanwhile. One that does not answer in
+    // time goes on, in the state failed, until it answers after all (ready) or is stopped.
     void takeOver(std::unique_ptr<hypervisor::Machine> machine);
     // Lets go of the machine, which goes on: the engine ends.
     void leave();
@@ -134,6 +136,11 @@ private:
     // Life.
     [[nodiscard]] Status bringUp(const Progress& progress, std::stop_token stop);
     [[nodiscard]] Status waitReady(const Progress& progress, std::stop_token stop);
+    [[nodiscard]] Status awaken(const Progress& progress, std::stop_token stop);
+    [[nodiscard]] Status settleTakeOver(Status taken);
+    [[nodiscard]] bool runs() const;
+    void greetLate(Door& door);
+    [[nodiscard]] Status renewClerk();
     [[nodiscard]] Status putClerk();
     [[nodiscard]] Error explainStop(std::string_view step);
     void makeDoor();
@@ -161,7 +168,8 @@ private:
                                                              const std::vector<std::pair<SharePath, std::uint64_t>>& entries);
     [[nodiscard]] Result<files::ApplyReport> undoPart(const ShareRecord* share, const std::string& apply,
                                                       const Progress& progress);
-    void settleRecovered(Door& door);
+    [[nodiscard]] Result<files::FrozenSet> freezeShare(Door& door, const ShareRecord& share, const Progress& progress,
+                                                       std::stop_token stop);
     void settleSameAsHost(Door& door, const ShareRecord& share, const files::FrozenSet& set);
     void rememberStaged(std::uint32_t share, std::uint64_t staged);
     [[nodiscard]] Status refuseStaged(std::string_view verb, std::optional<std::uint32_t> share, Staged staged);
@@ -174,13 +182,7 @@ private:
 
     std::vector<std::chrono::steady_clock::time_point> m_clerksReplaced; // the start's, then the supervisor's
 
-    // What an apply that a crash interrupted has done since, and the guest has not been told; by m_operation.
-    struct Unsettled {
-        std::uint32_t share = 0;
-        SharePath path;
-        std::uint64_t generation = 0;
-    };
-    std::vector<Unsettled> m_unsettled;
+    std::future<ClerkProcess::Answer> m_lateGreeting; // by m_operation
 
     std::mutex m_operation; // one changing verb at a time; taken before m_mutex
 

@@ -4,7 +4,9 @@
 
 #include "guest/protocol/strict_json.h"
 
+#include <atomic>
 #include <chrono>
+#include <condition_variable>
 
 namespace carrel::agents {
 
@@ -19,8 +21,6 @@ namespace {
 // A guest that is asked to power off flushes its disk first; emulated and with a full cache that takes its time. After
 // this the power is cut: nothing of the user's is on that disk alone but staged work, which ext4 keeps consistent.
 constexpr std::chrono::seconds kPowerOffPatience{60};
-constexpr std::chrono::seconds kStopPatience{20}; // for each answer while stopping
-constexpr std::chrono::seconds kTakeOverPatience{120};
 constexpr std::chrono::milliseconds kWatchPeriod{250};
 
 std::string stepWords(std::string_view step) {
@@ -48,6 +48,12 @@ Result<bool> Agent::start(const Progress& progress, std::stop_token stop) {
         std::jthread before;
         const std::lock_guard lock(m_mutex);
         before = std::move(m_supervisor);
+    }
+    if (runs()) { // it did not answer when the engine came back
+        CARREL_TRY(note(EventKind::VmState, "starting", {{"runs_already", true}}));
+        progress("machine", "Its machine runs already; waiting for its answer");
+        CARREL_TRY(settleTakeOver(awaken(progress, std::move(stop))));
+        return true;
     }
     auto starting = record();
     starting.running = true;
@@ -327,13 +333,13 @@ Result<bool> Agent::stop(const Progress& progress) {
     if (auto atDoor = door()) {
         progress("staged", "Counting what waits for review");
         for (const auto& share : record().shares) {
-            if (auto listed = listChanges(*atDoor, share, {}, kStopPatience); !listed) {
+            if (auto listed = listChanges(*atDoor, share, {}, m_services.patience.stopping); !listed) {
                 counted = false; // then delete asks for more than the last count
                 break;
             }
         }
         progress("power-off", "Asking the machine to power off");
-        clean = atDoor->request("power.off", {}, {}, {}, kStopPatience).has_value() && machine->waitStopped(kPowerOffPatience).value_or(false);
+        clean = atDoor->request("power.off", {}, {}, {}, m_services.patience.stopping).has_value() && machine->waitStopped(kPowerOffPatience).value_or(false);
     }
     if (!clean) {
         progress("cut", "It does not power off; cutting the power");
@@ -366,46 +372,74 @@ void Agent::takeOver(std::unique_ptr<hypervisor::Machine> machine) {
     {
         const std::lock_guard lock(m_mutex);
         m_machine = std::move(machine);
-        m_state = AgentState::Starting;
-        m_watch.emplace(Clock::now());
     }
     noteAfter(EventKind::EngineNote, "took over the running machine");
     makeDoor();
-    auto taken = putClerk();
-    // The last engine may have died between making the machine and letting it run.
-    if (taken) {
-        taken = m_machine->resume();
+    (void)settleTakeOver(awaken([](std::string_view, std::string_view) {}, {})).has_value();
+}
+
+// No start, so there is a time limit: the engine serves no agent before it, and signs of life do not prolong it.
+Status Agent::awaken(const Progress& progress, std::stop_token stop) {
+    {
+        const std::lock_guard lock(m_mutex);
+        m_state = AgentState::Starting;
+        m_watch.emplace(Clock::now());
+        m_lateGreeting = {};
     }
-    if (taken) {
-        // Nobody can call this off, and the engine serves no agent before it: signs of life do not prolong it.
-        std::stop_source enough;
-        std::mutex mutex;
-        std::condition_variable_any never;
-        const std::jthread clock([&](std::stop_token done) {
-            std::unique_lock lock(mutex);
-            (void)never.wait_for(lock, done, kTakeOverPatience, [] { return false; });
-            if (!done.stop_requested()) {
-                enough.request_stop();
-            }
-        });
-        taken = waitReady([](std::string_view, std::string_view) {}, enough.get_token());
+    if (!door()->alive()) {
+        CARREL_TRY(putClerk());
+    }
+    // The last engine may have died between making the machine and letting it run.
+    CARREL_TRY(m_machine->resume());
+    std::stop_source enough;
+    const std::stop_callback whenAsked(std::move(stop), [&] { enough.request_stop(); });
+    std::atomic<bool> late = false;
+    std::mutex mutex;
+    std::condition_variable_any never;
+    const std::jthread clock([&](std::stop_token done) {
+        std::unique_lock lock(mutex);
+        (void)never.wait_for(lock, done, m_services.patience.takeOver, [] { return false; });
+        if (!done.stop_requested()) {
+            late = true;
+            enough.request_stop();
+        }
+    });
+    auto ready = waitReady(progress, enough.get_token());
+    if (!ready && late) {
+        return fail(ErrorCode::Expired, "it has not answered for " +
+                                            std::to_string(m_services.patience.takeOver.count()) + " seconds");
+    }
+    return ready;
+}
+
+// The machine is left alone where it does not answer: what runs in it is the user's, and may only be slow. The supervisor
+// goes on asking; start() asks again; stop() cuts the power.
+Status Agent::settleTakeOver(Status taken) {
+    const auto state = m_machine->state();
+    if (!taken && state && *state == hypervisor::MachineState::Stopped) {
+        machineEnded();
+        return taken;
     }
     if (taken) {
         setState(AgentState::Ready);
-        const std::lock_guard lock(m_mutex);
-        m_watch.reset();
-        m_supervisor = std::jthread([this](std::stop_token token) { superviseUntil(token); });
-        return;
+    } else {
+        m_services.complain(name() + ": " + taken.error().text());
+        auto unknown = record();
+        unknown.unclean = true; // nobody can count what waits for review
+        (void)saveRecord(unknown).has_value();
+        setState(AgentState::Failed, "Its machine goes on, but it could not be reached: " + taken.error().text());
+        taken = fail(taken.error().wrap("The agent's machine runs, but it could not be reached",
+                                        "Wait a little and start it again, or end it with: carrel stop " + name()));
     }
-    m_services.complain(name() + ": " + taken.error().text());
-    // Else it would go on with nobody at its door, and no verb would reach it.
-    (void)m_machine->stop().has_value();
-    dropMachine();
-    auto ended = record();
-    ended.running = false;
-    ended.unclean = true;
-    (void)saveRecord(ended).has_value();
-    setState(AgentState::Failed, "The running machine could not be taken over: " + taken.error().text());
+    const std::lock_guard lock(m_mutex);
+    m_watch.reset();
+    m_supervisor = std::jthread([this](std::stop_token token) { superviseUntil(token); });
+    return taken;
+}
+
+bool Agent::runs() const {
+    const std::lock_guard lock(m_mutex);
+    return m_machine != nullptr;
 }
 
 void Agent::leave() {

@@ -8,7 +8,7 @@
 
 #include <algorithm>
 #include <chrono>
-#include <map>
+#include <set>
 
 namespace carrel::agents {
 
@@ -22,6 +22,7 @@ namespace {
 constexpr std::size_t kEntriesPerRequest = 20; // with the longest paths they fit a link message
 constexpr int kListRetries = 3;                // after a new epoch the guest has to be asked again
 constexpr std::size_t kMaxListBytes = 64 * 1024 * 1024; // of names; each is held several times over
+constexpr int kFreezeRounds = 3;               // a folder renamed already gives other names to all that is in it
 constexpr int kListShare = 3;                  // a whole list gets that many times the patience for one answer
 
 // The content of staged files, through the clerk.
@@ -49,6 +50,19 @@ bool hides(const clerk::HiddenNames& names, const SharePath& path) {
         }
     }
     return false;
+}
+
+// Among what the host has already: then the rest was judged by the folder's old name.
+bool renamesFolder(const std::vector<ChangeEntry>& claims, const std::vector<files::LeftOut>& leftOut) {
+    std::set<SharePath> renamed;
+    for (const auto& claim : claims) {
+        if (claim.kind == ChangeKind::Renamed && claim.type == EntryType::Directory) {
+            renamed.insert(claim.path);
+        }
+    }
+    return std::any_of(leftOut.begin(), leftOut.end(), [&](const files::LeftOut& left) {
+        return left.why == files::LeftOutWhy::AlreadySo && renamed.contains(left.path);
+    });
 }
 
 std::string_view outcomeName(const files::EntryOutcome& outcome) {
@@ -159,31 +173,20 @@ void Agent::rememberStaged(std::uint32_t share, std::uint64_t staged) {
     }
 }
 
-Result<OpenedReview> Agent::freeze(const Progress& progress, std::stop_token stop) {
-    const std::lock_guard operation(m_operation);
-    auto at = workingDoor();
-    if (!at) {
-        return fail(std::move(at).error());
+Result<FrozenSet> Agent::freezeShare(Door& at, const ShareRecord& share, const Progress& progress, std::stop_token stop) {
+    auto root = openShareRoot(share);
+    if (!root) {
+        return fail(std::move(root).error());
     }
-    settleRecovered(**at);
-    OpenedReview opened;
-    std::vector<ReviewPart> parts;
-    for (const auto& share : record().shares) {
-        if (share.mode != ShareMode::Review) {
-            continue;
-        }
+    DoorContent source(at, share.id, stop);
+    files::FreezeLimits limits;
+    limits.hidden = [names = clerk::HiddenNames(kHiddenNames)](const SharePath& path) { return hides(names, path); };
+    for (int round = 1;; ++round) {
         progress("list", "Asking what changed in " + share.name);
-        auto claims = listChanges(**at, share, stop);
+        auto claims = listChanges(at, share, stop);
         if (!claims) {
             return fail(std::move(claims).error());
         }
-        auto root = openShareRoot(share);
-        if (!root) {
-            return fail(std::move(root).error());
-        }
-        DoorContent source(**at, share.id, stop);
-        files::FreezeLimits limits;
-        limits.hidden = [names = clerk::HiddenNames(kHiddenNames)](const SharePath& path) { return hides(names, path); };
         auto set = m_review->freeze(root->get(), std::to_string(share.id), *claims, source, limits,
                                     [&](std::size_t done, std::size_t total, const SharePath&) {
                                         if (done % 50 == 0) {
@@ -195,7 +198,30 @@ Result<OpenedReview> Agent::freeze(const Progress& progress, std::stop_token sto
         if (!set) {
             return fail(std::move(set).error());
         }
-        settleSameAsHost(**at, share, *set);
+        settleSameAsHost(at, share, *set);
+        if (round == kFreezeRounds || !renamesFolder(*claims, set->leftOut)) {
+            return set;
+        }
+        CARREL_TRY(m_review->forget(set->id));
+    }
+}
+
+Result<OpenedReview> Agent::freeze(const Progress& progress, std::stop_token stop) {
+    const std::lock_guard operation(m_operation);
+    auto at = workingDoor();
+    if (!at) {
+        return fail(std::move(at).error());
+    }
+    OpenedReview opened;
+    std::vector<ReviewPart> parts;
+    for (const auto& share : record().shares) {
+        if (share.mode != ShareMode::Review) {
+            continue;
+        }
+        auto set = freezeShare(**at, share, progress, stop);
+        if (!set) {
+            return fail(std::move(set).error());
+        }
         for (const auto& left : set->leftOut) {
             if (left.why != files::LeftOutWhy::AlreadySo) {
                 noteAfter(EventKind::EngineNote, share.name + "/" + left.path.text(),
@@ -306,21 +332,8 @@ Result<std::vector<std::string>> Agent::tellGuest(Door& at, std::string_view met
     return kept;
 }
 
-// Before anything is listed: a rename that an interrupted apply did after all would look like a conflict.
-void Agent::settleRecovered(Door& at) {
-    std::map<std::uint32_t, std::vector<std::pair<SharePath, std::uint64_t>>> byShare;
-    for (auto& entry : std::exchange(m_unsettled, {})) {
-        byShare[entry.share].emplace_back(std::move(entry.path), entry.generation);
-    }
-    for (const auto& [share, entries] : byShare) {
-        if (auto told = tellGuest(at, "changes.settle", share, entries); !told) {
-            m_services.complain(name() + ": " + told.error().text());
-        }
-    }
-}
-
-// What the host already has as the guest wants it needs no decision: an apply that an interruption kept from being
-// told, or a user who made the same edit.
+// What the host already has as the guest wants it needs no decision: an apply that the guest was not told of, because the
+// engine or the clerk died in its middle, or a user who made the same edit.
 void Agent::settleSameAsHost(Door& at, const ShareRecord& share, const FrozenSet& set) {
     std::vector<std::pair<SharePath, std::uint64_t>> same;
     for (const auto& left : set.leftOut) {
@@ -374,7 +387,9 @@ Result<ActionReport> Agent::apply(const std::string& reviewId, const ReviewSelec
             }
             continue;
         }
-        parts.push_back({share.id, done->id});
+        if (done->changedAnything()) { // a number is what undo takes back
+            parts.push_back({share.id, done->id});
+        }
         std::vector<std::pair<SharePath, std::uint64_t>> settled;
         for (const auto& outcome : done->entries) {
             const auto* entry = opened->sets[i].find(outcome.path);
@@ -387,12 +402,8 @@ Result<ActionReport> Agent::apply(const std::string& reviewId, const ReviewSelec
         if (auto at = door()) {
             // The host's version shows in the guest from here on. Where this fails, the next review finds that the
             // host already is as wanted, and settles it then.
-            auto kept = tellGuest(*at, "changes.settle", share.id, settled);
-            if (!kept) {
+            if (auto kept = tellGuest(*at, "changes.settle", share.id, settled); !kept) {
                 m_services.complain(name() + ": " + kept.error().text());
-                for (auto& [path, generation] : settled) { // said again before the next listing
-                    m_unsettled.push_back({share.id, std::move(path), generation});
-                }
             }
             (void)listChanges(*at, share, {}).has_value();
         }
@@ -497,7 +508,9 @@ Result<ActionReport> Agent::undo(std::optional<std::uint64_t> number, const Prog
             failure = done.error();
             continue;
         }
-        parts.push_back({part.share, done->id});
+        if (done->changedAnything()) {
+            parts.push_back({part.share, done->id});
+        }
         const auto set = before ? m_review->set(before->set) : fail(before.error());
         for (const auto& outcome : done->entries) {
             const auto* entry = set ? set->find(outcome.path) : nullptr;
@@ -509,13 +522,15 @@ Result<ActionReport> Agent::undo(std::optional<std::uint64_t> number, const Prog
         noteAfter(EventKind::UndoDone, std::to_string(undone.number), {{"error", failure->text()}});
         return fail(std::move(*failure));
     }
-    auto recorded = m_book->record(undone.number, undone.review, parts);
-    if (!recorded) {
-        return fail(std::move(recorded).error());
+    if (!parts.empty()) { // else the apply stands, and undo may be tried again
+        auto recorded = m_book->record(undone.number, undone.review, parts);
+        if (!recorded) {
+            return fail(std::move(recorded).error());
+        }
+        report.number = *recorded;
     }
-    report.number = *recorded;
     json::object detail = totals(report);
-    detail["number"] = *recorded;
+    detail["number"] = report.number ? json::value(*report.number) : json::value(nullptr);
     noteAfter(EventKind::UndoDone, std::to_string(undone.number), std::move(detail));
     return report;
 }

@@ -92,10 +92,7 @@ Result<json::object> Agent::addShare(const NewShare& wanted) {
     CARREL_TRY(note(EventKind::ShareAdded, share.name, std::move(detail)));
     with.shares.push_back(share);
     CARREL_TRY(saveRecord(with));
-    if (auto at = door(); at && state() == AgentState::Ready) {
-        CARREL_TRY(putClerk());
-        CARREL_TRY(door()->awaitHello());
-    }
+    CARREL_TRY(renewClerk());
     return describeShares().back().as_object();
 }
 
@@ -113,13 +110,20 @@ Status Agent::removeShare(const std::string& name, Staged staged) {
     auto without = record();
     std::erase_if(without.shares, [id](const ShareRecord& s) { return s.id == id; });
     CARREL_TRY(saveRecord(without));
-    if (auto at = door(); at && state() == AgentState::Ready) {
+    if (auto at = door()) {
         // Cut first, by the clerk that serves it; then a clerk that could not even open the folder.
-        (void)at->request("share.revoke", {{"id", id}}).has_value();
-        CARREL_TRY(putClerk());
-        CARREL_TRY(door()->awaitHello());
+        (void)at->request("share.revoke", {{"id", id}}, {}, {}, m_services.patience.stopping).has_value();
     }
-    return {};
+    return renewClerk();
+}
+
+// One that serves what is shared now, also at a machine that does not answer and may do so later.
+Status Agent::renewClerk() {
+    if (!runs()) {
+        return {};
+    }
+    CARREL_TRY(putClerk());
+    return state() == AgentState::Ready ? door()->awaitHello() : Status{};
 }
 
 } // namespace carrel::agents

@@ -166,6 +166,19 @@ void Agent::superviseOnce() {
         return;
     }
     door->tend();
+    if (this->state() == AgentState::Failed) {
+        greetLate(*door);
+    }
+}
+
+// A machine that did not answer when the engine came back goes on, and may answer later.
+void Agent::greetLate(Door& at) {
+    if (!m_lateGreeting.valid()) {
+        m_lateGreeting = at.hello();
+    }
+    if (m_lateGreeting.wait_for(std::chrono::seconds(0)) == std::future_status::ready && m_lateGreeting.get()) {
+        setState(AgentState::Ready);
+    }
 }
 
 // A guest that brings down one clerk after another must not keep the host busy: after a few in a minute the door stays

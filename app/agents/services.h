@@ -6,6 +6,7 @@
 #include "guest/protocol/result.h"
 #include "hypervisor/api/backend.h"
 
+#include <chrono>
 #include <filesystem>
 #include <functional>
 #include <string>
@@ -19,6 +20,12 @@ struct BootFiles {
     std::filesystem::path initrd;
     std::filesystem::path base;
     std::string commandLine;
+};
+
+// How long a guest is waited for where nobody else could go on meanwhile.
+struct Patience {
+    std::chrono::seconds stopping{20}; // for each answer
+    std::chrono::seconds takeOver{60}; // the engine's start waits for it; a machine that needs longer goes on by itself
 };
 
 struct Services {
@@ -36,6 +43,7 @@ struct Services {
     std::function<Status(const std::filesystem::path&)> mayShare;
     // One line for the engine's own log.
     std::function<void(std::string_view)> complain;
+    Patience patience;
 };
 
 // Names that no share shows to a guest: keys, and files that hold them by custom. Patterns as in fnmatch(3), matched

@@ -85,6 +85,12 @@ bool ApplyReport::complete() const {
                        [](const auto& e) { return e.outcome == Outcome::Applied; });
 }
 
+bool ApplyReport::changedAnything() const {
+    return std::any_of(entries.begin(), entries.end(), [](const auto& e) {
+        return e.outcome == Outcome::Applied || e.outcome == Outcome::Partial;
+    });
+}
+
 Applier::Applier(std::string dir, ContentStore& store, StepHook* hook)
     : m_dir(std::move(dir))
     , m_store(&store)

@@ -90,7 +90,8 @@ struct ApplyReport {
     std::string share;
     std::string undoes; // an undo: the id of what it undid
     std::vector<EntryOutcome> entries;
-    [[nodiscard]] bool complete() const; // every entry Applied
+    [[nodiscard]] bool complete() const;        // every entry Applied
+    [[nodiscard]] bool changedAnything() const; // so there is something to take back
 };
 
 // A flagged entry is left alone unless the user said, having seen what stands there now, to replace it

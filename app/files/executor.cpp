@@ -210,8 +210,11 @@ Status Executor::start(std::size_t entry, std::size_t index) {
     if (op.kind == OpKind::Put || op.kind == OpKind::Remove) {
         CARREL_TRY(keep(*place, record.old));
     }
-    record.folderBefore = folderTime(*place);
-    record.fromFolderBefore = from ? folderTime(*from) : std::nullopt;
+    // A first attempt that a crash cut short moved the folder's time with its temporary file; what counts is what the
+    // folder had before that one.
+    const OpRecord& earlier = m_journal.record(entry, index);
+    record.folderBefore = earlier.begun ? earlier.folderBefore : folderTime(*place);
+    record.fromFolderBefore = earlier.begun ? earlier.fromFolderBefore : from ? folderTime(*from) : std::nullopt;
     // A put changes nothing before its "staged" line, which flushes this one, too.
     CARREL_TRY(m_journal.begin(entry, index, record, op.kind == OpKind::Put ? Durable::Later : Durable::Now));
     switch (op.kind) {

@@ -47,7 +47,7 @@ private:
     void look(const ChangeEntry& claim, FrozenEntry& entry, Place& place);
     Result<std::optional<LeftOut>> want(const ChangeEntry& claim, FrozenEntry& entry);
     Result<std::optional<LeftOut>> fetch(const ChangeEntry& claim, FrozenEntry& entry);
-    static bool alreadySo(const FrozenEntry& entry);
+    static bool alreadySo(const ChangeEntry& claim, const FrozenEntry& entry);
     void judgeConflict(const ChangeEntry& claim, FrozenEntry& entry, const Place& place) const;
     void judgeContent(FrozenEntry& entry, const Place& place);
     bool hasCaseTwin(const SharePath& path);
@@ -125,11 +125,13 @@ void Freezer::look(const ChangeEntry& claim, FrozenEntry& entry, Place& place) {
         }
         return std::move(*state);
     };
-    if (claim.kind == ChangeKind::Renamed && !m_movedAway.contains(m_moves.before(claim.path)) &&
-        !m_moves.vacated(claim.path)) {
-        // Its own new name maps back to the old one for folders; what counts is what stands at the new name
-        // today.
-        entry.target = observeAt(claim.path, LookAt::Content);
+    if (claim.kind == ChangeKind::Renamed) {
+        // Through its parent: the own new name of a folder maps back to its old one, and what counts here is what stands
+        // at the new name today.
+        const auto target = m_moves.before(claim.path.parent()).child(claim.path.name());
+        if (target && !m_movedAway.contains(*target) && !m_moves.vacated(*target)) {
+            entry.target = observeAt(*target, LookAt::Content);
+        }
     }
     entry.base = observeAt(at, LookAt::Content);
 }
@@ -196,10 +198,25 @@ Result<std::optional<LeftOut>> Freezer::want(const ChangeEntry& claim, FrozenEnt
     return std::optional<LeftOut>();
 }
 
-bool Freezer::alreadySo(const FrozenEntry& entry) {
+// What a rename moved stands at its new name already: the same one, as far as a rename leaves that to be seen (the ctime
+// it does not), or one of the same bytes.
+bool isMoved(const ChangeEntry& claim, const NodeState& target) {
+    if (target.mode != takeMode(claim, target, false)) {
+        return false;
+    }
+    if (claim.type == EntryType::Directory) {
+        return target.kind == NodeKind::Directory && claim.base && target.inode == claim.base->inode;
+    }
+    const bool sameOne = claim.base && target.inode == claim.base->inode && target.size == claim.base->size &&
+                         target.mtimeNs == claim.base->mtimeNs;
+    const bool sameBytes = claim.baseSha256 && target.content && target.content->hex() == *claim.baseSha256;
+    return target.kind == NodeKind::File && (sameOne || sameBytes);
+}
+
+bool Freezer::alreadySo(const ChangeEntry& claim, const FrozenEntry& entry) {
     if (entry.kind == ChangeKind::Renamed) {
         return entry.base.kind == NodeKind::Absent && entry.target.kind != NodeKind::Absent &&
-               entry.contentChanged && matches(entry.target, entry.wanted);
+               (entry.contentChanged ? matches(entry.target, entry.wanted) : isMoved(claim, entry.target));
     }
     if (entry.wanted.kind == NodeKind::Directory && entry.base.kind == NodeKind::Directory) {
         return entry.kind == ChangeKind::Created || entry.base.mode == entry.wanted.mode;
@@ -408,7 +425,7 @@ Result<Frozen> Freezer::one(const ChangeEntry& claim) {
         entry.wanted.mtimeNs = entry.base.mtimeNs;
         entry.wanted.mode = takeMode(claim, entry.base, false);
     }
-    if (!hidden && alreadySo(entry)) {
+    if (!hidden && alreadySo(claim, entry)) {
         return Frozen(leaveOut(claim, LeftOutWhy::AlreadySo, "the folder is like that already"));
     }
     if (!hidden) {

@@ -85,6 +85,9 @@ inline std::map<std::string, std::string> snapshot(const std::string& root, Time
         }
         out[item.path().string().substr(root.size() + 1)] = line.str();
     }
+    if (struct stat st {}; times == Times::All && ::lstat(root.c_str(), &st) == 0) {
+        out["."] = std::to_string(st.st_mtim.tv_sec) + "." + std::to_string(st.st_mtim.tv_nsec);
+    }
     return out;
 }
 

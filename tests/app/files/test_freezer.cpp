@@ -42,6 +42,31 @@ private slots:
         QVERIFY(!review->set("../../etc/passwd"));
     }
 
+    // An apply that the guest was not told of, or a user who did the same: nothing to decide, and no conflict.
+    void dropsRenamesThatHappened() {
+        World w;
+        writeFile(w.at("letter"), "dear");
+        fs::create_directory(w.at("album"));
+        w.renamed("letter", "letter 2");
+        w.renamed("album", "albums", EntryType::Directory);
+        writeFile(w.at("other"), "o");
+        w.renamed("other", "another");
+        fs::rename(w.at("letter"), w.at("letter 2"));
+        fs::rename(w.at("album"), w.at("albums"));
+        fs::remove(w.at("other"));
+        writeFile(w.at("another"), "another"); // not the one that was renamed
+        auto review = w.review();
+        auto set = w.freeze(*review);
+        QVERIFY(set.has_value());
+        QCOMPARE(set->entries.size(), 1U);
+        QCOMPARE(set->entries[0].path.text(), std::string("another"));
+        QVERIFY(set->entries[0].conflict != ConflictKind::None);
+        QCOMPARE(set->leftOut.size(), 2U);
+        for (const auto& item : set->leftOut) {
+            QVERIFY(item.why == LeftOutWhy::AlreadySo);
+        }
+    }
+
     void dropsWhatIsAlreadySo() {
         World w;
         writeFile(w.at("same"), "text\n");
