@@ -68,6 +68,13 @@ void StandInClerks::on(std::string method, Handler handler) {
     m_handlers[std::move(method)] = std::move(handler);
 }
 
+void StandInClerks::dropAll() {
+    const std::lock_guard lock(m_mutex);
+    for (const auto& each : m_clerks) {
+        (void)::shutdown(each.link(), SHUT_RDWR);
+    }
+}
+
 void StandInClerks::tell(std::string method, json::object params) {
     const std::lock_guard lock(m_mutex);
     m_clerks.back().tell(std::move(method), std::move(params));

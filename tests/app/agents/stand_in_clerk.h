@@ -92,6 +92,8 @@ public:
     [[nodiscard]] std::string program() const { return m_house.program(); }
     // From the next request on. Called on a clerk's thread.
     void on(std::string method, Handler handler);
+    // The clerks die.
+    void dropAll();
     // To the engine, from the newest clerk.
     void tell(std::string method, boost::json::object params);
     [[nodiscard]] unsigned count(const std::string& method) const; // requests of that name so far

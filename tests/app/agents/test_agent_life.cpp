@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: Apache-2.0
+// An agent's life where its machine or its guest does what it should not: dies, does not answer, lists
+// changes without end.
+#include "tests/app/agents/agent_world.h"
+
+#include <QTest>
+
+#include <atomic>
+
+using namespace carrel;
+using namespace carrel::agents;
+using namespace carrel::agents::test;
+using namespace std::chrono_literals;
+namespace json = boost::json;
+
+namespace {
+
+json::object created(const std::string& name) {
+    ChangeEntry entry;
+    entry.path = SharePath::parse(name).value();
+    entry.type = EntryType::Directory;
+    entry.mode = 0755;
+    entry.generation = 1;
+    return toJson(entry);
+}
+
+json::object page(json::array entries, json::value next) {
+    return {{"entries", std::move(entries)}, {"next", std::move(next)}, {"staged", 1}};
+}
+
+} // namespace
+
+class TestAgentLife : public QObject {
+    Q_OBJECT
+private slots:
+    void startsAgainAfterItsMachineDied();
+    void startsAgainAfterItsMachineDiedUnderAVerb();
+    void slowGuestIsLeftAloneAndComesBack();
+    void slowGuestIsReachedByStart();
+    void slowGuestIsStopped();
+    void slowGuestIsNotDeletedWithItsWork();
+    void folderIsTakenFromASlowGuest();
+    void machineThatEndedIsNotTakenOver();
+    void listInCirclesIsRefused_data();
+    void listInCirclesIsRefused();
+    void listWithoutEndIsCutOff();
+    void reportOfHiddenNamesIsRefused();
+    void followerOutlivesTheAgent();
+};
+
+// The one who looked after the dead machine is still there when the next start comes, and wants the lock to
+// go.
+void TestAgentLife::startsAgainAfterItsMachineDied() {
+    AgentWorld w;
+    for (int round = 0; round < 3; ++round) {
+        const auto started = w.start();
+        QVERIFY2(started && *started, started ? "" : started.error().text().c_str());
+        QVERIFY(w.world->end(w.machineId(), hypervisor::ExitReason::Crashed));
+        w.clerks.tell("channel.closed", {{"name", "control"}});
+        QTRY_VERIFY_WITH_TIMEOUT(w.agent->state() == AgentState::Failed, 60'000);
+    }
+    QVERIFY(w.start());
+    QVERIFY(w.stop().value_or(false));
+    QVERIFY(w.agent->state() == AgentState::Stopped);
+}
+
+// The same while a verb waits for an answer that never comes.
+void TestAgentLife::startsAgainAfterItsMachineDiedUnderAVerb() {
+    AgentWorld w(true);
+    QVERIFY(w.start());
+    std::atomic<bool> asked = false;
+    w.clerks.on("changes.list", [&](const json::object&) -> StandInClerks::Answer {
+        asked = true;
+        return std::nullopt;
+    });
+    auto frozen = std::async(std::launch::async, [&] { return w.agent->freeze(quiet, {}); });
+    QTRY_VERIFY_WITH_TIMEOUT(asked, 60'000);
+    // The verb is called off, not waited for; the power is cut.
+    w.clerks.on("power.off", [](const json::object&) -> StandInClerks::Answer {
+        return fail(ErrorCode::Unavailable, "it does not answer");
+    });
+    w.services.patience.stopping = 1s;
+    QVERIFY(w.stop().value_or(false));
+    QVERIFY(frozen.wait_for(60s) == std::future_status::ready);
+    const auto result = frozen.get();
+    QVERIFY(!result && result.error().code == ErrorCode::Cancelled);
+    w.clerks.on("changes.list", [](const json::object&) { return page({}, nullptr); });
+    QVERIFY(w.start());
+}
+
+// The engine restarts, and the guest does not answer in time. What runs there is the user's: nothing is
+// ended.
+void TestAgentLife::slowGuestIsLeftAloneAndComesBack() {
+    AgentWorld w;
+    QVERIFY(w.start());
+    std::atomic<bool> slow = true;
+    w.clerks.on("hello", [&](const json::object&) -> StandInClerks::Answer {
+        if (slow) {
+            return std::nullopt;
+        }
+        return json::object{};
+    });
+    w.services.patience.takeOver = 1s;
+    w.restartEngine(); // ends, though nobody answers
+    QVERIFY(w.agent->state() == AgentState::Failed);
+    QVERIFY2(w.reason().find("goes on") != std::string::npos, w.reason().c_str());
+    QVERIFY(w.world->specOf(w.machineId())); // it lives
+    UniqueFd socket;
+    QVERIFY(!w.agent->exec({{"argv", json::array{"true"}}}, socket));
+    // Later, by itself. The clerk that was asked first keeps its silence, as a guest does that lost the
+    // question.
+    slow = false;
+    w.clerks.dropAll();
+    QTRY_VERIFY_WITH_TIMEOUT(w.agent->state() == AgentState::Ready, 60'000);
+    QVERIFY(w.reason().empty());
+    QVERIFY(w.world->specOf(w.machineId()));
+    QVERIFY(w.stop().value_or(false));
+}
+
+void TestAgentLife::slowGuestIsReachedByStart() {
+    AgentWorld w;
+    QVERIFY(w.start());
+    w.clerks.on("hello", [](const json::object&) -> StandInClerks::Answer { return std::nullopt; });
+    w.services.patience.takeOver = 1s;
+    w.restartEngine();
+    const auto again = w.start();
+    QVERIFY(!again && again.error().code == ErrorCode::Expired);
+    QVERIFY2(again.error().hint.find("carrel stop ann") != std::string::npos, again.error().hint.c_str());
+    QVERIFY(w.agent->state() == AgentState::Failed);
+    QVERIFY(w.world->specOf(w.machineId()));
+    w.clerks.on("hello", [](const json::object&) { return json::object{}; });
+    const auto reached = w.start();
+    QVERIFY2(reached && *reached, reached ? "" : reached.error().text().c_str());
+    QVERIFY(w.agent->state() == AgentState::Ready);
+    QVERIFY(!w.start().value_or(true)); // it runs
+}
+
+void TestAgentLife::slowGuestIsStopped() {
+    AgentWorld w;
+    QVERIFY(w.start());
+    w.clerks.on("hello", [](const json::object&) -> StandInClerks::Answer { return std::nullopt; });
+    w.clerks.on("power.off", [](const json::object&) -> StandInClerks::Answer { return std::nullopt; });
+    w.services.patience = {.stopping = 1s, .takeOver = 1s};
+    w.restartEngine();
+    QVERIFY(w.stop().value_or(false));
+    QVERIFY(w.agent->state() == AgentState::Stopped);
+    QVERIFY(!w.world->specOf(w.machineId()));
+    w.clerks.on("hello", [](const json::object&) { return json::object{}; });
+    QVERIFY(w.start().value_or(false)); // a new life
+}
+
+void TestAgentLife::slowGuestIsNotDeletedWithItsWork() {
+    AgentWorld w(true);
+    QVERIFY(w.start());
+    w.clerks.on("hello", [](const json::object&) -> StandInClerks::Answer { return std::nullopt; });
+    w.services.patience.takeOver = 1s;
+    w.restartEngine();
+    const auto removed = within(60s, "delete", [&] { return w.agent->remove(Agent::Staged::Refuse, quiet); });
+    QVERIFY(!removed && removed.error().code == ErrorCode::Refused);
+    QVERIFY(w.world->specOf(w.machineId()));
+}
+
+// The share ends now, whatever the guest does: the next clerk has only what is shared then.
+void TestAgentLife::folderIsTakenFromASlowGuest() {
+    AgentWorld w(true);
+    QVERIFY(w.start());
+    w.clerks.on("hello", [](const json::object&) -> StandInClerks::Answer { return std::nullopt; });
+    w.services.patience.takeOver = 1s;
+    w.restartEngine();
+    std::atomic<std::size_t> shares = 99;
+    w.clerks.on("prepare", [&](const json::object& params) {
+        shares = params.at("shares").as_array().size();
+        return json::object{{"landlock_abi", 1}, {"seccomp", true}};
+    });
+    const auto removed =
+        within(60s, "share remove", [&] { return w.agent->removeShare("papers", Agent::Staged::Discard); });
+    QVERIFY2(removed, removed ? "" : removed.error().text().c_str());
+    QCOMPARE(shares.load(), std::size_t{0});
+    QCOMPARE(w.clerks.count("share.revoke"), 1U);
+}
+
+void TestAgentLife::machineThatEndedIsNotTakenOver() {
+    AgentWorld w;
+    QVERIFY(w.start());
+    w.clerks.on("hello", [&](const json::object&) -> StandInClerks::Answer {
+        (void)w.world->end(w.machineId(), hypervisor::ExitReason::Crashed).has_value();
+        return std::nullopt;
+    });
+    w.restartEngine();
+    QVERIFY(w.agent->state() == AgentState::Failed);
+    QVERIFY2(w.reason().find("ended") != std::string::npos, w.reason().c_str());
+    w.clerks.on("hello", [](const json::object&) { return json::object{}; });
+    QVERIFY(w.start().value_or(false));
+}
+
+void TestAgentLife::listInCirclesIsRefused_data() {
+    QTest::addColumn<int>("way");
+    QTest::newRow("back to the beginning") << 0;
+    QTest::newRow("the same page again") << 1;
+    QTest::newRow("names that grow, and nothing else") << 2;
+}
+
+void TestAgentLife::listInCirclesIsRefused() {
+    QFETCH(int, way);
+    AgentWorld w(true);
+    QVERIFY(w.start());
+    w.clerks.on("changes.list", [way](const json::object& params) {
+        const auto* after = params.if_contains("after");
+        const std::string from = after == nullptr ? "" : std::string(after->as_string());
+        switch (way) {
+        case 0:
+            return page({created("b")}, from.empty() ? "b" : "");
+        case 1:
+            return page({created("b")}, "b");
+        default:
+            return page({}, json::string(from + "a"));
+        }
+    });
+    const auto frozen = within(60s, "changes", [&] { return w.agent->freeze(quiet, {}); });
+    QVERIFY(!frozen);
+    QVERIFY2(frozen.error().code == ErrorCode::Malformed, frozen.error().text().c_str());
+    QVERIFY(w.agent->state() == AgentState::Ready); // and it is none the worse
+}
+
+// Every page comes in time and brings something new.
+void TestAgentLife::listWithoutEndIsCutOff() {
+    AgentWorld w(true);
+    QVERIFY(w.start());
+    std::atomic<std::uint64_t> number = 0;
+    w.clerks.on("changes.list", [&](const json::object&) {
+        std::this_thread::sleep_for(300ms); // of the second that one answer may take
+        const std::string name = "n" + std::to_string(1'000'000 + number++);
+        return page({created(name)}, json::string(name));
+    });
+    w.services.patience.stopping = 1s;
+    QVERIFY(w.stop().value_or(false)); // or it hangs
+    QVERIFY(number > 1);
+    // Nobody has counted what waits for review, so it is not thrown away unasked.
+    const auto removed = w.agent->remove(Agent::Staged::Refuse, quiet);
+    QVERIFY(!removed && removed.error().code == ErrorCode::Refused);
+}
+
+// The engine's own list of names, from the report to the folder.
+void TestAgentLife::reportOfHiddenNamesIsRefused() {
+    AgentWorld w(true);
+    std::filesystem::create_directory(w.share() / ".ssh");
+    std::ofstream(w.share() / ".ssh" / "id_rsa") << "key";
+    std::ofstream(w.share() / ".env") << "token";
+    QVERIFY(w.start());
+    ChangeEntry file;
+    file.path = SharePath::parse("shown").value();
+    file.from = SharePath::parse(".env").value();
+    file.kind = ChangeKind::Renamed;
+    file.mode = 0644;
+    ChangeEntry folder = file;
+    folder.path = SharePath::parse("shown-too").value();
+    folder.from = SharePath::parse(".ssh").value();
+    folder.type = EntryType::Directory;
+    folder.mode = 0755;
+    w.clerks.on("changes.list", [&](const json::object&) {
+        return page({toJson(file), toJson(folder)}, nullptr);
+    });
+    const auto frozen = within(60s, "changes", [&] { return w.agent->freeze(quiet, {}); });
+    QVERIFY2(frozen, frozen ? "" : frozen.error().text().c_str());
+    QCOMPARE(frozen->sets.size(), std::size_t{1});
+    QCOMPARE(frozen->sets.at(0).entries.size(), std::size_t{2});
+    for (const auto& entry : frozen->sets.at(0).entries) {
+        QVERIFY(entry.conflict == files::ConflictKind::Refused);
+    }
+    const auto applied = within(60s, "apply", [&] { return w.agent->apply(frozen->id, {}, quiet); });
+    QVERIFY2(applied, applied ? "" : applied.error().text().c_str());
+    QCOMPARE(applied->items.size(), std::size_t{2});
+    for (const auto& item : applied->items) {
+        QVERIFY2(item.outcome == "conflict" || item.outcome == "refused", item.outcome.c_str());
+    }
+    QVERIFY(std::filesystem::exists(w.share() / ".ssh" / "id_rsa") &&
+            std::filesystem::exists(w.share() / ".env"));
+    QVERIFY(!std::filesystem::exists(w.share() / "shown") &&
+            !std::filesystem::exists(w.share() / "shown-too"));
+}
+
+// timeline --follow holds the log while the agent is deleted, and reads on after it.
+void TestAgentLife::followerOutlivesTheAgent() {
+    AgentWorld w;
+    QVERIFY(w.start());
+    std::atomic<bool> reading = false;
+    std::stop_source enough;
+    auto following = std::async(std::launch::async, [&, held = w.agent] {
+        activity::Query query;
+        std::vector<activity::EventKind> seen;
+        while (!enough.stop_requested()) {
+            const auto events = held->log().query(query);
+            if (!events) {
+                return seen;
+            }
+            for (const auto& each : *events) {
+                seen.push_back(each.event.kind);
+                query.afterSeq = each.seq;
+            }
+            reading = true;
+            (void)held->log().waitNewer(query.afterSeq, enough.get_token());
+        }
+        return seen;
+    });
+    QTRY_VERIFY_WITH_TIMEOUT(reading, 60'000);
+    const auto removed = within(60s, "delete", [&] { return w.agent->remove(Agent::Staged::Refuse, quiet); });
+    QVERIFY2(removed, removed ? "" : removed.error().text().c_str());
+    QVERIFY(!std::filesystem::exists(w.services.agentsFolder / w.agent->id()));
+    // A look after it, too; its file is gone, its content is there for whoever holds it.
+    QVERIFY(w.agent->log().query({}));
+    enough.request_stop();
+    QVERIFY(following.wait_for(60s) == std::future_status::ready);
+    const auto seen = following.get();
+    QVERIFY(!seen.empty() && seen.back() == activity::EventKind::AgentDeleted);
+}
+
+QTEST_GUILESS_MAIN(TestAgentLife)
+#include "test_agent_life.moc"
