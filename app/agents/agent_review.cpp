@@ -399,13 +399,13 @@ Result<ActionReport> Agent::apply(const std::string& reviewId, const ReviewSelec
                 settled.emplace_back(outcome.path, outcome.generation);
             }
         }
-        if (auto at = door()) {
+        if (auto at = readyDoor()) { // nobody waits for a guest that is not reached
             // The host's version shows in the guest from here on. Where this fails, the next review finds that the
             // host already is as wanted, and settles it then.
-            if (auto kept = tellGuest(*at, "changes.settle", share.id, settled); !kept) {
+            if (auto kept = tellGuest(**at, "changes.settle", share.id, settled); !kept) {
                 m_services.complain(name() + ": " + kept.error().text());
             }
-            (void)listChanges(*at, share, {}).has_value();
+            (void)listChanges(**at, share, {}).has_value();
         }
     }
     if (!parts.empty()) {

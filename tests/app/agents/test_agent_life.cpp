@@ -40,6 +40,7 @@ private slots:
     void slowGuestIsStopped();
     void slowGuestIsNotDeletedWithItsWork();
     void folderIsTakenFromASlowGuest();
+    void reviewIsAppliedBesideASlowGuest();
     void machineThatEndedIsNotTakenOver();
     void listInCirclesIsRefused_data();
     void listInCirclesIsRefused();
@@ -177,6 +178,26 @@ void TestAgentLife::folderIsTakenFromASlowGuest() {
     QVERIFY2(removed, removed ? "" : removed.error().text().c_str());
     QCOMPARE(shares.load(), std::size_t{0});
     QCOMPARE(w.clerks.count("share.revoke"), 1U);
+}
+
+// What was frozen is on the host; the guest is told when it is there again.
+void TestAgentLife::reviewIsAppliedBesideASlowGuest() {
+    AgentWorld w(true);
+    QVERIFY(w.start());
+    w.clerks.on("changes.list", [](const json::object&) { return page({created("made")}, nullptr); });
+    const auto frozen = within(60s, "changes", [&] { return w.agent->freeze(quiet, {}); });
+    QVERIFY2(frozen && !frozen->id.empty(), frozen ? "" : frozen.error().text().c_str());
+    for (const char* method : {"hello", "changes.list", "changes.settle"}) {
+        w.clerks.on(method, [](const json::object&) -> StandInClerks::Answer { return std::nullopt; });
+    }
+    w.services.patience.takeOver = 1s;
+    w.restartEngine();
+    const auto applied = within(60s, "apply", [&] { return w.agent->apply(frozen->id, {}, quiet); });
+    QVERIFY2(applied && applied->items.size() == 1, applied ? "" : applied.error().text().c_str());
+    QCOMPARE(applied->items.at(0).outcome, std::string("done"));
+    QVERIFY(std::filesystem::is_directory(w.share() / "made"));
+    const auto undone = within(60s, "undo", [&] { return w.agent->undo({}, quiet); });
+    QVERIFY(undone && undone->items.at(0).outcome == "done");
 }
 
 void TestAgentLife::machineThatEndedIsNotTakenOver() {
