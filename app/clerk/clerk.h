@@ -11,6 +11,7 @@
 #include "app/clerk/content_receiver.h"
 #include "app/clerk/file_service.h"
 #include "app/clerk/guest_rpc.h"
+#include "app/clerk/guest_words.h"
 #include "app/clerk/link.h"
 #include "app/clerk/session_relay.h"
 
@@ -37,6 +38,7 @@ private:
     void onLink();
     void dispatch(RpcRequest&& request, Descriptors&& descriptors);
     void notify(std::string_view method, Params params);
+    void notify(Told told) { notify(told.method, std::move(told.params)); }
 
     void prepare(const Params& params, Descriptors&& descriptors, const Reply& reply);
     void attach(const Params& params, Descriptors&& descriptors, const Reply& reply);

@@ -2,6 +2,7 @@
 // The clerk's channels: taking them over, letting go of them, and what the guest says on each.
 #include "app/clerk/clerk.h"
 
+#include "guest/protocol/plain_text.h"
 #include "guest/protocol/strict_json.h"
 
 #include <chrono>
@@ -12,15 +13,10 @@ namespace json = boost::json;
 
 namespace {
 
-constexpr std::size_t kMaxDetailBytes = 300; // of a guest's stage and log texts
 // Waiting for the guest per share: replies to what it asked and never read, and after a change of clerk one notification
 // for every name that it remembers (NodeTable::kMaxNodes of about 60 bytes). Past it the channel begins anew: a
 // notification must not be lost.
 constexpr std::size_t kMaxFilesQueued = 96 * 1024 * 1024;
-
-std::string cut(std::string_view text, std::size_t most) {
-    return std::string(text.substr(0, most));
-}
 
 std::uint64_t realtimeNs() {
     return static_cast<std::uint64_t>(
@@ -95,12 +91,8 @@ void Clerk::attachConsole(UniqueFd fd) {
     m_console = std::make_unique<ConsoleReader>(
         m_loop, std::move(fd),
         ConsoleLines::Events{
-            [this](std::string_view who, std::string_view name) {
-                notify("stage", {{"name", cut(name, 64)}, {"detail", ""}, {"from", who}});
-            },
-            [this](std::string_view who, std::string_view text) {
-                notify("stage", {{"name", "failed"}, {"detail", cut(text, kMaxDetailBytes)}, {"from", who}});
-            }},
+            [this](std::string_view who, std::string_view name) { notify(toldByConsole(who, name, "")); },
+            [this](std::string_view who, std::string_view text) { notify(toldByConsole(who, "failed", text)); }},
         [this, last = std::chrono::steady_clock::time_point{}]() mutable {
             const auto now = std::chrono::steady_clock::now();
             if (now - last > std::chrono::milliseconds(500)) {
@@ -166,9 +158,12 @@ void Clerk::sayHello() {
                     {"agent", {{"id", m_agentId}, {"name", m_agentName}}},
                     {"shares", m_shares}},
                    [this](Result<json::object> answer) {
+                       if (answer) {
+                           answer = greetingFrom(*answer);
+                       }
                        if (!answer) {
                            if (answer.error().code != ErrorCode::Unavailable) {
-                               notify("broken", {{"why", "hello: " + cut(answer.error().message, kMaxDetailBytes)}});
+                               notify("broken", {{"why", plainText("hello: " + answer.error().message, kMaxDetailBytes)}});
                            }
                            return;
                        }
@@ -188,21 +183,8 @@ void Clerk::hello(const Reply& reply) {
 }
 
 void Clerk::guestNotification(const std::string& method, const Params& params) {
-    JsonFields fields(params, method);
-    Params out;
-    if (method == "stage") {
-        out = {{"name", cut(fields.string("name", 64), 64)},
-               {"detail", cut(fields.optionalString("detail", 4096).value_or(""), kMaxDetailBytes)},
-               {"from", "carrel-guestd"}};
-    } else if (method == "changes.touched") {
-        out = {{"share", fields.number("share", control::kMaxShareId)}};
-    } else if (method == "log") {
-        out = {{"level", fields.string("level", 16)}, {"text", cut(fields.string("text", 4096), kMaxDetailBytes)}};
-    } else {
-        return; // a newer guest may tell more than this host knows
-    }
-    if (fields.finish()) {
-        notify(method == "log" ? "guest.log" : method, std::move(out));
+    if (auto told = toldByGuest(method, params)) {
+        notify(std::move(*told));
     }
 }
 

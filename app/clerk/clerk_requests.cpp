@@ -6,7 +6,6 @@
 #include "guest/protocol/strict_json.h"
 
 #include <boost/asio/post.hpp>
-#include <boost/json/serialize.hpp>
 
 #include <algorithm>
 
@@ -49,43 +48,7 @@ void Clerk::exec(const Params& params, Descriptors&& descriptors, const Reply& r
 
 void Clerk::listChanges(const Params& params, const Reply& reply) {
     m_rpc.request("changes.list", params, [reply](Result<json::object> answer) {
-        if (!answer) {
-            reply(fail(std::move(answer).error()));
-            return;
-        }
-        // Decoded and encoded again: what goes on to the engine is what this process understood, at most one link
-        // message full; the rest is asked for again from where this page ends.
-        JsonFields fields(*answer, "changes.list");
-        json::array entries;
-        std::size_t bytes = 0;
-        std::optional<std::string> next = takeOptionalPath(fields, *answer, "next");
-        const std::uint64_t staged = fields.optionalNumber("staged").value_or(0);
-        std::string last;
-        for (const auto& item : fields.array("entries", kMaxChangesPerPage)) {
-            auto entry = item.is_object() ? changeEntryFrom(item.get_object())
-                                          : fail(ErrorCode::Malformed, "a change is not an object");
-            if (!entry) {
-                reply(fail(entry.error().wrap("The agent's machine reported a change that makes no sense")));
-                return;
-            }
-            json::object coded = toJson(*entry);
-            bytes += json::serialize(coded).size() + 1;
-            if (bytes > kMaxLinkMessage - 20 * 1024 && !entries.empty()) {
-                next = last;
-                break;
-            }
-            last = entry->path.text();
-            entries.push_back(std::move(coded));
-        }
-        if (auto good = fields.finish(); !good) {
-            reply(fail(std::move(good).error()));
-            return;
-        }
-        json::object out{{"entries", std::move(entries)}, {"staged", staged}};
-        if (next) {
-            putPath(out, "next", *next);
-        }
-        reply(std::move(out));
+        reply(answer ? changesFrom(*answer) : std::move(answer));
     });
 }
 
@@ -125,39 +88,13 @@ void Clerk::copyContent(const Params& params, Descriptors&& descriptors, const R
             receiver->answered(fail(std::move(answer).error()));
             return;
         }
-        JsonFields answered(*answer, "content.send");
-        const std::uint64_t size = answered.number("size");
-        auto good = answered.finish();
-        receiver->answered(good ? Result<std::uint64_t>(size) : fail(std::move(good).error()));
+        receiver->answered(sentSizeFrom(*answer));
     });
 }
 
 void Clerk::forwardEntries(std::string_view method, const Params& params, const Reply& reply) {
     m_rpc.request(std::string(method), params, [reply](Result<json::object> answer) {
-        if (!answer) {
-            reply(fail(std::move(answer).error()));
-            return;
-        }
-        JsonFields fields(*answer, "settled");
-        json::array kept;
-        for (const auto& item : fields.array("kept", 100'000)) {
-            if (item.is_string() && item.get_string().size() <= kMaxPathBytes) {
-                kept.push_back(item);
-            } else if (item.is_object()) {
-                JsonFields path(item.get_object(), "kept");
-                if (auto raw = takeOptionalPath(path, item.get_object(), "path"); raw && path.finish()) {
-                    kept.push_back(item);
-                }
-            }
-        }
-        if (json::serialize(kept).size() > kMaxLinkMessage / 2) {
-            kept.clear(); // only told for the user's sake; the next listing shows them anyway
-        }
-        if (auto good = fields.finish(); !good) {
-            reply(fail(std::move(good).error()));
-            return;
-        }
-        reply(json::object{{"kept", std::move(kept)}});
+        reply(answer ? keptFrom(*answer) : std::move(answer));
     });
 }
 

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "guest/protocol/rpc.h"
 
-#include "guest/protocol/share_path.h"
+#include "guest/protocol/plain_text.h"
 
 #include <boost/json/serialize.hpp>
-
-#include <algorithm>
 
 namespace carrel {
 
@@ -31,32 +29,15 @@ ErrorCode errorCodeFrom(std::string_view kind) {
     return ErrorCode::Internal;
 }
 
-// Cut between characters.
-std::string_view bounded(std::string_view text) {
-    if (text.size() <= kMaxErrorTextBytes) {
-        return text;
-    }
-    std::size_t end = kMaxErrorTextBytes;
-    while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0U) == 0x80) {
-        --end;
-    }
-    return text.substr(0, end);
-}
-
 // A message may name a file, and a file's name may be any bytes; JSON may not.
 std::string presentable(std::string_view text) {
-    std::string out(bounded(text));
-    if (!isUtf8(out)) {
-        std::replace_if(
-            out.begin(), out.end(), [](char c) { return static_cast<unsigned char>(c) >= 0x80; }, '?');
-    }
-    return out;
+    return plainText(text, kMaxErrorTextBytes);
 }
 
 std::string stringOf(const json::object& object, std::string_view key) {
     const auto* value = object.if_contains({key.data(), key.size()});
     const auto* text = value == nullptr ? nullptr : value->if_string();
-    return text == nullptr ? std::string() : std::string(bounded({text->data(), text->size()}));
+    return text == nullptr ? std::string() : std::string(cutBetweenCharacters({text->data(), text->size()}, kMaxErrorTextBytes));
 }
 
 int errnoOf(const json::object& object) {

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/clerk/guest_words.h"
+
+#include "guest/protocol/change_report.h"
+#include "guest/protocol/control.h"
+#include "guest/protocol/plain_text.h"
+#include "guest/protocol/strict_json.h"
+
+#include <boost/json/serialize.hpp>
+
+namespace carrel::clerk {
+
+namespace json = boost::json;
+
+namespace {
+
+constexpr std::size_t kMaxStepBytes = 64;
+constexpr std::size_t kMaxSaidBytes = 4096; // of a text before it is cut
+constexpr std::size_t kMaxCapabilities = 32;
+constexpr std::size_t kMaxKept = 100'000;
+// A path of nothing but control characters is six times as long in JSON.
+constexpr std::size_t kMaxPathText = kMaxPathBytes * 6 + 64;
+
+Result<ChangeEntry> entryFrom(const json::value& item) {
+    auto entry = item.is_object() ? changeEntryFrom(item.get_object())
+                                  : fail(ErrorCode::Malformed, "a change is not an object");
+    if (!entry) {
+        return fail(entry.error().wrap("The agent's machine reported a change that makes no sense"));
+    }
+    return entry;
+}
+
+} // namespace
+
+std::optional<Told> toldByGuest(std::string_view method, const json::object& params) {
+    JsonFields fields(params, method);
+    Told out{std::string(method), {}};
+    if (method == "stage") {
+        out.params = {{"name", plainText(fields.string("name", kMaxStepBytes), kMaxStepBytes)},
+                      {"detail", plainText(fields.optionalString("detail", kMaxSaidBytes).value_or(""),
+                                           kMaxDetailBytes)},
+                      {"from", "carrel-guestd"}};
+    } else if (method == "changes.touched") {
+        out.params = {{"share", fields.number("share", control::kMaxShareId)}};
+    } else if (method == "log") {
+        out.method = "guest.log";
+        out.params = {{"level", plainText(fields.string("level", 16), 16)},
+                      {"text", plainText(fields.string("text", kMaxSaidBytes), kMaxDetailBytes)}};
+    } else {
+        return std::nullopt; // a newer guest may tell more than this host knows
+    }
+    if (!fields.finish()) {
+        return std::nullopt;
+    }
+    return out;
+}
+
+Told toldByConsole(std::string_view who, std::string_view step, std::string_view detail) {
+    return {"stage",
+            {{"name", plainText(step, kMaxStepBytes)},
+             {"detail", plainText(detail, kMaxDetailBytes)},
+             {"from", plainText(who, 32)}}};
+}
+
+Result<json::object> greetingFrom(const json::object& answer) {
+    JsonFields fields(answer, "hello");
+    const auto version = fields.number("version");
+    json::array capabilities;
+    for (const auto& name : fields.strings("capabilities", kMaxCapabilities, kMaxStepBytes)) {
+        capabilities.emplace_back(name);
+    }
+    const auto bootId = fields.string("boot_id", kMaxStepBytes);
+    CARREL_TRY(fields.finish());
+    if (version != control::kProtocolVersion) {
+        return fail(ErrorCode::Unsupported, "the agent's machine speaks another version of the protocol",
+                    "Build the image again with this Carrel, and start the agent again");
+    }
+    return json::object{{"version", version}, {"capabilities", std::move(capabilities)}, {"boot_id", bootId}};
+}
+
+Result<json::object> changesFrom(const json::object& answer) {
+    JsonFields fields(answer, "changes.list");
+    const auto& entries = fields.array("entries", kMaxChangesPerPage);
+    auto next = takeOptionalPath(fields, answer, "next");
+    const std::uint64_t staged = fields.optionalNumber("staged").value_or(0);
+    CARREL_TRY(fields.finish());
+    json::array kept;
+    std::size_t bytes = 0;
+    std::string last;
+    for (const auto& item : entries) {
+        auto entry = entryFrom(item);
+        if (!entry) {
+            return fail(std::move(entry).error());
+        }
+        auto coded = toJson(*entry);
+        bytes += json::serialize(coded).size() + 1;
+        if (bytes > kMaxLinkResult - kMaxPathText && !kept.empty()) {
+            next = last; // the rest is asked for again from where this page ends
+            break;
+        }
+        kept.push_back(std::move(coded));
+        last = entry->path.text();
+    }
+    json::object out{{"entries", std::move(kept)}, {"staged", staged}};
+    if (next) {
+        putPath(out, "next", *next);
+    }
+    return out;
+}
+
+Result<json::object> keptFrom(const json::object& answer) {
+    JsonFields fields(answer, "settled");
+    json::array kept;
+    for (const auto& item : fields.array("kept", kMaxKept)) {
+        if (item.is_string() && item.get_string().size() <= kMaxPathBytes) {
+            kept.push_back(item);
+        } else if (item.is_object()) {
+            JsonFields path(item.get_object(), "kept");
+            if (auto raw = takeOptionalPath(path, item.get_object(), "path"); raw && path.finish()) {
+                json::object one;
+                putPath(one, "path", *raw);
+                kept.push_back(std::move(one));
+            }
+        }
+    }
+    CARREL_TRY(fields.finish());
+    if (json::serialize(kept).size() > kMaxLinkResult / 2) {
+        kept.clear(); // only told for the user's sake; the next listing shows them anyway
+    }
+    return json::object{{"kept", std::move(kept)}};
+}
+
+Result<std::uint64_t> sentSizeFrom(const json::object& answer) {
+    JsonFields fields(answer, "content.send");
+    const std::uint64_t size = fields.number("size");
+    CARREL_TRY(fields.finish());
+    return size;
+}
+
+} // namespace carrel::clerk

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+// Whatever a guest says, the engine gets what it can read: one message of the link, in UTF-8, in the agreed
+// form. A message that it could not read would end the clerk.
+#include "app/clerk/guest_words.h"
+#include "guest/protocol/change_report.h"
+
+#include <QtTest>
+#include <boost/json/serialize.hpp>
+
+using namespace carrel;
+using namespace carrel::clerk;
+namespace json = boost::json;
+
+namespace {
+
+// As the engine takes it (link.h).
+bool readable(const json::object& result) {
+    const auto text = toText(RpcResponse{UINT64_MAX, json::value(result)});
+    return text.size() <= kMaxLinkMessage && parseRpc(text, {kMaxLinkMessage, 12}).has_value();
+}
+bool readable(const Told& told) {
+    const auto text = toText(RpcRequest{std::nullopt, told.method, told.params});
+    return text.size() <= kMaxLinkMessage && parseRpc(text, {kMaxLinkMessage, 12}).has_value();
+}
+
+ChangeEntry newFile(std::string_view path) {
+    ChangeEntry entry;
+    entry.path = SharePath::parse(path).value();
+    entry.mode = 0644;
+    entry.contentChanged = true;
+    return entry;
+}
+
+// The longest path whose JSON is six times as long.
+std::string longestPath(char last) {
+    std::string path;
+    while (path.size() < kMaxPathBytes - 1) {
+        path += path.size() % 200 == 199 ? '/' : '\x01';
+    }
+    return path + last;
+}
+
+} // namespace
+
+class TestGuestWords : public QObject {
+    Q_OBJECT
+private slots:
+    void theConsoleSaysAnyBytes_data() {
+        QTest::addColumn<QByteArray>("text");
+        QTest::newRow("plain") << QByteArray("mounting the disk");
+        QTest::newRow("no UTF-8") << QByteArray("\xff\xfe\x80 disk");
+        QTest::newRow("a NUL") << QByteArray("a\0b", 3);
+        QTest::newRow("cut within a character") << QByteArray(299, 'x') + QByteArray("\xc3\xa4\xc3\xa4");
+        QTest::newRow("the same, of four bytes") << QByteArray(298, 'x') + QByteArray("\xf0\x9f\x93\x9a");
+    }
+    void theConsoleSaysAnyBytes() {
+        QFETCH(QByteArray, text);
+        const std::string_view said(text.constData(), static_cast<std::size_t>(text.size()));
+        for (const auto& told :
+             {toldByConsole("carrel-init", said, ""), toldByConsole("carrel-guestd", "failed", said)}) {
+            QVERIFY(readable(told));
+            QVERIFY(told.params.at("detail").as_string().size() <= kMaxDetailBytes);
+            QVERIFY(told.params.at("name").as_string().size() <= 64);
+        }
+    }
+
+    void aLongNotificationIsCutBetweenCharacters() {
+        std::string text = "x";
+        while (text.size() < 1000) {
+            text += "\xc3\xa4";
+        }
+        const auto stage = toldByGuest("stage", {{"name", "shares"}, {"detail", text}});
+        QVERIFY(stage && readable(*stage));
+        QCOMPARE(stage->params.at("detail").as_string().size(), std::size_t{299});
+        const auto log = toldByGuest("log", {{"level", "info"}, {"text", text}});
+        QVERIFY(log && readable(*log));
+        QCOMPARE(log->method, std::string("guest.log"));
+    }
+    void onlyKnownNotificationsPass() {
+        QVERIFY(!toldByGuest("apply", {}));
+        QVERIFY(!toldByGuest("exec.ended", {{"session", 1}, {"code", 0}}));
+        QVERIFY(!toldByGuest("stage", {{"name", "ready"}, {"from", "carrel-engine"}}));
+        QVERIFY(!toldByGuest("changes.touched", {{"share", 5000}}));
+        QVERIFY(toldByGuest("changes.touched", {{"share", 1}}));
+    }
+
+    void aGreetingIsBounded() {
+        json::object answer{{"version", 1}, {"capabilities", {"shares"}}, {"boot_id", "0-1"}};
+        const auto greeting = greetingFrom(answer);
+        QVERIFY(greeting);
+        QCOMPARE(json::serialize(*greeting), json::serialize(answer));
+        answer["more"] = std::string(kMaxLinkMessage, 'x');
+        QVERIFY(!greetingFrom(answer));
+        answer.erase("more");
+        answer["boot_id"] = std::string(kMaxLinkMessage, 'x');
+        QVERIFY(!greetingFrom(answer));
+        answer["boot_id"] = "0-1";
+        answer["version"] = 2;
+        QVERIFY(greetingFrom(answer).error().code == ErrorCode::Unsupported);
+        QVERIFY(!greetingFrom({}));
+    }
+
+    void changesFillOneMessageAtMost() {
+        json::array entries;
+        for (char last = 'a'; last <= 'j'; ++last) {
+            entries.push_back(toJson(newFile(longestPath(last))));
+        }
+        json::object answer{{"entries", entries}, {"staged", 10}};
+        const auto page = changesFrom(answer);
+        QVERIFY(page && readable(*page));
+        const auto taken = page->at("entries").as_array().size();
+        QVERIFY(taken >= 1 && taken < 10);
+        // The next page begins where this one ends.
+        QCOMPARE(std::string(page->at("next").as_string()), longestPath(static_cast<char>('a' + taken - 1)));
+    }
+    // One page of just the size that is allowed, and then a long name for the next one.
+    void theNextPagesNameIsCountedToo() {
+        json::array entries;
+        std::size_t fit = 0;
+        for (int i = 0; i < 200; ++i) {
+            entries.push_back(toJson(newFile(std::to_string(1000 + i) + std::string(240, '\x01') + "/" +
+                                             std::string(180, '\x01'))));
+            json::object answer{{"entries", entries}, {"staged", 1}};
+            putPath(answer, "next", longestPath('x'));
+            const auto page = changesFrom(answer);
+            QVERIFY(page && readable(*page));
+            fit = page->at("entries").as_array().size();
+        }
+        QVERIFY(fit > 10 && fit < 200); // the bound was met
+    }
+    void aChangeThatMakesNoSenseIsNoPage() {
+        auto entry = toJson(newFile("a"));
+        entry["path"] = "../a";
+        QVERIFY(!changesFrom({{"entries", json::array{entry}}}));
+        QVERIFY(!changesFrom({{"entries", json::array{7}}}));
+        QVERIFY(!changesFrom({{"entries", json::array{}}, {"more", 1}}));
+        QVERIFY(changesFrom({{"entries", json::array{}}}));
+    }
+
+    void whatWasKeptIsPathsOnly() {
+        const auto kept = keptFrom({{"kept",
+                                     {"a/b", 7, json::object{{"path_b64", "/w=="}},
+                                      json::object{{"path_b64", "YQ=="}}, json::object{{"other", 1}}}}});
+        QVERIFY(kept && readable(*kept));
+        QCOMPARE(json::serialize(*kept), std::string(R"({"kept":["a/b",{"path_b64":"/w=="},{"path":"a"}]})"));
+        const auto many = keptFrom({{"kept", json::array(90'000, "some/path")}});
+        QVERIFY(many && readable(*many));
+    }
+    void aSizeIsANumber() {
+        QCOMPARE(sentSizeFrom({{"size", 7}}).value(), std::uint64_t{7});
+        QVERIFY(!sentSizeFrom({{"size", -1}}));
+        QVERIFY(!sentSizeFrom({{"size", 7}, {"more", 1}}));
+    }
+};
+
+QTEST_GUILESS_MAIN(TestGuestWords)
+#include "test_guest_words.moc"
