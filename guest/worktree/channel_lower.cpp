@@ -39,13 +39,59 @@ bool plausible(const Attr& attr) {
            attr.mtimensec < 1'000'000'000 && attr.ctimensec < 1'000'000'000;
 }
 
+// More pages in a row than this without one name for us: no folder is like that.
+constexpr int kMaxEmptyPages = 16;
+
+struct Page {
+    std::vector<LowerDirEntry> entries;
+    std::vector<std::uint64_t>
+        unwanted; // nodes of names that nobody can use: each counts as a lookup all the same
+    std::uint64_t last = 0;
+    bool whole = true;
+};
+
+Page pageFrom(ByteSpan rest, std::uint64_t cookie) {
+    Page page;
+    page.last = cookie;
+    while (!rest.empty()) {
+        if (rest.size() < sizeof(DirentPlus)) {
+            page.whole = false;
+            break;
+        }
+        const auto head = loadLe<DirentPlus>(rest);
+        const std::size_t whole = sizeof head + head.dirent.namelen;
+        if (head.dirent.namelen == 0 || head.dirent.namelen > kMaxNameBytes || whole > rest.size() ||
+            head.dirent.off == page.last) { // the same place again: an end that never comes
+            page.whole = false;
+            break;
+        }
+        page.last = head.dirent.off;
+        const auto name = asText(rest.subspan(sizeof head, head.dirent.namelen));
+        if (isValidName(name) && (head.entry.nodeid == 0 || plausible(head.entry.attr))) {
+            page.entries.push_back({std::string(name), entryFrom(head.entry), head.dirent.off});
+        } else if (head.entry.nodeid != 0) {
+            page.unwanted.push_back(head.entry.nodeid);
+        }
+        rest = rest.subspan(std::min((whole + 7) & ~std::size_t{7}, rest.size()));
+    }
+    if (!page.whole) {
+        for (const auto& item : page.entries) {
+            if (item.entry.node != 0) {
+                page.unwanted.push_back(item.entry.node);
+            }
+        }
+    } else if (!page.entries.empty()) {
+        page.entries.back().cookie = page.last;
+    }
+    return page;
+}
+
 } // namespace
 
 struct ChannelLower::Impl {
     struct Pending {
         Bytes request;
         bool answered = false;
-        bool sent = false;
         int error = 0;
         Bytes reply;
         std::condition_variable ready;
@@ -229,6 +275,7 @@ SysResult<LowerEntry> ChannelLower::lookup(std::uint64_t parent, std::string_vie
     }
     const auto out = loadLe<EntryOut>(*reply);
     if (out.nodeid != 0 && !plausible(out.attr)) {
+        forget(out.nodeid, 1); // it counts as a lookup all the same
         return sysFail(EIO);
     }
     return entryFrom(out);
@@ -276,45 +323,26 @@ SysResult<std::vector<LowerDirEntry>> ChannelLower::readdirplus(std::uint64_t no
     ReadIn in{};
     in.offset = cookie;
     in.size = 256 * 1024;
-    Bytes body;
-    put(body, in);
-    const auto reply = m_impl->call(Opcode::Readdirplus, node, body);
-    if (!reply) {
-        return sysFail(reply.error());
-    }
-    std::vector<LowerDirEntry> out;
-    ByteSpan rest(*reply);
-    std::uint64_t last = cookie;
-    bool any = false;
-    while (!rest.empty()) {
-        if (rest.size() < sizeof(DirentPlus)) {
+    for (int count = 0; count < kMaxEmptyPages; ++count) {
+        Bytes body;
+        put(body, in);
+        const auto reply = m_impl->call(Opcode::Readdirplus, node, body);
+        if (!reply) {
+            return sysFail(reply.error());
+        }
+        auto page = pageFrom(*reply, in.offset);
+        for (const auto unwanted : page.unwanted) {
+            forget(unwanted, 1);
+        }
+        if (!page.whole) {
             return sysFail(EIO);
         }
-        const auto head = loadLe<DirentPlus>(rest);
-        const std::size_t whole = sizeof head + head.dirent.namelen;
-        const std::size_t padded = (whole + 7) & ~std::size_t{7};
-        if (head.dirent.namelen == 0 || head.dirent.namelen > kMaxNameBytes || padded > rest.size() + 7 ||
-            whole > rest.size()) {
-            return sysFail(EIO);
+        if (reply->empty() || !page.entries.empty()) {
+            return std::move(page.entries);
         }
-        if (head.dirent.off == last) { // an end that never comes
-            return sysFail(EIO);
-        }
-        last = head.dirent.off;
-        any = true;
-        const auto name = asText(rest.subspan(sizeof head, head.dirent.namelen));
-        if (isValidName(name) && (head.entry.nodeid == 0 || plausible(head.entry.attr))) {
-            out.push_back({std::string(name), entryFrom(head.entry), head.dirent.off});
-        }
-        rest = rest.subspan(std::min(padded, rest.size()));
+        in.offset = page.last; // only "." and "..": go on, an empty answer would mean the end
     }
-    if (any && out.empty()) { // only "." and "..": go on, an empty answer would mean the end
-        return readdirplus(node, last);
-    }
-    if (!out.empty()) {
-        out.back().cookie = last;
-    }
-    return out;
+    return sysFail(EIO);
 }
 
 SysResult<StatfsOut> ChannelLower::statfs() {

@@ -5,6 +5,7 @@
 #include <boost/crc.hpp>
 
 #include <array>
+#include <set>
 
 namespace json = boost::json;
 
@@ -78,8 +79,8 @@ json::object entryToJson(const EntryRecord& entry) {
 Result<EntryRecord> entryFrom(const json::object& object) {
     JsonFields fields(object, "upper.entry");
     EntryRecord entry;
-    entry.id = fields.number("id");
-    entry.parent = fields.number("parent");
+    entry.id = fields.number("id", kMaxEntryId);
+    entry.parent = fields.number("parent", kMaxEntryId);
     const auto kind = fields.string("kind", 16);
     bool known = false;
     for (std::size_t i = 0; i < kKinds.size(); ++i) {
@@ -107,7 +108,7 @@ Result<EntryRecord> entryFrom(const json::object& object) {
             fields.problem("origin", "is no path");
         }
         entry.origin = std::move(*origin);
-        entry.originPlace = fields.number("place");
+        entry.originPlace = fields.number("place", kMaxEntryId);
     }
     for (const auto& [key, target] : {std::pair{"origin_base", &entry.originBase}, {"cover", &entry.cover}}) {
         if (const auto* inner = fields.optionalObject(key)) {
@@ -119,45 +120,32 @@ Result<EntryRecord> entryFrom(const json::object& object) {
         }
     }
     entry.link = takeOptionalPath(fields, object, "link").value_or("");
-    entry.object = fields.optionalNumber("object").value_or(0);
+    entry.object = fields.optionalNumber("object", kMaxEntryId).value_or(0);
     CARREL_TRY(fields.finish());
     return entry;
 }
 
-// Entries must hang on the root through folders or whiteouts, without a ring.
+// Entries must hang on the root, without a ring, and each name once (the older entry has it).
 void dropLoose(std::map<std::uint64_t, EntryRecord>& entries) {
-    std::map<std::uint64_t, bool> good{{kRootEntry, true}};
-    for (const auto& [id, unused] : entries) {
-        std::vector<std::uint64_t> trail;
-        std::uint64_t at = id;
-        bool result = false;
-        while (true) {
-            if (const auto seen = good.find(at); seen != good.end()) {
-                result = seen->second;
-                break;
+    std::multimap<std::uint64_t, const EntryRecord*>
+        children; // those of one parent in the order of their ids
+    for (const auto& [id, entry] : entries) {
+        children.emplace(entry.parent, &entry);
+    }
+    std::set<std::uint64_t> good;
+    std::vector<std::uint64_t> open{kRootEntry};
+    while (!open.empty()) {
+        const auto [begin, end] = children.equal_range(open.back());
+        open.pop_back();
+        std::set<std::string_view> names;
+        for (auto it = begin; it != end; ++it) {
+            if (names.insert(it->second->name).second) {
+                good.insert(it->second->id);
+                open.push_back(it->second->id);
             }
-            const auto found = entries.find(at);
-            if (found == entries.end()) {
-                break;
-            }
-            good[at] = false; // found again on this trail: a ring
-            trail.push_back(at);
-            at = found->second.parent;
-        }
-        for (const auto step : trail) {
-            good[step] = result;
         }
     }
-    std::erase_if(entries, [&](const auto& item) { return !good[item.first]; });
-    std::map<std::pair<std::uint64_t, std::string>, std::uint64_t> names;
-    std::erase_if(entries, [&](const auto& item) {
-        return !names.try_emplace({item.second.parent, item.second.name}, item.first).second;
-    });
-    if (names.size() != good.size() - 1) { // a doublet may have had children
-        std::erase_if(entries, [&](const auto& item) {
-            return item.second.parent != kRootEntry && !entries.contains(item.second.parent);
-        });
-    }
+    std::erase_if(entries, [&](const auto& item) { return !good.contains(item.first); });
 }
 
 } // namespace
@@ -204,7 +192,7 @@ Result<Transaction> decodeTransaction(std::string_view text) {
         out.del.push_back(item.is_uint64() ? item.get_uint64()
                                            : static_cast<std::uint64_t>(item.get_int64()));
     }
-    out.epoch = fields.optionalNumber("epoch");
+    out.epoch = fields.optionalNumber("epoch", kMaxEpoch);
     CARREL_TRY(fields.finish());
     return out;
 }

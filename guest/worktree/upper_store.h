@@ -27,6 +27,9 @@ namespace carrel::worktree {
 
 inline constexpr std::size_t kMaxLogRecord = 64 * 1024 * 1024;
 inline constexpr std::uint64_t kRootEntry = 1;
+// Both are counted upwards, one at a time; what is larger is damage, and the next number must still be one.
+inline constexpr std::uint64_t kMaxEntryId = std::uint64_t{1} << 62;
+inline constexpr std::uint64_t kMaxEpoch = UINT32_MAX - 1; // the upper half of a generation
 
 enum class EntryKind { File, Directory, Symlink, Fifo, Socket, Whiteout };
 

@@ -1,0 +1,378 @@
+// SPDX-License-Identifier: Apache-2.0
+// The guest's half of the file protocol: answers find their request whatever order they come in, a change of
+// clerk costs a pause and no error, and what a clerk says wrongly is EIO for the request that it names.
+#include "tests/guest/worktree/lower_peer.h"
+
+#include <QtTest>
+
+#include <future>
+
+using namespace carrel;
+using namespace carrel::worktree;
+using lower::Opcode;
+
+namespace {
+
+struct Heard final : LowerEvents {
+    std::vector<std::string> told;
+    void entryChanged(std::uint64_t parent, std::string_view name) override {
+        told.push_back("entry " + std::to_string(parent) + " " + std::string(name));
+    }
+    void nodeChanged(std::uint64_t node) override { told.push_back("node " + std::to_string(node)); }
+    void everythingChanged() override { told.emplace_back("everything"); }
+};
+
+struct World {
+    explicit World(std::chrono::milliseconds timeout = kDoorTimeout)
+        : lower(outbox.send(), timeout) {}
+    // A clerk is there; its INIT is taken.
+    void connect() {
+        lower.onEpoch();
+        QVERIFY(outbox.next().opcode() == Opcode::Init);
+    }
+    auto lookup(std::string name) {
+        return std::async(std::launch::async,
+                          [this, name = std::move(name)] { return lower.lookup(1, name); });
+    }
+    void answer(const Asked& asked, ByteSpan body) { lower.onMessage(replyTo(asked.head.unique, 0, body)); }
+
+    Outbox outbox;
+    ChannelLower lower;
+};
+
+std::string nameIn(const Asked& asked) {
+    return asked.body.empty() ? std::string()
+                              : std::string(asText(asked.body).substr(0, asked.body.size() - 1));
+}
+
+Bytes entryNote(std::uint64_t parent, std::string_view name, std::uint32_t length) {
+    Bytes body = bodyOf(lower::NotifyInvalEntryOut{parent, length, 0});
+    const auto bytes = asBytes(name);
+    body.insert(body.end(), bytes.begin(), bytes.end());
+    return body;
+}
+
+} // namespace
+
+class TestChannelLower : public QObject {
+    Q_OBJECT
+private slots:
+    void answersFindTheirRequest() {
+        World world;
+        world.connect();
+        auto first = world.lookup("one");
+        auto second = world.lookup("two");
+        const Asked a = world.outbox.next();
+        const Asked b = world.outbox.next();
+        QVERIFY(a.head.unique != b.head.unique && a.head.unique % 2 == 0 && a.head.nodeid == 1);
+        for (const Asked& asked : {b, a}) { // the other way round
+            world.answer(asked, bodyOf(entryOut(nameIn(asked) == "one" ? 11 : 22)));
+        }
+        QCOMPARE(first.get()->node, std::uint64_t{11});
+        QCOMPARE(second.get()->node, std::uint64_t{22});
+        QVERIFY(world.outbox.whole());
+    }
+
+    void strayAnswersAreDropped() {
+        World world;
+        world.connect();
+        auto call = world.lookup("one");
+        const Asked asked = world.outbox.next();
+        world.lower.onMessage(replyTo(asked.head.unique + 2, 0, bodyOf(entryOut(66)))); // of the future
+        world.lower.onMessage(replyTo(2, 0, bodyOf(entryOut(66))));                     // INIT's
+        world.lower.onMessage(replyTo(asked.head.unique | 1U, 0));                      // an interrupt's
+        world.lower.onMessage(replyTo(UINT64_MAX, -EIO));
+        world.answer(asked, bodyOf(entryOut(11)));
+        world.answer(asked, bodyOf(entryOut(66))); // a second one
+        world.lower.onMessage(replyTo(asked.head.unique, -EIO));
+        QCOMPARE(call.get()->node, std::uint64_t{11});
+        world.answer(asked, bodyOf(entryOut(66)));
+        QVERIFY(world.outbox.empty());
+    }
+
+    void shortAndLyingMessagesAreDropped() {
+        World world;
+        world.connect();
+        auto call = world.lookup("one");
+        const Asked asked = world.outbox.next();
+        const Bytes good = replyTo(asked.head.unique, 0, bodyOf(entryOut(11)));
+        for (std::size_t size = 0; size < good.size(); ++size) {
+            world.lower.onMessage(ByteSpan(good).first(size));
+        }
+        Bytes longer = good;
+        longer.push_back(std::byte{0});
+        world.lower.onMessage(longer);
+        world.lower.onMessage(good);
+        QCOMPARE(call.get()->node, std::uint64_t{11});
+    }
+
+    void errorsArePassedOnAsTheyAre_data() {
+        QTest::addColumn<int>("said");
+        QTest::addColumn<int>("error");
+        QTest::newRow("ENOENT") << -ENOENT << ENOENT;
+        QTest::newRow("ESTALE") << -ESTALE << ESTALE;
+        QTest::newRow("a positive one") << 2 << EIO;
+        QTest::newRow("none that exists") << -4096 << EIO;
+        QTest::newRow("the smallest number") << INT32_MIN << EIO;
+    }
+    void errorsArePassedOnAsTheyAre() {
+        QFETCH(int, said);
+        QFETCH(int, error);
+        World world;
+        world.connect();
+        auto call = world.lookup("one");
+        world.lower.onMessage(replyTo(world.outbox.next().head.unique, said));
+        QCOMPARE(call.get().error(), error);
+    }
+
+    void whoAsksBeforeAnybodyIsThereWaits() {
+        World world;
+        auto call = world.lookup("one");
+        // Whether it asks before or after the clerk came: it is asked at least once, under one number.
+        world.lower.onEpoch();
+        QVERIFY(world.outbox.next().opcode() == Opcode::Init);
+        const Asked asked = world.outbox.next();
+        QCOMPARE(nameIn(asked), std::string("one"));
+        world.answer(asked, bodyOf(entryOut(11)));
+        QCOMPARE(call.get()->node, std::uint64_t{11});
+    }
+
+    void aNewClerkIsAskedAgain() {
+        World world;
+        Heard heard;
+        world.lower.setEvents(&heard);
+        world.connect();
+        auto first = world.lookup("one");
+        const Asked one = world.outbox.next();
+        auto second = world.lookup("two");
+        const Asked two = world.outbox.next();
+        world.answer(one, bodyOf(entryOut(11)));
+        QCOMPARE(first.get()->node, std::uint64_t{11});
+        world.lower.onEpoch();
+        const Asked init = world.outbox.next();
+        QVERIFY(init.opcode() == Opcode::Init);
+        QCOMPARE(init.as<lower::InitIn>().major, lower::kProtocolMajor);
+        const Asked again = world.outbox.next();
+        QCOMPARE(again.head.unique, two.head.unique);
+        QVERIFY(again.body == two.body);
+        QVERIFY(world.outbox.empty()); // the answered one is not asked again
+        world.answer(again, bodyOf(entryOut(22)));
+        world.answer(two, bodyOf(entryOut(66))); // the former clerk's answer was under way
+        QCOMPARE(second.get()->node, std::uint64_t{22});
+        QCOMPARE(heard.told, (std::vector<std::string>{"everything", "everything"}));
+        world.lower.setEvents(nullptr);
+        world.lower.onEpoch();
+        QCOMPARE(heard.told.size(), std::size_t{2});
+    }
+
+    void nobodyAtTheDoorIsAnErrorInTheEnd() {
+        World world(std::chrono::milliseconds(1));
+        world.connect();
+        const auto answer = world.lower.lookup(1, "one");
+        QCOMPARE(answer.error(), EIO);
+        const Asked asked = world.outbox.next();
+        const Asked cancelled = world.outbox.next();
+        QVERIFY(cancelled.opcode() == Opcode::Interrupt);
+        QCOMPARE(cancelled.as<std::uint64_t>(), asked.head.unique);
+        QVERIFY(cancelled.head.unique % 2 == 1);
+        world.answer(asked, bodyOf(entryOut(11))); // too late: nobody waits, and nobody gets it
+        world.lower.onEpoch();
+        QVERIFY(world.outbox.next().opcode() == Opcode::Init);
+        QVERIFY(world.outbox.empty()); // given up for good
+        World nobody(std::chrono::milliseconds(1));
+        QCOMPARE(nobody.lower.statfs().error(), EIO);
+    }
+
+    void anEndAnswersAll() {
+        World world;
+        world.connect();
+        auto call = world.lookup("one");
+        const Asked asked = world.outbox.next();
+        world.lower.stop();
+        QCOMPARE(call.get().error(), EIO);
+        QCOMPARE(world.lower.getattr(1).error(), EIO);
+        world.answer(asked, bodyOf(entryOut(11)));
+        world.lower.forget(11, 1);
+        while (!world.outbox.empty()) { // but for the cancelling nothing was sent
+            QVERIFY(world.outbox.next().opcode() == Opcode::Interrupt);
+        }
+    }
+
+    void theHostTellsWhatChanged() {
+        World world;
+        Heard heard;
+        world.lower.setEvents(&heard);
+        const auto note = [&](lower::Notify code, ByteSpan body) {
+            world.lower.onMessage(replyTo(0, static_cast<std::int32_t>(code), body));
+        };
+        note(lower::Notify::InvalInode, bodyOf(lower::NotifyInvalInodeOut{7, 0, -1}));
+        note(lower::Notify::InvalEntry, entryNote(1, std::string_view("a\0", 2), 1));
+        note(lower::Notify::InvalEntry, entryNote(1, "b", 1)); // without the NUL
+        const std::vector<std::string> expected{"node 7", "entry 1 a", "entry 1 b"};
+        QCOMPARE(heard.told, expected);
+        // In a wrong form, or about what cannot be a name.
+        note(lower::Notify::InvalInode, bodyOf(std::uint64_t{7}));
+        note(lower::Notify::InvalInode, {});
+        note(lower::Notify::InvalEntry, bodyOf(lower::NotifyInvalEntryOut{1, 0, 0}));
+        note(lower::Notify::InvalEntry, entryNote(1, std::string_view("abc\0", 4), 2));
+        note(lower::Notify::InvalEntry, entryNote(1, std::string_view("abc\0", 4), UINT32_MAX));
+        note(lower::Notify::InvalEntry, entryNote(1, std::string_view("\0", 1), 0));
+        note(lower::Notify::InvalEntry, entryNote(1, std::string_view("..\0", 3), 2));
+        note(lower::Notify::InvalEntry, entryNote(1, std::string_view("a/b\0", 4), 3));
+        note(lower::Notify::InvalEntry, entryNote(1, std::string_view("a\0b\0", 4), 3));
+        note(static_cast<lower::Notify>(1), bodyOf(std::uint64_t{7}));
+        QCOMPARE(heard.told, expected);
+        world.lower.setEvents(nullptr);
+        note(lower::Notify::InvalInode, bodyOf(lower::NotifyInvalInodeOut{7, 0, -1}));
+        QCOMPARE(heard.told, expected);
+    }
+
+    void answersOfAWrongFormAreErrors() {
+        World world;
+        world.connect();
+        // Each pair: a call, and an answer that it must not believe.
+        const auto ask = [&](auto&& call, ByteSpan body) {
+            auto answer = std::async(std::launch::async, call);
+            world.answer(world.outbox.next(), body);
+            return answer.get();
+        };
+        auto& lower = world.lower;
+        const auto error = [](const auto& result) { return result ? 0 : result.error(); };
+        const auto look = [&] { return lower.lookup(1, "a"); };
+        Bytes entry = bodyOf(entryOut(5));
+        QCOMPARE(error(ask(look, entry)), 0);
+        entry.push_back(std::byte{0});
+        QCOMPARE(error(ask(look, entry)), EIO);
+        QCOMPARE(error(ask(look, {})), EIO);
+        QCOMPARE(ask(look, bodyOf(lower::EntryOut{}))->node, std::uint64_t{0}); // there is no such name
+
+        lower::AttrOut attr{};
+        attr.attr.mode = 0020666; // a device
+        const auto stat = [&] { return lower.getattr(1); };
+        QCOMPARE(error(ask(stat, bodyOf(attr))), EIO);
+        attr.attr.mode = 0100644;
+        QCOMPARE(error(ask(stat, bodyOf(attr))), 0);
+        attr.attr.size = UINT64_MAX;
+        QCOMPARE(error(ask(stat, bodyOf(attr))), EIO);
+        attr.attr.size = 0;
+        attr.attr.mtimensec = 1'000'000'000;
+        QCOMPARE(error(ask(stat, bodyOf(attr))), EIO);
+
+        const auto link = [&] { return lower.readlink(1); };
+        QCOMPARE(ask(link, asBytes("../a")).value(), std::string("../a"));
+        QCOMPARE(error(ask(link, {})), EIO);
+        QCOMPARE(error(ask(link, asBytes(std::string_view("a\0b", 3)))), EIO);
+        QCOMPARE(error(ask(link, Bytes(5000, std::byte{'x'}))), EIO);
+
+        const auto read = [&] { return lower.read(1, 0, 100); };
+        QCOMPARE(ask(read, Bytes(100))->size(), std::size_t{100});
+        QCOMPARE(error(ask(read, Bytes(101))), EIO);
+        QCOMPARE(error(ask([&] { return lower.statfs(); }, Bytes(79))), EIO);
+    }
+
+    // What is not handed on counts as a lookup in the clerk, and is given back.
+    void anEntryOfNoKindIsForgotten() {
+        World world;
+        world.connect();
+        auto call = world.lookup("device");
+        world.answer(world.outbox.next(), bodyOf(entryOut(9, 0020666)));
+        QCOMPARE(call.get().error(), EIO);
+        const Asked forgotten = world.outbox.next();
+        QVERIFY(forgotten.opcode() == Opcode::Forget && forgotten.head.nodeid == 9);
+        QCOMPARE(forgotten.as<lower::ForgetIn>().nlookup, std::uint64_t{1});
+    }
+
+    void aFolderIsListedInPages() {
+        World world;
+        world.connect();
+        auto call = std::async(std::launch::async, [&] { return world.lower.readdirplus(1, 5); });
+        Asked asked = world.outbox.next();
+        QCOMPARE(asked.as<lower::ReadIn>().offset, std::uint64_t{5});
+        Bytes dots; // no name for us in it, and yet not the end
+        appendName(dots, ".", 0, 6);
+        appendName(dots, "..", 0, 7);
+        world.answer(asked, dots);
+        asked = world.outbox.next();
+        QCOMPARE(asked.as<lower::ReadIn>().offset, std::uint64_t{7});
+        Bytes page;
+        appendName(page, "a", 11, 8);
+        appendName(page, "b/c", 12, 9);
+        appendName(page, "device", 13, 10, 0020666);
+        world.answer(asked, page);
+        for (const std::uint64_t node : {12, 13}) {
+            const Asked forgotten = world.outbox.next();
+            QVERIFY(forgotten.opcode() == Opcode::Forget);
+            QCOMPARE(forgotten.head.nodeid, node);
+        }
+        const auto listed = call.get();
+        QCOMPARE(listed->size(), std::size_t{1});
+        QCOMPARE(listed->front().name, std::string("a"));
+        QCOMPARE(listed->front().cookie, std::uint64_t{10}); // the next page begins after what was left out
+        auto rest = std::async(std::launch::async, [&] { return world.lower.readdirplus(1, 10); });
+        world.answer(world.outbox.next(), {});
+        QVERIFY(rest.get()->empty());
+    }
+
+    void aListingWithoutEndIsAnError() {
+        World world;
+        world.connect();
+        auto call = std::async(std::launch::async, [&] { return world.lower.readdirplus(1, 0); });
+        while (call.wait_for(std::chrono::seconds(0)) != std::future_status::ready) {
+            if (world.outbox.empty()) {
+                std::this_thread::yield();
+                continue;
+            }
+            const Asked asked = world.outbox.next();
+            Bytes dots;
+            appendName(dots, "..", 0, asked.as<lower::ReadIn>().offset == 1 ? 2 : 1);
+            world.answer(asked, dots);
+        }
+        QCOMPARE(call.get().error(), EIO);
+    }
+
+    void aDamagedListingIsAnError_data() {
+        QTest::addColumn<QByteArray>("listing");
+        Bytes good;
+        appendName(good, "a", 11, 1);
+        const auto bytes = [](const Bytes& from) {
+            return QByteArray(reinterpret_cast<const char*>(from.data()),
+                              static_cast<qsizetype>(from.size()));
+        };
+        QTest::newRow("cut in the head") << bytes(good) + bytes(good).left(100);
+        QTest::newRow("cut in the name") << bytes(good) + bytes(good).left(152);
+        Bytes twice = good;
+        appendName(twice, "b", 12, 1);
+        QTest::newRow("the same place twice") << bytes(twice);
+        Bytes nameless = good;
+        appendName(nameless, "", 12, 2);
+        QTest::newRow("no name") << bytes(nameless);
+        Bytes longName = good;
+        appendName(longName, std::string(256, 'x'), 12, 2);
+        QTest::newRow("a name too long") << bytes(longName);
+    }
+    void aDamagedListingIsAnError() {
+        QFETCH(QByteArray, listing);
+        World world;
+        world.connect();
+        auto call = std::async(std::launch::async, [&] { return world.lower.readdirplus(1, 0); });
+        world.answer(world.outbox.next(),
+                     asBytes({listing.constData(), static_cast<std::size_t>(listing.size())}));
+        QCOMPARE(call.get().error(), EIO);
+        const Asked forgotten = world.outbox.next(); // what stood before the damage
+        QVERIFY(forgotten.opcode() == Opcode::Forget && forgotten.head.nodeid == 11);
+    }
+
+    void forgettingNeedsAClerk() {
+        World world;
+        world.lower.forget(11, 3);
+        QVERIFY(world.outbox.empty());
+        world.connect();
+        world.lower.forget(11, 3);
+        const Asked asked = world.outbox.next();
+        QVERIFY(asked.opcode() == Opcode::Forget && asked.head.unique == 0 && asked.head.nodeid == 11);
+        QCOMPARE(asked.as<lower::ForgetIn>().nlookup, std::uint64_t{3});
+    }
+};
+
+QTEST_GUILESS_MAIN(TestChannelLower)
+#include "test_channel_lower.moc"
