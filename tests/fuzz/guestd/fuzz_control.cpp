@@ -18,7 +18,7 @@ void require(bool holds) {
     }
 }
 
-void control(std::string_view text) {
+void controlRequest(std::string_view text) {
     const auto message = parseRpc(text);
     if (!message || !std::holds_alternative<RpcRequest>(*message)) {
         return;
@@ -38,7 +38,7 @@ void control(std::string_view text) {
     }
 }
 
-void session(std::string_view text) {
+void sessionRequest(std::string_view text) {
     const auto request = parseSessionRequest(text);
     if (!request) {
         return;
@@ -55,7 +55,7 @@ void session(std::string_view text) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     const std::string_view text(reinterpret_cast<const char*>(data), size);
-    control(text);
-    session(text);
+    controlRequest(text);
+    sessionRequest(text);
     return 0;
 }
