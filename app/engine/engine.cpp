@@ -253,7 +253,10 @@ Status Engine::deleteAgent(std::string_view name, agents::Agent::Staged staged, 
     }
     CARREL_TRY((*found)->remove(staged, progress));
     const std::unique_lock lock(m_agentsMutex);
-    m_agents.erase(m_agents.find(name));
+    // Another call may have deleted it meanwhile, and a third made a new one of that name.
+    if (const auto at = m_agents.find(name); at != m_agents.end() && at->second == *found) {
+        m_agents.erase(at);
+    }
     return {};
 }
 

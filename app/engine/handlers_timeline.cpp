@@ -25,6 +25,15 @@ bool addKinds(std::string_view text, std::vector<EventKind>& to) {
     return to.size() > before;
 }
 
+// The last event of all, whatever kinds are asked for.
+bool isOver(activity::ActivityLog& log) {
+    activity::Query last;
+    last.kinds = {EventKind::AgentDeleted};
+    last.limit = 1;
+    const auto found = log.query(last);
+    return found && !found->empty();
+}
+
 Result<json::value> follow(activity::ActivityLog& log, activity::Query query, api::Call& call) {
     while (!call.peerGone()) {
         auto events = log.query(query);
@@ -38,6 +47,9 @@ Result<json::value> follow(activity::ActivityLog& log, activity::Query query, ap
             query.afterSeq = event.seq;
         }
         if (events->empty()) {
+            if (isOver(log)) {
+                break;
+            }
             // Events of other kinds wake us too; they are passed over by the next query.
             (void)log.waitNewer(std::max(query.afterSeq, log.head().seq), call.stop());
         }
