@@ -51,8 +51,7 @@ private:
 [[nodiscard]] std::string startText(const boost::json::object& result); // of agent.start
 [[nodiscard]] std::string sharesText(const boost::json::array& shares);
 [[nodiscard]] std::string imagesText(const boost::json::array& images);
-[[nodiscard]] std::string changesText(const boost::json::array& changes, const boost::json::object& totals,
-                                      std::string_view review);
+[[nodiscard]] std::string changesText(const boost::json::object& result); // of changes
 [[nodiscard]] std::string diffText(const boost::json::object& file, Colour colour);
 [[nodiscard]] std::string outcomesText(const boost::json::object& result, std::string_view doneWord);
 [[nodiscard]] std::string eventText(const boost::json::object& event);

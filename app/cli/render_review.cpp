@@ -47,6 +47,17 @@ std::string totalsText(const json::object& totals) {
     return out + ".\n";
 }
 
+std::string leftOutText(const json::array& items) {
+    std::string out;
+    for (const auto& item : items) {
+        if (item.is_object()) {
+            out += "not in this review: " + shown(pathAt(item.get_object(), "path"), kPathColumns) + ": " +
+                   shown(textAt(item.get_object(), "reason")) + "\n";
+        }
+    }
+    return out.empty() ? out : out + "What is not in this review stays in the machine until it can be.\n";
+}
+
 std::string sizeOf(const json::object& change) {
     const auto kind = textAt(change, "kind");
     const bool hasContent = !textAt(change, "content").empty();
@@ -77,9 +88,13 @@ std::string coloured(std::string_view line, Colour colour) {
 
 } // namespace
 
-std::string changesText(const json::array& changes, const json::object& totals, std::string_view review) {
+std::string changesText(const json::object& result) {
+    const auto& changes = listAt(result, "changes");
+    const auto& totals = objectAt(result, "totals");
+    const auto review = textAt(result, "review");
+    const auto leftOut = leftOutText(listAt(result, "left_out"));
     if (review.empty()) {
-        return "Nothing is staged.\n";
+        return leftOut.empty() ? "Nothing is staged.\n" : leftOut;
     }
     std::string out;
     for (const auto& value : changes) {
@@ -97,7 +112,7 @@ std::string changesText(const json::array& changes, const json::object& totals, 
     if (changes.size() < numberAt(totals, "changes")) {
         out += "… and " + std::to_string(numberAt(totals, "changes") - changes.size()) + " more\n";
     }
-    out += totalsText(totals);
+    out += totalsText(totals) + leftOut;
     return out + "Review " + shown(review, 80) + "\n";
 }
 

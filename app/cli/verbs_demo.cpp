@@ -199,7 +199,7 @@ Status Walk::review() {
     if (m_review.empty()) {
         return fail(ErrorCode::Internal, "the work left no changes", "See: carrel timeline demo");
     }
-    say(changesText(listAt(*frozen, "changes"), m_totals, m_review));
+    say(changesText(*frozen));
     json::array paths{json::object{{"path", m_share + "/report.md"}}};
     auto diff = allPages(m_context, "diff", "files",
                          {{"agent", kDemoAgent}, {"review", m_review}, {"paths", std::move(paths)}});

@@ -57,8 +57,7 @@ int changes(Context& context, const ReviewOptions& options) {
     if (context.format == Format::Json) {
         context.printJson(*result);
     } else {
-        context.print(
-            changesText(listAt(*result, "changes"), objectAt(*result, "totals"), textAt(*result, "review")));
+        context.print(changesText(*result));
     }
     return context.done();
 }
@@ -136,12 +135,12 @@ int decide(Context& context, const ReviewOptions& options, const Deed& deed) {
             if (context.format == Format::Json) {
                 context.printJson(*frozen);
             } else {
-                context.print("Nothing is staged.\n");
+                context.print(changesText(*frozen));
             }
             return context.done();
         }
         if (!options.yes) {
-            std::cerr << changesText(listAt(*frozen, "changes"), totals, review);
+            std::cerr << changesText(*frozen);
             const std::string verb = deed.verb == "apply" ? "Apply " : "Discard ";
             const bool risky = deed.verb == "apply" && numberAt(totals, "high_risk") > 0;
             if (!asksUser(verb + countText(numberAt(totals, "changes"), "change ", "changes ") +

@@ -163,6 +163,23 @@ json::value reviewName(const OpenedReview& review) {
     return review.id.empty() ? json::value(nullptr) : json::value(review.id);
 }
 
+// What waits in the machine and is not in the review: somebody who applies "everything" must know. What the folder has
+// already is no such thing.
+json::array leftOutOf(const OpenedReview& review) {
+    json::array out;
+    for (std::size_t i = 0; i < review.shares.size(); ++i) {
+        for (const auto& left : review.sets[i].leftOut) {
+            if (left.why == files::LeftOutWhy::AlreadySo || out.size() >= kMaxOutcomes) {
+                continue;
+            }
+            json::object item{{"share", review.shares[i].name}, {"reason", api::asUtf8(left.reason)}};
+            putFullPath(item, "path", review.shares[i].name, left.path);
+            out.push_back(std::move(item));
+        }
+    }
+    return out;
+}
+
 Result<json::value> changes(Engine& engine, api::Call& call) {
     auto page = openPage(engine, call);
     if (!page) {
@@ -175,6 +192,7 @@ Result<json::value> changes(Engine& engine, api::Call& call) {
     CARREL_TRY(status);
     return json::object{{"review", reviewName(page->review)},
                         {"changes", std::move(list)},
+                        {"left_out", leftOutOf(page->review)},
                         {"totals", totalsOf(page->views)},
                         {"next", std::move(next)}};
 }

@@ -171,6 +171,12 @@ private slots:
         auto empty = schema.at("examples").at(1).at("result");
         m_engine->setAnswer("changes", empty);
         QVERIFY(run({"changes", "clerk"}).out.contains("Nothing is staged"));
+        empty.as_object()["left_out"] = boost::json::array{
+            boost::json::object{{"share", "p"}, {"path", "p/scans.iso"}, {"reason", "it is too large"}}};
+        m_engine->setAnswer("changes", empty);
+        const auto left = run({"changes", "clerk"}).out;
+        QVERIFY(left.contains("not in this review: p/scans.iso: it is too large"));
+        QVERIFY(!left.contains("Nothing is staged"));
         QCOMPARE(run({"apply", "clerk", "--yes"}).status, 0);
     }
 
