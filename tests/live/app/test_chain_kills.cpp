@@ -3,10 +3,6 @@
 // apply, undo. All the while a program in the guest reads one shared file over and over, past the page cache,
 // and writes another. After every kill the machine goes on, that program has at most a clean error, and the
 // next command works.
-//
-// Unfinished (label): the kills in boot, and of the engine in read, change and review, hold. Of the engine in apply and undo,
-// and of the clerk in the others, they were red; what is believed to mend them (Agent::settleRecovered, execAtDoor,
-// workingDoor) has not been run against this class yet.
 #include "tests/live/app/chain_world.h"
 
 #include <QTest>

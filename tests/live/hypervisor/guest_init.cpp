@@ -46,6 +46,24 @@ int openControlPort() {
     return -1;
 }
 
+// All entries of a folder, each as it is or with the first line of a file in it.
+std::string listed(const std::string& folder, const char* file) {
+    std::string all;
+    DIR* dir = ::opendir(folder.c_str());
+    while (const dirent* item = dir != nullptr ? ::readdir(dir) : nullptr) {
+        const std::string name = item->d_name;
+        if (name == "." || name == "..") {
+            continue;
+        }
+        std::string line = name;
+        if (file != nullptr) {
+            std::ifstream(folder + "/" + name + "/" + file) >> line;
+        }
+        all += (all.empty() ? "" : " ") + line;
+    }
+    return all;
+}
+
 } // namespace
 
 int main() {
@@ -61,6 +79,8 @@ int main() {
     struct stat disk {};
     ::dprintf(console, "control port: %s, disk: %s\n", control >= 0 ? "there" : "missing",
               ::stat("/dev/vda", &disk) == 0 ? "there" : "missing");
+    ::dprintf(console, "network devices: %s; pci classes: %s;\n", listed("/sys/class/net", nullptr).c_str(),
+              listed("/sys/bus/pci/devices", "class").c_str());
     ::dprintf(console, "carrel-init: probe ok\n");
     pollfd ready[2] = {{console, POLLIN, 0}, {control, POLLIN, 0}};
     for (;;) {
