@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/clerk/clerk.h"
 
+#include "guest/protocol/plain_text.h"
 #include "guest/protocol/share_path.h"
 #include "guest/protocol/strict_json.h"
 
@@ -145,7 +146,9 @@ void Clerk::prepare(const Params& params, Descriptors&& descriptors, const Reply
                         }
                     },
                     [this](json::object event) { notify("file.read", std::move(event)); },
-                    [this](std::string text) { notify("notice", {{"text", std::move(text)}}); }});
+                    [this](const std::string& text) {
+                        notify("notice", {{"text", plainText(text, kMaxDetailBytes * 4)}}); // a share's name is in it
+                    }});
     for (std::size_t i = 0; i < shares->size(); ++i) {
         if (auto added = m_fileService->add((*shares)[i], shares->size(), std::move(descriptors[i * 2]), std::move(descriptors[i * 2 + 1]));
             !added) {

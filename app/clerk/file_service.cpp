@@ -6,6 +6,7 @@
 #include "guest/protocol/strict_json.h"
 
 #include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/json/serialize.hpp>
 
 #include <fcntl.h>
 
@@ -21,6 +22,7 @@ namespace {
 // First reads wait this long for company, so that ten thousand small files are not ten thousand messages.
 constexpr std::chrono::milliseconds kBatchTime{250};
 constexpr std::size_t kBatchBytes = 64 * 1024;
+constexpr std::size_t kBatchFiles = 500; // the engine takes 1000
 
 } // namespace
 
@@ -75,9 +77,9 @@ struct FileService::Impl {
     void firstRead(std::uint32_t id, const FirstRead& read) {
         json::object item{{"share", id}, {"size", read.version.size}, {"mtime_ns", read.version.mtimeNs}};
         putPath(item, "path", read.path.text());
-        batchBytes += read.path.text().size() * 2 + 100;
+        batchBytes += json::serialize(item).size() + 1; // as it travels: a name may become six times as long
         batch.push_back(std::move(item));
-        if (batchBytes >= kBatchBytes) {
+        if (batchBytes >= kBatchBytes || batch.size() >= kBatchFiles) {
             sendBatch();
         } else if (batch.size() == 1) {
             batchTimer.expires_after(kBatchTime);
