@@ -47,7 +47,10 @@ public:
         const std::lock_guard lock(m_mutex);
         return m_sent.empty();
     }
-    [[nodiscard]] bool whole() const { return m_whole; } // every header told its message's length
+    [[nodiscard]] bool whole() { // every header told its message's length
+        const std::lock_guard lock(m_mutex);
+        return m_whole;
+    }
 
 private:
     std::mutex m_mutex;
