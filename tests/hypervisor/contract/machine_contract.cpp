@@ -5,39 +5,10 @@
 
 #include <poll.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 using namespace carrel;
 using namespace carrel::hypervisor;
 using namespace std::chrono_literals;
-
-namespace carrel::hypervisor {
-
-bool readUntil(int fd, std::string_view text, std::string* all) {
-    std::string heard;
-    char buffer[4096];
-    pollfd ready{.fd = fd, .events = POLLIN, .revents = 0};
-    while (heard.find(text) == std::string::npos) {
-        if (::poll(&ready, 1, 60000) <= 0) {
-            break;
-        }
-        const ssize_t got = ::read(fd, buffer, sizeof buffer);
-        if (got <= 0) {
-            break;
-        }
-        heard.append(buffer, static_cast<std::size_t>(got));
-    }
-    if (all != nullptr) {
-        *all += heard;
-    }
-    return heard.find(text) != std::string::npos;
-}
-
-HomeId randomHome() {
-    return HomeId::parse(AgentId::random()->text()).value();
-}
-
-} // namespace carrel::hypervisor
 
 namespace {
 

@@ -6,7 +6,9 @@
 #include "hypervisor/api/backend.h"
 
 #include <memory>
+#include <poll.h>
 #include <string>
+#include <unistd.h>
 
 namespace carrel::hypervisor {
 
@@ -30,8 +32,28 @@ public:
 std::unique_ptr<ContractWorld> makeContractWorld();
 
 // Reads until the text was seen, the stream ended, or a minute passed without a byte.
-bool readUntil(int fd, std::string_view text, std::string* all = nullptr);
+inline bool readUntil(int fd, std::string_view text, std::string* all = nullptr) {
+    std::string heard;
+    char buffer[4096];
+    pollfd ready{.fd = fd, .events = POLLIN, .revents = 0};
+    while (heard.find(text) == std::string::npos) {
+        if (::poll(&ready, 1, 60000) <= 0) {
+            break;
+        }
+        const ssize_t got = ::read(fd, buffer, sizeof buffer);
+        if (got <= 0) {
+            break;
+        }
+        heard.append(buffer, static_cast<std::size_t>(got));
+    }
+    if (all != nullptr) {
+        *all += heard;
+    }
+    return heard.find(text) != std::string::npos;
+}
 
-HomeId randomHome();
+inline HomeId randomHome() {
+    return HomeId::parse(AgentId::random()->text()).value();
+}
 
 } // namespace carrel::hypervisor

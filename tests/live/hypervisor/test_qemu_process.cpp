@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a running machine's QEMU was started with, what it has open, and what its guest sees: no network device, nothing
-// of the host, no monitor but the one that libvirt holds. The kernel is asked, not the definition (I3).
+// What a running machine's QEMU was started with, what it has open, and what its guest sees: no network
+// device, nothing of the host, no monitor but the one that libvirt holds. The kernel is asked, not the
+// definition (I3).
 #include "tests/hypervisor/contract/machine_contract.h"
 #include "tests/live/hypervisor/live_image.h"
 
@@ -102,7 +103,8 @@ private slots:
             m_channels[channel] = std::move(*fd);
         }
         QVERIFY(m_machine->resume());
-        QVERIFY2(readUntil(m_channels[ChannelId::Console].get(), kProbeAnswer, &m_console), m_console.c_str());
+        QVERIFY2(readUntil(m_channels[ChannelId::Console].get(), kProbeAnswer, &m_console),
+                 m_console.c_str());
         m_process = processOf(m_machine->id());
         QVERIFY(!m_process.empty());
         m_words = commandLineOf(m_process);
@@ -126,10 +128,10 @@ private slots:
         }
         QVERIFY(devices > 4); // this test has found them
         for (const auto& word : m_words) {
-            QVERIFY2(!isOneOf(word, {"-net", "-netdev", "-nic", "-usb", "-usbdevice", "-virtfs", "-fsdev", "-vnc",
-                                     "-spice", "-gdb", "-s", "-monitor", "-qmp", "-qmp-pretty", "-serial",
-                                     "-parallel", "-hda", "-cdrom", "-drive", "-tpmdev", "-incoming"}) ||
-                         (word == "-incoming"),
+            QVERIFY2(!isOneOf(word, {"-net",      "-netdev",  "-nic",   "-usb",        "-usbdevice",
+                                     "-virtfs",   "-fsdev",   "-vnc",   "-spice",      "-gdb",
+                                     "-s",        "-monitor", "-qmp",   "-qmp-pretty", "-serial",
+                                     "-parallel", "-hda",     "-cdrom", "-drive",      "-tpmdev"}),
                      word.c_str());
         }
         QVERIFY(valuesOf("-display") == std::vector<std::string>{"none"});
@@ -156,7 +158,8 @@ private slots:
     void sandboxIsOn() {
         const auto sandbox = valuesOf("-sandbox");
         QVERIFY(sandbox.size() == 1);
-        for (const char* part : {"on", "obsolete=deny", "elevateprivileges=deny", "spawn=deny", "resourcecontrol=deny"}) {
+        for (const char* part :
+             {"on", "obsolete=deny", "elevateprivileges=deny", "spawn=deny", "resourcecontrol=deny"}) {
             QVERIFY2(sandbox.front().find(part) != std::string::npos, sandbox.front().c_str());
         }
         const std::string status = slurp(m_process / "status");
@@ -165,7 +168,8 @@ private slots:
         QVERIFY(status.find("CapEff:\t0000000000000000") != std::string::npos);
     }
 
-    // Its descriptors: of sockets only unix ones, of devices and of the user's files only those a machine needs.
+    // Its descriptors: of sockets only unix ones, of devices and of the user's files only those a machine
+    // needs.
     void nothingElseIsOpen() {
         const auto unixSockets = inodesIn(m_process / "net/unix", 6);
         std::size_t sockets = 0;
@@ -175,17 +179,19 @@ private slots:
             const std::string target = fs::read_symlink(entry.path(), gone).string();
             if (target.starts_with("socket:[")) {
                 const std::string inode = target.substr(8, target.size() - 9);
-                QVERIFY2(unixSockets.contains(inode), target.c_str()); // not of tcp, udp, raw, packet, netlink, vsock
+                QVERIFY2(unixSockets.contains(inode),
+                         target.c_str()); // not of tcp, udp, raw, packet, netlink, vsock
                 ++sockets;
             } else if (target.starts_with("/dev/")) {
                 QVERIFY2(isOneOf(target, {"/dev/null", "/dev/urandom", "/dev/kvm"}), target.c_str());
             } else if (target.starts_with("/")) {
-                QVERIFY2(isOneOf(target, {m_spec->kernel.c_str(), m_spec->initrd.c_str(), m_spec->disk->base.c_str(),
-                                          m_spec->disk->overlay.c_str()}) ||
+                QVERIFY2(isOneOf(target, {m_spec->kernel.c_str(), m_spec->initrd.c_str(),
+                                          m_spec->disk->base.c_str(), m_spec->disk->overlay.c_str()}) ||
                              isLibvirts(target),
                          target.c_str());
                 overlay = overlay || target == m_spec->disk->overlay;
-                if (target == m_spec->disk->base) { // flags: octal, the last digit's two bits are the mode (proc(5))
+                if (target ==
+                    m_spec->disk->base) { // flags: octal, the last digit's two bits are the mode (proc(5))
                     const std::string info = slurp(m_process / "fdinfo" / entry.path().filename());
                     const auto at = info.find("flags:\t");
                     QVERIFY(at != std::string::npos);
@@ -205,8 +211,10 @@ private slots:
         QVERIFY2(at != std::string::npos, m_console.c_str());
         std::istringstream classes(m_console.substr(at + 12, m_console.find(';', at) - at - 12));
         std::size_t seen = 0;
-        for (std::string one; classes >> one; ++seen) { // PCI Code and ID Assignment Specification: network, display, USB
-            QVERIFY2(!one.starts_with("0x02") && !one.starts_with("0x03") && !one.starts_with("0x0c03"), one.c_str());
+        for (std::string one; classes >> one;
+             ++seen) { // PCI Code and ID Assignment Specification: network, display, USB
+            QVERIFY2(!one.starts_with("0x02") && !one.starts_with("0x03") && !one.starts_with("0x0c03"),
+                     one.c_str());
         }
         QVERIFY(seen > 3);
     }
@@ -221,7 +229,9 @@ private:
         }
         return values;
     }
-    std::ptrdiff_t count(const std::string& word) const { return std::count(m_words.begin(), m_words.end(), word); }
+    std::ptrdiff_t count(const std::string& word) const {
+        return std::count(m_words.begin(), m_words.end(), word);
+    }
     // Where libvirt keeps a domain's own secrets and log in session mode.
     bool isLibvirts(const std::string& target) const {
         const bool place = target.find("/libvirt/qemu/") != std::string::npos;
