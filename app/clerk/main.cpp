@@ -4,6 +4,7 @@
 
 #include <sys/resource.h>
 
+#include <csignal>
 #include <cstdio>
 
 namespace {
@@ -11,6 +12,8 @@ constexpr rlim_t kMaxMemoryBytes = rlim_t{2} << 30U;
 }
 
 int main() {
+    // A caller or a machine that goes away in the middle of its output is an error of one write, not this process's end.
+    (void)::signal(SIGPIPE, SIG_IGN);
     // A share of many files wants many descriptors; the soft limit is a relic of select(2).
     rlimit files{};
     if (::getrlimit(RLIMIT_NOFILE, &files) == 0) {

@@ -63,6 +63,7 @@ public:
         if (m_pid == 0) {
             const int end = ::dup2(ends->second.get(), kLinkDescriptor);
             (void)::fcntl(end, F_SETFD, 0); // where it was 3 already, dup2 left it close-on-exec
+            (void)std::signal(SIGPIPE, SIG_DFL); // it would be handed down
             // Little of an environment, as the engine does it. The leak checker would want what the jail
             // forbids.
             (void)::execle(program.c_str(), "carrel-clerk", nullptr, s_environment);

@@ -220,6 +220,8 @@ private slots:
                  std::string("1")); // a filter confines the thread that sets it
 #endif
         QVERIFY(statusField(rig.pid(), "Seccomp_filters") != filtersBefore);
+        // Whoever goes away while it writes does not end it.
+        QVERIFY((std::stoull(statusField(rig.pid(), "SigIgn"), nullptr, 16) >> (SIGPIPE - 1) & 1U) == 1U);
         // I6: no other process of the user may look into its memory.
         if (::geteuid() != 0) {
             const UniqueFd memory(

@@ -9,6 +9,7 @@
 
 #include <boost/json/serialize.hpp>
 
+#include <csignal>
 #include <cstdlib>
 #include <span>
 #include <sys/socket.h>
@@ -265,6 +266,11 @@ private:
 };
 
 } // namespace
+
+extern "C" int LLVMFuzzerInitialize(int*, char***) {
+    (void)::signal(SIGPIPE, SIG_IGN); // as carrel-clerk does
+    return 0;
+}
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     Program().run({data, size});
