@@ -297,7 +297,7 @@ bool TerminalFilter::plainControlAllowed(char final) {
     case 'h':
     case 'l':
         m_touched |= kInsert;
-        return numbers.size() == 1 && numbers[0] == 4;
+        return body == "4";
     default:
         return numbers.size() <= 2 &&
                std::string_view("ABCDEFGHKLMPSXZ@ade`fbI").find(final) != std::string_view::npos;

@@ -98,6 +98,7 @@ private slots:
         row("focus", "\x1b[?1004h", "");
         row("mixed modes", "\x1b[?1000;25h", "\x1b[?25h");
         row("keyboard lock", "\x1b[2h", "");
+        row("insert mode in another spelling", "\x1b[04h\x1b[;4l\x1b[4;4h", "");
         row("full reset",
             "\x1b"
             "c",
