@@ -36,6 +36,7 @@ private slots:
     void startsAgainAfterItsMachineDied();
     void startsAgainAfterItsMachineDiedUnderAVerb();
     void slowGuestIsLeftAloneAndComesBack();
+    void livelyGuestHoldsUpNoEngine();
     void slowGuestIsReachedByStart();
     void slowGuestIsStopped();
     void slowGuestIsNotDeletedWithItsWork();
@@ -116,6 +117,23 @@ void TestAgentLife::slowGuestIsLeftAloneAndComesBack() {
     QVERIFY(w.reason().empty());
     QVERIFY(w.world->specOf(w.machineId()));
     QVERIFY(w.stop().value_or(false));
+}
+
+// One that shows signs of life for ever, and never answers: a start would wait for it, taking over does not.
+void TestAgentLife::livelyGuestHoldsUpNoEngine() {
+    AgentWorld w;
+    QVERIFY(w.start());
+    w.clerks.on("hello", [](const json::object&) -> StandInClerks::Answer { return std::nullopt; });
+    w.services.patience.takeOver = 1s;
+    const std::jthread lively([&](std::stop_token stop) {
+        while (!stop.stop_requested()) {
+            w.clerks.tell("console.activity", {});
+            std::this_thread::sleep_for(100ms);
+        }
+    });
+    w.restartEngine(); // or it hangs
+    QVERIFY(w.agent->state() == AgentState::Failed);
+    QVERIFY(w.world->specOf(w.machineId()));
 }
 
 void TestAgentLife::slowGuestIsReachedByStart() {
