@@ -20,7 +20,7 @@ int main() {
         files.rlim_cur = files.rlim_max;
         (void)::setrlimit(RLIMIT_NOFILE, &files);
     }
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#ifndef CARREL_SANITIZED
     // Every queue has its bound; this is the sum that a guest can make this process hold. Beyond it the clerk dies and the
     // next one begins empty. (Sanitizers reserve more than that for themselves.)
     const rlimit memory{kMaxMemoryBytes, kMaxMemoryBytes};
