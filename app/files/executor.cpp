@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/files/executor.h"
 
+#include "app/files/folder_links.h"
+
 #include <algorithm>
 #include <sys/stat.h>
 
@@ -150,6 +152,15 @@ Status Executor::check(const Op& op, const Place& subject, NodeState& old) {
     if (applies && op.want.kind == NodeKind::Symlink && op.kind == OpKind::Put &&
         !staysInside(m_root, op.path, op.want.linkTarget)) {
         return fail(ErrorCode::Conflict, "the link leads out of the shared folder");
+    }
+    if (applies && op.kind == OpKind::Move && old.kind == NodeKind::Directory) {
+        auto why = whyLinksForbid(m_root, *op.from, op.path);
+        if (!why) {
+            return fail(std::move(why).error());
+        }
+        if (!why->empty()) {
+            return fail(ErrorCode::Conflict, *why);
+        }
     }
     if (old.kind == NodeKind::Absent) {
         return {};

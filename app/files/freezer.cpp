@@ -2,6 +2,7 @@
 #include "app/files/freezer.h"
 
 #include "app/files/applier.h"
+#include "app/files/folder_links.h"
 #include "app/files/folder_moves.h"
 #include "app/files/line_diff.h"
 #include "app/files/risk.h"
@@ -262,6 +263,12 @@ void Freezer::judgeConflict(const ChangeEntry& claim, FrozenEntry& entry, const 
         flag(entry, ConflictKind::Appeared, "something of the new name is there already");
     }
     if (base.kind == NodeKind::Directory) {
+        if (claim.kind == ChangeKind::Renamed) {
+            const auto why = whyLinksForbid(m_root, m_moves.before(*claim.from), entry.path);
+            if (!why || !why->empty()) {
+                flag(entry, ConflictKind::LinkOutside, why ? *why : sentence(why.error()));
+            }
+        }
         return; // a folder's version does not matter: removing one needs it empty, anything else keeps it
     }
     if (!claim.base) {

@@ -36,6 +36,22 @@ public:
 class TestApplier : public QObject {
     Q_OBJECT
 private slots:
+    // I4: looked at again at the moment of the move, for the link may be newer than the review.
+    void aFolderTakesNoLinkOutWithIt() {
+        World w;
+        fs::create_directories(w.at("a/b/c"));
+        w.renamed("a/b/c", "c", EntryType::Directory);
+        auto review = w.review();
+        auto set = w.freeze(*review);
+        VERIFY_OK(set);
+        QVERIFY(set->entries.at(0).conflict == ConflictKind::None);
+        fs::create_symlink("../../x", w.at("a/b/c/link"));
+        auto applied = review->apply(w.root.get(), set->id, everything(*set));
+        VERIFY_OK(applied);
+        QVERIFY(applied->entries.at(0).outcome == Outcome::Conflict);
+        QVERIFY(fs::is_symlink(w.at("a/b/c/link")) && !fs::exists(w.at("c")));
+    }
+
     // I4, I12: what was frozen is what stands there afterwards, and undo gives back every byte, mode, time
     // and name.
     void appliesAndUndoesEverything() {

@@ -67,6 +67,24 @@ private slots:
         }
     }
 
+    // I4. A link that is harmless three folders down leads out of the share from its top.
+    void aFolderTakesNoLinkOutWithIt() {
+        World w;
+        fs::create_directories(w.at("a/b/c/d"));
+        fs::create_symlink("../../../x", w.at("a/b/c/link"));
+        fs::create_symlink("d", w.at("a/b/c/near"));
+        fs::create_directories(w.at("e/f"));
+        fs::create_symlink("../g", w.at("e/f/link"));
+        fs::create_symlink("/etc", w.at("e/f/the user's own"));
+        w.renamed("a/b/c", "c", EntryType::Directory);
+        w.renamed("e/f", "h", EntryType::Directory);
+        auto review = w.review();
+        auto set = w.freeze(*review);
+        QVERIFY(set.has_value());
+        QVERIFY(set->find(path("c"))->conflict == ConflictKind::LinkOutside);
+        QVERIFY(set->find(path("h"))->conflict == ConflictKind::None);
+    }
+
     void dropsWhatIsAlreadySo() {
         World w;
         writeFile(w.at("same"), "text\n");
