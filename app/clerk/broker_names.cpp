@@ -3,6 +3,8 @@
 // moved out of the share is not followed there, as a descriptor would.
 #include "app/clerk/broker_impl.h"
 
+#include "guest/protocol/file_time.h"
+
 #include <cerrno>
 #include <dirent.h>
 #include <fcntl.h>
@@ -190,9 +192,7 @@ OrErrno<struct stat> ShareBroker::Impl::versionedStat(const Located& at) {
     }
     if (OpenFiles::File* file = open.find(at.node.id); file != nullptr) {
         if (::fstat(file->fd.get(), &info) == 0 && stillHolds(*file, at.node.version, info)) {
-            constexpr std::int64_t kNsPerSecond = 1'000'000'000;
-            info.st_ctim.tv_sec = at.node.version.ctimeNs / kNsPerSecond;
-            info.st_ctim.tv_nsec = at.node.version.ctimeNs % kNsPerSecond;
+            info.st_ctim = toTimespec(at.node.version.ctimeNs);
             return info;
         }
     }

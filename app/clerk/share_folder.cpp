@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/clerk/share_folder.h"
 
+#include "guest/protocol/file_time.h"
 #include "guest/protocol/share_path.h"
 
 #include <cerrno>
@@ -9,16 +10,6 @@
 #include <sys/syscall.h>
 
 namespace carrel::clerk {
-
-namespace {
-
-constexpr std::int64_t kNsPerSecond = 1'000'000'000;
-
-std::int64_t nanoseconds(const timespec& time) {
-    return std::int64_t{time.tv_sec} * kNsPerSecond + time.tv_nsec;
-}
-
-} // namespace
 
 std::string joined(const std::vector<std::string>& names) {
     std::string path;
@@ -69,8 +60,8 @@ BaseVersion versionOf(const struct stat& info) {
     if (S_ISDIR(info.st_mode)) {
         return {info.st_ino, 0, 0, 0};
     }
-    return {info.st_ino, static_cast<std::uint64_t>(info.st_size), nanoseconds(info.st_mtim),
-            nanoseconds(info.st_ctim)};
+    return {info.st_ino, static_cast<std::uint64_t>(info.st_size), toNs(info.st_mtim),
+            toNs(info.st_ctim)};
 }
 
 lower::Attr attrOf(const struct stat& info) {

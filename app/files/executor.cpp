@@ -21,7 +21,7 @@ std::optional<std::int64_t> folderTime(const Place& place) {
     if (::fstat(place.parent.get(), &st) != 0) {
         return std::nullopt;
     }
-    return nanoseconds(st.st_mtim);
+    return toNs(st.st_mtim);
 }
 
 // What stands under `name`, with content, and whether it may go: it is as it was and nobody writes to it.

@@ -233,6 +233,13 @@ void Freezer::judgeConflict(const ChangeEntry& claim, FrozenEntry& entry, const 
     if (entry.from && (entry.from->contains(entry.path) || (claim.kind != ChangeKind::Renamed))) {
         flag(entry, ConflictKind::Refused, "it cannot be moved into itself");
     }
+    // Without bytes of its own it is what stands there, so it must be of that kind: a folder that is moved "as a file" would
+    // get a file's permissions.
+    const bool keepsWhatIsThere = claim.kind == ChangeKind::Renamed ||
+                                  (claim.type == EntryType::File && claim.kind != ChangeKind::Deleted && !entry.contentChanged);
+    if (keepsWhatIsThere && base.kind != NodeKind::Absent && base.kind != entry.wanted.kind) {
+        flag(entry, ConflictKind::Refused, "it is reported as another kind of thing than it is");
+    }
     if (claim.kind == ChangeKind::Link && claim.type != EntryType::Symlink) {
         flag(entry, ConflictKind::Refused, "it is reported as a link, but is none");
     }

@@ -67,17 +67,6 @@ Status writeXattrs(int fd, const std::map<std::string, std::string>& xattrs) {
     return {};
 }
 
-timespec toTimespec(std::int64_t ns) {
-    constexpr std::int64_t kSecond = 1'000'000'000;
-    std::int64_t seconds = ns / kSecond;
-    std::int64_t rest = ns % kSecond;
-    if (rest < 0) {
-        rest += kSecond;
-        --seconds;
-    }
-    return {seconds, rest};
-}
-
 Status setTime(int fd, std::int64_t ns) {
     const timespec times[2] = {{0, UTIME_OMIT}, toTimespec(ns)};
     if (::futimens(fd, times) != 0) {
@@ -120,10 +109,6 @@ NodeKind kindOf(mode_t mode) {
 }
 
 } // namespace
-
-std::int64_t nanoseconds(const timespec& time) {
-    return static_cast<std::int64_t>(time.tv_sec) * 1'000'000'000 + time.tv_nsec;
-}
 
 bool isOurs(const Place& place) {
     struct stat st {};
@@ -170,8 +155,8 @@ Result<NodeState> observe(const Place& place, LookAt what) {
     const auto fill = [&](NodeState& state) {
         state.kind = kindOf(st.st_mode);
         state.mode = state.kind == NodeKind::Symlink ? 0 : st.st_mode & 07777U;
-        state.mtimeNs = nanoseconds(st.st_mtim);
-        state.ctimeNs = nanoseconds(st.st_ctim);
+        state.mtimeNs = toNs(st.st_mtim);
+        state.ctimeNs = toNs(st.st_ctim);
         const bool sized = state.kind == NodeKind::File || state.kind == NodeKind::Symlink;
         state.size = sized ? static_cast<std::uint64_t>(st.st_size) : 0;
         state.inode = st.st_ino;

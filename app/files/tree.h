@@ -7,6 +7,7 @@
 #include "app/files/content_store.h"
 #include "app/files/frozen_set.h"
 #include "app/files/step_hook.h"
+#include "guest/protocol/file_time.h"
 #include "guest/protocol/unique_fd.h"
 
 #include <string>
@@ -30,7 +31,6 @@ enum class LookAt { Names, Content, ContentAndXattrs };
 [[nodiscard]] Result<UniqueFd> openFile(const Place& place);
 [[nodiscard]] std::uint64_t inodeOf(const Place& place); // 0 = nothing there
 [[nodiscard]] bool isOurs(const Place& place);           // belongs to this account
-[[nodiscard]] std::int64_t nanoseconds(const timespec& time);
 
 // Is what is there what was expected? Files: content and mode; links: text; folders: that it is one.
 [[nodiscard]] bool matches(const NodeState& actual, const NodeState& expected);

@@ -6,6 +6,7 @@
 #define FUSE_USE_VERSION 35
 #include "guest/worktree/fuse_server.h"
 
+#include "guest/protocol/file_time.h"
 #include "guest/protocol/unique_fd.h"
 
 #include <algorithm>
@@ -119,9 +120,9 @@ void onSetattr(fuse_req_t req, fuse_ino_t node, struct stat* attr, int toSet, fu
     if ((toSet & FUSE_SET_ATTR_MTIME_NOW) != 0) {
         timespec now{};
         ::clock_gettime(CLOCK_REALTIME, &now);
-        set.mtimeNs = now.tv_sec * 1'000'000'000 + now.tv_nsec;
+        set.mtimeNs = toNs(now);
     } else if ((toSet & FUSE_SET_ATTR_MTIME) != 0) {
-        set.mtimeNs = attr->st_mtim.tv_sec * 1'000'000'000 + attr->st_mtim.tv_nsec;
+        set.mtimeNs = toNs(attr->st_mtim);
     }
     replyAttr(req, treeOf(req).setattr(node, set));
 }

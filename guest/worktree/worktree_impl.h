@@ -3,6 +3,7 @@
 // in the UpperStore) and nodes (what the kernel knows). See worktree.h for the locks.
 #pragma once
 
+#include "guest/protocol/file_time.h"
 #include "guest/worktree/upper_store.h"
 #include "guest/worktree/worktree.h"
 
@@ -235,17 +236,5 @@ private:
 };
 
 [[nodiscard]] std::int64_t nowNs();
-[[nodiscard]] inline timespec toTimespec(std::int64_t ns) {
-    std::int64_t seconds = ns / 1'000'000'000;
-    std::int64_t rest = ns % 1'000'000'000;
-    if (rest < 0) {
-        --seconds;
-        rest += 1'000'000'000;
-    }
-    return {seconds, rest};
-}
-[[nodiscard]] inline std::int64_t toNs(const timespec& time) {
-    return time.tv_sec * 1'000'000'000 + time.tv_nsec;
-}
 
 } // namespace carrel::worktree

@@ -171,7 +171,7 @@ SysStatus WorktreeImpl::rename(NodeId parent, std::string_view name, NodeId newP
         entry->fromLower = false;
         entry->link = link;
         entry->mtimeNs =
-            static_cast<std::int64_t>(from->lower->attr.mtime) * 1'000'000'000 + from->lower->attr.mtimensec;
+            toNs(static_cast<std::int64_t>(from->lower->attr.mtime), from->lower->attr.mtimensec);
     }
     // What is in the way goes.
     Entry* whiteout = to->entry;

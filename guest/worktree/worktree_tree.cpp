@@ -319,8 +319,8 @@ Cover WorktreeImpl::coverOf(const lower::Attr& attr) {
                                                    : EntryType::File;
     cover.mode = attr.mode & 07777U;
     cover.version = {attr.ino, attr.size,
-                     static_cast<std::int64_t>(attr.mtime) * 1'000'000'000 + attr.mtimensec,
-                     static_cast<std::int64_t>(attr.ctime) * 1'000'000'000 + attr.ctimensec};
+                     toNs(static_cast<std::int64_t>(attr.mtime), attr.mtimensec),
+                     toNs(static_cast<std::int64_t>(attr.ctime), attr.ctimensec)};
     return cover;
 }
 

@@ -85,6 +85,28 @@ private slots:
         QVERIFY(set->find(path("h"))->conflict == ConflictKind::None);
     }
 
+    // A folder with a file's permissions cannot be entered by its owner.
+    void whatIsNoFileIsNotTakenForOne() {
+        World w;
+        fs::create_directories(w.at("folder/in it"));
+        fs::create_directory(w.at("other"));
+        writeFile(w.at("file"), "f");
+        w.renamed("folder", "moved");
+        w.claim(ChangeKind::Mode, "other");
+        w.renamed("file", "folder now", EntryType::Directory);
+        auto review = w.review();
+        auto set = w.freeze(*review);
+        QVERIFY(set.has_value());
+        QCOMPARE(set->entries.size(), 3U);
+        for (const auto& entry : set->entries) {
+            QVERIFY2(entry.conflict == ConflictKind::Refused, entry.path.text().c_str());
+        }
+        auto applied = review->apply(w.root.get(), set->id, everything(*set));
+        QVERIFY(applied.has_value());
+        QVERIFY(fs::exists(w.at("folder/in it")) && fs::is_directory(w.at("other")) && fs::is_regular_file(w.at("file")));
+        QCOMPARE(fs::status(w.at("other")).permissions() & fs::perms::owner_all, fs::perms::owner_all);
+    }
+
     void dropsWhatIsAlreadySo() {
         World w;
         writeFile(w.at("same"), "text\n");
