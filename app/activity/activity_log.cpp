@@ -146,6 +146,7 @@ struct ActivityLog::Impl {
     std::condition_variable_any grown;
     Head head;
 
+    [[nodiscard]] Result<Recorded> insert(const Head& after, Event event); // `head` stays as it is
     [[nodiscard]] Status readHead();
     [[nodiscard]] Result<Head> walk(const std::optional<Head>& expected);
 };
@@ -198,7 +199,7 @@ Result<std::unique_ptr<ActivityLog>> ActivityLog::open(const fs::path& file) {
     return std::unique_ptr<ActivityLog>(new ActivityLog(std::move(impl)));
 }
 
-Result<Recorded> ActivityLog::append(Event event) {
+Result<Recorded> ActivityLog::Impl::insert(const Head& after, Event event) {
     const std::string detail = boost::json::serialize(event.detail);
     if (event.subject.size() > kMaxSubjectBytes || detail.size() > kMaxDetailBytes) {
         return fail(ErrorCode::LimitExceeded, "the event is too long for the activity log");
@@ -206,17 +207,16 @@ Result<Recorded> ActivityLog::append(Event event) {
     if (!isUtf8(event.subject) || !isUtf8(detail)) {
         return fail(ErrorCode::Malformed, "the event is not UTF-8");
     }
-    const std::lock_guard lock(m_impl->mutex);
     if (event.timeNs == 0) {
         event.timeNs = now();
     }
-    const auto seq = m_impl->head.seq + 1;
+    const auto seq = after.seq + 1;
     const StoredText text{toString(event.kind), toString(event.provenance), event.subject, detail};
-    auto hash = chainHash(m_impl->head.hash, seq, event.timeNs, text);
+    auto hash = chainHash(after.hash, seq, event.timeNs, text);
     if (!hash) {
         return fail(std::move(hash).error());
     }
-    auto insert = m_impl->database.prepare("INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?)");
+    auto insert = database.prepare("INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?)");
     if (!insert) {
         return fail(std::move(insert).error());
     }
@@ -227,13 +227,50 @@ Result<Recorded> ActivityLog::append(Event event) {
     insert->bind(5, text.subject);
     insert->bind(6, text.detail);
     insert->bindBlob(7, hash->data(), hash->size());
-    // Auto-commit: the statement is the transaction, and is durable (synchronous=FULL) when it is done.
     if (auto done = insert->step(); !done) {
         return fail(done.error().wrap("the event could not be recorded, so nothing was done"));
     }
-    m_impl->head = {seq, *hash};
-    m_impl->grown.notify_all();
     return Recorded{seq, std::move(event), *hash};
+}
+
+Result<Recorded> ActivityLog::append(Event event) {
+    const std::lock_guard lock(m_impl->mutex);
+    // Auto-commit: the statement is the transaction, and is durable (synchronous=FULL) when it is done.
+    auto recorded = m_impl->insert(m_impl->head, std::move(event));
+    if (recorded) {
+        m_impl->head = {recorded->seq, recorded->hash};
+        m_impl->grown.notify_all();
+    }
+    return recorded;
+}
+
+Status ActivityLog::appendUnflushed(std::vector<Event> events) {
+    const std::lock_guard lock(m_impl->mutex);
+    auto& database = m_impl->database;
+    CARREL_TRY(database.run("PRAGMA synchronous=NORMAL; BEGIN IMMEDIATE"));
+    Head head = m_impl->head;
+    Status done;
+    for (auto& event : events) {
+        auto recorded = m_impl->insert(head, std::move(event));
+        if (!recorded) {
+            done = fail(std::move(recorded).error());
+            break;
+        }
+        head = {recorded->seq, recorded->hash};
+    }
+    if (done) {
+        done = database.run("COMMIT");
+    }
+    if (!done) {
+        (void)database.run("ROLLBACK").has_value();
+    }
+    // Back to what append() promises.
+    const Status full = database.run("PRAGMA synchronous=FULL");
+    if (done) {
+        m_impl->head = head;
+        m_impl->grown.notify_all();
+    }
+    return done ? full : done;
 }
 
 Result<std::vector<Recorded>> ActivityLog::query(const Query& query) {

@@ -55,6 +55,11 @@ public:
     // the like; nothing was recorded.
     [[nodiscard]] Result<Recorded> append(Event event);
 
+    // All of them or none, in this order, as one transaction that is written before this returns but not yet flushed: kill
+    // -9 of the engine loses none, a power cut may lose the last ones. For what happens thousands of times a second and
+    // changes nothing (first reads); decisions go through append().
+    [[nodiscard]] Status appendUnflushed(std::vector<Event> events);
+
     // Oldest first.
     [[nodiscard]] Result<std::vector<Recorded>> query(const Query& query);
     [[nodiscard]] Head head() const;

@@ -181,7 +181,7 @@ Status Agent::numberApplies() {
     return {};
 }
 
-Status Agent::note(EventKind kind, std::string subject, json::object detail, activity::Provenance provenance) {
+activity::Event Agent::eventOf(EventKind kind, std::string subject, json::object detail, activity::Provenance provenance) {
     if (!isUtf8(subject)) {
         detail["subject_b64"] = toBase64(subject);
         subject = "(not UTF-8)";
@@ -191,7 +191,11 @@ Status Agent::note(EventKind kind, std::string subject, json::object detail, act
     event.provenance = provenance;
     event.subject = std::move(subject);
     event.detail = std::move(detail);
-    auto written = m_log->append(std::move(event));
+    return event;
+}
+
+Status Agent::note(EventKind kind, std::string subject, json::object detail, activity::Provenance provenance) {
+    auto written = m_log->append(eventOf(kind, std::move(subject), std::move(detail), provenance));
     if (!written) {
         return fail(written.error().wrap("The activity log could not be written, so nothing was done",
                                          "Make room on the disk, then try again"));

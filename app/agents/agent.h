@@ -123,6 +123,8 @@ private:
     Agent(const Services& services, std::filesystem::path folder, AgentRecord record);
     [[nodiscard]] Status openStores();
     [[nodiscard]] Status numberApplies();
+    [[nodiscard]] static activity::Event eventOf(activity::EventKind kind, std::string subject, boost::json::object detail,
+                                                 activity::Provenance provenance);
     [[nodiscard]] Status note(activity::EventKind kind, std::string subject, boost::json::object detail = {},
                               activity::Provenance provenance = activity::Provenance::Host);
     // For what has happened already: a log that fails then is told to the engine's own log.
@@ -145,6 +147,7 @@ private:
     [[nodiscard]] Error explainStop(std::string_view step);
     void makeDoor();
     void told(const std::string& method, const boost::json::object& params);
+    [[nodiscard]] Status recordReads(const boost::json::object& params);
     [[nodiscard]] bool mayTell(std::string_view method);
     void superviseUntil(std::stop_token stop);
     void superviseOnce();

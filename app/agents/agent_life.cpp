@@ -156,6 +156,10 @@ void Agent::makeDoor() {
                              self->told(method, params);
                          }
                      },
+                     [weak](const json::object& params) -> Status {
+                         const auto self = weak.lock();
+                         return self ? self->recordReads(params) : fail(ErrorCode::Unavailable, "the agent is gone");
+                     },
                      [weak](const std::string& how) {
                          if (const auto self = weak.lock()) {
                              self->noteAfter(EventKind::ClerkState, "ended", {{"how", how}});

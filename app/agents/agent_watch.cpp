@@ -5,6 +5,7 @@
 #include "guest/protocol/change_report.h"
 #include "guest/protocol/strict_json.h"
 
+#include <algorithm>
 #include <chrono>
 
 namespace carrel::agents {
@@ -77,25 +78,6 @@ void Agent::told(const std::string& method, const json::object& params) {
         if (m_watch) {
             m_watch->sign(Clock::now());
         }
-    } else if (method == "file.read") {
-        for (const auto& item : fields.array("files", 1000)) {
-            if (!item.is_object()) {
-                continue;
-            }
-            JsonFields one(item.get_object(), "file.read");
-            const auto share = one.number("share", UINT32_MAX);
-            const auto path = takeOptionalPath(one, item.get_object(), "path").value_or("");
-            json::object detail{{"size", one.number("size")}, {"mtime_ns", one.signedNumber("mtime_ns")}};
-            if (!one.finish()) {
-                continue;
-            }
-            for (const auto& known : record().shares) {
-                if (known.id == share) {
-                    noteAfter(EventKind::FileRead, known.name + "/" + path, std::move(detail));
-                    break;
-                }
-            }
-        }
     } else if (method == "exec.ended") {
         json::object detail;
         for (const auto& member : params) {
@@ -119,6 +101,37 @@ void Agent::told(const std::string& method, const json::object& params) {
         m_tendDoor = true; // most often the machine ended: look at once
         m_wake.notify_all();
     }
+}
+
+Status Agent::recordReads(const json::object& params) {
+    JsonFields fields(params, "file.read");
+    (void)fields.number("batch");
+    const json::array files = fields.array("files", 1000);
+    CARREL_TRY(fields.finish());
+    const auto of = record();
+    std::vector<activity::Event> events;
+    for (const auto& item : files) {
+        if (!item.is_object()) {
+            return fail(ErrorCode::Malformed, "a file that is read is no object");
+        }
+        JsonFields one(item.get_object(), "file.read");
+        const auto share = one.number("share", UINT32_MAX);
+        const auto path = takeOptionalPath(one, item.get_object(), "path").value_or("");
+        json::object detail{{"size", one.number("size")}, {"mtime_ns", one.signedNumber("mtime_ns")}};
+        CARREL_TRY(one.finish());
+        const auto known = std::find_if(of.shares.begin(), of.shares.end(), [&](const ShareRecord& s) { return s.id == share; });
+        if (known == of.shares.end()) {
+            return fail(ErrorCode::NotFound, "a file of no shared folder is read");
+        }
+        events.push_back(eventOf(EventKind::FileRead, known->name + "/" + path, std::move(detail), Provenance::Host));
+    }
+    auto written = m_log->appendUnflushed(std::move(events));
+    if (!written) {
+        m_services.complain(of.name + ": " + written.error().wrap("The activity log could not be written, so a file was not "
+                                                                  "handed to the machine",
+                                                                  "Make room on the disk, then try again").text());
+    }
+    return written;
 }
 
 void Agent::superviseUntil(std::stop_token stop) {

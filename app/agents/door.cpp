@@ -287,7 +287,25 @@ void Door::told(Post& from, const std::string& method, const json::object& param
             m_events.tend();
         }
     }
+    if (method == "file.read") {
+        recordReads(from, params);
+        return;
+    }
     m_events.told(method, params);
+}
+
+void Door::recordReads(Post& from, const json::object& params) {
+    JsonFields fields(params, "file.read");
+    const auto batch = fields.number("batch");
+    (void)fields.array("files", 1000);
+    const auto process = from.process; // the call may be the end of this door and of all its posts
+    const Status recorded = fields.finish() ? m_events.recordReads(params) : fail(ErrorCode::Malformed, "");
+    // Nobody waits for the answer to the answer. If it cannot be said those reads would wait for ever, so this clerk goes
+    // and the guest asks the next one.
+    auto said = process->send("reads.recorded", {{"batch", batch}, {"recorded", recorded.has_value()}});
+    if (said.wait_for(std::chrono::seconds(0)) == std::future_status::ready && !said.get()) {
+        process->end();
+    }
 }
 
 void Door::tend() {

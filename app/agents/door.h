@@ -34,6 +34,8 @@ public:
     };
     struct Events {
         std::function<void(const std::string& method, const boost::json::object& params)> told;
+        // Writes first reads down before they happen (file.read of link.h). Without record no read.
+        std::function<Status(const boost::json::object& params)> recordReads;
         std::function<void(const std::string& how)> clerkGone; // the one that serves files and control
         std::function<void()> tend; // call tend() soon, from a thread that may block
     };
@@ -79,6 +81,7 @@ private:
     [[nodiscard]] Result<std::shared_ptr<Post>> hire(const std::vector<ServedShare>& shares, Jail& jail);
     [[nodiscard]] Status attach(Post& post, const std::vector<hypervisor::ChannelId>& channels);
     void told(Post& from, const std::string& method, const boost::json::object& params);
+    void recordReads(Post& from, const boost::json::object& params);
     void gone(Post& who, const std::string& how);
 
     hypervisor::Machine& m_machine;

@@ -96,6 +96,8 @@ void Clerk::dispatch(RpcRequest&& request, Descriptors&& descriptors) {
         forwardEntries(method, request.params, reply);
     } else if (method == "share.revoke") {
         revokeShare(request.params, reply);
+    } else if (method == "reads.recorded") {
+        readsRecorded(request.params, reply);
     } else if (method == "power.off") {
         m_rpc.request("power.off", {}, [reply](Result<json::object> answer) {
             reply(answer ? Result<json::object>(json::object{}) : std::move(answer)); // nothing of the guest's own

@@ -52,6 +52,7 @@ private:
     void copyContent(const Params& params, Descriptors&& descriptors, const Reply& reply);
     void forwardEntries(std::string_view method, const Params& params, const Reply& reply);
     void revokeShare(const Params& params, const Reply& reply);
+    void readsRecorded(const Params& params, const Reply& reply);
 
     [[nodiscard]] Mux::Events eventsOf(std::string_view name);
     [[nodiscard]] Mux::Events controlEvents();

@@ -98,6 +98,17 @@ void Clerk::forwardEntries(std::string_view method, const Params& params, const 
     });
 }
 
+void Clerk::readsRecorded(const Params& params, const Reply& reply) {
+    JsonFields fields(params, "reads.recorded");
+    const auto batch = fields.number("batch");
+    const bool recorded = fields.boolean("recorded");
+    Status done = fields.finish();
+    if (done && m_fileService) {
+        done = m_fileService->recorded(batch, recorded ? FileService::Verdict::Recorded : FileService::Verdict::NotRecorded);
+    }
+    reply(done ? Result<json::object>(json::object{}) : fail(std::move(done).error()));
+}
+
 void Clerk::revokeShare(const Params& params, const Reply& reply) {
     JsonFields fields(params, "share.revoke");
     const auto id = static_cast<std::uint32_t>(fields.number("id", control::kMaxShareId));

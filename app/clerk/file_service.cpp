@@ -6,11 +6,15 @@
 #include "guest/protocol/strict_json.h"
 
 #include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/json/serialize.hpp>
 
 #include <fcntl.h>
 
 #include <algorithm>
+#include <deque>
+#include <optional>
+#include <set>
 
 namespace carrel::clerk {
 
@@ -19,10 +23,15 @@ namespace json = boost::json;
 
 namespace {
 
-// First reads wait this long for company, so that ten thousand small files are not ten thousand messages.
-constexpr std::chrono::milliseconds kBatchTime{250};
 constexpr std::size_t kBatchBytes = 64 * 1024;
 constexpr std::size_t kBatchFiles = 500; // the engine takes 1000
+
+// First reads that the engine is asked to write down together.
+struct Batch {
+    json::array files;
+    std::size_t bytes = 0; // as it travels
+    std::vector<std::pair<std::uint32_t, NodeId>> nodes;
+};
 
 } // namespace
 
@@ -38,8 +47,7 @@ struct FileService::Impl {
 
     Impl(asio::io_context& theLoop, Events theEvents)
         : loop(theLoop)
-        , events(std::move(theEvents))
-        , batchTimer(theLoop) {}
+        , events(std::move(theEvents)) {}
 
     void watchHost(std::uint32_t id) {
         auto& served = shares.at(id);
@@ -67,52 +75,75 @@ struct FileService::Impl {
             if (ec) {
                 return;
             }
-            for (auto& reply : shares.at(id)->broker->runDeferred()) {
-                events.send(id, std::move(reply));
-            }
-            schedule(id);
+            runDeferred(id);
         });
     }
 
     void firstRead(std::uint32_t id, const FirstRead& read) {
         json::object item{{"share", id}, {"size", read.version.size}, {"mtime_ns", read.version.mtimeNs}};
         putPath(item, "path", read.path.text());
-        batchBytes += json::serialize(item).size() + 1; // as it travels: a name may become six times as long
-        batch.push_back(std::move(item));
-        if (batchBytes >= kBatchBytes || batch.size() >= kBatchFiles) {
-            sendBatch();
-        } else if (batch.size() == 1) {
-            batchTimer.expires_after(kBatchTime);
-            batchTimer.async_wait([this](const boost::system::error_code& ec) {
-                if (!ec) {
-                    sendBatch();
-                }
-            });
+        const std::size_t bytes = json::serialize(item).size() + 1; // a name may become six times as long
+        // The brokers bound how many can wait (kMaxDeferred).
+        if (waiting.empty() || waiting.back().bytes + bytes > kBatchBytes || waiting.back().files.size() >= kBatchFiles) {
+            waiting.emplace_back();
+        }
+        Batch& batch = waiting.back();
+        batch.files.push_back(std::move(item));
+        batch.bytes += bytes;
+        batch.nodes.emplace_back(id, read.node);
+        if (waiting.size() == 1 && batch.files.size() == 1 && !asked) {
+            // When the requests at hand are all looked at: a reader that asks ahead asks for several.
+            asio::post(loop, [this] { askNext(); });
         }
     }
 
-    void sendBatch() {
-        batchTimer.cancel();
-        batchBytes = 0;
-        if (!batch.empty()) {
-            events.reads({{"files", std::exchange(batch, {})}});
+    void askNext() {
+        if (asked || waiting.empty()) {
+            return;
         }
+        asked = std::move(waiting.front());
+        waiting.pop_front();
+        events.reads({{"batch", ++number}, {"files", std::exchange(asked->files, {})}});
+    }
+
+    Status recorded(std::uint64_t batch, Verdict verdict) {
+        if (!asked || batch != number) {
+            return fail(ErrorCode::InvalidArgument, "no first reads of that number wait");
+        }
+        const Batch done = std::move(*asked);
+        asked.reset();
+        std::set<std::uint32_t> touched;
+        for (const auto& [id, node] : done.nodes) {
+            shares.at(id)->broker->settleFirstRead(node, verdict == Verdict::Recorded ? FirstReadVerdict::Recorded
+                                                                                      : FirstReadVerdict::NotRecorded);
+            touched.insert(id);
+        }
+        for (const auto id : touched) {
+            runDeferred(id);
+        }
+        askNext();
+        return {};
+    }
+
+    void runDeferred(std::uint32_t id) {
+        for (auto& reply : shares.at(id)->broker->runDeferred()) {
+            events.send(id, std::move(reply));
+        }
+        schedule(id);
     }
 
     asio::io_context& loop;
     Events events;
     std::map<std::uint32_t, std::unique_ptr<Served>> shares;
-    json::array batch;
-    std::size_t batchBytes = 0;
-    asio::steady_timer batchTimer;
+    std::deque<Batch> waiting;
+    std::optional<Batch> asked; // the engine has been asked to write it down
+    std::uint64_t number = 0;   // of it
 };
 
 FileService::FileService(asio::io_context& loop, Events events)
     : m_impl(std::make_unique<Impl>(loop, std::move(events))) {}
 
-FileService::~FileService() {
-    m_impl->sendBatch();
-}
+FileService::~FileService() = default;
 
 Result<std::vector<ShareToServe>> FileService::readShares(const json::array& shares) {
     std::vector<ShareToServe> out;
@@ -146,7 +177,7 @@ Status FileService::add(const ShareToServe& share, std::size_t ofShares, UniqueF
         {[this, id](Bytes&& message) { m_impl->events.send(id, std::move(message)); },
          [this, id](const FirstRead& read) {
              m_impl->firstRead(id, read);
-             return FirstReadAnswer::Proceed;
+             return FirstReadAnswer::Wait;
          },
          [this, name = share.name](const std::string& text) { m_impl->events.notice(name + ": " + text); }});
     if (!broker) {
@@ -191,6 +222,10 @@ void FileService::revoke(std::uint32_t share) {
     for (auto& reply : found->second->broker->runDeferred()) {
         m_impl->events.send(share, std::move(reply));
     }
+}
+
+Status FileService::recorded(std::uint64_t batch, Verdict verdict) {
+    return m_impl->recorded(batch, verdict);
 }
 
 void FileService::newEpoch() {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Brings the brokers of all of an agent's shares and the files channel together: hands each request to its share's
-// broker, sends the replies and the notifications, asks again for what a broker put off, and collects first reads into
-// batches. Thread: the event loop's.
+// broker, sends the replies and the notifications, and asks again for what a broker put off. A first read waits until the
+// engine has written it down; those that come meanwhile share the next batch. Thread: the event loop's.
 #pragma once
 
 #include "guest/protocol/bytes.h"
@@ -32,7 +32,7 @@ class FileService {
 public:
     struct Events {
         std::function<void(std::uint32_t share, Bytes&& message)> send;
-        std::function<void(boost::json::object batch)> reads; // {files:[…]}, see link.h
+        std::function<void(boost::json::object batch)> reads; // {batch, files:[…]}, see link.h; then recorded()
         std::function<void(std::string text)> notice;
     };
     FileService(boost::asio::io_context& loop, Events events);
@@ -46,6 +46,9 @@ public:
     [[nodiscard]] bool has(std::uint32_t share) const;
     void receive(std::uint32_t share, ByteSpan request);
     void revoke(std::uint32_t share);
+    // The engine's answer to the batch of that number. InvalidArgument: that batch was not asked about.
+    enum class Verdict { Recorded, NotRecorded };
+    [[nodiscard]] Status recorded(std::uint64_t batch, Verdict verdict);
     // The guest sends its unanswered requests again; what was put off for the last epoch is forgotten.
     void newEpoch();
 

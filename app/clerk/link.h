@@ -17,11 +17,13 @@
 //   content.copy {share, path, generation, max} + one writable file → {size}
 //   changes.settle, changes.discard {share, entries:[{path, generation}]} → {kept:[path…]}
 //   share.revoke {id} → {}    not one further byte of it is served
+//   reads.recorded {batch, recorded} → {}    the answer to file.read: what waited for it is read now, or refused
 //   power.off {} → {}
 //   console.tail {} → {text_b64}
 // Notifications, clerk → engine:
 //   stage {name, detail} · console.activity {} (at most two a second) · channel.closed {name} · broken {why}
-//   file.read {files:[{share, path, size, mtime_ns}…]} (first reads of a version, a batch) · exec.ended {session, code|signal|error}
+//   file.read {batch, files:[{share, path, size, mtime_ns}…]} (first reads of a version, before they happen; one batch at a
+//       time) · exec.ended {session, code|signal|error}
 //   changes.touched {share} · guest.log {level, text} · notice {text}
 //
 // Thread: receive() and send() may be used by one thread each at a time.

@@ -74,6 +74,24 @@ private slots:
         QVERIFY((*again)->verify(head));
     }
 
+    void manyAreOneChainOrNone() {
+        QTemporaryDir folder;
+        const auto file = folder.filePath("a.db").toStdString();
+        auto log = ActivityLog::open(file);
+        QVERIFY((*log)->append(note("first")));
+        QVERIFY((*log)->appendUnflushed({note("a"), note("b"), note("c")}));
+        QVERIFY(!(*log)->appendUnflushed({note("d"), note(std::string(kMaxSubjectBytes + 1, 'x'))}));
+        QVERIFY((*log)->append(note("last")));
+        const auto all = *(*log)->query({});
+        QStringList subjects;
+        for (const auto& each : all) {
+            subjects << QString::fromStdString(each.event.subject);
+        }
+        QCOMPARE(subjects, (QStringList{"first", "a", "b", "c", "last"}));
+        QCOMPARE((*log)->head().seq, std::uint64_t(5));
+        QVERIFY((*log)->verify((*log)->head()));
+    }
+
     void aSecondWriterIsRefused() {
         QTemporaryDir folder;
         const auto file = folder.filePath("a.db").toStdString();

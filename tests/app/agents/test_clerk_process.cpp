@@ -69,6 +69,7 @@ void TestClerkProcess::answersAreReadWhileTheLinkIsFull() {
     QVERIFY(clerk);
     std::mutex mutex;
     std::vector<std::future<ClerkProcess::Answer>> answers;
+    answers.reserve(kRequests); // they stay where they are while one is waited for
     std::atomic<unsigned> sent = 0;
     std::thread sending([&] {
         for (std::uint64_t i = 0; i < kRequests; ++i) {
@@ -161,6 +162,7 @@ void TestClerkProcess::closedDoorIsQuiet() {
                                                     closedUnderIt = closed.wait(1s);
                                                 }
                                             },
+                                            [](const boost::json::object&) -> Status { return {}; },
                                             [](const std::string&) {}, [] {}});
     std::optional<StandIn> clerk;
     std::thread serving([&] {

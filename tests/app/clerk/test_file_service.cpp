@@ -9,6 +9,7 @@
 
 #include <QTemporaryDir>
 #include <QtTest>
+#include <boost/asio/post.hpp>
 #include <boost/json/serialize.hpp>
 
 #include <sys/stat.h>
@@ -52,13 +53,21 @@ struct World {
     std::optional<Bytes> reply;
     std::vector<json::object> batches;
     bool good = false;
+    std::optional<FileService::Verdict> verdict = FileService::Verdict::Recorded; // nothing: the engine is silent
+    Status answered;
     FileService files{loop,
                       {[this](std::uint32_t, Bytes&& message) {
                            if (loadLe<lower::OutHeader>(message).unique != 0) {
                                reply = std::move(message);
                            }
                        },
-                       [this](json::object batch) { batches.push_back(std::move(batch)); },
+                       [this](json::object batch) {
+                           batches.push_back(std::move(batch));
+                           if (verdict) {
+                               const auto number = batches.back().at("batch").to_number<std::uint64_t>();
+                               boost::asio::post(loop, [this, number] { answered = files.recorded(number, *verdict); });
+                           }
+                       },
                        [](const std::string&) {}}};
 };
 
@@ -67,6 +76,57 @@ struct World {
 class TestFileService : public QObject {
     Q_OBJECT
 private slots:
+    // I5: no record, no read.
+    void aFirstReadWaitsForItsRecord() {
+        const QTemporaryDir folder;
+        const auto path = folder.path().toStdString();
+        for (const char* name : {"/a", "/b", "/c"}) {
+            const UniqueFd file(::open((path + name).c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+            QCOMPARE(::write(file.get(), "x", 1), ssize_t{1});
+        }
+        World world(path);
+        const auto a = world.node(lower::kRootNode, "a");
+        const auto b = world.node(lower::kRootNode, "b");
+        const auto c = world.node(lower::kRootNode, "c");
+        world.verdict.reset();
+        // Put off until its file is old enough, then until it is recorded: the engine is asked, and says nothing.
+        world.files.receive(kShare, side::message(Opcode::Read, a, side::readBody(0, 10)));
+        for (int i = 0; i < 1000 && world.batches.empty(); ++i) {
+            world.loop.restart();
+            (void)world.loop.run_one_for(std::chrono::milliseconds(20));
+        }
+        QCOMPARE(world.batches.size(), std::size_t{1});
+        world.loop.restart();
+        (void)world.loop.poll();
+        world.reply.reset();
+        // Others wait behind it and are asked about together.
+        world.files.receive(kShare, side::message(Opcode::Read, b, side::readBody(0, 10)));
+        world.files.receive(kShare, side::message(Opcode::Read, c, side::readBody(0, 10)));
+        world.loop.restart();
+        (void)world.loop.poll();
+        QVERIFY(!world.reply);
+        QCOMPARE(world.batches.size(), std::size_t{1});
+        const auto number = world.batches[0].at("batch").to_number<std::uint64_t>();
+        QVERIFY(!world.files.recorded(number + 1, FileService::Verdict::Recorded)); // none that was asked about
+        QVERIFY(!world.reply);
+        QVERIFY(world.files.recorded(number, FileService::Verdict::Recorded));
+        QVERIFY(world.reply && side::parse(world.reply).body.size() == 1);
+        QVERIFY(!world.files.recorded(number, FileService::Verdict::Recorded)); // once
+        for (int i = 0; i < 1000 && world.batches.size() < 2; ++i) {
+            world.loop.restart();
+            (void)world.loop.run_one_for(std::chrono::milliseconds(20));
+        }
+        QCOMPARE(world.batches.at(1).at("files").as_array().size(), std::size_t{2});
+        world.reply.reset();
+        QVERIFY(world.files.recorded(world.batches[1].at("batch").to_number<std::uint64_t>(),
+                                     FileService::Verdict::NotRecorded));
+        QCOMPARE(side::parse(world.reply).error, EIO);
+        // Refused once is not for ever.
+        world.verdict = FileService::Verdict::Recorded;
+        QCOMPARE(world.ask(Opcode::Read, b, side::readBody(0, 10)).body.size(), std::size_t{1});
+        QCOMPARE(world.batches.size(), std::size_t{3});
+    }
+
     void noBatchIsTooLongForTheLink() {
         const QTemporaryDir folder;
         // As deep as a path may be, of names that JSON makes six times as long.
