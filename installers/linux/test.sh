@@ -25,7 +25,7 @@ tests() { # tests PRESET CTEST-ARGUMENT…
 }
 
 export ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1
-export TSAN_OPTIONS="suppressions=$repository/tests/support/tsan.supp halt_on_error=1"
+export TSAN_OPTIONS="suppressions=$repository/tests/support/tsan.supp halt_on_error=1 die_after_fork=0"
 
 step "Building everything"
 build dev

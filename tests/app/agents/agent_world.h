@@ -35,6 +35,7 @@ struct AgentWorld {
     StandInClerks clerks;
     Services services{backend.get(), home};
     std::shared_ptr<Agent> agent; // before the rest goes
+    std::string id;
 
     explicit AgentWorld(bool withShare = false) {
         for (const char* part : {"kernel", "initrd", "base"}) {
@@ -70,13 +71,14 @@ struct AgentWorld {
             qFatal("%s", made.error().text().c_str());
         }
         agent = *made;
+        id = agent->id();
     }
     AgentWorld(const AgentWorld&) = delete;
     AgentWorld& operator=(const AgentWorld&) = delete;
 
     [[nodiscard]] std::filesystem::path share() const { return folder / "papers"; }
     [[nodiscard]] hypervisor::MachineId machineId() const {
-        return {home, hypervisor::AgentId::parse(agent->id()).value()};
+        return {home, hypervisor::AgentId::parse(id).value()}; // also while the engine restarts
     }
     Result<bool> start() {
         return within(std::chrono::seconds(60), "start", [this] { return agent->start(quiet, {}); });
