@@ -175,7 +175,7 @@ private:
                                                        std::stop_token stop);
     void settleSameAsHost(Door& door, const ShareRecord& share, const files::FrozenSet& set);
     void rememberStaged(std::uint32_t share, std::uint64_t staged);
-    [[nodiscard]] Status refuseStaged(std::string_view verb, std::optional<std::uint32_t> share, Staged staged);
+    [[nodiscard]] Status refuseStaged(std::optional<std::uint32_t> share, Staged staged);
 
     const Services& m_services;
     std::filesystem::path m_folder;

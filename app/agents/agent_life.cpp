@@ -451,7 +451,7 @@ void Agent::leave() {
 }
 
 Status Agent::remove(Staged staged, const Progress& progress) {
-    CARREL_TRY(refuseStaged("delete", std::nullopt, staged));
+    CARREL_TRY(refuseStaged(std::nullopt, staged));
     auto stopped = stop(progress);
     if (!stopped) {
         return fail(std::move(stopped).error());

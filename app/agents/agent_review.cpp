@@ -536,7 +536,7 @@ Result<ActionReport> Agent::undo(std::optional<std::uint64_t> number, const Prog
 }
 
 // delete and share remove lose nothing by accident (I10).
-Status Agent::refuseStaged(std::string_view verb, std::optional<std::uint32_t> share, Staged staged) {
+Status Agent::refuseStaged(std::optional<std::uint32_t> share, Staged staged) {
     if (staged == Staged::Discard) {
         return {};
     }
@@ -563,10 +563,10 @@ Status Agent::refuseStaged(std::string_view verb, std::optional<std::uint32_t> s
             any = any || each.mode == ShareMode::Review;
         }
     }
-    const std::string hint = "Look with: carrel changes " + of.name + ". To lose them: carrel " + std::string(verb) +
-                             " … --discard";
+    const std::string hint = "Look with: carrel changes " + of.name + ". To lose them, repeat the command with --discard";
     if (waiting > 0) {
-        return fail(ErrorCode::Refused, std::to_string(waiting) + " changes wait for review and would be lost", hint);
+        return fail(ErrorCode::Refused, waiting == 1 ? "1 change waits for review and would be lost"
+                                                   : std::to_string(waiting) + " changes wait for review and would be lost", hint);
     }
     if (any && of.unclean && state() != AgentState::Ready) {
         return fail(ErrorCode::Refused,

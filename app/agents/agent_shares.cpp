@@ -104,7 +104,7 @@ Status Agent::removeShare(const std::string& name, Staged staged) {
         return fail(ErrorCode::NotFound, "the agent has no shared folder " + name, "See: carrel share list " + known.name);
     }
     const std::uint32_t id = found->id;
-    CARREL_TRY(refuseStaged("share remove", id, staged));
+    CARREL_TRY(refuseStaged(id, staged));
     const std::lock_guard operation(m_operation);
     CARREL_TRY(note(EventKind::ShareRemoved, name, {{"id", id}, {"discarded", staged == Staged::Discard}}));
     auto without = record();

@@ -174,12 +174,30 @@ bool hasInvisible(std::string_view name) {
     return false;
 }
 
+// Of a repository's own folder what git only stores and reads: a commit's bytes, where branches stand. A warning at each of
+// them would bury the ones that count (hooks, config). gitrepository-layout(5); what is not named here is high.
+bool isGitData(const std::vector<std::string_view>& parts, std::size_t git) {
+    static constexpr std::array kStores{"objects", "refs", "logs"};
+    static constexpr std::array kFiles{"HEAD", "ORIG_HEAD", "FETCH_HEAD", "index", "packed-refs", "description", "COMMIT_EDITMSG"};
+    if (git + 1 >= parts.size()) {
+        return false; // .git itself: as a file it names another repository
+    }
+    const auto first = parts[git + 1];
+    if (git + 2 == parts.size()) {
+        return std::find(kFiles.begin(), kFiles.end(), first) != kFiles.end() ||
+               std::find(kStores.begin(), kStores.end(), first) != kStores.end();
+    }
+    // objects/info names other repositories to read from.
+    return std::find(kStores.begin(), kStores.end(), first) != kStores.end() &&
+           !(first == "objects" && parts[git + 2] == "info");
+}
+
 RiskVerdict judgeName(const SharePath& path) {
     const auto parts = path.components();
     for (std::size_t i = 0; i < parts.size(); ++i) {
         const std::string part = lowered(parts[i]);
         for (const Rule& rule : kFolders) {
-            if (part == rule.name) {
+            if (part == rule.name && !(parts[i] == ".git" && isGitData(parts, i))) {
                 return high(rule.why);
             }
         }

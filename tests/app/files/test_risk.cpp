@@ -23,6 +23,16 @@ private slots:
         row("photo.jpg", "\xff\xd8", 0644, false);
         row(".git/hooks/pre-commit", "x", 0644, true);
         row("sub/.GIT/config", "x", 0644, true);
+        row("sub/.GIT/HEAD", "x", 0644, true); // no git writes it so
+        row(".git/config", "x", 0644, true);
+        row(".git", "gitdir: ../x", 0644, true);
+        row(".git/info/attributes", "x", 0644, true);
+        row(".git/objects/info/alternates", "x", 0644, true);
+        row(".git/modules/m/hooks/update", "x", 0644, true);
+        row(".git/objects/ab/cdef", "x", 0444, false);
+        row(".git/refs/heads/main", "x", 0644, false);
+        row(".git/HEAD", "x", 0644, false);
+        row(".git/objects/ab/cdef", "x", 0755, true);
         row(".envrc", "x", 0644, true);
         row("home/.bashrc", "x", 0644, true);
         row(".vscode/tasks.json", "{}", 0644, true);
