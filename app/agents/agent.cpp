@@ -228,6 +228,9 @@ void Agent::setState(AgentState state, std::string reason) {
         m_failure = reason;
     }
     json::object detail;
+    if (state == AgentState::Ready) {
+        detail["accelerator"] = record().accelerator; // emulation is slower, and a weaker wall
+    }
     if (!reason.empty()) {
         detail["reason"] = std::move(reason);
     }
@@ -267,7 +270,8 @@ json::object Agent::describe() const {
                      {"cpus", m_record.cpus},
                      {"image", m_record.image},
                      {"created", activity::formatTime(m_record.createdMs * 1'000'000)},
-                     {"accelerator", m_machine ? json::value(hypervisor::toString(m_accelerator)) : json::value(nullptr)},
+                     {"accelerator", m_machine && !m_record.accelerator.empty() ? json::value(m_record.accelerator)
+                                                                                : json::value(nullptr)},
                      {"shares", std::move(shares)}};
     if (m_state == AgentState::Failed) {
         out["reason"] = m_failure;

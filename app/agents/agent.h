@@ -195,7 +195,6 @@ private:
     std::string m_failure;
     std::shared_ptr<hypervisor::Machine> m_machine;
     std::shared_ptr<Door> m_door;
-    hypervisor::Accelerator m_accelerator = hypervisor::Accelerator::Software;
     std::optional<StartWatch> m_watch;
     std::string m_guestFailure; // what the guest said of a failed start
     Progress m_startProgress;

@@ -124,8 +124,10 @@ Status Agent::bringUp(const Progress& progress, std::stop_token stop) {
     {
         const std::lock_guard lock(m_mutex);
         m_machine = std::move(*machine);
-        m_accelerator = *accelerator;
     }
+    auto runs = record();
+    runs.accelerator = hypervisor::toString(*accelerator);
+    CARREL_TRY(saveRecord(runs));
     makeDoor();
     CARREL_TRY(putClerk());
     {

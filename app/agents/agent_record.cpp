@@ -80,6 +80,7 @@ Status save(const AgentRecord& record, const std::filesystem::path& file) {
                               {"next_share_id", record.nextShareId},
                               {"running", record.running},
                               {"unclean", record.unclean},
+                              {"accelerator", record.accelerator},
                               {"shares", std::move(shares)}};
     return replaceDurably(file, json::serialize(object));
 }
@@ -107,6 +108,7 @@ Result<AgentRecord> load(const std::filesystem::path& file) {
     record.nextShareId = static_cast<std::uint32_t>(fields.number("next_share_id", UINT32_MAX));
     record.running = fields.boolean("running");
     record.unclean = fields.boolean("unclean");
+    record.accelerator = fields.optionalString("accelerator", 16).value_or("");
     for (const auto& item : fields.array("shares", 64)) {
         if (!item.is_object()) {
             fields.problem("shares", "holds something that is no share");

@@ -41,6 +41,9 @@ struct AgentRecord {
     bool running = false;
     // The machine was not shut down in order, so `staged` may be too low.
     bool unclean = false;
+    // Of the machine that runs, or ran last: "hardware", "software"; empty: never started. An engine that takes a machine
+    // over has no other way to know.
+    std::string accelerator;
 };
 
 // 1 to 32 lower-case letters, digits and hyphens, beginning with a letter.

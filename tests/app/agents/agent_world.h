@@ -51,7 +51,7 @@ struct AgentWorld {
             return BootFiles{folder / "kernel", folder / "initrd", folder / "base", "quiet"};
         };
         services.accelerator = [](const auto&) -> Result<hypervisor::Accelerator> {
-            return hypervisor::Accelerator::Software;
+            return hypervisor::Accelerator::Hardware;
         };
         services.mayShare = [](const std::filesystem::path&) -> Status { return {}; };
         services.complain = [](std::string_view) {};

@@ -150,6 +150,8 @@ void TestAgentLife::slowGuestIsReachedByStart() {
     w.clerks.on("hello", [](const json::object&) { return json::object{}; });
     const auto reached = w.start();
     QVERIFY2(reached && *reached, reached ? "" : reached.error().text().c_str());
+    // Known although this engine did not start it.
+    QCOMPARE(w.agent->describe().at("accelerator").as_string(), json::string("hardware"));
     QVERIFY(w.agent->state() == AgentState::Ready);
     QVERIFY(!w.start().value_or(true)); // it runs
 }

@@ -34,6 +34,7 @@ AgentRecord TestAgentRecord::sample() {
     record.nextShareId = 9;
     record.running = true;
     record.unclean = true;
+    record.accelerator = "hardware";
     record.shares.push_back({1, "papers", "/home/ada/papers", 2, 3, ShareMode::ReadOnly, 0});
     record.shares.push_back({8, "folder", "/home/ada/b\xe9t", UINT64_MAX, 5, ShareMode::Review, 17});
     return record;
@@ -52,6 +53,7 @@ void TestAgentRecord::comesBackAsItWas() {
     QCOMPARE(back->createdMs, wanted.createdMs);
     QCOMPARE(back->nextShareId, wanted.nextShareId);
     QVERIFY(back->running && back->unclean);
+    QCOMPARE(back->accelerator, wanted.accelerator);
     QCOMPARE(back->shares.size(), wanted.shares.size());
     for (std::size_t n = 0; n < wanted.shares.size(); ++n) {
         const auto& is = back->shares[n];
