@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <fstream>
 #include <future>
+#include <mutex>
 
 namespace carrel::agents::test {
 
@@ -35,6 +36,7 @@ struct AgentWorld {
     StandInClerks clerks;
     Services services{backend.get(), home};
     std::shared_ptr<Agent> agent; // before the rest goes
+    mutable std::mutex idMutex;
     std::string id;
 
     explicit AgentWorld(bool withShare = false) {
@@ -71,6 +73,7 @@ struct AgentWorld {
             qFatal("%s", made.error().text().c_str());
         }
         agent = *made;
+        const std::lock_guard lock(idMutex);
         id = agent->id();
     }
     AgentWorld(const AgentWorld&) = delete;
@@ -78,7 +81,8 @@ struct AgentWorld {
 
     [[nodiscard]] std::filesystem::path share() const { return folder / "papers"; }
     [[nodiscard]] hypervisor::MachineId machineId() const {
-        return {home, hypervisor::AgentId::parse(id).value()}; // also while the engine restarts
+        const std::lock_guard lock(idMutex); // the clerks' threads ask, too, also while the engine restarts
+        return {home, hypervisor::AgentId::parse(id).value()};
     }
     Result<bool> start() {
         return within(std::chrono::seconds(60), "start", [this] { return agent->start(quiet, {}); });

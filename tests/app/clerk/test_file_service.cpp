@@ -99,7 +99,7 @@ private slots:
         world.loop.restart();
         (void)world.loop.poll();
         world.reply.reset();
-        // Others wait behind it and are asked about together.
+        // Others wait behind it.
         world.files.receive(kShare, side::message(Opcode::Read, b, side::readBody(0, 10)));
         world.files.receive(kShare, side::message(Opcode::Read, c, side::readBody(0, 10)));
         world.loop.restart();
@@ -112,19 +112,26 @@ private slots:
         QVERIFY(world.files.recorded(number, FileService::Verdict::Recorded));
         QVERIFY(world.reply && side::parse(world.reply).body.size() == 1);
         QVERIFY(!world.files.recorded(number, FileService::Verdict::Recorded)); // once
-        for (int i = 0; i < 1000 && world.batches.size() < 2; ++i) {
+        // Whether they are asked about together depends on when each of them is old enough to be read.
+        std::size_t refused = 0;
+        for (int i = 0; i < 1000 && refused < 2; ++i) {
             world.loop.restart();
             (void)world.loop.run_one_for(std::chrono::milliseconds(20));
+            if (world.batches.size() > 1) {
+                const auto batch = world.batches.back();
+                world.batches.pop_back();
+                world.reply.reset();
+                QVERIFY(world.files.recorded(batch.at("batch").to_number<std::uint64_t>(),
+                                             FileService::Verdict::NotRecorded));
+                QCOMPARE(side::parse(world.reply).error, EIO);
+                refused += batch.at("files").as_array().size();
+            }
         }
-        QCOMPARE(world.batches.at(1).at("files").as_array().size(), std::size_t{2});
-        world.reply.reset();
-        QVERIFY(world.files.recorded(world.batches[1].at("batch").to_number<std::uint64_t>(),
-                                     FileService::Verdict::NotRecorded));
-        QCOMPARE(side::parse(world.reply).error, EIO);
+        QCOMPARE(refused, std::size_t{2});
         // Refused once is not for ever.
         world.verdict = FileService::Verdict::Recorded;
         QCOMPARE(world.ask(Opcode::Read, b, side::readBody(0, 10)).body.size(), std::size_t{1});
-        QCOMPARE(world.batches.size(), std::size_t{3});
+        QCOMPARE(world.batches.size(), std::size_t{2});
     }
 
     void noBatchIsTooLongForTheLink() {
