@@ -147,6 +147,7 @@ struct ActivityLog::Impl {
     Head head;
 
     [[nodiscard]] Result<Recorded> insert(const Head& after, Event event); // `head` stays as it is
+    [[nodiscard]] Status insertTogether(std::vector<Event> events);        // all or none
     [[nodiscard]] Status readHead();
     [[nodiscard]] Result<Head> walk(const std::optional<Head>& expected);
 };
@@ -233,6 +234,30 @@ Result<Recorded> ActivityLog::Impl::insert(const Head& after, Event event) {
     return Recorded{seq, std::move(event), *hash};
 }
 
+Status ActivityLog::Impl::insertTogether(std::vector<Event> events) {
+    CARREL_TRY(database.run("BEGIN IMMEDIATE"));
+    Head last = head;
+    Status done;
+    for (auto& event : events) {
+        auto recorded = insert(last, std::move(event));
+        if (!recorded) {
+            done = fail(std::move(recorded).error());
+            break;
+        }
+        last = {recorded->seq, recorded->hash};
+    }
+    if (done) {
+        done = database.run("COMMIT");
+    }
+    if (!done) {
+        (void)database.run("ROLLBACK").has_value();
+        return done;
+    }
+    head = last;
+    grown.notify_all();
+    return done;
+}
+
 Result<Recorded> ActivityLog::append(Event event) {
     const std::lock_guard lock(m_impl->mutex);
     // Auto-commit: the statement is the transaction, and is durable (synchronous=FULL) when it is done.
@@ -247,29 +272,10 @@ Result<Recorded> ActivityLog::append(Event event) {
 Status ActivityLog::appendUnflushed(std::vector<Event> events) {
     const std::lock_guard lock(m_impl->mutex);
     auto& database = m_impl->database;
-    CARREL_TRY(database.run("PRAGMA synchronous=NORMAL; BEGIN IMMEDIATE"));
-    Head head = m_impl->head;
-    Status done;
-    for (auto& event : events) {
-        auto recorded = m_impl->insert(head, std::move(event));
-        if (!recorded) {
-            done = fail(std::move(recorded).error());
-            break;
-        }
-        head = {recorded->seq, recorded->hash};
-    }
-    if (done) {
-        done = database.run("COMMIT");
-    }
-    if (!done) {
-        (void)database.run("ROLLBACK").has_value();
-    }
-    // Back to what append() promises.
+    CARREL_TRY(database.run("PRAGMA synchronous=NORMAL"));
+    const Status done = m_impl->insertTogether(std::move(events));
+    // Back to what append() promises, whatever came of it.
     const Status full = database.run("PRAGMA synchronous=FULL");
-    if (done) {
-        m_impl->head = head;
-        m_impl->grown.notify_all();
-    }
     return done ? full : done;
 }
 

@@ -9,12 +9,11 @@
 #include <boost/asio/post.hpp>
 #include <boost/json/serialize.hpp>
 
-#include <fcntl.h>
-
 #include <algorithm>
 #include <deque>
+#include <fcntl.h>
 #include <optional>
-#include <set>
+#include <utility>
 
 namespace carrel::clerk {
 
@@ -26,11 +25,13 @@ namespace {
 constexpr std::size_t kBatchBytes = 64 * 1024;
 constexpr std::size_t kBatchFiles = 500; // the engine takes 1000
 
-// First reads that the engine is asked to write down together.
+// First reads that the engine is asked to write down together. Of one share: the engine refuses a batch that
+// names a share that was just removed, and nobody else's reads may fail with it.
 struct Batch {
+    std::uint32_t share = 0;
     json::array files;
     std::size_t bytes = 0; // as it travels
-    std::vector<std::pair<std::uint32_t, NodeId>> nodes;
+    std::vector<NodeId> nodes;
 };
 
 } // namespace
@@ -84,13 +85,15 @@ struct FileService::Impl {
         putPath(item, "path", read.path.text());
         const std::size_t bytes = json::serialize(item).size() + 1; // a name may become six times as long
         // The brokers bound how many can wait (kMaxDeferred).
-        if (waiting.empty() || waiting.back().bytes + bytes > kBatchBytes || waiting.back().files.size() >= kBatchFiles) {
-            waiting.emplace_back();
-        }
-        Batch& batch = waiting.back();
+        const auto last = std::find_if(waiting.rbegin(), waiting.rend(),
+                                       [id](const Batch& batch) { return batch.share == id; });
+        const bool room =
+            last != waiting.rend() && last->bytes + bytes <= kBatchBytes && last->files.size() < kBatchFiles;
+        Batch& batch = room ? *last : waiting.emplace_back();
+        batch.share = id;
         batch.files.push_back(std::move(item));
         batch.bytes += bytes;
-        batch.nodes.emplace_back(id, read.node);
+        batch.nodes.push_back(read.node);
         if (waiting.size() == 1 && batch.files.size() == 1 && !asked) {
             // When the requests at hand are all looked at: a reader that asks ahead asks for several.
             asio::post(loop, [this] { askNext(); });
@@ -112,17 +115,18 @@ struct FileService::Impl {
         }
         const Batch done = std::move(*asked);
         asked.reset();
-        std::set<std::uint32_t> touched;
-        for (const auto& [id, node] : done.nodes) {
-            shares.at(id)->broker->settleFirstRead(node, verdict == Verdict::Recorded ? FirstReadVerdict::Recorded
-                                                                                      : FirstReadVerdict::NotRecorded);
-            touched.insert(id);
-        }
-        for (const auto id : touched) {
-            runDeferred(id);
-        }
+        settle(done, verdict);
+        runDeferred(done.share);
         askNext();
         return {};
+    }
+
+    void settle(const Batch& batch, Verdict verdict) {
+        for (const NodeId node : batch.nodes) {
+            shares.at(batch.share)
+                ->broker->settleFirstRead(node, verdict == Verdict::Recorded ? FirstReadVerdict::Recorded
+                                                                             : FirstReadVerdict::NotRecorded);
+        }
     }
 
     void runDeferred(std::uint32_t id) {
@@ -233,6 +237,11 @@ void FileService::newEpoch() {
         served->broker->dropDeferred();
         // Whatever the last clerk said may be outdated by now: nobody watched in between.
         served->broker->invalidateAll();
+    }
+    // Nor does anybody wait for what the engine was not asked yet: else a guest that opens epoch after epoch
+    // would make the list grow without end. What it sends again is asked again.
+    for (const auto& batch : std::exchange(m_impl->waiting, {})) {
+        m_impl->settle(batch, Verdict::NotRecorded);
     }
 }
 

@@ -3,20 +3,34 @@
 #include "app/activity/activity_log.h"
 
 #include <QTemporaryDir>
-#include <boost/json.hpp>
 #include <QtTest>
+#include <boost/json.hpp>
 #include <sqlite3.h>
 
 #include <csignal>
 #include <fstream>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <thread>
 #include <unistd.h>
 
 using namespace carrel;
 using namespace carrel::activity;
+
+namespace {
+int g_flushes = 0;
+}
+// In place of the C library's: how SQLite makes a transaction durable.
+extern "C" int fdatasync(int fd) {
+    ++g_flushes;
+    return static_cast<int>(::syscall(SYS_fdatasync, fd));
+}
+extern "C" int fsync(int fd) {
+    ++g_flushes;
+    return static_cast<int>(::syscall(SYS_fsync, fd));
+}
 
 namespace {
 Event note(std::string subject, EventKind kind = EventKind::EngineNote) {
@@ -90,6 +104,26 @@ private slots:
         QCOMPARE(subjects, (QStringList{"first", "a", "b", "c", "last"}));
         QCOMPARE((*log)->head().seq, std::uint64_t(5));
         QVERIFY((*log)->verify((*log)->head()));
+    }
+
+    // I5: whatever became of events that need no flush, one that does is flushed.
+    void appendFlushesAlsoAfterAFailedBatch() {
+        QTemporaryDir folder;
+        const auto file = folder.filePath("a.db").toStdString();
+        auto log = ActivityLog::open(file);
+        QVERIFY((*log)->append(note("first")));
+        g_flushes = 0;
+        QVERIFY((*log)->appendUnflushed({note("a")}));
+        QCOMPARE(g_flushes, 0);
+        sqlite3* other = nullptr;
+        QCOMPARE(sqlite3_open(file.c_str(), &other), SQLITE_OK);
+        QCOMPARE(sqlite3_exec(other, "BEGIN IMMEDIATE", nullptr, nullptr, nullptr), SQLITE_OK);
+        QVERIFY(!(*log)->appendUnflushed({note("b")}));
+        QCOMPARE(sqlite3_exec(other, "ROLLBACK", nullptr, nullptr, nullptr), SQLITE_OK);
+        sqlite3_close(other);
+        g_flushes = 0;
+        QVERIFY((*log)->append(note("c")));
+        QVERIFY(g_flushes > 0);
     }
 
     void aSecondWriterIsRefused() {
@@ -195,7 +229,8 @@ private slots:
         QTemporaryDir folder;
         const auto file = folder.filePath("a.db").toStdString();
         auto log = ActivityLog::open(file);
-        QVERIFY((*log)->append(note(std::string(kMaxSubjectBytes + 1, 'x'))).error().code == ErrorCode::LimitExceeded);
+        QVERIFY((*log)->append(note(std::string(kMaxSubjectBytes + 1, 'x'))).error().code ==
+                ErrorCode::LimitExceeded);
         QVERIFY((*log)->append(note("\xff")).error().code == ErrorCode::Malformed);
         QCOMPARE((*log)->head().seq, std::uint64_t(0));
         const auto other = folder.filePath("b.db").toStdString();

@@ -12,6 +12,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/json/serialize.hpp>
 
+#include <map>
 #include <sys/stat.h>
 
 using namespace carrel;
@@ -25,35 +26,37 @@ namespace {
 constexpr std::uint32_t kShare = 3;
 
 struct World {
-    explicit World(const std::string& folder) {
+    explicit World(const std::string& folder) { good = add(kShare, folder); }
+    bool add(std::uint32_t id, const std::string& folder) {
         ShareToServe share;
-        share.id = kShare;
+        share.id = id;
         share.name = "papers";
-        good = files
-                   .add(share, 1, UniqueFd(::open(folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)),
-                        side::tableFile())
-                   .has_value();
+        return files
+            .add(share, 2, UniqueFd(::open(folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)),
+                 side::tableFile())
+            .has_value();
     }
     // Waits for what was put off until the file is old enough to be read.
-    side::Answer ask(Opcode opcode, std::uint64_t node, ByteSpan body) {
+    side::Answer ask(Opcode opcode, std::uint64_t node, ByteSpan body, std::uint32_t share = kShare) {
         reply.reset();
-        files.receive(kShare, side::message(opcode, node, body));
+        files.receive(share, side::message(opcode, node, body));
         for (int i = 0; i < 1000 && !reply; ++i) {
             loop.restart();
             (void)loop.run_one_for(std::chrono::milliseconds(20));
         }
         return side::parse(reply);
     }
-    std::uint64_t node(std::uint64_t parent, std::string name) {
+    std::uint64_t node(std::uint64_t parent, std::string name, std::uint32_t share = kShare) {
         name.push_back('\0');
-        return ask(Opcode::Lookup, parent, asBytes(name)).as<lower::EntryOut>().nodeid;
+        return ask(Opcode::Lookup, parent, asBytes(name), share).as<lower::EntryOut>().nodeid;
     }
 
     boost::asio::io_context loop;
     std::optional<Bytes> reply;
     std::vector<json::object> batches;
     bool good = false;
-    std::optional<FileService::Verdict> verdict = FileService::Verdict::Recorded; // nothing: the engine is silent
+    std::optional<FileService::Verdict> verdict =
+        FileService::Verdict::Recorded; // nothing: the engine is silent
     Status answered;
     FileService files{loop,
                       {[this](std::uint32_t, Bytes&& message) {
@@ -65,7 +68,8 @@ struct World {
                            batches.push_back(std::move(batch));
                            if (verdict) {
                                const auto number = batches.back().at("batch").to_number<std::uint64_t>();
-                               boost::asio::post(loop, [this, number] { answered = files.recorded(number, *verdict); });
+                               boost::asio::post(
+                                   loop, [this, number] { answered = files.recorded(number, *verdict); });
                            }
                        },
                        [](const std::string&) {}}};
@@ -89,7 +93,8 @@ private slots:
         const auto b = world.node(lower::kRootNode, "b");
         const auto c = world.node(lower::kRootNode, "c");
         world.verdict.reset();
-        // Put off until its file is old enough, then until it is recorded: the engine is asked, and says nothing.
+        // Put off until its file is old enough, then until it is recorded: the engine is asked, and says
+        // nothing.
         world.files.receive(kShare, side::message(Opcode::Read, a, side::readBody(0, 10)));
         for (int i = 0; i < 1000 && world.batches.empty(); ++i) {
             world.loop.restart();
@@ -107,7 +112,8 @@ private slots:
         QVERIFY(!world.reply);
         QCOMPARE(world.batches.size(), std::size_t{1});
         const auto number = world.batches[0].at("batch").to_number<std::uint64_t>();
-        QVERIFY(!world.files.recorded(number + 1, FileService::Verdict::Recorded)); // none that was asked about
+        QVERIFY(
+            !world.files.recorded(number + 1, FileService::Verdict::Recorded)); // none that was asked about
         QVERIFY(!world.reply);
         QVERIFY(world.files.recorded(number, FileService::Verdict::Recorded));
         QVERIFY(world.reply && side::parse(world.reply).body.size() == 1);
@@ -132,6 +138,83 @@ private slots:
         world.verdict = FileService::Verdict::Recorded;
         QCOMPARE(world.ask(Opcode::Read, b, side::readBody(0, 10)).body.size(), std::size_t{1});
         QCOMPARE(world.batches.size(), std::size_t{2});
+    }
+
+    // A share that is gone by now is refused with its whole batch: nobody else's reads may be in it.
+    void aBatchIsOfOneShare() {
+        const QTemporaryDir folder;
+        const auto path = folder.path().toStdString();
+        for (const char* name : {"/a", "/b", "/c"}) {
+            const UniqueFd file(::open((path + name).c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+            QCOMPARE(::write(file.get(), "x", 1), ssize_t{1});
+        }
+        World world(path);
+        constexpr std::uint32_t kOther = kShare + 1;
+        QVERIFY(world.add(kOther, path));
+        std::vector<std::uint64_t> nodes;
+        for (const char* name : {"a", "b", "c"}) {
+            nodes.push_back(world.node(lower::kRootNode, name));
+            QCOMPARE(world.node(lower::kRootNode, name, kOther),
+                     nodes.back()); // the same names, looked up in the same order
+        }
+        for (const auto node : nodes) {
+            world.files.receive(kShare, side::message(Opcode::Read, node, side::readBody(0, 10)));
+            world.files.receive(kOther, side::message(Opcode::Read, node, side::readBody(0, 10)));
+        }
+        std::map<std::int64_t, std::size_t> files;
+        for (int i = 0; i < 1000 && files[kShare] + files[kOther] < 2 * nodes.size(); ++i) {
+            world.loop.restart();
+            (void)world.loop.run_one_for(std::chrono::milliseconds(20));
+            files.clear();
+            for (const auto& batch : world.batches) {
+                const auto& items = batch.at("files").as_array();
+                for (const auto& item : items) {
+                    QCOMPARE(item.at("share").to_number<std::int64_t>(),
+                             items[0].at("share").to_number<std::int64_t>());
+                }
+                files[items[0].at("share").to_number<std::int64_t>()] += items.size();
+            }
+        }
+        QCOMPARE(files[kShare], nodes.size());
+        QCOMPARE(files[kOther], nodes.size());
+    }
+
+    // A guest that opens epoch after epoch and asks each time: the list of what is to be written down stays
+    // as long as what one epoch can ask.
+    void aNewEpochForgetsWhatWasNotAskedYet() {
+        const QTemporaryDir folder;
+        const auto path = folder.path().toStdString();
+        for (const char* name : {"/a", "/b"}) {
+            const UniqueFd file(::open((path + name).c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+            QCOMPARE(::write(file.get(), "x", 1), ssize_t{1});
+        }
+        World world(path);
+        const auto a = world.node(lower::kRootNode, "a");
+        const auto b = world.node(lower::kRootNode, "b");
+        world.verdict.reset();
+        world.files.receive(kShare, side::message(Opcode::Read, a, side::readBody(0, 10)));
+        for (int i = 0; i < 1000 && world.batches.empty(); ++i) {
+            world.loop.restart();
+            (void)world.loop.run_one_for(std::chrono::milliseconds(20));
+        }
+        QCOMPARE(world.batches.size(), std::size_t{1}); // the engine is silent about it
+        for (int epoch = 0; epoch < 20; ++epoch) {
+            world.files.receive(kShare, side::message(Opcode::Read, b, side::readBody(0, 10)));
+            for (int i = 0; i < 10; ++i) {
+                world.loop.restart();
+                (void)world.loop.run_one_for(std::chrono::milliseconds(20));
+            }
+            world.files.newEpoch();
+        }
+        QVERIFY(world.files.recorded(world.batches[0].at("batch").to_number<std::uint64_t>(),
+                                     FileService::Verdict::Recorded));
+        world.loop.restart();
+        (void)world.loop.poll();
+        QCOMPARE(world.batches.size(), std::size_t{1}); // nobody waits for b
+        world.verdict = FileService::Verdict::Recorded;
+        QCOMPARE(world.ask(Opcode::Read, b, side::readBody(0, 10)).body.size(), std::size_t{1});
+        QCOMPARE(world.batches.size(), std::size_t{2});
+        QCOMPARE(world.batches[1].at("files").as_array().size(), std::size_t{1});
     }
 
     void noBatchIsTooLongForTheLink() {
