@@ -154,7 +154,7 @@ Status Executor::check(const Op& op, const Place& subject, NodeState& old) {
         return fail(ErrorCode::Conflict, "the link leads out of the shared folder");
     }
     if (applies && op.kind == OpKind::Move && old.kind == NodeKind::Directory) {
-        auto why = whyLinksForbid(m_root, *op.from, op.path);
+        auto why = whyLinksForbid(m_root, *op.from, op.path, m_linkBudget);
         if (!why) {
             return fail(std::move(why).error());
         }

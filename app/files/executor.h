@@ -55,6 +55,7 @@ private:
     Journal& m_journal;
     ContentStore& m_store;
     TreeWriter m_writer;
+    std::size_t m_linkBudget = FreezeLimits{}.movedEntries; // see whyLinksForbid()
 };
 
 } // namespace carrel::files

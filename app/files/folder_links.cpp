@@ -23,8 +23,9 @@ struct Waiting {
 
 class LinkWalk {
 public:
-    explicit LinkWalk(int root)
-        : m_root(root) {}
+    LinkWalk(int root, std::size_t& budget)
+        : m_root(root)
+        , m_budget(budget) {}
 
     Result<std::string> look(const SharePath& from, const SharePath& to) {
         std::vector<Waiting> waiting{{from, to}};
@@ -58,9 +59,10 @@ private:
             if (std::strcmp(item->d_name, ".") == 0 || std::strcmp(item->d_name, "..") == 0) {
                 continue;
             }
-            if (++m_seen > kMaxMovedEntries) {
-                return std::string("it holds too many entries to look for links in");
+            if (m_budget == 0) {
+                return std::string("the moved folders hold too many entries to look for links in");
             }
+            --m_budget;
             struct stat st {};
             if (::fstatat(at, item->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0) {
                 if (errno == ENOENT) {
@@ -99,16 +101,16 @@ private:
     }
 
     int m_root;
-    std::size_t m_seen = 0;
+    std::size_t& m_budget;
 };
 
 } // namespace
 
-Result<std::string> whyLinksForbid(int root, const SharePath& from, const SharePath& to) {
+Result<std::string> whyLinksForbid(int root, const SharePath& from, const SharePath& to, std::size_t& budget) {
     if (to.components().size() >= from.components().size()) {
         return std::string(); // ".." from there reaches no higher
     }
-    return LinkWalk(root).look(from, to);
+    return LinkWalk(root, budget).look(from, to);
 }
 
 } // namespace carrel::files

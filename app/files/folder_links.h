@@ -9,11 +9,9 @@
 
 namespace carrel::files {
 
-// Looks at so many entries of a folder at most; a larger one is not moved to a place higher up.
-inline constexpr std::size_t kMaxMovedEntries = 1'000'000;
-
 // Why the folder `from` cannot stand at `to`: a link in it would lead out of the share. Empty: it can. Links that lead out
-// today are the user's own and no worse afterwards.
-[[nodiscard]] Result<std::string> whyLinksForbid(int root, const SharePath& from, const SharePath& to);
+// today are the user's own and no worse afterwards. `budget`: how many entries may still be looked at, counted down. One
+// for a whole freeze or apply, for a report may name a hundred thousand folders; past it a folder is not moved up.
+[[nodiscard]] Result<std::string> whyLinksForbid(int root, const SharePath& from, const SharePath& to, std::size_t& budget);
 
 } // namespace carrel::files

@@ -27,7 +27,9 @@ FolderMoves::FolderMoves(std::span<const ChangeEntry> claims) {
                      [](const auto& a, const auto& b) { return a.first < b.first; });
     for (const auto& [depth, claim] : renames) {
         SharePath from = before(*claim->from);
-        m_newNames.emplace(from, claim->path);
+        if (!m_newNames.emplace(from, claim->path).second) {
+            continue; // one folder goes to one place, or all it holds would be looked at through each of them
+        }
         m_oldNames.emplace(claim->path, std::move(from));
     }
 }

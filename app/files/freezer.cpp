@@ -33,10 +33,14 @@ public:
         , m_source(source)
         , m_store(store)
         , m_limits(limits)
-        , m_moves(claims) {
+        , m_moves(claims)
+        , m_linkBudget(limits.movedEntries) {
         for (const auto& claim : claims) {
             if (claim.kind == ChangeKind::Renamed && claim.from) {
-                m_movedAway.insert(m_moves.before(*claim.from));
+                SharePath from = m_moves.before(*claim.from);
+                if (!m_movedAway.insert(from).second) {
+                    m_twice.insert(std::move(from));
+                }
             }
         }
     }
@@ -49,7 +53,7 @@ private:
     Result<std::optional<LeftOut>> want(const ChangeEntry& claim, FrozenEntry& entry);
     Result<std::optional<LeftOut>> fetch(const ChangeEntry& claim, FrozenEntry& entry);
     static bool alreadySo(const ChangeEntry& claim, const FrozenEntry& entry);
-    void judgeConflict(const ChangeEntry& claim, FrozenEntry& entry, const Place& place) const;
+    void judgeConflict(const ChangeEntry& claim, FrozenEntry& entry, const Place& place);
     void judgeContent(FrozenEntry& entry, const Place& place);
     bool hasCaseTwin(const SharePath& path);
     bool touchesHidden(const ChangeEntry& claim) const;
@@ -60,6 +64,8 @@ private:
     const FreezeLimits& m_limits;
     FolderMoves m_moves;
     std::set<SharePath> m_movedAway; // in the host's present names
+    std::set<SharePath> m_twice;     // those that more than one rename claims
+    std::size_t m_linkBudget;
     std::uint64_t m_bytes = 0;
     SharePath m_namesOf; // the folder whose names are at hand; entries come in order of path
     bool m_haveNames = false;
@@ -225,7 +231,7 @@ bool Freezer::alreadySo(const ChangeEntry& claim, const FrozenEntry& entry) {
     return matches(entry.base, entry.wanted);
 }
 
-void Freezer::judgeConflict(const ChangeEntry& claim, FrozenEntry& entry, const Place& place) const {
+void Freezer::judgeConflict(const ChangeEntry& claim, FrozenEntry& entry, const Place& place) {
     const NodeState& base = entry.base;
     if (isReserved(entry.path) || (entry.from && isReserved(*entry.from))) {
         flag(entry, ConflictKind::Refused, "names of that form are Carrel's own");
@@ -271,7 +277,7 @@ void Freezer::judgeConflict(const ChangeEntry& claim, FrozenEntry& entry, const 
     }
     if (base.kind == NodeKind::Directory) {
         if (claim.kind == ChangeKind::Renamed) {
-            const auto why = whyLinksForbid(m_root, m_moves.before(*claim.from), entry.path);
+            const auto why = whyLinksForbid(m_root, m_moves.before(*claim.from), entry.path, m_linkBudget);
             if (!why || !why->empty()) {
                 flag(entry, ConflictKind::LinkOutside, why ? *why : sentence(why.error()));
             }
@@ -421,8 +427,12 @@ Result<Frozen> Freezer::one(const ChangeEntry& claim) {
     }
     Place place;
     const bool hidden = touchesHidden(claim);
+    const bool claimedTwice = claim.from && m_twice.contains(m_moves.before(*claim.from));
     if (hidden) {
         flag(entry, ConflictKind::Refused, "names like that are hidden from the agent, so what is there stays as it is");
+    } else if (claimedTwice) {
+        // Not looked at: a report could have one large file hashed a hundred thousand times.
+        flag(entry, ConflictKind::Refused, "the agent's machine says that one thing went to several places");
     } else {
         look(claim, entry, place);
     }
@@ -439,10 +449,11 @@ Result<Frozen> Freezer::one(const ChangeEntry& claim) {
         entry.wanted.mtimeNs = entry.base.mtimeNs;
         entry.wanted.mode = takeMode(claim, entry.base, false);
     }
-    if (!hidden && alreadySo(claim, entry)) {
+    const bool looked = !hidden && !claimedTwice;
+    if (looked && alreadySo(claim, entry)) {
         return Frozen(leaveOut(claim, LeftOutWhy::AlreadySo, "the folder is like that already"));
     }
-    if (!hidden) {
+    if (looked) {
         judgeConflict(claim, entry, place);
     }
     judgeContent(entry, place);

@@ -100,6 +100,7 @@ struct FreezeLimits {
     std::uint64_t fileBytes = std::uint64_t{8} << 30U; // one file's new content
     std::uint64_t setBytes = std::uint64_t{64} << 30U; // all new content together
     std::uint64_t diffBytes = 2U << 20U;               // a file up to this size is compared line by line
+    std::size_t movedEntries = 1'000'000; // in all folders that move up together: each is looked through for links
     // Names that the guest is never shown, by their path on the host; all beneath one is hidden with it. What stands there
     // is no guest's to move, change or delete, nor to learn of by what becomes of a guess. Empty: there are none.
     std::function<bool(const SharePath&)> hidden;

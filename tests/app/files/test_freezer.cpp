@@ -85,6 +85,55 @@ private slots:
         QVERIFY(set->find(path("h"))->conflict == ConflictKind::None);
     }
 
+    // A report may move a hundred thousand folders up, and each is looked through for links.
+    void allFoldersThatMoveUpShareOneBudget() {
+        World w;
+        for (const char* name : {"1", "2", "3"}) {
+            fs::create_directories(w.at("deep/" + std::string(name)));
+            for (char file = 'a'; file < 'a' + 10; ++file) {
+                writeFile(w.at("deep/" + std::string(name) + "/" + file), "x");
+            }
+            w.renamed("deep/" + std::string(name), name, EntryType::Directory);
+        }
+        auto review = w.review();
+        FreezeLimits limits;
+        limits.movedEntries = 25;
+        auto set = review->freeze(w.root.get(), "s1", w.claims, w.guest, limits);
+        QVERIFY(set.has_value());
+        QVERIFY(set->find(path("1"))->conflict == ConflictKind::None);
+        QVERIFY(set->find(path("2"))->conflict == ConflictKind::None);
+        QVERIFY(set->find(path("3"))->conflict == ConflictKind::LinkOutside);
+        QVERIFY(set->find(path("3"))->conflictReason.find("too many entries") != std::string::npos);
+        set = w.freeze(*review);
+        QVERIFY(set && set->find(path("3"))->conflict == ConflictKind::None);
+    }
+
+    // Nor is one thing looked at over and over because a report sends it everywhere.
+    void oneThingGoesToOnePlace() {
+        World w;
+        fs::create_directories(w.at("deep/folder"));
+        writeFile(w.at("deep/folder/f"), "f");
+        writeFile(w.at("file"), "f");
+        w.renamed("file", "file 1");
+        w.renamed("file", "file 2");
+        w.renamed("deep/folder", "folder 1", EntryType::Directory);
+        w.renamed("deep/folder", "folder 2", EntryType::Directory);
+        for (const char* name : {"folder 1/f", "folder 2/f"}) {
+            w.content(ChangeKind::Modified, name, "edited").base = w.versionOf("deep/folder/f");
+        }
+        auto review = w.review();
+        auto set = w.freeze(*review);
+        QVERIFY(set.has_value());
+        for (const char* name : {"file 1", "file 2", "folder 1", "folder 2"}) {
+            const FrozenEntry* entry = set->find(path(name));
+            QVERIFY(entry != nullptr && entry->conflict == ConflictKind::Refused);
+            QVERIFY(entry->base.kind == NodeKind::Absent); // nobody looked
+        }
+        QVERIFY(set->find(path("folder 2/f"))->base.kind == NodeKind::Absent);
+        auto applied = review->apply(w.root.get(), set->id, everything(*set));
+        QVERIFY(applied && !applied->changedAnything());
+    }
+
     // A folder with a file's permissions cannot be entered by its owner.
     void whatIsNoFileIsNotTakenForOne() {
         World w;
