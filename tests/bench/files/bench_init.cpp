@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+// First process of a benchmark's machine (rdinit=): leaves a helper behind and becomes Carrel's own /init.
+// The helper mounts the peer's share where guestd mounts Carrel's, so that the agent sees both, and empties
+// the kernel's caches when the host says so; an agent can do neither. One line in, one line out on the port
+// carrel.bench.
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <ctime>
+#include <dirent.h>
+#include <fcntl.h>
+#include <string>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+namespace {
+
+constexpr const char* kPort = "carrel.bench";
+constexpr const char* kWorkspace = "1/root/run/carrel/workspace"; // beneath /proc
+
+void waitABit() {
+    const timespec span{0, 50'000'000};
+    ::nanosleep(&span, nullptr);
+}
+
+void load(int module) {
+    (void)::syscall(SYS_finit_module, module, "", 0);
+}
+
+// The port of that name, by what the kernel says of each.
+int openPort(int sys, int dev) {
+    for (;;) {
+        const int folder = ::openat(sys, "class/virtio-ports", O_RDONLY | O_DIRECTORY);
+        DIR* list = folder < 0 ? nullptr : ::fdopendir(folder);
+        for (const dirent* entry = nullptr; list != nullptr && (entry = ::readdir(list)) != nullptr;) {
+            const std::string port = entry->d_name; // vport<device>p<number>
+            const int file = ::openat(folder, (port + "/name").c_str(), O_RDONLY);
+            char name[64] = {};
+            if (file >= 0 && ::read(file, name, sizeof name - 1) > 0 &&
+                std::strncmp(name, kPort, std::strlen(kPort)) == 0) {
+                if (const int opened = ::openat(dev, port.c_str(), O_RDWR); opened >= 0) {
+                    return opened;
+                }
+            }
+            ::close(file);
+        }
+        if (list != nullptr) {
+            ::closedir(list);
+        }
+        waitABit();
+    }
+}
+
+const char* mountPeer(int proc) {
+    const int workspace = ::openat(proc, kWorkspace, O_PATH | O_DIRECTORY);
+    if (workspace < 0 || ::fchdir(workspace) != 0) {
+        return "no workspace yet";
+    }
+    (void)::mkdir("peer", 0755);
+    return ::mount("peer", "peer", "virtiofs", MS_NOSUID | MS_NODEV, nullptr) == 0 || errno == EBUSY
+               ? "ok"
+               : std::strerror(errno);
+}
+
+const char* dropCaches(int proc) {
+    ::sync();
+    const int file = ::openat(proc, "sys/vm/drop_caches", O_WRONLY);
+    const bool done = file >= 0 && ::write(file, "3", 1) == 1;
+    ::close(file);
+    return done ? "ok" : std::strerror(errno);
+}
+
+void help(int fuse, int virtiofs) {
+    // Mounts of its own: /init moves the others to another root.
+    const auto mounted = [](const char* type, const std::string& at) {
+        (void)::mkdir(at.c_str(), 0755);
+        (void)::mount(type, at.c_str(), type, 0, nullptr);
+        return ::open(at.c_str(), O_PATH | O_DIRECTORY);
+    };
+    const int proc = mounted("proc", "/bench/proc");
+    const int sys = mounted("sysfs", "/bench/sys");
+    const int dev = mounted("devtmpfs", "/bench/dev");
+    const int port = openPort(sys, dev); // virtio is there, so /init has loaded its modules
+    load(fuse);
+    load(virtiofs);
+    std::string line;
+    for (char c = 0;;) {
+        const auto got = ::read(port, &c, 1);
+        if (got <= 0) {
+            waitABit(); // nobody is connected
+            continue;
+        }
+        if (c != '\n') {
+            line.push_back(c);
+            continue;
+        }
+        const char* answer = line == "mount" ? mountPeer(proc) : line == "drop" ? dropCaches(proc) : "what?";
+        line.clear();
+        (void)!::write(port, answer, std::strlen(answer));
+        (void)!::write(port, "\n", 1);
+    }
+}
+
+} // namespace
+
+int main(int, char** argv) {
+    const int fuse = ::open("/bench/fuse.ko", O_RDONLY | O_CLOEXEC);
+    const int virtiofs = ::open("/bench/virtiofs.ko", O_RDONLY | O_CLOEXEC);
+    if (::fork() == 0) {
+        (void)::setsid();
+        help(fuse, virtiofs);
+    }
+    ::execv("/init", argv);
+    return 1;
+}
