@@ -42,14 +42,14 @@ std::map<std::string, std::string> standingUndos(const std::vector<Journal>& jou
     return by;
 }
 
-Result<std::vector<Journal>> loadAll(const std::string& dir) {
+Result<std::vector<Journal>> loadAll(const std::string& dir, StepHook* hook = nullptr) {
     auto ids = journalIds(dir);
     if (!ids) {
         return fail(std::move(ids).error());
     }
     std::vector<Journal> journals;
     for (const auto& id : *ids) {
-        auto journal = Journal::load(dir, id, nullptr);
+        auto journal = Journal::load(dir, id, hook);
         if (!journal) {
             return fail(std::move(journal).error());
         }
@@ -150,46 +150,57 @@ Result<ApplyReport> Applier::undo(int root, const std::string& id, const Progres
 }
 
 Result<std::vector<ApplyReport>> Applier::recover(const OpenShare& openShare, RecoverTo to) {
-    auto ids = journalIds(m_dir);
-    if (!ids) {
-        return fail(std::move(ids).error());
+    auto journals = loadAll(m_dir, m_hook);
+    if (!journals) {
+        return fail(std::move(journals).error());
+    }
+    std::set<std::string> takenBack;
+    for (const auto& journal : *journals) {
+        takenBack.insert(journal.plan().undoes);
     }
     std::vector<ApplyReport> reports;
-    for (const auto& id : *ids) {
-        auto journal = Journal::load(m_dir, id, m_hook);
-        if (!journal) {
-            return fail(std::move(journal).error());
-        }
-        if (journal->ended()) {
-            continue;
-        }
-        auto root = openShare(journal->plan().share);
-        auto inode = root ? inodeOfRoot(root->get()) : Result<std::uint64_t>(fail(root.error()));
-        if (!inode || *inode != journal->plan().rootInode) {
-            ApplyReport report = journal->report();
-            for (auto& entry : report.entries) {
-                if (entry.outcome == Outcome::NotRun) {
-                    entry.reason =
-                        "the shared folder is not there, so the interrupted apply could not be settled";
-                }
-            }
-            reports.push_back(std::move(report));
-            continue;
-        }
-        Executor executor(root->get(), *journal, *m_store, m_hook);
-        // An undo is never rolled back half-way: it goes where it was going.
-        const bool back = to == RecoverTo::RollBack && journal->plan().undoes.empty();
-        CARREL_TRY(back ? executor.stopHere() : executor.finish({}));
-        reports.push_back(journal->report());
-        if (back) {
-            auto undone = undo(root->get(), id);
-            if (!undone) {
-                return fail(std::move(undone).error());
-            }
-            reports.push_back(std::move(*undone));
+    for (auto& journal : *journals) {
+        // Rolling back is two journals; the next start goes on with the second if a crash came between them.
+        const bool halfBack = journal.goesBack() && !takenBack.contains(journal.plan().id);
+        if (!journal.ended() || halfBack) {
+            CARREL_TRY(recoverOne(journal, openShare, to, reports));
         }
     }
     return reports;
+}
+
+Status Applier::recoverOne(Journal& journal, const OpenShare& openShare, RecoverTo to,
+                           std::vector<ApplyReport>& reports) {
+    auto root = openShare(journal.plan().share);
+    auto inode = root ? inodeOfRoot(root->get()) : Result<std::uint64_t>(fail(root.error()));
+    if (!inode || *inode != journal.plan().rootInode) {
+        ApplyReport report = journal.report();
+        for (auto& entry : report.entries) {
+            if (entry.outcome == Outcome::NotRun) {
+                entry.reason = "the shared folder is not there, so the interrupted apply could not be settled";
+            }
+        }
+        reports.push_back(std::move(report));
+        return {};
+    }
+    // An undo is never rolled back half-way: it goes where it was going.
+    const bool back = journal.goesBack() || (to == RecoverTo::RollBack && journal.plan().undoes.empty());
+    if (back && !journal.goesBack()) {
+        CARREL_TRY(journal.goBack());
+    }
+    if (!journal.ended()) {
+        Executor executor(root->get(), journal, *m_store, m_hook);
+        CARREL_TRY(back ? executor.stopHere() : executor.finish({}));
+    }
+    reports.push_back(journal.report());
+    if (back) {
+        auto undone = undo(root->get(), journal.plan().id);
+        if (!undone) {
+            return fail(std::move(undone).error());
+        }
+        reports.push_back(std::move(*undone));
+    }
+    return {};
 }
 
 Result<std::vector<ApplySummary>> Applier::list() const {

@@ -68,6 +68,8 @@
 
 namespace carrel::files {
 
+class Journal;
+
 inline constexpr std::string_view kTemporaryPrefix = ".carrel-tmp-";
 
 enum class Outcome {
@@ -138,6 +140,8 @@ public:
     [[nodiscard]] Result<std::set<Sha256>> references() const;
 
 private:
+    [[nodiscard]] Status recoverOne(Journal& journal, const OpenShare& openShare, RecoverTo to,
+                                    std::vector<ApplyReport>& reports);
     Applier(std::string dir, ContentStore& store, StepHook* hook);
     std::string m_dir;
     ContentStore* m_store;

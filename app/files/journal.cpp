@@ -391,6 +391,10 @@ Status Journal::take(const json::object& line) {
         m_ended = true;
         return fields.finish();
     }
+    if (type == "back") {
+        m_goesBack = true;
+        return fields.finish();
+    }
     const auto entry = fields.number("e");
     const auto op = type == "entry" ? 0 : fields.number("o");
     if (entry >= m_entries.size() || (type != "entry" && op >= m_entries[entry].ops.size())) {
@@ -460,6 +464,10 @@ Status Journal::done(std::size_t entry, std::size_t op, std::optional<std::int64
 Status Journal::outcome(std::size_t entry, Outcome outcome, const std::string& reason) {
     return append({{"t", "entry"}, {"e", entry}, {"outcome", toString(outcome)}, {"reason", reason}},
                   Durable::Later);
+}
+
+Status Journal::goBack() {
+    return append({{"t", "back"}}, Durable::Now);
 }
 
 Status Journal::end() {

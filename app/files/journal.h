@@ -78,6 +78,7 @@ public:
         return m_entries[entry].ops[op];
     }
     [[nodiscard]] bool ended() const { return m_ended; }
+    [[nodiscard]] bool goesBack() const { return m_goesBack; } // recovery decided to roll it back
     [[nodiscard]] ApplyReport report() const;
 
     [[nodiscard]] Status begin(std::size_t entry, std::size_t op, const OpRecord& record, Durable durable);
@@ -85,6 +86,7 @@ public:
     [[nodiscard]] Status done(std::size_t entry, std::size_t op, std::optional<std::int64_t> folderAfter,
                               std::optional<std::int64_t> fromFolderAfter);
     [[nodiscard]] Status outcome(std::size_t entry, Outcome outcome, const std::string& reason);
+    [[nodiscard]] Status goBack();
     [[nodiscard]] Status end();
 
 private:
@@ -98,6 +100,7 @@ private:
     StepHook* m_hook;
     std::vector<EntryRecord> m_entries;
     bool m_ended = false;
+    bool m_goesBack = false;
 };
 
 // Names of the journals in `dir`, oldest first.

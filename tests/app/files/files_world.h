@@ -16,6 +16,7 @@
 #include <sstream>
 #include <string>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 namespace carrel::files::test {
@@ -44,10 +45,15 @@ public:
 };
 
 inline std::string slurp(const std::string& file) {
-    std::ifstream in(file, std::ios::binary);
-    std::ostringstream out;
-    out << in.rdbuf();
-    return out.str();
+    const UniqueFd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+    struct stat st {};
+    if (!fd || ::fstat(fd.get(), &st) != 0) {
+        return {};
+    }
+    std::string text(static_cast<std::size_t>(st.st_size), '\0');
+    const ssize_t got = ::pread(fd.get(), text.data(), text.size(), 0);
+    text.resize(got < 0 ? 0 : static_cast<std::size_t>(got));
+    return text;
 }
 
 inline void setTime(const std::string& file, std::int64_t seconds) {
@@ -66,7 +72,24 @@ inline void writeFile(const std::string& file, std::string_view text, mode_t mod
 
 enum class Times { Files, All };
 
-// Every name with kind, mode, time and content; one line each, so that a difference reads well.
+// Without security.*, which is the system's own doing. Access lists (acl(5)) are attributes, too.
+inline std::map<std::string, std::string> attributesOf(const std::string& file) {
+    std::map<std::string, std::string> out;
+    std::string names(4096, '\0');
+    const ssize_t length = ::llistxattr(file.c_str(), names.data(), names.size());
+    for (std::size_t at = 0; length > 0 && at < static_cast<std::size_t>(length);) {
+        const std::string name(names.c_str() + at);
+        at += name.size() + 1;
+        std::string value(4096, '\0');
+        const ssize_t got = ::lgetxattr(file.c_str(), name.c_str(), value.data(), value.size());
+        if (got >= 0 && !name.starts_with("security.")) {
+            out[name] = value.substr(0, static_cast<std::size_t>(got));
+        }
+    }
+    return out;
+}
+
+// Every name with kind, mode, time, attributes and content; one line each, so that a difference reads well.
 inline std::map<std::string, std::string> snapshot(const std::string& root, Times times) {
     std::map<std::string, std::string> out;
     for (const auto& item : fs::recursive_directory_iterator(root)) {
@@ -76,6 +99,9 @@ inline std::map<std::string, std::string> snapshot(const std::string& root, Time
         line << std::oct << st.st_mode << std::dec << " ";
         if (S_ISREG(st.st_mode) || times == Times::All) {
             line << st.st_mtim.tv_sec << "." << st.st_mtim.tv_nsec;
+        }
+        for (const auto& [name, value] : attributesOf(item.path().string())) {
+            line << " " << name << "=" << toBase64(value);
         }
         if (S_ISREG(st.st_mode)) {
             line << " " << slurp(item.path());
@@ -98,13 +124,13 @@ inline bool same(const Snapshot& actual, const Snapshot& expected) {
     for (const auto& [name, line] : expected) {
         const auto found = actual.find(name);
         if (found == actual.end() || found->second != line) {
-            qWarning("%s: expected %s, is %s", name.c_str(), line.c_str(),
+            qWarning("%s: expected %.200s, is %.200s", name.c_str(), line.c_str(),
                      found == actual.end() ? "not there" : found->second.c_str());
         }
     }
     for (const auto& [name, line] : actual) {
         if (!expected.contains(name)) {
-            qWarning("%s: should not be there: %s", name.c_str(), line.c_str());
+            qWarning("%s: should not be there: %.200s", name.c_str(), line.c_str());
         }
     }
     return actual == expected;
