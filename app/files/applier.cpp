@@ -5,10 +5,10 @@
 #include "app/files/journal.h"
 #include "app/files/names.h"
 #include "app/files/planner.h"
+#include "app/files/standing.h"
 
 #include <algorithm>
 #include <chrono>
-#include <map>
 #include <sys/stat.h>
 
 namespace carrel::files {
@@ -27,19 +27,6 @@ std::int64_t nowNs() {
     return std::chrono::duration_cast<std::chrono::nanoseconds>(
                std::chrono::system_clock::now().time_since_epoch())
         .count();
-}
-
-// The undo that stands for each id. An undo that was itself undone does not.
-std::map<std::string, std::string> standingUndos(const std::vector<Journal>& journals) {
-    std::map<std::string, std::string> by;
-    for (auto journal = journals.rbegin(); journal != journals.rend(); ++journal) { // newest first
-        const Plan& plan = journal->plan();
-        if (!plan.undoes.empty() && !by.contains(plan.id) && journal->ended() &&
-            journal->report().complete()) {
-            by[plan.undoes] = plan.id;
-        }
-    }
-    return by;
 }
 
 Result<std::vector<Journal>> loadAll(const std::string& dir, StepHook* hook = nullptr) {
@@ -135,13 +122,18 @@ Result<ApplyReport> Applier::undo(int root, const std::string& id, const Progres
         return fail(ErrorCode::Refused, "that apply was interrupted and is not finished yet",
                     "Start Carrel again first");
     }
-    if (standingUndos(*journals).contains(id)) {
+    const Standing standing(*journals);
+    if (standing.isBeingTakenBack(id)) {
+        return fail(ErrorCode::Refused, "taking that apply back was interrupted and is not finished yet",
+                    "Start Carrel again first");
+    }
+    if (!standing.takenBackBy(id).empty()) {
         return fail(ErrorCode::Refused, "that apply is taken back already");
     }
     if (done->plan().rootInode != *inode) {
         return fail(ErrorCode::Refused, "the shared folder is another one than at the time of the apply");
     }
-    Plan plan{*next, done->plan().set, done->plan().share, id, nowNs(), *inode, planUndo(*done)};
+    Plan plan{*next, done->plan().set, done->plan().share, id, nowNs(), *inode, planUndo(*done, standing.operations(id))};
     auto journal = Journal::create(m_dir, std::move(plan), m_hook);
     if (!journal) {
         return fail(std::move(journal).error());
@@ -208,13 +200,12 @@ Result<std::vector<ApplySummary>> Applier::list() const {
     if (!journals) {
         return fail(std::move(journals).error());
     }
-    const auto undone = standingUndos(*journals);
+    const Standing standing(*journals);
     std::vector<ApplySummary> list;
     for (const auto& journal : *journals) {
         const Plan& plan = journal.plan();
-        const auto by = undone.find(plan.id);
         list.push_back({plan.id, plan.set, plan.share, plan.undoes, plan.atNs, journal.ended(),
-                        by == undone.end() ? std::string() : by->second});
+                        standing.takenBackBy(plan.id), standing.isPartlyTakenBack(plan.id)});
     }
     return list;
 }

@@ -4,7 +4,8 @@
 // One mechanism: an apply is a durable plan, a list of entries with one or two operations each, every
 // operation a step from a known old state of one name to a known new one. An undo is a plan of the reverse
 // steps. So an undo has an id of its own, is journaled, conflicts and recovers like an apply, and can itself
-// be undone.
+// be undone. What of an apply stands is counted by operations: an undo that conflicts in part leaves the rest
+// to the next one.
 //
 // One entry's conflict or failure leaves that entry alone, and the others go on: the outcome is told per
 // entry. (To stop at the first would leave the folder just as partly changed, and tell less.) Order: folder
@@ -108,7 +109,8 @@ struct ApplySummary {
     std::string id, set, share, undoes;
     std::int64_t atNs = 0; // when it began, since 1970 UTC
     bool finished = false; // false: a crash left it, recover() is due
-    std::string undoneBy;  // id of the undo that took it back; empty = stands
+    std::string undoneBy;  // id of the undo that took back the last of it; empty = stands, perhaps in part
+    bool partlyUndone = false; // some of it was taken back; undo() takes back what remains
 };
 
 enum class RecoverTo { Finish, RollBack };
@@ -123,8 +125,9 @@ public:
     // `root` is borrowed. NotFound when a selected path is not in the set.
     [[nodiscard]] Result<ApplyReport>
     apply(int root, const FrozenSet& set, std::span<const Selected> selection, const Progress& progress = {});
-    // Takes back what `id` (an apply or an undo) did: content, mode, time and name. Refused when it is taken
-    // back already or unfinished.
+    // Takes back what of `id` (an apply or an undo) stands: content, mode, time and name. Where that conflicts in part,
+    // the rest stays and can be asked for again. Refused when all of it is taken back already, or when it or an undo of
+    // it is unfinished.
     [[nodiscard]] Result<ApplyReport> undo(int root, const std::string& id, const Progress& progress = {});
     // Once at engine start, before anything else here. Finish: goes on where it stopped, with the same
     // checks. RollBack: settles the operation in progress and undoes what was done. An apply whose share

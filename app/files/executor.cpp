@@ -40,6 +40,15 @@ Result<std::string> whyNotGone(const Place& place, const std::string& name, cons
     return matches(*now, old) ? std::string() : difference(*now, old);
 }
 
+Result<std::pair<std::uint64_t, std::uint64_t>> both(const Place& a, const Place& b) {
+    const auto first = inodeOf(a);
+    const auto second = inodeOf(b);
+    if (!first || !second) {
+        return fail(!first ? first.error() : second.error());
+    }
+    return std::pair(*first, *second);
+}
+
 bool isConflict(const Error& error) {
     return error.code == ErrorCode::Conflict || error.code == ErrorCode::AlreadyExists ||
            error.code == ErrorCode::NotFound;
@@ -249,12 +258,16 @@ Status Executor::startPut(std::size_t entry, std::size_t index, const Place& pla
     const std::string temp = tempName(entry, index);
     std::optional<Place> other;
     if (op.from) {
-        if (auto pinned = pin(m_root, *op.from)) {
+        auto pinned = pin(m_root, *op.from);
+        if (!pinned && !isConflict(pinned.error())) {
+            return fail(std::move(pinned).error()); // not without the attributes, for want of a descriptor
+        }
+        if (pinned) {
             other = std::move(*pinned);
         }
     }
-    const bool both = old.kind == NodeKind::File && op.want.kind == NodeKind::File;
-    const Place* keepFrom = both ? &place : (other ? &*other : nullptr);
+    const bool files = old.kind == NodeKind::File && op.want.kind == NodeKind::File;
+    const Place* keepFrom = files ? &place : (other ? &*other : nullptr);
     auto inode = m_writer.stage(place, temp, op.want, keepFrom, op.attributes);
     if (!inode) {
         return fail(std::move(inode).error());
@@ -279,6 +292,9 @@ Result<Executor::Verdict> Executor::resolve(std::size_t entry, std::size_t index
     std::optional<Place> from;
     if (op.kind == OpKind::Move) {
         auto pinned = pin(m_root, *op.from);
+        if (!pinned && !isConflict(pinned.error())) {
+            return fail(std::move(pinned).error());
+        }
         if (!pinned) {
             return Verdict{State::Conflict, pinned.error().message};
         }
@@ -332,8 +348,11 @@ Result<Executor::Verdict> Executor::resolvePut(const Op& op, const OpRecord& rec
     if (record.staged == 0) {
         // Without its line nothing has been swapped: whatever bears that name is our own, perhaps half
         // written.
-        const Place there = beside(place, temp);
-        if (inodeOf(there) != 0) {
+        const auto there = inodeOf(beside(place, temp));
+        if (!there) {
+            return fail(there.error());
+        }
+        if (*there != 0) {
             CARREL_TRY(op.want.kind == NodeKind::Directory ? m_writer.removeFolder(place, temp)
                                                            : m_writer.unlink(place, temp));
         }
@@ -345,11 +364,16 @@ Result<Executor::Verdict> Executor::resolvePut(const Op& op, const OpRecord& rec
 
 Result<Executor::Verdict> Executor::resolveCreate(const Op& op, const OpRecord& record, const Place& place,
                                                   const std::string& temp) {
-    if (inodeOf(beside(place, temp)) != 0) {
+    const auto inodes = both(beside(place, temp), place);
+    if (!inodes) {
+        return fail(inodes.error());
+    }
+    const auto [inTemp, inName] = *inodes;
+    if (inTemp != 0) {
         CARREL_TRY(discard(place, temp, op.want));
         return Verdict{};
     }
-    if (inodeOf(place) == record.staged) {
+    if (inName == record.staged) {
         return Verdict{State::Done, {}};
     }
     // Placed, and changed by somebody since; or removed after a conflict. Only what is there can tell.
@@ -362,8 +386,11 @@ Result<Executor::Verdict> Executor::resolveCreate(const Op& op, const OpRecord& 
 
 Result<Executor::Verdict> Executor::resolveReplace(const Op& op, const OpRecord& record, const Place& place,
                                                    const std::string& temp) {
-    const std::uint64_t inTemp = inodeOf(beside(place, temp));
-    const std::uint64_t inName = inodeOf(place);
+    const auto inodes = both(beside(place, temp), place);
+    if (!inodes) {
+        return fail(inodes.error());
+    }
+    const auto [inTemp, inName] = *inodes;
     if (inTemp == 0) {
         // Finished, or taken back and cleaned up.
         return Verdict{inName == record.old.inode ? State::NotDone : State::Done, {}};
@@ -393,11 +420,13 @@ Result<Executor::Verdict> Executor::resolveReplace(const Op& op, const OpRecord&
 
 Result<Executor::Verdict> Executor::resolveRemove(const OpRecord& record, const Place& place,
                                                   const std::string& temp) {
-    if (record.old.kind == NodeKind::Directory) {
-        return Verdict{inodeOf(place) == record.old.inode ? State::NotDone : State::Done, {}};
+    const auto inodes = both(beside(place, temp), place);
+    if (!inodes) {
+        return fail(inodes.error());
     }
-    if (inodeOf(beside(place, temp)) == 0) {
-        return Verdict{inodeOf(place) == record.old.inode ? State::NotDone : State::Done, {}};
+    const auto [inTemp, inName] = *inodes;
+    if (record.old.kind == NodeKind::Directory || inTemp == 0) {
+        return Verdict{inName == record.old.inode ? State::NotDone : State::Done, {}};
     }
     auto why = whyNotGone(place, temp, record.old);
     if (!why) {
@@ -419,7 +448,11 @@ Result<Executor::Verdict> Executor::resolveRemove(const OpRecord& record, const 
 
 Result<Executor::Verdict> Executor::resolveMove(const Op& op, const OpRecord& record, const Place& place,
                                                 const Place& from) {
-    if (inodeOf(place) != record.old.inode || inodeOf(from) == record.old.inode) {
+    const auto inodes = both(place, from);
+    if (!inodes) {
+        return fail(inodes.error());
+    }
+    if (inodes->first != record.old.inode || inodes->second == record.old.inode) {
         return Verdict{};
     }
     if (op.expect.kind == NodeKind::Directory) {

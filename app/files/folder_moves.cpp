@@ -5,15 +5,10 @@
 
 namespace carrel::files {
 
-namespace {
-
-// `path` lies in (or is) `from`; the same place in `to`. A path that grows too long stays where it is.
-SharePath moved(const SharePath& path, const SharePath& from, const SharePath& to) {
+SharePath rebased(const SharePath& path, const SharePath& from, const SharePath& to) {
     auto result = SharePath::parse(to.text() + path.text().substr(from.text().size()));
     return result ? std::move(*result) : path;
 }
-
-} // namespace
 
 FolderMoves::FolderMoves(std::span<const ChangeEntry> claims) {
     std::vector<std::pair<std::size_t, const ChangeEntry*>> renames; // with their depth
@@ -46,12 +41,12 @@ FolderMoves::Names::const_iterator FolderMoves::innermost(const Names& names, co
 
 SharePath FolderMoves::before(const SharePath& path) const {
     const auto move = innermost(m_oldNames, path);
-    return move == m_oldNames.end() ? path : moved(path, move->first, move->second);
+    return move == m_oldNames.end() ? path : rebased(path, move->first, move->second);
 }
 
 SharePath FolderMoves::after(const SharePath& path) const {
     const auto move = innermost(m_newNames, path);
-    return move == m_newNames.end() ? path : moved(path, move->first, move->second);
+    return move == m_newNames.end() ? path : rebased(path, move->first, move->second);
 }
 
 bool FolderMoves::vacated(const SharePath& path) const {

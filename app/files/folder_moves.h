@@ -12,6 +12,9 @@
 
 namespace carrel::files {
 
+// `path` lies in (or is) `from`; the same place in `to`. A path that grows too long stays where it is.
+[[nodiscard]] SharePath rebased(const SharePath& path, const SharePath& from, const SharePath& to);
+
 class FolderMoves {
 public:
     FolderMoves() = default;

@@ -22,6 +22,7 @@ namespace {
 
 constexpr std::uint64_t kSchema = 1;
 constexpr std::uint64_t kMaxPlanText = std::uint64_t{1} << 30U;
+constexpr std::size_t kMaxOps = 8; // of one entry
 constexpr std::size_t kSumDigits = 16;
 constexpr std::size_t kIdDigits = 8;
 
@@ -71,6 +72,9 @@ json::object toJson(const Op& op) {
     if (op.fromFolder) {
         out["from_folder"] = toJson(*op.fromFolder);
     }
+    if (op.reverses) {
+        out["reverses"] = json::object{{"entry", op.reverses->first}, {"op", op.reverses->second}};
+    }
     return out;
 }
 
@@ -110,6 +114,11 @@ Result<Op> opFrom(const json::object& object) {
     auto want = nodeFrom(fields.object("want"));
     auto folder = takeFolder(fields, "folder");
     auto fromFolder = takeFolder(fields, "from_folder");
+    if (const auto* reverses = fields.optionalObject("reverses")) {
+        JsonFields index(*reverses, "reversed operation");
+        op.reverses = OpIndex{index.number("entry", kMaxChanges), index.number("op", kMaxOps)};
+        CARREL_TRY(index.finish());
+    }
     op.attributes = fields.boolean("exact") ? Xattrs::Exact : Xattrs::Keep;
     CARREL_TRY(fields.finish());
     if (!expect || !want || !folder || !fromFolder || (op.kind == OpKind::Move && !op.from)) {
@@ -154,7 +163,7 @@ Result<PlanEntry> planEntryFrom(const json::object& object) {
     entry.path = takePath(fields, object, "path");
     entry.generation = fields.number("generation");
     entry.blocked = fields.string("blocked", 4096);
-    for (const auto& item : fields.array("ops", 8)) {
+    for (const auto& item : fields.array("ops", kMaxOps)) {
         auto op = item.is_object() ? opFrom(item.get_object())
                                    : fail(ErrorCode::Malformed, "an operation is no object");
         if (!op) {

@@ -11,6 +11,7 @@
 #include <boost/json/object.hpp>
 
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace carrel::files {
@@ -28,6 +29,9 @@ struct FolderTime {
     std::int64_t expect = 0, restore = 0;
 };
 
+// Of a plan: the entry, and the operation in it.
+using OpIndex = std::pair<std::size_t, std::size_t>;
+
 struct Op {
     OpKind kind = OpKind::Put;
     SharePath path;
@@ -35,6 +39,7 @@ struct Op {
     NodeState expect, want;
     Xattrs attributes = Xattrs::Keep;
     std::optional<FolderTime> folder, fromFolder;
+    std::optional<OpIndex> reverses; // of an undo: which operation of what it takes back
 };
 
 struct PlanEntry {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/files/planner.h"
 
+#include "app/files/folder_moves.h"
+
 #include <algorithm>
 #include <map>
 
@@ -175,6 +177,31 @@ Op reversed(const Op& op, const OpRecord& record) {
     return back;
 }
 
+// Folder moves of the journal that an earlier undo took back. What stands of the operations after them is named by where
+// it was then.
+std::vector<std::pair<OpIndex, const Op*>> movesTakenBack(const Journal& journal, const std::set<OpIndex>& standing) {
+    std::vector<std::pair<OpIndex, const Op*>> moves;
+    for (std::size_t e = 0; e < journal.entries().size(); ++e) {
+        const auto& ops = journal.plan().entries[e].ops;
+        for (std::size_t o = 0; o < ops.size(); ++o) {
+            const bool folder = ops[o].kind == OpKind::Move && ops[o].expect.kind == NodeKind::Directory;
+            if (folder && journal.record(e, o).done && !standing.contains({e, o})) {
+                moves.emplace_back(OpIndex{e, o}, &ops[o]);
+            }
+        }
+    }
+    return moves;
+}
+
+void followBack(std::span<const std::pair<OpIndex, const Op*>> moves, const OpIndex& index, SharePath& path) {
+    for (auto move = moves.rbegin(); move != moves.rend(); ++move) {
+        const Op& op = *move->second;
+        if (move->first < index && (path == op.path || op.path.contains(path))) {
+            path = rebased(path, op.path, *op.from);
+        }
+    }
+}
+
 } // namespace
 
 Result<std::vector<PlanEntry>> planApply(const FrozenSet& set, std::span<const Selected> selection) {
@@ -206,14 +233,21 @@ Result<std::vector<PlanEntry>> planApply(const FrozenSet& set, std::span<const S
     return plan;
 }
 
-std::vector<PlanEntry> planUndo(const Journal& journal) {
+std::vector<PlanEntry> planUndo(const Journal& journal, const std::set<OpIndex>& operations) {
     std::vector<PlanEntry> plan;
+    const auto moves = movesTakenBack(journal, operations);
     for (std::size_t e = journal.entries().size(); e-- > 0;) {
         const PlanEntry& done = journal.plan().entries[e];
         PlanEntry back{done.path, 0, {}, {}};
         for (std::size_t o = done.ops.size(); o-- > 0;) {
-            if (journal.record(e, o).done) {
+            if (operations.contains({e, o})) {
                 back.ops.push_back(reversed(done.ops[o], journal.record(e, o)));
+                Op& op = back.ops.back();
+                op.reverses = OpIndex{e, o};
+                followBack(moves, *op.reverses, op.path);
+                if (op.from) {
+                    followBack(moves, *op.reverses, *op.from);
+                }
             }
         }
         if (!back.ops.empty()) {

@@ -11,7 +11,7 @@ namespace carrel::files {
 // NotFound: a selected path is not in the set.
 [[nodiscard]] Result<std::vector<PlanEntry>> planApply(const FrozenSet& set,
                                                        std::span<const Selected> selection);
-// The reverse of everything that journal has done, last first.
-[[nodiscard]] std::vector<PlanEntry> planUndo(const Journal& journal);
+// The reverse of those operations of the journal, last first.
+[[nodiscard]] std::vector<PlanEntry> planUndo(const Journal& journal, const std::set<OpIndex>& operations);
 
 } // namespace carrel::files

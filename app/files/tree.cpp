@@ -200,9 +200,13 @@ Result<NodeState> observe(const Place& place, LookAt what) {
     return state;
 }
 
-std::uint64_t inodeOf(const Place& place) {
+Result<std::uint64_t> inodeOf(const Place& place) {
     struct stat st {};
-    return ::fstatat(place.parent.get(), place.name.c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0 ? st.st_ino : 0;
+    if (::fstatat(place.parent.get(), place.name.c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0) {
+        return st.st_ino;
+    }
+    // Only this one says that nothing is there: a lost permission or a broken disk says nothing at all.
+    return errno == ENOENT ? Result<std::uint64_t>(0) : failErrno("cannot look at the file");
 }
 
 bool matches(const NodeState& actual, const NodeState& expected) {

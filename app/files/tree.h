@@ -29,8 +29,8 @@ enum class LookAt { Names, Content, ContentAndXattrs };
 [[nodiscard]] Result<NodeState> observe(const Place& place, LookAt what);
 // The same, with a sentence for a person when reading is not possible.
 [[nodiscard]] Result<UniqueFd> openFile(const Place& place);
-[[nodiscard]] std::uint64_t inodeOf(const Place& place); // 0 = nothing there
-[[nodiscard]] bool isOurs(const Place& place);           // belongs to this account
+[[nodiscard]] Result<std::uint64_t> inodeOf(const Place& place); // 0 = nothing there
+[[nodiscard]] bool isOurs(const Place& place);                   // belongs to this account
 
 // Is what is there what was expected? Files: content and mode; links: text; folders: that it is one.
 [[nodiscard]] bool matches(const NodeState& actual, const NodeState& expected);

@@ -314,6 +314,73 @@ private slots:
         QCOMPARE(slurp(w.at("c")), std::string("user's later edit of c\n"));
     }
 
+    // What conflicted is asked for again, when the user has made room; what was taken back is not touched again.
+    void undoOfWhatRemains() {
+        World w;
+        writeFile(w.at("a"), "base a\n");
+        writeFile(w.at("b"), "base b\n");
+        fs::create_directory(w.at("d"));
+        writeFile(w.at("d/old"), "base\n");
+        w.content(ChangeKind::Modified, "a", "guest a\n");
+        w.content(ChangeKind::Modified, "b", "guest b\n");
+        ChangeEntry& both = w.renamed("d/old", "new"); // two operations, of which one will be possible
+        both.contentChanged = true;
+        both.size = 6;
+        w.guest.contents["new"] = "edited";
+        auto review = w.review();
+        auto set = w.freeze(*review);
+        VERIFY_OK(set);
+        const auto before = snapshot(w.share, Times::Files);
+        auto applied = review->apply(w.root.get(), set->id, everything(*set));
+        VERIFY_OK(applied);
+        QVERIFY(applied->complete());
+        const auto after = snapshot(w.share, Times::Files);
+
+        const std::string guestB = slurp(w.at("b"));
+        const auto theirTime = fs::last_write_time(w.at("b"));
+        writeFile(w.at("b"), "user's\n");
+        writeFile(w.at("new"), "user's\n");
+        auto first = review->undo(w.root.get(), applied->id);
+        VERIFY_OK(first);
+        QVERIFY(!first->complete() && first->changedAnything());
+        QCOMPARE(slurp(w.at("a")), std::string("base a\n"));
+        QCOMPARE(slurp(w.at("d/old")), std::string("base\n"));
+        auto list = review->applies();
+        QVERIFY(list->at(0).partlyUndone && list->at(0).undoneBy.empty());
+
+        writeFile(w.at("a"), "edited since\n"); // not the second undo's business
+        auto second = review->undo(w.root.get(), applied->id);
+        VERIFY_OK(second);
+        QCOMPARE(second->entries.size(), 2U);
+        QVERIFY(!second->changedAnything()); // still the user's
+        writeFile(w.at("a"), "base a\n");
+        writeFile(w.at("b"), guestB);
+        fs::last_write_time(w.at("b"), theirTime);
+        writeFile(w.at("new"), "edited");
+        auto third = review->undo(w.root.get(), applied->id);
+        VERIFY_OK(third);
+        QVERIFY2(third->complete(), describe(*third).c_str());
+        QVERIFY(same(snapshot(w.share, Times::Files), before));
+        QVERIFY(!review->undo(w.root.get(), applied->id));
+        list = review->applies();
+        QVERIFY(!list->at(0).partlyUndone);
+        QCOMPARE(list->at(0).undoneBy, third->id);
+
+        // The first undo taken back: what it took back stands again, and only that can be undone again.
+        auto redone = review->undo(w.root.get(), first->id);
+        VERIFY_OK(redone);
+        QVERIFY2(redone->complete(), describe(*redone).c_str());
+        QCOMPARE(slurp(w.at("a")), std::string("guest a\n"));
+        QCOMPARE(slurp(w.at("b")), std::string("base b\n"));
+        QVERIFY(review->applies()->at(0).partlyUndone);
+        VERIFY_OK(review->undo(w.root.get(), third->id));
+        QVERIFY(slurp(w.at("new")) == "edited" && !fs::exists(w.at("d/old")) && slurp(w.at("b")) == guestB);
+        auto all = review->undo(w.root.get(), applied->id);
+        VERIFY_OK(all);
+        QVERIFY2(all->complete(), describe(*all).c_str());
+        QVERIFY(same(snapshot(w.share, Times::Files), before));
+    }
+
     void attributesAreKept() {
         World w;
         writeFile(w.at("f"), "base\n");
