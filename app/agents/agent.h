@@ -113,6 +113,8 @@ public:
     [[nodiscard]] Result<OpenedReview> freeze(const Progress& progress, std::stop_token stop);
     [[nodiscard]] Result<OpenedReview> openReview(const std::string& id);
     [[nodiscard]] Result<files::TextDiff> diff(const files::FrozenEntry& entry);
+
+    // agent_decide.cpp
     [[nodiscard]] Result<ActionReport> apply(const std::string& review, const ReviewSelection& selection,
                                              const Progress& progress);
     [[nodiscard]] Result<ActionReport> discard(const std::string& review, const ReviewSelection& selection,

@@ -2,6 +2,7 @@
 // The thin chain on one real machine, by the command line alone: boot, read, change, review, apply, undo, and
 // what lies around it. The functions run in order and share the machine; each leaves nothing staged behind.
 #include "app/activity/activity_log.h"
+#include "tests/live/app/chain_checks.h"
 #include "tests/live/app/chain_world.h"
 
 #include <QCryptographicHash>
@@ -74,24 +75,6 @@ private:
     }
     std::unique_ptr<ChainWorld> m_world;
 };
-
-// QVERIFY2 evaluates its text before its condition.
-#define QSEES(process, channel, text)                                                                        \
-    do {                                                                                                     \
-        seen.clear();                                                                                        \
-        const bool found = waitFor(process, QProcess::channel, text, seen);                                  \
-        QVERIFY2(found, seen.constData());                                                                   \
-    } while (false)
-#define QSTATUS(ran, wanted)                                                                                 \
-    do {                                                                                                     \
-        const auto is = (ran);                                                                               \
-        QVERIFY2(is.status == (wanted), is.all().constData());                                               \
-    } while (false)
-#define QSAME(is, wanted, ...)                                                                               \
-    do {                                                                                                     \
-        const auto differs = difference(is, wanted __VA_OPT__(, ) __VA_ARGS__);                              \
-        QVERIFY2(differs.empty(), differs.c_str());                                                          \
-    } while (false)
 
 void TestChain::initTestCase() {
     if (const auto why = ChainWorld::whyNot(); !why.isEmpty()) {

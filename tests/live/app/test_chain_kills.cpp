@@ -3,6 +3,7 @@
 // apply, undo. All the while a program in the guest reads one shared file over and over, past the page cache,
 // and writes another. After every kill the machine goes on, that program has at most a clean error, and the
 // next command works.
+#include "tests/live/app/chain_checks.h"
 #include "tests/live/app/chain_world.h"
 
 #include <QTest>
@@ -121,31 +122,6 @@ private:
     Tree m_before;
     Tree m_wanted;
 };
-
-// QVERIFY2 evaluates its text before its condition.
-#define QSEES(process, channel, text)                                                                        \
-    do {                                                                                                     \
-        seen.clear();                                                                                        \
-        const bool found = waitFor(process, QProcess::channel, text, seen);                                  \
-        QVERIFY2(found, seen.constData());                                                                   \
-    } while (false)
-#define QSTATUS(ran, wanted)                                                                                 \
-    do {                                                                                                     \
-        const auto is = (ran);                                                                               \
-        QVERIFY2(is.status == (wanted), is.all().constData());                                               \
-    } while (false)
-#define QSAME(is, wanted, ...)                                                                               \
-    do {                                                                                                     \
-        const auto differs = difference(is, wanted __VA_OPT__(, ) __VA_ARGS__);                              \
-        QVERIFY2(differs.empty(), differs.c_str());                                                          \
-    } while (false)
-#define QDO(call)                                                                                            \
-    do {                                                                                                     \
-        call;                                                                                                \
-        if (QTest::currentTestFailed()) {                                                                    \
-            return;                                                                                          \
-        }                                                                                                    \
-    } while (false)
 
 void TestChainKills::initTestCase() {
     if (const auto why = ChainWorld::whyNot(); !why.isEmpty()) {

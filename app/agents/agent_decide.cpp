@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: Apache-2.0
+// Staged work, decided on: applying, discarding, undoing. `allow` on a request to apply will be this same apply().
+#include "app/agents/agent.h"
+
+#include <algorithm>
+
+namespace carrel::agents {
+
+namespace json = boost::json;
+using activity::EventKind;
+
+namespace {
+
+std::string_view outcomeName(const files::EntryOutcome& outcome) {
+    switch (outcome.outcome) {
+    case files::Outcome::Applied:
+        return "done";
+    case files::Outcome::Conflict:
+        return "conflict";
+    case files::Outcome::NotRun:
+        return "refused";
+    case files::Outcome::Failed:
+    case files::Outcome::Partial:
+        break;
+    }
+    return "failed";
+}
+
+std::size_t count(const std::vector<ItemOutcome>& items, std::string_view outcome) {
+    return static_cast<std::size_t>(
+        std::count_if(items.begin(), items.end(), [&](const ItemOutcome& item) { return item.outcome == outcome; }));
+}
+
+json::object totals(const ActionReport& report) {
+    return {{"done", count(report.items, "done")},
+            {"conflicts", count(report.items, "conflict")},
+            {"refused", count(report.items, "refused")},
+            {"failed", count(report.items, "failed")}};
+}
+
+} // namespace
+
+Result<ActionReport> Agent::apply(const std::string& reviewId, const ReviewSelection& selection,
+                                  const Progress& progress) {
+    auto opened = openReview(reviewId);
+    if (!opened) {
+        return fail(std::move(opened).error());
+    }
+    const std::lock_guard operation(m_operation);
+    const auto chosen = opened->select(selection);
+    if (chosen.empty()) {
+        return fail(ErrorCode::NotFound, "none of those paths is in the review", "See: carrel changes " + name());
+    }
+    // I5. The id names every byte of it.
+    CARREL_TRY(note(EventKind::ApplyDecided, reviewId,
+                    {{"entries", chosen.size()}, {"partly", !selection.paths.empty()}, {"by", "owner"}}));
+    ActionReport report;
+    std::vector<ApplyPart> parts;
+    for (std::size_t i = 0; i < opened->shares.size(); ++i) {
+        const auto& share = opened->shares[i];
+        std::vector<files::Selected> selected;
+        for (const auto& view : chosen) {
+            if (view.share == &share) {
+                selected.push_back({view.entry->path, files::IfFlagged::Leave});
+            }
+        }
+        if (selected.empty()) {
+            continue;
+        }
+        auto root = openShareRoot(share);
+        auto done = root ? m_review->apply(root->get(), opened->sets[i].id, selected,
+                                           [&](std::size_t at, std::size_t total, const SharePath& path) {
+                                               progress("apply", std::to_string(at) + " of " + std::to_string(total) +
+                                                                     ": " + share.name + "/" + path.text());
+                                               return true;
+                                           })
+                         : Result<files::ApplyReport>(fail(root.error()));
+        if (!done) {
+            for (const auto& each : selected) {
+                report.items.push_back({share.name, each.path, opened->sets[i].find(each.path)->kind, "failed", done.error().text()});
+            }
+            continue;
+        }
+        if (done->changedAnything()) { // a number is what undo takes back
+            parts.push_back({share.id, done->id});
+        }
+        std::vector<std::pair<SharePath, std::uint64_t>> settled;
+        for (const auto& outcome : done->entries) {
+            const auto* entry = opened->sets[i].find(outcome.path);
+            report.items.push_back({share.name, outcome.path, entry != nullptr ? entry->kind : ChangeKind::Modified,
+                                    std::string(outcomeName(outcome)), outcome.reason});
+            if (outcome.outcome == files::Outcome::Applied) {
+                settled.emplace_back(outcome.path, outcome.generation);
+            }
+        }
+        if (auto at = readyDoor()) { // nobody waits for a guest that is not reached
+            // The host's version shows in the guest from here on. Where this fails, the next review finds that the
+            // host already is as wanted, and settles it then.
+            if (auto kept = tellGuest(**at, "changes.settle", share.id, settled); !kept) {
+                m_services.complain(name() + ": " + kept.error().text());
+            }
+            (void)listChanges(**at, share, {}).has_value();
+        }
+    }
+    if (!parts.empty()) {
+        auto number = m_book->record(0, reviewId, parts);
+        if (!number) {
+            return fail(std::move(number).error());
+        }
+        report.number = *number;
+    }
+    json::object detail = totals(report);
+    detail["number"] = report.number ? json::value(*report.number) : json::value(nullptr);
+    noteAfter(EventKind::ApplyDone, reviewId, std::move(detail));
+    return report;
+}
+
+Result<ActionReport> Agent::discard(const std::string& reviewId, const ReviewSelection& selection,
+                                    const Progress& progress) {
+    auto opened = openReview(reviewId);
+    if (!opened) {
+        return fail(std::move(opened).error());
+    }
+    const std::lock_guard operation(m_operation);
+    auto at = workingDoor();
+    if (!at) {
+        return fail(std::move(at).error());
+    }
+    const auto chosen = opened->select(selection);
+    if (chosen.empty()) {
+        return fail(ErrorCode::NotFound, "none of those paths is in the review", "See: carrel changes " + name());
+    }
+    CARREL_TRY(note(EventKind::DiscardDecided, reviewId, {{"entries", chosen.size()}, {"by", "owner"}}));
+    progress("discard", "Forgetting " + std::to_string(chosen.size()) + " staged changes");
+    ActionReport report;
+    for (const auto& share : opened->shares) {
+        std::vector<std::pair<SharePath, std::uint64_t>> entries;
+        for (const auto& view : chosen) {
+            if (view.share == &share) {
+                entries.emplace_back(view.entry->path, view.entry->generation);
+            }
+        }
+        auto kept = tellGuest(**at, "changes.discard", share.id, entries);
+        if (!kept) {
+            return fail(std::move(kept).error());
+        }
+        for (const auto& view : chosen) {
+            if (view.share == &share) {
+                const bool stays = std::find(kept->begin(), kept->end(), view.entry->path.text()) != kept->end();
+                report.items.push_back({share.name, view.entry->path, view.entry->kind, stays ? "kept" : "done",
+                                        stays ? "It was worked on since, so it stays staged" : ""});
+            }
+        }
+        (void)listChanges(**at, share, {}).has_value();
+    }
+    noteAfter(EventKind::DiscardDone, reviewId, totals(report));
+    return report;
+}
+
+Result<files::ApplyReport> Agent::undoPart(const ShareRecord* share, const std::string& apply, const Progress& progress) {
+    if (share == nullptr) {
+        return fail(ErrorCode::NotFound, "the folder of that apply is no longer shared",
+                    "Share the folder again before undoing");
+    }
+    auto root = openShareRoot(*share);
+    if (!root) {
+        return fail(std::move(root).error());
+    }
+    return m_review->undo(root->get(), apply, [&](std::size_t at, std::size_t total, const SharePath& path) {
+        progress("undo", std::to_string(at) + " of " + std::to_string(total) + ": " + share->name + "/" + path.text());
+        return true;
+    });
+}
+
+Result<ActionReport> Agent::undo(std::optional<std::uint64_t> number, const Progress& progress) {
+    const std::lock_guard operation(m_operation);
+    const auto* target = number ? m_book->apply(*number) : m_book->lastStanding();
+    if (target == nullptr) {
+        return fail(ErrorCode::NotFound, number ? "there is no apply of that number" : "there is nothing to undo");
+    }
+    if (m_book->isUndone(target->number)) {
+        return fail(ErrorCode::Refused, "that apply has been undone already", "To have it back, undo the undo by its number");
+    }
+    const NumberedApply undone = *target; // record() below moves the book's own
+    CARREL_TRY(note(EventKind::UndoDecided, std::to_string(undone.number), {{"by", "owner"}}));
+    ActionReport report;
+    report.undone = undone.number;
+    std::optional<Error> failure;
+    std::vector<ApplyPart> parts;
+    const auto of = record();
+    for (const auto& part : undone.parts) {
+        const auto share =
+            std::find_if(of.shares.begin(), of.shares.end(), [&](const ShareRecord& s) { return s.id == part.share; });
+        const auto before = m_review->report(part.apply);
+        auto done = undoPart(share == of.shares.end() ? nullptr : &*share, part.apply, progress);
+        if (!done) {
+            // One folder's trouble leaves that folder as it is; the others are still undone, and told.
+            for (const auto& outcome : before ? before->entries : std::vector<files::EntryOutcome>{}) {
+                report.items.push_back({share == of.shares.end() ? "(no longer shared)" : share->name, outcome.path,
+                                        ChangeKind::Modified, "failed", done.error().text()});
+            }
+            failure = done.error();
+            continue;
+        }
+        if (done->changedAnything()) {
+            parts.push_back({part.share, done->id});
+        }
+        const auto set = before ? m_review->set(before->set) : fail(before.error());
+        for (const auto& outcome : done->entries) {
+            const auto* entry = set ? set->find(outcome.path) : nullptr;
+            report.items.push_back({share->name, outcome.path, entry != nullptr ? entry->kind : ChangeKind::Modified,
+                                    std::string(outcomeName(outcome)), outcome.reason});
+        }
+    }
+    if (parts.empty() && failure) {
+        noteAfter(EventKind::UndoDone, std::to_string(undone.number), {{"error", failure->text()}});
+        return fail(std::move(*failure));
+    }
+    if (!parts.empty()) { // else the apply stands, and undo may be tried again
+        auto recorded = m_book->record(undone.number, undone.review, parts);
+        if (!recorded) {
+            return fail(std::move(recorded).error());
+        }
+        report.number = *recorded;
+    }
+    json::object detail = totals(report);
+    detail["number"] = report.number ? json::value(*report.number) : json::value(nullptr);
+    noteAfter(EventKind::UndoDone, std::to_string(undone.number), std::move(detail));
+    return report;
+}
+
+} // namespace carrel::agents
