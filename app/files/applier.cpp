@@ -84,9 +84,7 @@ Applier::Applier(std::string dir, ContentStore& store, StepHook* hook)
     , m_hook(hook) {}
 
 Result<Applier> Applier::open(const std::string& dir, ContentStore& store, StepHook* hook) {
-    if (::mkdir(dir.c_str(), 0700) != 0 && errno != EEXIST) {
-        return failErrno("cannot make the folder " + dir);
-    }
+    CARREL_TRY(makeFolder(dir));
     return Applier(dir, store, hook);
 }
 

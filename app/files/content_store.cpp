@@ -167,10 +167,22 @@ ContentStore::ContentStore(std::string dir, UniqueFd fd, StepHook* hook)
     , m_fd(std::move(fd))
     , m_hook(hook) {}
 
-Result<ContentStore> ContentStore::open(const std::string& dir, StepHook* hook) {
+Status makeFolder(const std::string& dir) {
     if (::mkdir(dir.c_str(), 0700) != 0 && errno != EEXIST) {
         return fail(explain("cannot make the folder " + dir, errno));
     }
+    // Also where it is there already: whoever made it may have died before this.
+    const auto slash = dir.rfind('/');
+    const std::string above = slash == std::string::npos ? "." : dir.substr(0, slash + 1);
+    const UniqueFd parent(::open(above.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!parent || ::fsync(parent.get()) != 0) {
+        return failErrno("cannot flush the folder " + above);
+    }
+    return {};
+}
+
+Result<ContentStore> ContentStore::open(const std::string& dir, StepHook* hook) {
+    CARREL_TRY(makeFolder(dir));
     UniqueFd fd(::open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
     if (!fd || ::fchmod(fd.get(), 0700) != 0) {
         return failErrno("cannot open the content store " + dir);

@@ -64,6 +64,10 @@ private:
     StepHook* m_hook;
 };
 
+// Makes a folder where it is missing, so that it is there after a power cut, too: what is flushed into a folder is lost with
+// the folder's own name.
+[[nodiscard]] Status makeFolder(const std::string& dir);
+
 // SHA-256 and size of a whole open file, by position, up to `maxBytes`.
 [[nodiscard]] Result<StoredContent> hashFile(int fd, std::uint64_t maxBytes);
 

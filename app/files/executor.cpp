@@ -109,6 +109,11 @@ Status Executor::settleEntry(std::size_t entry, Rest rest) {
             verdict = std::move(*resolved);
         }
         if (verdict.state == State::NotDone && rest == Rest::Leave) {
+            if (planned.ops[op].kind == OpKind::Put && !m_journal.record(entry, op).begun) {
+                if (auto place = pin(m_root, planned.ops[op].path)) {
+                    CARREL_TRY(clearStale(*place, tempName(entry, op)));
+                }
+            }
             verdict.reason = "stopped before it";
             failure = Outcome::NotRun;
         } else if (verdict.state == State::NotDone) {
@@ -235,6 +240,9 @@ Status Executor::start(std::size_t entry, std::size_t index) {
     const OpRecord& earlier = m_journal.record(entry, index);
     record.folderBefore = earlier.begun ? earlier.folderBefore : folderTime(*place);
     record.fromFolderBefore = earlier.begun ? earlier.fromFolderBefore : from ? folderTime(*from) : std::nullopt;
+    if (op.kind == OpKind::Put && !earlier.begun) {
+        CARREL_TRY(clearStale(*place, tempName(entry, index)));
+    }
     // A put changes nothing before its "staged" line, which flushes this one, too.
     CARREL_TRY(m_journal.begin(entry, index, record, op.kind == OpKind::Put ? Durable::Later : Durable::Now));
     switch (op.kind) {
@@ -251,6 +259,19 @@ Status Executor::start(std::size_t entry, std::size_t index) {
         return m_writer.setMode(*place, op.want.mode);
     }
     return {};
+}
+
+// A power cut may keep the temporary and lose the line that told of it, which is flushed with the next one only. Nothing was
+// swapped then, and the name, with this apply's random id in it, is nobody else's.
+Status Executor::clearStale(const Place& place, const std::string& temp) {
+    auto there = observe(beside(place, temp), LookAt::Names);
+    if (!there) {
+        return fail(std::move(there).error());
+    }
+    if (there->kind == NodeKind::Absent) {
+        return {};
+    }
+    return there->kind == NodeKind::Directory ? m_writer.removeFolder(place, temp) : m_writer.unlink(place, temp);
 }
 
 Status Executor::startPut(std::size_t entry, std::size_t index, const Place& place, const NodeState& old) {

@@ -46,6 +46,7 @@ private:
     Result<Verdict> resolveRemove(const OpRecord& record, const Place& place, const std::string& temp);
     Result<Verdict> resolveMove(const Op& op, const OpRecord& record, const Place& place, const Place& from);
     Result<Verdict> resolveMode(const Op& op, const Place& place);
+    Status clearStale(const Place& place, const std::string& temp);
     Status discard(const Place& place, const std::string& temp, const NodeState& want);
     Status putAside(const Place& place, const std::string& temp);
     Status newFolderTimes();

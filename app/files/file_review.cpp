@@ -194,9 +194,7 @@ private:
 
 Result<std::unique_ptr<FileReview>> FileReview::open(const std::string& dir, StepHook* hook) {
     for (const std::string& folder : {dir, dir + "/sets"}) {
-        if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) {
-            return failErrno("cannot make the folder " + folder);
-        }
+        CARREL_TRY(makeFolder(folder));
     }
     UniqueFd lock(::open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!lock || ::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
