@@ -5,6 +5,7 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <map>
@@ -172,7 +173,19 @@ Status Agent::numberApplies() {
         }
         const auto share = static_cast<std::uint32_t>(std::strtoul(each.share.c_str(), nullptr, 10));
         const auto undone = numbers.find(each.undoes);
-        auto number = m_book->record(undone == numbers.end() ? 0 : undone->second, {}, {{share, each.id}});
+        ApplyFacts facts;
+        facts.atMs = each.atNs / 1'000'000;
+        for (const auto& entry : report->entries) {
+            ++(entry.outcome == files::Outcome::Applied ? facts.done : facts.open);
+        }
+        const auto of = record();
+        const auto known =
+            std::find_if(of.shares.begin(), of.shares.end(), [&](const ShareRecord& s) { return s.id == share; });
+        if (known != of.shares.end() && !report->entries.empty()) {
+            facts.first = known->name + "/" + report->entries.front().path.text();
+        }
+        auto number =
+            m_book->record(undone == numbers.end() ? 0 : undone->second, {}, {{share, each.id}}, std::move(facts));
         if (!number) {
             return fail(std::move(number).error());
         }

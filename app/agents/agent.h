@@ -120,6 +120,13 @@ public:
     [[nodiscard]] Result<ActionReport> discard(const std::string& review, const ReviewSelection& selection,
                                                const Progress& progress);
     [[nodiscard]] Result<ActionReport> undo(std::optional<std::uint64_t> number, const Progress& progress);
+    // Applies and undos, newest first, those below `before`.
+    struct PastApply {
+        NumberedApply apply;
+        std::uint64_t undoneBy = 0;       // the undo that stands; 0: it stands itself
+        std::vector<std::string> shares;  // by name
+    };
+    [[nodiscard]] std::vector<PastApply> history(std::optional<std::uint64_t> before, std::size_t limit);
 
 private:
     Agent(const Services& services, std::filesystem::path folder, AgentRecord record);

@@ -3,6 +3,7 @@
 #include "app/agents/agent.h"
 
 #include <algorithm>
+#include <chrono>
 
 namespace carrel::agents {
 
@@ -29,6 +30,22 @@ std::string_view outcomeName(const files::EntryOutcome& outcome) {
 std::size_t count(const std::vector<ItemOutcome>& items, std::string_view outcome) {
     return static_cast<std::size_t>(
         std::count_if(items.begin(), items.end(), [&](const ItemOutcome& item) { return item.outcome == outcome; }));
+}
+
+ApplyFacts factsOf(const ActionReport& report, std::string_view by) {
+    ApplyFacts facts;
+    facts.by = by;
+    facts.atMs = std::chrono::duration_cast<std::chrono::milliseconds>(
+                     std::chrono::system_clock::now().time_since_epoch())
+                     .count();
+    facts.done = count(report.items, "done");
+    facts.open = report.items.size() - facts.done;
+    const auto first = std::find_if(report.items.begin(), report.items.end(),
+                                    [](const ItemOutcome& item) { return item.outcome == "done"; });
+    if (first != report.items.end()) {
+        facts.first = first->share + "/" + first->path.text();
+    }
+    return facts;
 }
 
 json::object totals(const ActionReport& report) {
@@ -103,7 +120,7 @@ Result<ActionReport> Agent::apply(const std::string& reviewId, const ReviewSelec
         }
     }
     if (!parts.empty()) {
-        auto number = m_book->record(0, reviewId, parts);
+        auto number = m_book->record(0, reviewId, parts, factsOf(report, kByOwner));
         if (!number) {
             return fail(std::move(number).error());
         }
@@ -178,8 +195,12 @@ Result<ActionReport> Agent::undo(std::optional<std::uint64_t> number, const Prog
     if (target == nullptr) {
         return fail(ErrorCode::NotFound, number ? "there is no apply of that number" : "there is nothing to undo");
     }
-    if (m_book->isUndone(target->number)) {
-        return fail(ErrorCode::Refused, "that apply has been undone already", "To have it back, undo the undo by its number");
+    if (const auto by = m_book->undoneBy(target->number); by != 0) {
+        const bool partly = m_book->apply(by)->facts.open > 0;
+        return fail(ErrorCode::Refused,
+                    "that apply has been undone already, by undo " + std::to_string(by) +
+                        (partly ? ", but for what was changed again since" : ""),
+                    "To have it back: carrel undo " + name() + " " + std::to_string(by));
     }
     const NumberedApply undone = *target; // record() below moves the book's own
     CARREL_TRY(note(EventKind::UndoDecided, std::to_string(undone.number), {{"by", "owner"}}));
@@ -217,7 +238,7 @@ Result<ActionReport> Agent::undo(std::optional<std::uint64_t> number, const Prog
         return fail(std::move(*failure));
     }
     if (!parts.empty()) { // else the apply stands, and undo may be tried again
-        auto recorded = m_book->record(undone.number, undone.review, parts);
+        auto recorded = m_book->record(undone.number, undone.review, parts, factsOf(report, kByOwner));
         if (!recorded) {
             return fail(std::move(recorded).error());
         }
@@ -227,6 +248,26 @@ Result<ActionReport> Agent::undo(std::optional<std::uint64_t> number, const Prog
     detail["number"] = report.number ? json::value(*report.number) : json::value(nullptr);
     noteAfter(EventKind::UndoDone, std::to_string(undone.number), std::move(detail));
     return report;
+}
+
+std::vector<Agent::PastApply> Agent::history(std::optional<std::uint64_t> before, std::size_t limit) {
+    const std::lock_guard operation(m_operation);
+    const auto of = record();
+    std::vector<PastApply> out;
+    const auto& all = m_book->applies();
+    for (auto at = all.rbegin(); at != all.rend() && out.size() < limit; ++at) {
+        if (before && at->number >= *before) {
+            continue;
+        }
+        PastApply past{*at, m_book->undoneBy(at->number), {}};
+        for (const auto& part : at->parts) {
+            const auto share =
+                std::find_if(of.shares.begin(), of.shares.end(), [&](const ShareRecord& s) { return s.id == part.share; });
+            past.shares.push_back(share == of.shares.end() ? "(no longer shared)" : share->name);
+        }
+        out.push_back(std::move(past));
+    }
+    return out;
 }
 
 } // namespace carrel::agents

@@ -3,6 +3,7 @@
 
 #include "app/agents/durable_file.h"
 #include "app/files/sha256.h"
+#include "guest/protocol/change_report.h"
 #include "guest/protocol/strict_json.h"
 
 #include <boost/json/serialize.hpp>
@@ -86,7 +87,12 @@ Result<ReviewBook> ReviewBook::open(std::filesystem::path file) {
     }));
     CARREL_TRY(eachObject(fields.array("applies", 1'000'000), [&](const json::object& item) -> Status {
         JsonFields one(item, "apply");
-        NumberedApply apply{one.number("number"), one.number("undoes"), one.string("review", 64), {}};
+        NumberedApply apply{one.number("number"), one.number("undoes"), one.string("review", 64), {}, {}};
+        apply.facts.by = one.optionalString("by", 16).value_or(std::string(kByOwner));
+        apply.facts.atMs = static_cast<std::int64_t>(one.optionalNumber("at_ms", INT64_MAX).value_or(0));
+        apply.facts.done = one.optionalNumber("done").value_or(0);
+        apply.facts.open = one.optionalNumber("open").value_or(0);
+        apply.facts.first = takeOptionalPath(one, item, "first").value_or("");
         CARREL_TRY(eachObject(one.array("parts", 1000), [&](const json::object& inner) -> Status {
             JsonFields part(inner, "part");
             apply.parts.push_back(
@@ -107,10 +113,16 @@ Status ReviewBook::store() const {
     }
     json::array applies;
     for (const auto& apply : m_applies) {
-        applies.push_back({{"number", apply.number},
-                           {"undoes", apply.undoes},
-                           {"review", apply.review},
-                           {"parts", toJson(apply.parts)}});
+        json::object item{{"number", apply.number},
+                          {"undoes", apply.undoes},
+                          {"review", apply.review},
+                          {"parts", toJson(apply.parts)},
+                          {"by", apply.facts.by},
+                          {"at_ms", std::max<std::int64_t>(apply.facts.atMs, 0)},
+                          {"done", apply.facts.done},
+                          {"open", apply.facts.open}};
+        putPath(item, "first", apply.facts.first);
+        applies.push_back(std::move(item));
     }
     return replaceDurably(m_file, json::serialize(json::object{{"schema", kSchema},
                                                                {"next", m_next},
@@ -137,9 +149,10 @@ const Review* ReviewBook::find(const std::string& id) const {
     return found == m_reviews.end() ? nullptr : &*found;
 }
 
-Result<std::uint64_t> ReviewBook::record(std::uint64_t undoes, std::string review, std::vector<ApplyPart> parts) {
+Result<std::uint64_t> ReviewBook::record(std::uint64_t undoes, std::string review, std::vector<ApplyPart> parts,
+                                         ApplyFacts facts) {
     const std::uint64_t number = m_next++;
-    m_applies.push_back({number, undoes, std::move(review), std::move(parts)});
+    m_applies.push_back({number, undoes, std::move(review), std::move(parts), std::move(facts)});
     CARREL_TRY(store());
     return number;
 }
@@ -151,9 +164,14 @@ const NumberedApply* ReviewBook::apply(std::uint64_t number) const {
 }
 
 bool ReviewBook::isUndone(std::uint64_t number) const {
-    return std::any_of(m_applies.begin(), m_applies.end(), [&](const NumberedApply& a) {
-        return a.undoes == number && !isUndone(a.number);
+    return undoneBy(number) != 0;
+}
+
+std::uint64_t ReviewBook::undoneBy(std::uint64_t number) const {
+    const auto by = std::find_if(m_applies.begin(), m_applies.end(), [&](const NumberedApply& a) {
+        return number != 0 && a.undoes == number && !isUndone(a.number);
     });
+    return by == m_applies.end() ? 0 : by->number;
 }
 
 const NumberedApply* ReviewBook::lastStanding() const {

@@ -34,11 +34,24 @@ struct ApplyPart {
     std::uint32_t share = 0;
     std::string apply; // ApplyReport::id
 };
+// Who decided: the owner by a verb, or the owner's standing word for a share (ShareMode::Auto).
+inline constexpr std::string_view kByOwner = "owner";
+inline constexpr std::string_view kByAuto = "auto";
+
+// For the list of past applies, so that it needs no journal.
+struct ApplyFacts {
+    std::string by = std::string(kByOwner);
+    std::int64_t atMs = 0;  // since 1970 UTC; 0: not known
+    std::uint64_t done = 0; // changes that were made
+    std::uint64_t open = 0; // and those that were not: conflicts, failures
+    std::string first;      // one path of it, <share>/<path>, to know it by
+};
 struct NumberedApply {
     std::uint64_t number = 0;
     std::uint64_t undoes = 0; // the number that it took back; 0: it is no undo
     std::string review;
     std::vector<ApplyPart> parts;
+    ApplyFacts facts;
 };
 
 class ReviewBook {
@@ -50,11 +63,14 @@ public:
     [[nodiscard]] const Review* find(const std::string& id) const;
     // The number that the next apply or undo will get; used up by record().
     [[nodiscard]] std::uint64_t nextNumber() const { return m_next; }
-    [[nodiscard]] Result<std::uint64_t> record(std::uint64_t undoes, std::string review, std::vector<ApplyPart> parts);
+    [[nodiscard]] Result<std::uint64_t> record(std::uint64_t undoes, std::string review, std::vector<ApplyPart> parts,
+                                               ApplyFacts facts = {});
     [[nodiscard]] const NumberedApply* apply(std::uint64_t number) const;
     // The newest apply (no undo) that stands.
     [[nodiscard]] const NumberedApply* lastStanding() const;
     [[nodiscard]] bool isUndone(std::uint64_t number) const;
+    // The undo of it that stands; 0: none.
+    [[nodiscard]] std::uint64_t undoneBy(std::uint64_t number) const;
     [[nodiscard]] const std::vector<Review>& reviews() const { return m_reviews; }
     [[nodiscard]] const std::vector<NumberedApply>& applies() const { return m_applies; } // undos among them
 

@@ -54,6 +54,7 @@ private:
 [[nodiscard]] std::string changesText(const boost::json::object& result); // of changes
 [[nodiscard]] std::string diffText(const boost::json::object& file, Colour colour);
 [[nodiscard]] std::string outcomesText(const boost::json::object& result, std::string_view doneWord);
+[[nodiscard]] std::string historyText(const boost::json::object& result);
 [[nodiscard]] std::string eventText(const boost::json::object& event);
 
 } // namespace carrel::cli

@@ -164,6 +164,41 @@ std::string outcomesText(const json::object& result, std::string_view doneWord) 
     return out + ".\n";
 }
 
+std::string historyText(const json::object& result) {
+    const auto& applies = listAt(result, "applies");
+    if (applies.empty()) {
+        return "Nothing was applied yet.\n";
+    }
+    Table table({"NUMBER", "WHEN", "WHAT", "CHANGES", "FILES"});
+    for (const auto& value : applies) {
+        if (!value.is_object()) {
+            continue;
+        }
+        const auto& past = value.get_object();
+        const auto done = numberAt(past, "done");
+        const auto open = numberAt(past, "not_done");
+        std::string what = numberAt(past, "undoes") != 0 ? "undo of " + std::to_string(numberAt(past, "undoes"))
+                           : textAt(past, "by") == "auto" ? "apply (auto)"
+                                                          : "apply";
+        const auto first = pathAt(past, "first");
+        std::string files = first.empty() ? std::string("-") : shown(first, 100);
+        if (done > 1) {
+            files += " and " + std::to_string(done - 1) + " more";
+        }
+        const auto by = numberAt(past, "undone_by");
+        if (by != 0) {
+            files += " (undone by " + std::to_string(by) + ")";
+        }
+        table.add({std::to_string(numberAt(past, "number")), timeText(textAt(past, "time")), what,
+                   countText(done, "change", "changes") + (open > 0 ? ", " + std::to_string(open) + " not" : ""), files});
+    }
+    std::string out = table.text();
+    if (const auto* next = result.if_contains("next"); next != nullptr && !next->is_null()) {
+        out += "There are older ones; see --limit.\n";
+    }
+    return out;
+}
+
 std::string eventText(const json::object& event) {
     std::string kind = shown(textAt(event, "kind"), 20);
     kind.resize(std::max<std::size_t>(kind.size(), 15), ' ');

@@ -17,6 +17,7 @@ struct ReviewOptions {
     std::vector<std::string> paths;
     std::string review;
     std::optional<std::uint64_t> apply;
+    std::uint64_t limit = 20; // of past applies
     bool yes = false;
 };
 
@@ -159,6 +160,10 @@ int decide(Context& context, const ReviewOptions& options, const Deed& deed) {
     return showOutcome(context, options, *result, deed.doneWord);
 }
 
+int history(Context& context, const ReviewOptions& options) {
+    return context.show("history", json::object{{"agent", options.agent}, {"limit", options.limit}}, historyText);
+}
+
 int undo(Context& context, const ReviewOptions& options) {
     json::object params{{"agent", options.agent}};
     if (options.apply) {
@@ -205,7 +210,11 @@ void addReviewVerbs(CLI::App& app, Context& context) {
     addDecision(add("discard", "Forget an agent's changes",
                     [](Context& c, const ReviewOptions& o) { return decide(c, o, kDiscard); }));
     add("undo", "Take an apply back; an undo can be undone too", undo)
-        ->add_option("APPLY", options->apply, "The number that 'apply' showed; without it, the last one");
+        ->add_option("APPLY", options->apply, "The number that 'apply' and 'history' show; without it, the last one");
+    auto* past = add("history", "List what was applied and undone, newest first", history);
+    past->add_option("--limit", options->limit, "How many at most (20)")->type_name("N")->check(CLI::Range(1, 1000));
+    past->footer("Each can be undone by its number, whatever came after it; a file that was changed again since is left\n"
+                 "as it is, and named. Example: carrel undo clerk 3");
 }
 
 } // namespace carrel::cli

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Verbs of staged work: changes, diff, apply, discard, undo.
+// Verbs of staged work: changes, diff, apply, discard, undo, history.
 #include "app/engine/engine.h"
 
 #include "app/api/display_text.h"
@@ -327,6 +327,46 @@ Result<json::value> undo(Engine& engine, api::Call& call) {
     return out;
 }
 
+json::value orNull(std::uint64_t number) {
+    return number == 0 ? json::value(nullptr) : json::value(number);
+}
+
+Result<json::value> history(Engine& engine, api::Call& call) {
+    JsonFields fields(call.params(), "history");
+    const auto name = fields.string("agent", 256);
+    const auto before = fields.optionalNumber("before");
+    const auto limit = std::max<std::uint64_t>(fields.optionalNumber("limit", api::kPageEntries).value_or(api::kPageEntries), 1);
+    CARREL_TRY(fields.finish());
+    auto agent = engine.agent(name);
+    if (!agent) {
+        return fail(std::move(agent).error());
+    }
+    const auto past = (*agent)->history(before, limit + 1); // one more tells whether there is more
+    json::array list;
+    std::size_t bytes = 0;
+    json::value next = nullptr;
+    for (const auto& each : past) {
+        const auto& apply = each.apply;
+        json::object item{{"number", apply.number},
+                          {"kind", apply.undoes == 0 ? "apply" : "undo"},
+                          {"time", activity::formatTime(apply.facts.atMs * 1'000'000)},
+                          {"by", apply.facts.by},
+                          {"done", apply.facts.done},
+                          {"not_done", apply.facts.open},
+                          {"undoes", orNull(apply.undoes)},
+                          {"undone_by", orNull(each.undoneBy)},
+                          {"shares", json::value_from(each.shares)}};
+        putPath(item, "first", apply.facts.first);
+        bytes += json::serialize(item).size();
+        if (list.size() == limit || (bytes > api::kPageBytes && !list.empty())) {
+            next = past[list.size() - 1].apply.number;
+            break;
+        }
+        list.push_back(std::move(item));
+    }
+    return json::object{{"applies", std::move(list)}, {"next", std::move(next)}};
+}
+
 } // namespace
 
 void addReviewVerbs(Engine& engine, api::Handlers& to) {
@@ -338,6 +378,7 @@ void addReviewVerbs(Engine& engine, api::Handlers& to) {
     add("apply", apply);
     add("discard", discard);
     add("undo", undo);
+    add("history", history);
 }
 
 } // namespace carrel::engine

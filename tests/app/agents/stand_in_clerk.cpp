@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 namespace carrel::agents::test {
 
@@ -68,6 +69,11 @@ void StandInClerks::on(std::string method, Handler handler) {
     m_handlers[std::move(method)] = std::move(handler);
 }
 
+void StandInClerks::onContent(Content content) {
+    const std::lock_guard lock(m_mutex);
+    m_content = std::move(content);
+}
+
 void StandInClerks::dropAll() {
     const std::lock_guard lock(m_mutex);
     for (const auto& each : m_clerks) {
@@ -88,21 +94,32 @@ unsigned StandInClerks::count(const std::string& method) const {
 
 void StandInClerks::serve(StandIn& one) {
     while (const auto request = one.next()) {
-        if (auto answer = answerTo(*request); answer && request->id) {
+        if (auto answer = answerTo(*request, one.descriptors()); answer && request->id) {
             one.answer(*request->id, std::move(*answer));
         }
     }
     one.end();
 }
 
-StandInClerks::Answer StandInClerks::answerTo(const RpcRequest& request) {
+StandInClerks::Answer StandInClerks::answerTo(const RpcRequest& request,
+                                             const std::vector<UniqueFd>& descriptors) {
     Handler handler;
+    Content content;
     {
         const std::lock_guard lock(m_mutex);
         ++m_counts[request.method];
         if (const auto found = m_handlers.find(request.method); found != m_handlers.end()) {
             handler = found->second;
         }
+        content = m_content;
+    }
+    if (request.method == "content.copy" && content && descriptors.size() == 1) {
+        const auto bytes = content(request.params);
+        if (!bytes || ::pwrite(descriptors.front().get(), bytes->data(), bytes->size(), 0) !=
+                          static_cast<ssize_t>(bytes->size())) {
+            return fail(ErrorCode::Conflict, "it has another generation by now");
+        }
+        return json::object{{"size", bytes->size()}};
     }
     if (handler) {
         return handler(request.params);

@@ -34,11 +34,14 @@ public:
         if (!message) {
             return std::nullopt;
         }
+        m_descriptors = std::move(message->descriptors);
         auto parsed = parseRpc(message->text, {clerk::kMaxLinkMessage, 12});
         return parsed && std::holds_alternative<RpcRequest>(*parsed)
                    ? std::optional(std::get<RpcRequest>(std::move(*parsed)))
                    : std::nullopt;
     }
+    // What came with it.
+    [[nodiscard]] const std::vector<UniqueFd>& descriptors() const { return m_descriptors; }
     void answer(std::uint64_t id, Result<boost::json::object> result) {
         RpcResponse response{id, boost::json::value()};
         if (result) {
@@ -61,6 +64,7 @@ public:
 
 private:
     UniqueFd m_link;
+    std::vector<UniqueFd> m_descriptors;
     UniqueFd m_leash; // the process ends when it is closed
 };
 
@@ -92,6 +96,9 @@ public:
     [[nodiscard]] std::string program() const { return m_house.program(); }
     // From the next request on. Called on a clerk's thread.
     void on(std::string method, Handler handler);
+    // content.copy is then answered with these bytes; none: the entry has another generation by now.
+    using Content = std::function<std::optional<std::string>(const boost::json::object& params)>;
+    void onContent(Content content);
     // The clerks die.
     void dropAll();
     // To the engine, from the newest clerk.
@@ -100,11 +107,12 @@ public:
 
 private:
     void serve(StandIn& one);
-    Answer answerTo(const RpcRequest& request);
+    Answer answerTo(const RpcRequest& request, const std::vector<UniqueFd>& descriptors);
 
     StandInHouse m_house;
     mutable std::mutex m_mutex;
     std::map<std::string, Handler> m_handlers;
+    Content m_content;
     std::map<std::string, unsigned> m_counts;
     std::list<StandIn> m_clerks;
     std::list<std::thread> m_threads;

@@ -177,7 +177,7 @@ public:
              {"doctor",      "image.build", "image.list",   "image.verify", "image.import", "agent.create",
               "agent.start", "agent.stop",  "agent.delete", "agent.list",   "share.add",    "share.remove",
               "share.list",  "changes",     "diff",         "apply",        "discard",      "undo",
-              "timeline",    "engine.info", "engine.stop",  "exec.open"}) {
+              "timeline",    "engine.info", "engine.stop",  "exec.open",    "history"}) {
             const auto schema = m_schemas.load(std::string(verb) + ".json").as_object();
             m_answers[verb] = schema.at("examples").as_array().at(0).as_object().at("result");
             handlers[verb] = [this](api::Call& call) { return answer(call); };

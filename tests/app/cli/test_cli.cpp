@@ -104,6 +104,10 @@ private slots:
             "1 change discarded.\n");
         row({"undo", "clerk"}, "undo", R"({"agent":"clerk"})", "1 change taken back, 1 not", 1);
         row({"undo", "clerk", "3"}, "undo", R"({"agent":"clerk","apply":3})", "taken back", 1);
+        row({"history", "clerk"}, "history", R"({"agent":"clerk","limit":20})",
+            "2       2026-03-01 12:10:00  undo of 1     2 changes, 1 not  papers/report.md and 1 more\n");
+        row({"history", "clerk", "--limit", "3"}, "history", R"({"agent":"clerk","limit":3})",
+            "apply (auto)  3 changes         papers/report.md and 2 more (undone by 2)\n");
         row({"timeline", "clerk", "--kind", "exec"}, "timeline", R"({"agent":"clerk","kinds":["exec"]})",
             "2026-03-01 12:00:00  exec.started     ls -l  session=1\n");
         row({"timeline", "clerk", "--since", "2026-03-01T12:00:00Z"}, "timeline",

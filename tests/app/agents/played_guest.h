@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+// The staged work of a guest that a test plays: what it says has changed, and the bytes of it. Settles and forgets as
+// guestd does: by path and generation.
+#pragma once
+
+#include "guest/protocol/change_report.h"
+#include "tests/app/agents/agent_world.h"
+
+#include <sys/stat.h>
+
+#include <map>
+#include <mutex>
+
+namespace carrel::agents::test {
+
+class PlayedGuest {
+public:
+    explicit PlayedGuest(AgentWorld& world)
+        : m_world(world) {
+        world.clerks.on("changes.list", [this](const boost::json::object& params) { return list(params); });
+        world.clerks.on("changes.settle", [this](const boost::json::object& params) { return forget(params); });
+        world.clerks.on("changes.discard", [this](const boost::json::object& params) { return forget(params); });
+        world.clerks.onContent([this](const boost::json::object& params) -> std::optional<std::string> {
+            const std::lock_guard lock(m_mutex);
+            const auto found = m_staged.find(pathOf(params));
+            if (found == m_staged.end() ||
+                params.at("generation").to_number<std::uint64_t>() != found->second.entry.generation) {
+                return std::nullopt;
+            }
+            return found->second.content;
+        });
+    }
+    ~PlayedGuest() {
+        m_world.clerks.on("changes.list", {});
+        m_world.clerks.on("changes.settle", {});
+        m_world.clerks.on("changes.discard", {});
+        m_world.clerks.onContent({});
+    }
+    PlayedGuest(const PlayedGuest&) = delete;
+    PlayedGuest& operator=(const PlayedGuest&) = delete;
+
+    // Writes a file: new, or over what the folder holds now, which it says to be its base.
+    void write(const std::string& path, std::string content, std::uint32_t mode = 0644) {
+        auto entry = over(path);
+        entry.kind = entry.base ? ChangeKind::Modified : ChangeKind::Created;
+        entry.mode = mode;
+        entry.size = content.size();
+        entry.contentChanged = true;
+        entry.mtimeNs = 1'600'000'000'000'000'000;
+        stage(std::move(entry), std::move(content));
+    }
+    void makeFolder(const std::string& path) {
+        auto entry = over(path);
+        entry.kind = ChangeKind::Created;
+        entry.type = EntryType::Directory;
+        entry.mode = 0755;
+        stage(std::move(entry), {});
+    }
+    void remove(const std::string& path) {
+        auto entry = over(path);
+        entry.kind = ChangeKind::Deleted;
+        stage(std::move(entry), {});
+    }
+    void stage(ChangeEntry entry, std::string content) {
+        const std::lock_guard lock(m_mutex);
+        entry.generation = ++m_generation;
+        const std::string path = entry.path.text();
+        m_staged[path] = {std::move(entry), std::move(content)};
+    }
+    // An entry of that path against what the folder holds now.
+    [[nodiscard]] ChangeEntry over(const std::string& path) const {
+        ChangeEntry entry;
+        entry.path = SharePath::parse(path).value();
+        struct stat st {};
+        if (::lstat((m_world.share() / path).c_str(), &st) == 0) {
+            const auto ns = [](const timespec& t) { return std::int64_t{t.tv_sec} * 1'000'000'000 + t.tv_nsec; };
+            entry.base = BaseVersion{st.st_ino, static_cast<std::uint64_t>(st.st_size), ns(st.st_mtim), ns(st.st_ctim)};
+            entry.mode = st.st_mode & 07777U;
+        }
+        return entry;
+    }
+    [[nodiscard]] std::vector<std::string> staged() const {
+        const std::lock_guard lock(m_mutex);
+        std::vector<std::string> paths;
+        for (const auto& [path, item] : m_staged) {
+            paths.push_back(path);
+        }
+        return paths;
+    }
+
+private:
+    struct Item {
+        ChangeEntry entry;
+        std::string content;
+    };
+    static std::string pathOf(const boost::json::object& params) {
+        const auto* path = params.if_contains("path");
+        return path == nullptr ? std::string() : std::string(path->as_string());
+    }
+    StandInClerks::Answer list(const boost::json::object& params) {
+        const std::lock_guard lock(m_mutex);
+        const auto* from = params.if_contains("after");
+        const std::string after = from == nullptr ? std::string() : std::string(from->as_string());
+        boost::json::array entries;
+        boost::json::value next;
+        for (const auto& [path, item] : m_staged) {
+            if (path > after && entries.size() < 50) {
+                entries.push_back(toJson(item.entry));
+                if (path != m_staged.rbegin()->first && entries.size() == 50) {
+                    next = boost::json::string(path);
+                }
+            }
+        }
+        return boost::json::object{
+            {"entries", std::move(entries)}, {"next", std::move(next)}, {"staged", m_staged.size()}};
+    }
+    StandInClerks::Answer forget(const boost::json::object& params) {
+        const std::lock_guard lock(m_mutex);
+        boost::json::array kept;
+        for (const auto& each : params.at("entries").as_array()) {
+            const auto path = pathOf(each.as_object());
+            const auto found = m_staged.find(path);
+            if (found == m_staged.end()) {
+                continue;
+            }
+            if (found->second.entry.generation == each.at("generation").to_number<std::uint64_t>()) {
+                m_staged.erase(found);
+            } else {
+                kept.push_back(boost::json::string(path));
+            }
+        }
+        return boost::json::object{{"kept", std::move(kept)}};
+    }
+
+    AgentWorld& m_world;
+    mutable std::mutex m_mutex;
+    std::map<std::string, Item> m_staged;
+    std::uint64_t m_generation = 0;
+};
+
+} // namespace carrel::agents::test

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+// The list of past applies, and undo of any of them.
+#include "tests/app/agents/played_guest.h"
+
+#include <QTest>
+
+using namespace carrel;
+using namespace carrel::agents;
+using namespace carrel::agents::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+std::string contentOf(const std::filesystem::path& file) {
+    std::ifstream in(file);
+    return {std::istreambuf_iterator<char>(in), {}};
+}
+
+Result<ActionReport> applyAll(AgentWorld& w) {
+    auto frozen = within(60s, "changes", [&] { return w.agent->freeze(quiet, {}); });
+    if (!frozen) {
+        return fail(frozen.error());
+    }
+    return within(60s, "apply", [&] { return w.agent->apply(frozen->id, {}, quiet); });
+}
+
+} // namespace
+
+class TestAgentHistory : public QObject {
+    Q_OBJECT
+private slots:
+    void listsWhatWasDone();
+    void undoesAnOlderOneBesideANewer();
+    void undoOfAnOlderOneLeavesWhatWasChangedAgain();
+};
+
+void TestAgentHistory::listsWhatWasDone() {
+    AgentWorld w(true);
+    QVERIFY(w.start());
+    PlayedGuest guest(w);
+    QVERIFY(w.agent->history({}, 10).empty());
+    guest.write("a", "one\n");
+    guest.write("b", "two\n");
+    const auto first = applyAll(w);
+    QVERIFY2(first && first->number == 1U, first ? "" : first.error().text().c_str());
+    guest.write("c", "three\n");
+    QVERIFY(applyAll(w).has_value());
+    QVERIFY(w.agent->undo(1, quiet).has_value());
+    const auto check = [&] {
+        const auto past = w.agent->history({}, 10);
+        QCOMPARE(past.size(), std::size_t{3});
+        QCOMPARE(past.at(0).apply.number, std::uint64_t{3});
+        QCOMPARE(past.at(0).apply.undoes, std::uint64_t{1});
+        QCOMPARE(past.at(0).apply.facts.done, std::uint64_t{2});
+        QCOMPARE(past.at(1).apply.facts.first, std::string("papers/c"));
+        QCOMPARE(past.at(1).undoneBy, std::uint64_t{0});
+        QCOMPARE(past.at(2).undoneBy, std::uint64_t{3});
+        QCOMPARE(past.at(2).apply.facts.by, std::string("owner"));
+        QVERIFY(past.at(2).apply.facts.atMs > 1'500'000'000'000);
+        QCOMPARE(past.at(2).shares, std::vector<std::string>{"papers"});
+        const auto older = w.agent->history(3, 1);
+        QVERIFY(older.size() == 1 && older.at(0).apply.number == 2);
+    };
+    check();
+    const auto again = w.agent->undo(1, quiet);
+    QVERIFY(!again && again.error().code == ErrorCode::Refused);
+    QVERIFY2(again.error().hint.find("carrel undo ann 3") != std::string::npos, again.error().hint.c_str());
+    w.restartEngine();
+    check();
+}
+
+void TestAgentHistory::undoesAnOlderOneBesideANewer() {
+    AgentWorld w(true);
+    QVERIFY(w.start());
+    PlayedGuest guest(w);
+    std::ofstream(w.share() / "old") << "mine\n";
+    guest.write("old", "the agent's\n");
+    QVERIFY(applyAll(w).has_value());
+    guest.write("new", "new\n");
+    QVERIFY(applyAll(w).has_value());
+    const auto undone = w.agent->undo(1, quiet);
+    QVERIFY2(undone && undone->items.size() == 1, undone ? "" : undone.error().text().c_str());
+    QCOMPARE(undone->items.at(0).outcome, std::string("done"));
+    QCOMPARE(contentOf(w.share() / "old"), std::string("mine\n"));
+    QCOMPARE(contentOf(w.share() / "new"), std::string("new\n"));
+}
+
+// What was changed again since, by a later apply or by the user, stays; the rest goes back, and each is named.
+void TestAgentHistory::undoOfAnOlderOneLeavesWhatWasChangedAgain() {
+    AgentWorld w(true);
+    QVERIFY(w.start());
+    PlayedGuest guest(w);
+    for (const char* name : {"again", "mine", "rest"}) {
+        std::ofstream(w.share() / name) << "before\n";
+        guest.write(name, "first\n");
+    }
+    QVERIFY(applyAll(w).has_value());
+    guest.write("again", "second\n");
+    QVERIFY(applyAll(w).has_value());
+    std::ofstream(w.share() / "mine") << "by the user\n";
+    const auto undone = w.agent->undo(1, quiet);
+    QVERIFY2(undone && undone->items.size() == 3, undone ? "" : undone.error().text().c_str());
+    for (const auto& item : undone->items) {
+        const bool rest = item.path.text() == "rest";
+        QVERIFY2(item.outcome == (rest ? "done" : "conflict"), item.path.text().c_str());
+        QVERIFY(rest || !item.reason.empty());
+    }
+    QCOMPARE(contentOf(w.share() / "again"), std::string("second\n"));
+    QCOMPARE(contentOf(w.share() / "mine"), std::string("by the user\n"));
+    QCOMPARE(contentOf(w.share() / "rest"), std::string("before\n"));
+    const auto past = w.agent->history({}, 1);
+    QCOMPARE(past.at(0).apply.facts.done, std::uint64_t{1});
+    QCOMPARE(past.at(0).apply.facts.open, std::uint64_t{2});
+    const auto again = w.agent->undo(1, quiet);
+    QVERIFY2(!again && again.error().message.find("changed again") != std::string::npos,
+             again ? "" : again.error().text().c_str());
+}
+
+QTEST_GUILESS_MAIN(TestAgentHistory)
+#include "test_agent_history.moc"
