@@ -1,0 +1,308 @@
+// SPDX-License-Identifier: Apache-2.0
+// I10: what happens to a real disk under an apply. Its last page is taken, it turns read-only, it is unmounted, a folder's
+// permission is lost, each in the middle. The disk is a tmpfs in a user and mount namespace of a child's own, so that no
+// privilege is needed and nothing outlives the test.
+#include "tests/app/files/expected_state.h"
+
+#include <QtTest>
+
+#include <sched.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/statvfs.h>
+#include <sys/wait.h>
+
+using namespace carrel;
+using namespace carrel::files;
+using namespace carrel::files::test;
+
+namespace {
+
+constexpr const char* kDiskSize = "size=8m";
+
+// Does something before the Nth announced step.
+class AtStep : public StepHook {
+public:
+    AtStep(int step, std::function<void()> action)
+        : m_left(step)
+        , m_action(std::move(action)) {}
+    int before(std::string_view step, std::string_view) override {
+        if (m_left-- == 0) {
+            where = step;
+            m_action();
+        }
+        return 0;
+    }
+    std::string where;
+
+private:
+    int m_left;
+    std::function<void()> m_action;
+};
+
+bool writeText(const char* file, const std::string& text) {
+    const UniqueFd fd(::open(file, O_WRONLY | O_CLOEXEC));
+    return fd && ::write(fd.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size());
+}
+
+// Gone before the world is, which could not remove its folders under them.
+struct Mounts {
+    std::vector<std::string> places;
+    ~Mounts() {
+        for (const auto& place : places) {
+            while (::umount2(place.c_str(), MNT_DETACH) == 0) {
+            }
+        }
+    }
+};
+
+bool enterNamespace() {
+    const std::string user = std::to_string(::geteuid());
+    const std::string group = std::to_string(::getegid());
+    return ::unshare(CLONE_NEWUSER | CLONE_NEWNS) == 0 && writeText("/proc/self/setgroups", "deny") &&
+           writeText("/proc/self/uid_map", user + " " + user + " 1") &&
+           writeText("/proc/self/gid_map", group + " " + group + " 1") &&
+           ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0;
+}
+
+// What `body` complains of, in a child with mounts of its own; "-" in front: it could not be tried.
+std::string inNamespace(const std::function<std::string()>& body) {
+    constexpr std::size_t kRoom = 16384;
+    void* shared = ::mmap(nullptr, kRoom, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    const pid_t child = ::fork();
+    if (child == 0) {
+        const std::string said = enterNamespace() ? body() : "-user namespaces are forbidden on this system";
+        std::memcpy(shared, said.data(), std::min(said.size(), kRoom - 1));
+        ::_exit(0);
+    }
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    std::string said = status == 0 ? std::string(static_cast<const char*>(shared)) : "the child died, status " + std::to_string(status);
+    ::munmap(shared, kRoom);
+    return said;
+}
+
+#define VERIFY_IN_NAMESPACE(...)                                                                                       \
+    do {                                                                                                               \
+        const std::string complaint = inNamespace(__VA_ARGS__);                                                        \
+        if (complaint.starts_with("-")) {                                                                              \
+            QSKIP(complaint.c_str() + 1);                                                                              \
+        }                                                                                                              \
+        QVERIFY2(complaint.empty(), complaint.c_str());                                                                \
+    } while (false)
+
+#define NEED(condition, where)                                                                                         \
+    do {                                                                                                               \
+        if (!(condition)) {                                                                                            \
+            return std::string("line ") + std::to_string(__LINE__) + ": " #condition ": " + (where);                   \
+        }                                                                                                              \
+    } while (false)
+
+// Whatever the apply said is true; when the trouble is over it can be finished, and taken back.
+std::string trueAndMended(CrashWorld& c, FileReview& review, const Result<ApplyReport>& told, const std::string& where) {
+    const World& w = c.world;
+    const ExpectedState expected(c.set, c.before, c.after);
+    if (told) {
+        NEED(same(snapshot(w.share, Times::Files), expected.applied(*told)), where + describe(*told));
+    }
+    auto recovered = review.recover(w.opener());
+    NEED(recovered, where + recovered.error().text());
+    NEED(!told || recovered->empty(), where);
+    const auto applies = review.applies().value();
+    if (!applies.empty()) {
+        const ApplyReport report = review.report(applies.back().id).value();
+        NEED(same(snapshot(w.share, Times::Files), expected.applied(report)), where + describe(report));
+        auto undone = review.undo(w.root.get(), report.id);
+        NEED(undone && undone->complete(), where + (undone ? describe(*undone) : undone.error().text()));
+    }
+    NEED(same(snapshot(w.share, Times::Files), c.before), where);
+    auto again = review.apply(w.root.get(), c.set.id, everything(c.set));
+    NEED(again && again->complete(), where + (again ? describe(*again) : again.error().text()));
+    NEED(same(snapshot(w.share, Times::Files), c.after), where);
+    return {};
+}
+
+} // namespace
+
+class TestShareTrouble : public QObject {
+    Q_OBJECT
+private slots:
+    // At many levels, from not one free page to enough, of the share's disk or of the one with Carrel's own data.
+    void fullDisk_data() {
+        QTest::addColumn<bool>("ours");
+        QTest::newRow("the share's") << false;
+        QTest::newRow("Carrel's own") << true;
+    }
+    void fullDisk() {
+        QFETCH(bool, ours);
+        VERIFY_IN_NAMESPACE([ours]() -> std::string {
+            CrashWorld c;
+            World& w = c.world;
+            fs::create_directory(w.data);
+            const std::string disk = ours ? w.data : w.share;
+            const Mounts mounts{{disk}};
+            if (::mount("tmpfs", disk.c_str(), "tmpfs", 0, kDiskSize) != 0) {
+                return "-this system lets no namespace mount a tmpfs";
+            }
+            w.openRoot();
+            NEED(c.prepare(), "");
+            int refused = 0;
+            int levels = 0;
+            for (unsigned long pages = 0; refused == levels; pages = pages * 5 / 4 + 1, ++levels) {
+                c.frozen->restore();
+                const std::string ballast = disk + "/" + std::string(kTemporaryPrefix) + "ballast";
+                struct statvfs st {};
+                NEED(::statvfs(disk.c_str(), &st) == 0 && st.f_bfree > pages, "");
+                UniqueFd fd(::open(ballast.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+                NEED(::fallocate(fd.get(), 0, 0, static_cast<off_t>((st.f_bfree - pages) * st.f_bsize)) == 0, "");
+                fd.reset();
+                auto review = FileReview::open(w.data);
+                auto told = review ? (*review)->apply(w.root.get(), c.set.id, everything(c.set))
+                                   : Result<ApplyReport>(fail(review.error()));
+                refused += !told || !told->complete() ? 1 : 0;
+                if (told) {
+                    for (const auto& entry : told->entries) {
+                        NEED(entry.outcome != Outcome::Failed || entry.reason.find("space") != std::string::npos, entry.reason);
+                    }
+                }
+                NEED(::unlink(ballast.c_str()) == 0, "");
+                if (!review) {
+                    review = FileReview::open(w.data);
+                }
+                const std::string said = trueAndMended(c, **review, told, std::to_string(pages) + " pages free: ");
+                NEED(said.empty(), said);
+            }
+            qInfo("%d levels, from none free to enough", levels + 1);
+            NEED(levels > 10, "");
+            return {};
+        });
+    }
+
+    void turnsReadOnly() {
+        VERIFY_IN_NAMESPACE([]() -> std::string {
+            CrashWorld c;
+            World& w = c.world;
+            const Mounts mounts{{w.share}};
+            if (::mount("tmpfs", w.share.c_str(), "tmpfs", 0, kDiskSize) != 0) {
+                return "-this system lets no namespace mount a tmpfs";
+            }
+            w.openRoot();
+            NEED(c.prepare(), "");
+            int turned = 0;
+            for (int step = 0;; step += 5) {
+                c.frozen->restore();
+                bool became = false;
+                AtStep hook(step, [&] { // busy while a file is being written: then not this time
+                    became = ::mount(nullptr, w.share.c_str(), nullptr, MS_REMOUNT | MS_RDONLY, kDiskSize) == 0;
+                });
+                auto review = w.review(&hook);
+                auto told = review->apply(w.root.get(), c.set.id, everything(c.set));
+                if (hook.where.empty()) {
+                    break;
+                }
+                NEED(::mount(nullptr, w.share.c_str(), nullptr, MS_REMOUNT, kDiskSize) == 0, "");
+                turned += became ? 1 : 0;
+                NEED(became || (told && told->complete()), hook.where);
+                const std::string said = trueAndMended(c, *review, told, "step " + std::to_string(step) + ", " + hook.where + ": ");
+                NEED(said.empty(), said);
+            }
+            qInfo("turned read-only %d times", turned);
+            NEED(turned > 30, "");
+            return {};
+        });
+    }
+
+    // Taken off in the middle: what goes on goes on upon the disk itself, and nothing is written into the empty folder that
+    // it leaves behind. An engine that also dies finishes when the disk is back, and not before.
+    void unmounted() {
+        VERIFY_IN_NAMESPACE([]() -> std::string {
+            CrashWorld c;
+            World& w = c.world;
+            const std::string disk = w.base + "/disk";
+            const Mounts mounts{{w.share, disk}};
+            fs::create_directory(disk);
+            if (::mount("tmpfs", disk.c_str(), "tmpfs", 0, kDiskSize) != 0) {
+                return "-this system lets no namespace mount a tmpfs";
+            }
+            const auto plugIn = [&] {
+                const bool good = ::mount(disk.c_str(), w.share.c_str(), nullptr, MS_BIND, nullptr) == 0;
+                w.openRoot();
+                return good;
+            };
+            NEED(plugIn() && c.prepare(), "");
+            for (int step = 0;; step += 9) {
+                c.frozen->restore();
+                AtStep hook(step, [&] { ::umount2(w.share.c_str(), MNT_DETACH); });
+                auto review = w.review(&hook);
+                auto told = review->apply(w.root.get(), c.set.id, everything(c.set));
+                if (hook.where.empty()) {
+                    break;
+                }
+                NEED(told && told->complete(), hook.where);
+                NEED(same(snapshot(disk, Times::Files), c.after) && fs::is_empty(w.share), hook.where);
+                NEED(plugIn(), "");
+                NEED(review->undo(w.root.get(), told->id)->complete(), hook.where);
+
+                // The same, and dead soon after.
+                review.reset();
+                c.frozen->restore();
+                const pid_t engine = ::fork();
+                if (engine == 0) {
+                    AtStep death(step + 3, [] { ::_exit(0); });
+                    auto dying = w.review(&death);
+                    (void)dying->apply(w.root.get(), c.set.id, everything(c.set));
+                    ::_exit(0);
+                }
+                ::waitpid(engine, nullptr, 0);
+                NEED(::umount2(w.share.c_str(), MNT_DETACH) == 0, "");
+                const auto left = snapshot(disk, Times::Files);
+                review = w.review();
+                NEED(review->recover(w.opener()), hook.where);
+                NEED(fs::is_empty(w.share) && same(snapshot(disk, Times::Files), left), hook.where);
+                NEED(plugIn() && review->recover(w.opener()), hook.where);
+                const auto applies = review->applies().value();
+                NEED(same(snapshot(w.share, Times::Files), applies.empty() ? c.before : c.after), hook.where);
+            }
+            return {};
+        });
+    }
+
+    void permissionLost_data() {
+        QTest::addColumn<QString>("folder");
+        QTest::newRow("of a folder") << "docs";
+        QTest::newRow("of a folder that moves") << "album";
+        QTest::newRow("of the share") << "";
+    }
+    void permissionLost() {
+        QFETCH(QString, folder);
+        if (::geteuid() == 0) {
+            QSKIP("permissions are nothing to root");
+        }
+        CrashWorld c;
+        QVERIFY(c.prepare());
+        World& w = c.world;
+        int lost = 0;
+        for (int step = 0;; step += 4) {
+            c.frozen->restore();
+            const UniqueFd held(::open(w.at(folder.toStdString()).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+            struct stat st {};
+            QVERIFY(held && ::fstat(held.get(), &st) == 0);
+            AtStep hook(step, [&] { ::fchmod(held.get(), 0); });
+            auto review = w.review(&hook);
+            auto told = review->apply(w.root.get(), c.set.id, everything(c.set));
+            QVERIFY(::fchmod(held.get(), st.st_mode & 07777) == 0);
+            if (hook.where.empty()) {
+                break;
+            }
+            lost += told && told->complete() ? 0 : 1;
+            const std::string said =
+                trueAndMended(c, *review, told, "step " + std::to_string(step) + ", " + hook.where + ": ");
+            QVERIFY2(said.empty(), said.c_str());
+        }
+        qInfo("something was refused in %d runs", lost);
+        QVERIFY(lost > 3);
+    }
+};
+
+QTEST_GUILESS_MAIN(TestShareTrouble)
+#include "test_share_trouble.moc"
