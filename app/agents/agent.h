@@ -110,9 +110,19 @@ public:
     [[nodiscard]] Status removeShare(const std::string& name, Staged staged);
 
     // agent_review.cpp
-    [[nodiscard]] Result<OpenedReview> freeze(const Progress& progress, std::stop_token stop);
+    // Decide: for a person, who goes on to decide; auto mode then leaves the folders alone for a while. Watch: the list of
+    // somebody who watches, which makes room for the next one.
+    enum class Look { Decide, Watch };
+    [[nodiscard]] Result<OpenedReview> freeze(const Progress& progress, std::stop_token stop, Look look = Look::Decide);
     [[nodiscard]] Result<OpenedReview> openReview(const std::string& id);
     [[nodiscard]] Result<files::TextDiff> diff(const files::FrozenEntry& entry);
+
+    // agent_staged.cpp: waits until what is staged is not as `known` says it (empty: answers at once), or until stop.
+    struct StagedState {
+        std::string mark;     // changes with what is staged; means nothing by itself
+        bool running = false; // the machine runs, so that it can be listed
+    };
+    [[nodiscard]] Result<StagedState> waitStaged(const std::string& known, std::stop_token stop);
 
     // agent_decide.cpp
     [[nodiscard]] Result<ActionReport> apply(const std::string& review, const ReviewSelection& selection,
@@ -173,6 +183,10 @@ private:
     [[nodiscard]] Result<std::uint32_t> execAtDoor(Door& at, const boost::json::object& start, int socket);
 
     // Review.
+    [[nodiscard]] static std::string markOf(const std::vector<ChangeEntry>& entries);
+    [[nodiscard]] std::optional<StagedState> lookStaged(std::stop_token stop);
+    [[nodiscard]] Result<Review> remember(std::vector<ReviewPart> parts, Look look);
+    void forgetUnused(const std::vector<Review>& dropped);
     [[nodiscard]] Result<std::vector<ChangeEntry>> listChanges(Door& door, const ShareRecord& share,
                                                                std::stop_token stop,
                                                                std::chrono::seconds patience = kAnswerPatience);
@@ -196,6 +210,9 @@ private:
 
     std::future<ClerkProcess::Answer> m_lateGreeting; // by m_operation
 
+    std::string m_watchReview; // the last one that was frozen for a watcher; by m_operation
+    std::string m_notedReview; // in the log already; by m_operation
+
     std::mutex m_operation; // one changing verb at a time; taken before m_mutex
 
     mutable std::mutex m_mutex; // guards everything below
@@ -210,6 +227,8 @@ private:
     std::uint32_t m_sessionNumber = 0;
     std::chrono::steady_clock::time_point m_toldSince;
     unsigned m_toldCount = 0;
+    std::uint64_t m_touched = 0; // times that the guest said that something was staged
+    std::chrono::milliseconds m_listTook{0}; // the last freeze, listing and copying
     bool m_clerkGone = false;
     bool m_tendDoor = false;
     std::condition_variable m_wake;

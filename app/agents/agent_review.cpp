@@ -179,8 +179,9 @@ Result<FrozenSet> Agent::freezeShare(Door& at, const ShareRecord& share, const P
     }
 }
 
-Result<OpenedReview> Agent::freeze(const Progress& progress, std::stop_token stop) {
+Result<OpenedReview> Agent::freeze(const Progress& progress, std::stop_token stop, Look look) {
     const std::lock_guard operation(m_operation);
+    const auto began = std::chrono::steady_clock::now();
     auto at = workingDoor();
     if (!at) {
         return fail(std::move(at).error());
@@ -205,6 +206,10 @@ Result<OpenedReview> Agent::freeze(const Progress& progress, std::stop_token sto
         opened.shares.push_back(share);
         opened.sets.push_back(std::move(*set));
     }
+    {
+        const std::lock_guard lock(m_mutex);
+        m_listTook = std::chrono::ceil<std::chrono::milliseconds>(std::chrono::steady_clock::now() - began);
+    }
     const bool empty =
         std::all_of(opened.sets.begin(), opened.sets.end(), [](const FrozenSet& set) { return set.entries.empty(); });
     if (empty) {
@@ -213,13 +218,39 @@ Result<OpenedReview> Agent::freeze(const Progress& progress, std::stop_token sto
         }
         return opened; // no id: there is nothing to decide
     }
-    std::vector<Review> dropped;
-    const auto* last = m_book->reviews().empty() ? nullptr : &m_book->reviews().back();
-    const std::string lastId = last == nullptr ? std::string() : last->id;
-    auto review = m_book->add(parts, dropped);
+    auto review = remember(std::move(parts), look);
     if (!review) {
         return fail(std::move(review).error());
     }
+    opened.id = review->id;
+    if (look == Look::Decide && review->id != m_notedReview) { // looking again at the same bytes is no event
+        std::size_t entries = 0;
+        for (const auto& set : opened.sets) {
+            entries += set.entries.size();
+        }
+        CARREL_TRY(note(EventKind::ReviewFrozen, review->id, {{"entries", entries}}));
+        m_notedReview = review->id;
+    }
+    return opened;
+}
+
+// A watcher's list makes room for the next one: it must not push out what somebody else looks at.
+Result<Review> Agent::remember(std::vector<ReviewPart> parts, Look look) {
+    std::vector<Review> dropped;
+    auto review = m_book->add(std::move(parts), dropped);
+    if (!review) {
+        return review;
+    }
+    if (look == Look::Decide && m_watchReview == review->id) {
+        m_watchReview.clear();
+    } else if (look == Look::Watch && m_watchReview != review->id && review->id != m_notedReview) {
+        CARREL_TRY(m_book->drop(std::exchange(m_watchReview, review->id), dropped));
+    }
+    forgetUnused(dropped);
+    return review;
+}
+
+void Agent::forgetUnused(const std::vector<Review>& dropped) {
     for (const auto& old : dropped) {
         for (const auto& part : old.parts) {
             const auto& kept = m_book->reviews();
@@ -234,15 +265,6 @@ Result<OpenedReview> Agent::freeze(const Progress& progress, std::stop_token sto
     if (!dropped.empty()) {
         (void)m_review->collect().has_value();
     }
-    opened.id = review->id;
-    if (review->id != lastId) { // looking again at the same bytes is no event
-        std::size_t entries = 0;
-        for (const auto& set : opened.sets) {
-            entries += set.entries.size();
-        }
-        CARREL_TRY(note(EventKind::ReviewFrozen, review->id, {{"entries", entries}}));
-    }
-    return opened;
 }
 
 Result<OpenedReview> Agent::openReview(const std::string& id) {

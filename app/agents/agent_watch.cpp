@@ -96,6 +96,10 @@ void Agent::told(const std::string& method, const json::object& params) {
         if (fields.finish()) {
             noteAfter(EventKind::EngineNote, text);
         }
+    } else if (method == "changes.touched") {
+        const std::lock_guard lock(m_mutex);
+        ++m_touched;
+        m_wake.notify_all();
     } else if (method == "channel.closed") {
         const std::lock_guard lock(m_mutex);
         m_tendDoor = true; // most often the machine ended: look at once

@@ -144,6 +144,16 @@ Result<Review> ReviewBook::add(std::vector<ReviewPart> parts, std::vector<Review
     return review;
 }
 
+Status ReviewBook::drop(const std::string& id, std::vector<Review>& dropped) {
+    const auto found = std::find_if(m_reviews.begin(), m_reviews.end(), [&](const Review& r) { return r.id == id; });
+    if (found == m_reviews.end()) {
+        return {};
+    }
+    dropped.push_back(std::move(*found));
+    m_reviews.erase(found);
+    return store();
+}
+
 const Review* ReviewBook::find(const std::string& id) const {
     const auto found = std::find_if(m_reviews.begin(), m_reviews.end(), [&](const Review& r) { return r.id == id; });
     return found == m_reviews.end() ? nullptr : &*found;

@@ -60,6 +60,8 @@ public:
 
     // Remembers the review; `dropped` gets the reviews that had to make room.
     [[nodiscard]] Result<Review> add(std::vector<ReviewPart> parts, std::vector<Review>& dropped);
+    // Takes a review out; `dropped` gets it. None of that id: nothing happens.
+    [[nodiscard]] Status drop(const std::string& id, std::vector<Review>& dropped);
     [[nodiscard]] const Review* find(const std::string& id) const;
     // The number that the next apply or undo will get; used up by record().
     [[nodiscard]] std::uint64_t nextNumber() const { return m_next; }

@@ -3,8 +3,10 @@
 #include "app/cli/review_dialogue.h"
 #include "guest/protocol/change_report.h"
 
+#include <csignal>
 #include <iostream>
 #include <memory>
+#include <unistd.h>
 
 namespace carrel::cli {
 
@@ -18,6 +20,7 @@ struct ReviewOptions {
     std::string review;
     std::optional<std::uint64_t> apply;
     std::uint64_t limit = 20; // of past applies
+    bool watch = false;
     bool yes = false;
 };
 
@@ -50,7 +53,12 @@ json::object parameters(const ReviewOptions& options) {
     return params;
 }
 
+int watchChanges(Context& context, const ReviewOptions& options);
+
 int changes(Context& context, const ReviewOptions& options) {
+    if (options.watch) {
+        return watchChanges(context, options);
+    }
     auto result = allPages(context, "changes", "changes", parameters(options));
     if (!result) {
         return context.failed(result.error());
@@ -61,6 +69,45 @@ int changes(Context& context, const ReviewOptions& options) {
         context.print(changesText(*result));
     }
     return context.done();
+}
+
+// Nobody waits for the end of a watch: what is written is whole lines already. Async-signal-safe (signal-safety(7)).
+extern "C" void endWatch(int) {
+    ::_exit(0);
+}
+
+int watchChanges(Context& context, const ReviewOptions& options) {
+    struct sigaction action {};
+    action.sa_handler = endWatch;
+    (void)::sigaction(SIGINT, &action, nullptr);
+    std::string mark;
+    for (;;) {
+        json::object params{{"agent", options.agent}};
+        if (!mark.empty()) {
+            params["mark"] = mark;
+        }
+        auto state = context.call("changes.wait", std::move(params));
+        if (!state) {
+            return context.failed(state.error());
+        }
+        mark = textAt(*state, "mark");
+        if (!flagAt(*state, "running")) {
+            if (context.format == Format::Text) {
+                context.print("The machine does not run; what is staged in it is shown when it does.\n");
+            }
+        } else if (auto list = allPages(context, "changes", "changes",
+                                        {{"agent", options.agent}, {"watching", true}});
+                   !list) {
+            (void)context.failed(list.error()); // it may have stopped just now, or list too much: look again then
+        } else if (context.format == Format::Json) {
+            context.printJson(*list);
+        } else {
+            context.print(changesText(*list) + "\n");
+        }
+        if (context.done() != 0) {
+            return context.done();
+        }
+    }
 }
 
 int diff(Context& context, const ReviewOptions& options) {
@@ -199,7 +246,9 @@ void addReviewVerbs(CLI::App& app, Context& context) {
                          "The review that was looked at, as 'changes' and 'diff' name it")
             ->type_name("ID");
     };
-    add("changes", "List what an agent wants to change in your folders", changes);
+    auto* list = add("changes", "List what an agent wants to change in your folders", changes);
+    list->add_flag("--watch", options->watch, "Show the list again whenever it changes, until Ctrl-C");
+    list->footer("With --watch and --json: one list per line. The machine may be stopped and started meanwhile.");
     addPaths(add("diff", "Show what an agent wants to change, line by line", diff));
     auto* apply = add("apply", "Put an agent's changes into your folders",
                       [](Context& c, const ReviewOptions& o) { return decide(c, o, kApply); });

@@ -122,6 +122,7 @@ Result<Page> openPage(Engine& engine, api::Call& call) {
     const auto name = fields.string("agent", 256);
     const auto selection = readPaths(fields);
     const auto review = fields.optionalString("review", 64);
+    const bool watching = call.verb() == "changes" && fields.optionalBoolean("watching");
     page.after = fields.optionalNumber("after").value_or(0);
     page.limit = fields.optionalNumber("limit", api::kPageEntries).value_or(api::kPageEntries);
     CARREL_TRY(fields.finish());
@@ -130,7 +131,8 @@ Result<Page> openPage(Engine& engine, api::Call& call) {
         return fail(std::move(agent).error());
     }
     page.agent = *agent;
-    auto opened = review ? page.agent->openReview(*review) : page.agent->freeze(progressOf(call), call.stop());
+    auto opened = review ? page.agent->openReview(*review) : page.agent->freeze(progressOf(call), call.stop(),
+                                                                      watching ? Agent::Look::Watch : Agent::Look::Decide);
     if (!opened) {
         return fail(std::move(opened).error());
     }
@@ -195,6 +197,22 @@ Result<json::value> changes(Engine& engine, api::Call& call) {
                         {"left_out", leftOutOf(page->review)},
                         {"totals", totalsOf(page->views)},
                         {"next", std::move(next)}};
+}
+
+Result<json::value> waitChanges(Engine& engine, api::Call& call) {
+    JsonFields fields(call.params(), "changes.wait");
+    const auto name = fields.string("agent", 256);
+    const auto mark = fields.optionalString("mark", 64);
+    CARREL_TRY(fields.finish());
+    auto agent = engine.agent(name);
+    if (!agent) {
+        return fail(std::move(agent).error());
+    }
+    auto state = (*agent)->waitStaged(mark.value_or(""), call.stop());
+    if (!state) {
+        return fail(std::move(state).error());
+    }
+    return json::object{{"mark", state->mark}, {"running", state->running}};
 }
 
 Result<json::value> diff(Engine& engine, api::Call& call) {
@@ -374,6 +392,7 @@ void addReviewVerbs(Engine& engine, api::Handlers& to) {
         to[verb] = [&engine, handler](api::Call& call) { return handler(engine, call); };
     };
     add("changes", changes);
+    add("changes.wait", waitChanges);
     add("diff", diff);
     add("apply", apply);
     add("discard", discard);

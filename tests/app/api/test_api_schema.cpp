@@ -13,7 +13,8 @@ const QStringList kVerbs{"doctor",       "image.build", "image.list",   "image.v
                          "agent.create", "agent.start", "agent.stop",   "agent.delete", "agent.list",
                          "exec.open",    "share.add",   "share.remove", "share.list",   "changes",
                          "diff",         "apply",       "discard",      "undo",         "timeline",
-                         "engine.info",  "engine.stop", "demo",         "history"};
+                         "engine.info",  "engine.stop", "demo",         "history",
+                         "changes.wait"};
 } // namespace
 
 class TestApiSchema : public QObject {

@@ -13,6 +13,7 @@
 
 #include <boost/json.hpp>
 
+#include <deque>
 #include <functional>
 #include <list>
 #include <map>
@@ -177,7 +178,8 @@ public:
              {"doctor",      "image.build", "image.list",   "image.verify", "image.import", "agent.create",
               "agent.start", "agent.stop",  "agent.delete", "agent.list",   "share.add",    "share.remove",
               "share.list",  "changes",     "diff",         "apply",        "discard",      "undo",
-              "timeline",    "engine.info", "engine.stop",  "exec.open",    "history"}) {
+              "timeline",    "engine.info", "engine.stop",  "exec.open",    "history",
+              "changes.wait"}) {
             const auto schema = m_schemas.load(std::string(verb) + ".json").as_object();
             m_answers[verb] = schema.at("examples").as_array().at(0).as_object().at("result");
             handlers[verb] = [this](api::Call& call) { return answer(call); };
@@ -189,6 +191,11 @@ public:
     void setAnswer(const std::string& verb, Result<json::value> answer) {
         const std::lock_guard lock(m_mutex);
         m_answers[verb] = std::move(answer);
+    }
+    // One after the other; after them the agent is gone.
+    void setWaits(std::deque<json::value> waits) {
+        const std::lock_guard lock(m_mutex);
+        m_waits = std::move(waits);
     }
     [[nodiscard]] std::vector<Request> takeRequests() {
         const std::lock_guard lock(m_mutex);
@@ -203,6 +210,14 @@ private:
         m_requests.push_back({verb, call.params()});
         if (verb == "agent.start") {
             call.progress("kernel", "The kernel starts", 0.25);
+        }
+        if (verb == "changes.wait" && m_waits) {
+            if (m_waits->empty()) {
+                return fail(ErrorCode::NotFound, "there is no agent of that name");
+            }
+            auto next = std::move(m_waits->front());
+            m_waits->pop_front();
+            return next;
         }
         if (verb == "timeline" && call.params().contains("follow")) {
             for (const auto& event : m_answers.at(verb)->as_object().at("events").as_array()) {
@@ -225,6 +240,7 @@ private:
     Schemas m_schemas;
     std::mutex m_mutex;
     std::map<std::string, Result<json::value>> m_answers;
+    std::optional<std::deque<json::value>> m_waits;
     std::vector<Request> m_requests;
     std::list<FakeClerk> m_clerks;
     std::unique_ptr<api::Server> m_server;

@@ -184,6 +184,36 @@ private slots:
         QCOMPARE(run({"apply", "clerk", "--yes"}).status, 0);
     }
 
+    // Every change is a list; a stop between is said, and is no end.
+    void watchShowsEachChange() {
+        m_engine->setWaits({{{"mark", "one"}, {"running", true}},
+                            {{"mark", "stopped"}, {"running", false}},
+                            {{"mark", "two"}, {"running", true}}});
+        const auto ran = run({"changes", "clerk", "--watch"});
+        QCOMPARE(ran.status, 1); // the agent was deleted at last
+        QCOMPARE(ran.out.count("papers/report.md\n"), 2);
+        QVERIFY(ran.out.indexOf("does not run") > ran.out.indexOf("papers/report.md"));
+        const auto asked = m_engine->takeRequests();
+        QCOMPARE(asked.size(), std::size_t{6});
+        QVERIFY(!asked.at(0).params.contains("mark"));
+        QVERIFY(asked.at(1).verb == "changes" && asked.at(1).params.at("watching").as_bool());
+        QVERIFY(asked.at(2).params.at("mark").as_string() == "one");
+        QVERIFY(asked.at(3).params.at("mark").as_string() == "stopped");
+    }
+    void watchEndsCleanlyOnInterrupt() {
+        m_engine->setWaits(std::deque<json::value>(50'000, json::value{{"mark", "m"}, {"running", true}}));
+        QProcess process;
+        prepare(process);
+        process.setArguments({"changes", "clerk", "--watch", "--json"});
+        process.start();
+        QVERIFY(process.waitForStarted());
+        QVERIFY(process.waitForReadyRead(60'000));
+        QCOMPARE(::kill(static_cast<pid_t>(process.processId()), SIGINT), 0);
+        QVERIFY(process.waitForFinished(60'000));
+        QVERIFY(process.exitStatus() == QProcess::NormalExit);
+        QCOMPARE(process.exitCode(), 0);
+        QVERIFY(process.readAllStandardError().isEmpty());
+    }
     void errorsAreOneLine() {
         m_engine->setAnswer("agent.list",
                             fail(ErrorCode::Refused, "the agent said \x1b]0;x\x07\nno", "Ask again."));
