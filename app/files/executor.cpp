@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/files/executor.h"
 
+#include "app/files/executor_look.h"
 #include "app/files/folder_links.h"
 
 #include <algorithm>
@@ -10,12 +11,6 @@ namespace carrel::files {
 
 namespace {
 
-constexpr const char* kStillWritten = "another program has it open for writing";
-
-Place beside(const Place& place, const std::string& name) {
-    return {UniqueFd(::dup(place.parent.get())), name};
-}
-
 std::optional<std::int64_t> folderTime(const Place& place) {
     struct stat st {};
     if (::fstat(place.parent.get(), &st) != 0) {
@@ -24,34 +19,8 @@ std::optional<std::int64_t> folderTime(const Place& place) {
     return toNs(st.st_mtim);
 }
 
-// What stands under `name`, with content, and whether it may go: it is as it was and nobody writes to it.
-Result<std::string> whyNotGone(const Place& place, const std::string& name, const NodeState& old) {
-    const Place there = beside(place, name);
-    auto now = observe(there, LookAt::Content);
-    if (!now) {
-        return fail(std::move(now).error());
-    }
-    if (now->kind == NodeKind::File) {
-        auto fd = openFile(there);
-        if (fd && !nobodyWrites(fd->get())) {
-            return std::string(kStillWritten);
-        }
-    }
-    return matches(*now, old) ? std::string() : difference(*now, old);
-}
-
-Result<std::pair<std::uint64_t, std::uint64_t>> both(const Place& a, const Place& b) {
-    const auto first = inodeOf(a);
-    const auto second = inodeOf(b);
-    if (!first || !second) {
-        return fail(!first ? first.error() : second.error());
-    }
-    return std::pair(*first, *second);
-}
-
-bool isConflict(const Error& error) {
-    return error.code == ErrorCode::Conflict || error.code == ErrorCode::AlreadyExists ||
-           error.code == ErrorCode::NotFound;
+bool hasTwoNames(const Op& op) {
+    return op.kind == OpKind::Move || op.kind == OpKind::Exchange;
 }
 
 } // namespace
@@ -154,27 +123,40 @@ Result<Executor::Verdict> Executor::run(std::size_t entry, std::size_t op) {
 }
 
 Status Executor::check(const Op& op, const Place& subject, NodeState& old) {
-    auto now = observe(subject, LookAt::ContentAndXattrs);
-    if (!now) {
-        return fail(std::move(now).error());
-    }
-    old = std::move(*now);
-    if (!matches(old, op.expect)) {
-        return fail(ErrorCode::Conflict, difference(old, op.expect));
-    }
+    CARREL_TRY(checkSubject(op, subject, op.expect, old));
     const bool applies = m_journal.plan().undoes.empty();
     if (applies && op.want.kind == NodeKind::Symlink && op.kind == OpKind::Put &&
         !staysInside(m_root, op.path, op.want.linkTarget)) {
         return fail(ErrorCode::Conflict, "the link leads out of the shared folder");
     }
-    if (applies && op.kind == OpKind::Move && old.kind == NodeKind::Directory) {
-        auto why = whyLinksForbid(m_root, *op.from, op.path, m_linkBudget);
-        if (!why) {
-            return fail(std::move(why).error());
-        }
-        if (!why->empty()) {
-            return fail(ErrorCode::Conflict, *why);
-        }
+    if (applies && hasTwoNames(op)) {
+        CARREL_TRY(checkLinks(old.kind, *op.from, op.path));
+    }
+    if (applies && op.kind == OpKind::Exchange) {
+        CARREL_TRY(checkLinks(op.want.kind, op.path, *op.from));
+    }
+    return {};
+}
+
+Status Executor::checkLinks(NodeKind moved, const SharePath& from, const SharePath& to) {
+    if (moved != NodeKind::Directory) {
+        return {};
+    }
+    auto why = whyLinksForbid(m_root, from, to, m_linkBudget);
+    if (!why) {
+        return fail(std::move(why).error());
+    }
+    return why->empty() ? Status{} : Status(fail(ErrorCode::Conflict, *why));
+}
+
+Status Executor::checkSubject(const Op& op, const Place& subject, const NodeState& expected, NodeState& old) {
+    auto now = observe(subject, LookAt::ContentAndXattrs);
+    if (!now) {
+        return fail(std::move(now).error());
+    }
+    old = std::move(*now);
+    if (!matches(old, expected)) {
+        return fail(ErrorCode::Conflict, difference(old, expected));
     }
     if (old.kind == NodeKind::Absent) {
         return {};
@@ -223,7 +205,7 @@ Status Executor::start(std::size_t entry, std::size_t index) {
         return fail(std::move(place).error());
     }
     std::optional<Place> from;
-    if (op.kind == OpKind::Move) {
+    if (hasTwoNames(op)) {
         auto pinned = pin(m_root, *op.from);
         if (!pinned) {
             return fail(std::move(pinned).error());
@@ -232,6 +214,10 @@ Status Executor::start(std::size_t entry, std::size_t index) {
     }
     OpRecord record;
     CARREL_TRY(check(op, from ? *from : *place, record.old));
+    NodeState other; // of an exchange: what stands at the path
+    if (op.kind == OpKind::Exchange) {
+        CARREL_TRY(checkSubject(op, *place, op.want, other));
+    }
     if (op.kind == OpKind::Put || op.kind == OpKind::Remove) {
         CARREL_TRY(keep(*place, record.old));
     }
@@ -243,8 +229,9 @@ Status Executor::start(std::size_t entry, std::size_t index) {
     if (op.kind == OpKind::Put && !earlier.begun) {
         CARREL_TRY(clearStale(*place, tempName(entry, index)));
     }
-    // A put changes nothing before its "staged" line, which flushes this one, too.
-    CARREL_TRY(m_journal.begin(entry, index, record, op.kind == OpKind::Put ? Durable::Later : Durable::Now));
+    // These change nothing that counts before their "staged" line, which flushes this one, too.
+    const bool stages = op.kind == OpKind::Put || op.kind == OpKind::Exchange;
+    CARREL_TRY(m_journal.begin(entry, index, record, stages ? Durable::Later : Durable::Now));
     switch (op.kind) {
     case OpKind::Put:
         return startPut(entry, index, *place, record.old);
@@ -255,6 +242,9 @@ Status Executor::start(std::size_t entry, std::size_t index) {
         return m_writer.moveNew(*place, place->name, *place, tempName(entry, index));
     case OpKind::Move:
         return m_writer.moveNew(*from, from->name, *place, place->name);
+    case OpKind::Exchange:
+        CARREL_TRY(m_journal.staged(entry, index, other.inode));
+        return m_writer.exchange(*from, from->name, *place, place->name);
     case OpKind::Mode:
         return m_writer.setMode(*place, op.want.mode);
     }
@@ -297,7 +287,7 @@ Status Executor::startPut(std::size_t entry, std::size_t index, const Place& pla
     if (old.kind == NodeKind::Absent) {
         return m_writer.moveNew(place, temp, place, place.name);
     }
-    return m_writer.exchange(place, temp, place.name);
+    return m_writer.exchange(place, temp, place, place.name);
 }
 
 Result<Executor::Verdict> Executor::resolve(std::size_t entry, std::size_t index) {
@@ -311,7 +301,7 @@ Result<Executor::Verdict> Executor::resolve(std::size_t entry, std::size_t index
         return fail(std::move(place).error());
     }
     std::optional<Place> from;
-    if (op.kind == OpKind::Move) {
+    if (hasTwoNames(op)) {
         auto pinned = pin(m_root, *op.from);
         if (!pinned && !isConflict(pinned.error())) {
             return fail(std::move(pinned).error());
@@ -330,6 +320,8 @@ Result<Executor::Verdict> Executor::resolve(std::size_t entry, std::size_t index
             return resolveRemove(record, *place, temp);
         case OpKind::Move:
             return resolveMove(op, record, *place, *from);
+        case OpKind::Exchange:
+            return resolveExchange(op, record, *place, *from);
         case OpKind::Mode:
             return resolveMode(op, *place);
         }
@@ -362,169 +354,6 @@ Status Executor::markDone(std::size_t entry, std::size_t index, const Place& pla
     }
     return m_journal.done(entry, index, folderTime(place),
                           from == nullptr ? std::nullopt : folderTime(*from));
-}
-
-Result<Executor::Verdict> Executor::resolvePut(const Op& op, const OpRecord& record, const Place& place,
-                                               const std::string& temp) {
-    if (record.staged == 0) {
-        // Without its line nothing has been swapped: whatever bears that name is our own, perhaps half
-        // written.
-        const auto there = inodeOf(beside(place, temp));
-        if (!there) {
-            return fail(there.error());
-        }
-        if (*there != 0) {
-            CARREL_TRY(op.want.kind == NodeKind::Directory ? m_writer.removeFolder(place, temp)
-                                                           : m_writer.unlink(place, temp));
-        }
-        return Verdict{};
-    }
-    return record.old.kind == NodeKind::Absent ? resolveCreate(op, record, place, temp)
-                                               : resolveReplace(op, record, place, temp);
-}
-
-Result<Executor::Verdict> Executor::resolveCreate(const Op& op, const OpRecord& record, const Place& place,
-                                                  const std::string& temp) {
-    const auto inodes = both(beside(place, temp), place);
-    if (!inodes) {
-        return fail(inodes.error());
-    }
-    const auto [inTemp, inName] = *inodes;
-    if (inTemp != 0) {
-        CARREL_TRY(discard(place, temp, op.want));
-        return Verdict{};
-    }
-    if (inName == record.staged) {
-        return Verdict{State::Done, {}};
-    }
-    // Placed, and changed by somebody since; or removed after a conflict. Only what is there can tell.
-    auto now = observe(place, LookAt::Content);
-    if (!now) {
-        return fail(std::move(now).error());
-    }
-    return Verdict{matches(*now, op.want) ? State::Done : State::NotDone, {}};
-}
-
-Result<Executor::Verdict> Executor::resolveReplace(const Op& op, const OpRecord& record, const Place& place,
-                                                   const std::string& temp) {
-    const auto inodes = both(beside(place, temp), place);
-    if (!inodes) {
-        return fail(inodes.error());
-    }
-    const auto [inTemp, inName] = *inodes;
-    if (inTemp == 0) {
-        // Finished, or taken back and cleaned up.
-        return Verdict{inName == record.old.inode ? State::NotDone : State::Done, {}};
-    }
-    if (inTemp == record.staged) {
-        CARREL_TRY(discard(place, temp, op.want)); // not swapped, or swapped back
-        return Verdict{};
-    }
-    auto why = whyNotGone(place, temp, record.old);
-    if (!why) {
-        return fail(std::move(why).error());
-    }
-    if (why->empty()) {
-        CARREL_TRY(m_writer.unlink(place, temp));
-        return Verdict{State::Done, {}};
-    }
-    // Not the file that was reviewed: back with it. Somebody wrote to it between the look and the swap.
-    if (inName == record.staged) {
-        CARREL_TRY(m_writer.exchange(place, temp, place.name));
-        CARREL_TRY(discard(place, temp, op.want));
-    } else {
-        CARREL_TRY(putAside(place, temp));
-    }
-    CARREL_TRY(m_writer.flush(place));
-    return Verdict{State::Conflict, *why};
-}
-
-Result<Executor::Verdict> Executor::resolveRemove(const OpRecord& record, const Place& place,
-                                                  const std::string& temp) {
-    const auto inodes = both(beside(place, temp), place);
-    if (!inodes) {
-        return fail(inodes.error());
-    }
-    const auto [inTemp, inName] = *inodes;
-    if (record.old.kind == NodeKind::Directory || inTemp == 0) {
-        return Verdict{inName == record.old.inode ? State::NotDone : State::Done, {}};
-    }
-    auto why = whyNotGone(place, temp, record.old);
-    if (!why) {
-        return fail(std::move(why).error());
-    }
-    if (why->empty()) {
-        CARREL_TRY(m_writer.unlink(place, temp));
-        return Verdict{State::Done, {}};
-    }
-    const Status back = m_writer.moveNew(place, temp, place, place.name);
-    if (!back && back.error().code == ErrorCode::AlreadyExists) {
-        CARREL_TRY(putAside(place, temp));
-    } else {
-        CARREL_TRY(back);
-    }
-    CARREL_TRY(m_writer.flush(place));
-    return Verdict{State::Conflict, *why};
-}
-
-Result<Executor::Verdict> Executor::resolveMove(const Op& op, const OpRecord& record, const Place& place,
-                                                const Place& from) {
-    const auto inodes = both(place, from);
-    if (!inodes) {
-        return fail(inodes.error());
-    }
-    if (inodes->first != record.old.inode || inodes->second == record.old.inode) {
-        return Verdict{};
-    }
-    if (op.expect.kind == NodeKind::Directory) {
-        return Verdict{State::Done, {}};
-    }
-    auto why = whyNotGone(place, place.name, record.old);
-    if (!why) {
-        return fail(std::move(why).error());
-    }
-    if (why->empty()) {
-        return Verdict{State::Done, {}};
-    }
-    // If its old name is taken by now it stays under the new one: nothing is lost, and the reason says so.
-    const Status back = m_writer.moveNew(place, place.name, from, from.name);
-    if (!back && back.error().code != ErrorCode::AlreadyExists) {
-        return fail(back.error());
-    }
-    CARREL_TRY(m_writer.flush(from));
-    CARREL_TRY(m_writer.flush(place));
-    return Verdict{State::Conflict, *why};
-}
-
-Result<Executor::Verdict> Executor::resolveMode(const Op& op, const Place& place) {
-    auto now = observe(place, LookAt::Names);
-    if (!now) {
-        return fail(std::move(now).error());
-    }
-    return Verdict{now->kind == op.want.kind && now->mode == op.want.mode ? State::Done : State::NotDone, {}};
-}
-
-// Our own complete temporary. It had the file's name for a moment if it was swapped back, so somebody may
-// have written to it: then it is not ours to remove.
-Status Executor::discard(const Place& place, const std::string& temp, const NodeState& want) {
-    if (want.kind == NodeKind::Directory) {
-        const Status removed = m_writer.removeFolder(place, temp);
-        if (!removed && removed.error().code == ErrorCode::Conflict) {
-            return putAside(place, temp);
-        }
-        return removed;
-    }
-    auto why = whyNotGone(place, temp, want);
-    if (!why) {
-        return fail(std::move(why).error());
-    }
-    return why->empty() ? m_writer.unlink(place, temp) : putAside(place, temp);
-}
-
-Status Executor::putAside(const Place& place, const std::string& temp) {
-    const std::string suffix = ".carrel-kept-" + m_journal.plan().id;
-    const std::string name = place.name.substr(0, kMaxNameBytes - suffix.size()) + suffix;
-    return m_writer.moveNew(place, temp, place, name);
 }
 
 // A folder's time moves with every file that is put into it, so it is set when all are there.

@@ -35,6 +35,8 @@ private:
     Status markDone(std::size_t entry, std::size_t op, const Place& place, const Place* from);
 
     Status check(const Op& op, const Place& subject, NodeState& old);
+    Status checkSubject(const Op& op, const Place& subject, const NodeState& expected, NodeState& old);
+    Status checkLinks(NodeKind moved, const SharePath& from, const SharePath& to);
     Status keep(const Place& subject, const NodeState& old);
     Status startPut(std::size_t entry, std::size_t op, const Place& place, const NodeState& old);
     Result<Verdict> resolvePut(const Op& op, const OpRecord& record, const Place& place,
@@ -45,6 +47,7 @@ private:
                                    const std::string& temp);
     Result<Verdict> resolveRemove(const OpRecord& record, const Place& place, const std::string& temp);
     Result<Verdict> resolveMove(const Op& op, const OpRecord& record, const Place& place, const Place& from);
+    Result<Verdict> resolveExchange(const Op& op, const OpRecord& record, const Place& place, const Place& from);
     Result<Verdict> resolveMode(const Op& op, const Place& place);
     Status clearStale(const Place& place, const std::string& temp);
     Status discard(const Place& place, const std::string& temp, const NodeState& want);

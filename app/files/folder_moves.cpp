@@ -15,13 +15,14 @@ FolderMoves::FolderMoves(std::span<const ChangeEntry> claims) {
     for (const auto& claim : claims) {
         if (claim.kind == ChangeKind::Renamed && claim.type == EntryType::Directory && claim.from) {
             renames.emplace_back(claim.path.components().size(), &claim);
+            m_froms.insert(*claim.from);
         }
     }
     // From the top down, so that a rename inside a renamed folder finds its outer one already there.
     std::stable_sort(renames.begin(), renames.end(),
                      [](const auto& a, const auto& b) { return a.first < b.first; });
     for (const auto& [depth, claim] : renames) {
-        SharePath from = before(*claim->from);
+        SharePath from = origin(*claim->from);
         if (!m_newNames.emplace(from, claim->path).second) {
             continue; // one folder goes to one place, or all it holds would be looked at through each of them
         }
@@ -37,6 +38,16 @@ FolderMoves::Names::const_iterator FolderMoves::innermost(const Names& names, co
         found = names.find(at);
     }
     return found;
+}
+
+SharePath FolderMoves::origin(const SharePath& from) const {
+    for (SharePath above = from.parent(); !above.isRoot(); above = above.parent()) {
+        if (m_froms.contains(above)) {
+            return from;
+        }
+    }
+    // Its folder only: what bears the name itself today may have come from elsewhere, as in a ring.
+    return before(from.parent()).child(from.name()).value_or(from);
 }
 
 SharePath FolderMoves::before(const SharePath& path) const {

@@ -7,6 +7,7 @@
 #include "guest/protocol/change_report.h"
 
 #include <map>
+#include <set>
 #include <span>
 #include <vector>
 
@@ -20,6 +21,8 @@ public:
     FolderMoves() = default;
     explicit FolderMoves(std::span<const ChangeEntry> claims);
 
+    // On the host, of the `from` of a rename: that is a name on the host already, or one in a folder that has moved there.
+    [[nodiscard]] SharePath origin(const SharePath& from) const;
     // On the host, before anything is applied. `path` is in the guest's present names.
     [[nodiscard]] SharePath before(const SharePath& path) const;
     // After the folder renames. `path` is in the host's present names.
@@ -31,6 +34,7 @@ private:
     using Names = std::map<SharePath, SharePath>;
     [[nodiscard]] static Names::const_iterator innermost(const Names& names, const SharePath& path);
 
+    std::set<SharePath> m_froms; // as the report gives them
     Names m_newNames; // the host's present names → the guest's
     Names m_oldNames; // and back
 };

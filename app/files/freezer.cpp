@@ -36,8 +36,11 @@ public:
         , m_moves(claims)
         , m_linkBudget(limits.movedEntries) {
         for (const auto& claim : claims) {
+            if (claim.kind == ChangeKind::Created && claim.type == EntryType::Directory) {
+                m_newFolders.insert(claim.path);
+            }
             if (claim.kind == ChangeKind::Renamed && claim.from) {
-                SharePath from = m_moves.before(*claim.from);
+                SharePath from = m_moves.origin(*claim.from);
                 if (!m_movedAway.insert(from).second) {
                     m_twice.insert(std::move(from));
                 }
@@ -52,6 +55,7 @@ private:
     void look(const ChangeEntry& claim, FrozenEntry& entry, Place& place);
     Result<std::optional<LeftOut>> want(const ChangeEntry& claim, FrozenEntry& entry);
     Result<std::optional<LeftOut>> fetch(const ChangeEntry& claim, FrozenEntry& entry);
+    bool makesRoom(const SharePath& path) const;
     static bool alreadySo(const ChangeEntry& claim, const FrozenEntry& entry);
     void judgeConflict(const ChangeEntry& claim, FrozenEntry& entry, const Place& place);
     void judgeContent(FrozenEntry& entry, const Place& place);
@@ -64,6 +68,7 @@ private:
     const FreezeLimits& m_limits;
     FolderMoves m_moves;
     std::set<SharePath> m_movedAway; // in the host's present names
+    std::set<SharePath> m_newFolders; // as the report names them
     std::set<SharePath> m_twice;     // those that more than one rename claims
     std::size_t m_linkBudget;
     std::uint64_t m_bytes = 0;
@@ -108,11 +113,11 @@ std::string sentence(const Error& error) {
 void Freezer::look(const ChangeEntry& claim, FrozenEntry& entry, Place& place) {
     const bool vacated = m_moves.vacated(claim.path);
     SharePath at =
-        claim.kind == ChangeKind::Renamed ? m_moves.before(*claim.from) : m_moves.before(claim.path);
+        claim.kind == ChangeKind::Renamed ? m_moves.origin(*claim.from) : m_moves.before(claim.path);
     if (claim.kind == ChangeKind::Deleted && vacated) {
         entry.path = m_moves.after(claim.path); // told by its old name: it moves with its folder first
         at = claim.path;
-    } else if (claim.kind != ChangeKind::Renamed && (vacated || m_movedAway.contains(at))) {
+    } else if (claim.kind != ChangeKind::Renamed && (vacated || m_movedAway.contains(at) || makesRoom(at))) {
         return; // what stands there now will have moved away: nothing is there then
     }
     const auto observeAt = [&](const SharePath& path, LookAt what) -> NodeState {
@@ -136,11 +141,23 @@ void Freezer::look(const ChangeEntry& claim, FrozenEntry& entry, Place& place) {
         // Through its parent: the own new name of a folder maps back to its old one, and what counts here is what stands
         // at the new name today.
         const auto target = m_moves.before(claim.path.parent()).child(claim.path.name());
-        if (target && !m_movedAway.contains(*target) && !m_moves.vacated(*target)) {
+        if (target && !m_movedAway.contains(*target) && !m_moves.vacated(*target) && !makesRoom(*target)) {
             entry.target = observeAt(*target, LookAt::Content);
         }
     }
     entry.base = observeAt(at, LookAt::Content);
+}
+
+// Above `path` stands what is no folder today and will be one: nothing is at the path then.
+bool Freezer::makesRoom(const SharePath& path) const {
+    for (SharePath above = path.parent(); !above.isRoot(); above = above.parent()) {
+        auto place = m_newFolders.contains(above) ? pin(m_root, above) : Result<Place>(fail(ErrorCode::NotFound, ""));
+        if (place) { // else one further up may be it
+            auto there = observe(*place, LookAt::Names);
+            return there && there->kind != NodeKind::Directory;
+        }
+    }
+    return false;
 }
 
 Result<std::optional<LeftOut>> Freezer::fetch(const ChangeEntry& claim, FrozenEntry& entry) {
@@ -277,7 +294,7 @@ void Freezer::judgeConflict(const ChangeEntry& claim, FrozenEntry& entry, const 
     }
     if (base.kind == NodeKind::Directory) {
         if (claim.kind == ChangeKind::Renamed) {
-            const auto why = whyLinksForbid(m_root, m_moves.before(*claim.from), entry.path, m_linkBudget);
+            const auto why = whyLinksForbid(m_root, m_moves.origin(*claim.from), entry.path, m_linkBudget);
             if (!why || !why->empty()) {
                 flag(entry, ConflictKind::LinkOutside, why ? *why : sentence(why.error()));
             }
@@ -422,12 +439,14 @@ Result<Frozen> Freezer::one(const ChangeEntry& claim) {
     entry.type = claim.type;
     entry.generation = claim.generation;
     if (claim.from) {
-        entry.from =
-            claim.type == EntryType::Directory ? *claim.from : m_moves.after(m_moves.before(*claim.from));
+        entry.from = m_moves.origin(*claim.from);
+        if (claim.type != EntryType::Directory) {
+            entry.from = m_moves.after(*entry.from);
+        }
     }
     Place place;
     const bool hidden = touchesHidden(claim);
-    const bool claimedTwice = claim.from && m_twice.contains(m_moves.before(*claim.from));
+    const bool claimedTwice = claim.from && m_twice.contains(m_moves.origin(*claim.from));
     if (hidden) {
         flag(entry, ConflictKind::Refused, "names like that are hidden from the agent, so what is there stays as it is");
     } else if (claimedTwice) {

@@ -56,7 +56,8 @@ struct FrozenEntry {
     SharePath path; // in the share after this set's folder renames
     ChangeKind kind = ChangeKind::Created;
     EntryType type = EntryType::File;
-    std::optional<SharePath> from; // Renamed: where it stands before (again after this set's folder renames)
+    // Renamed: where it stands today; of what is no folder: after this set's folder renames.
+    std::optional<SharePath> from;
     std::uint64_t generation = 0;  // for changes.settle
     bool contentChanged = false;
     // The host's own look while freezing at `path` (Renamed: at `from`); content hashed by the host.

@@ -22,12 +22,14 @@ namespace {
 
 constexpr std::uint64_t kSchema = 1;
 constexpr std::uint64_t kMaxPlanText = std::uint64_t{1} << 30U;
-constexpr std::size_t kMaxOps = 8; // of one entry
 constexpr std::size_t kSumDigits = 16;
 constexpr std::size_t kIdDigits = 8;
 
-constexpr std::array<Name<OpKind>, 4> kOps{
-    {{OpKind::Put, "put"}, {OpKind::Remove, "remove"}, {OpKind::Move, "move"}, {OpKind::Mode, "mode"}}};
+constexpr std::array<Name<OpKind>, 5> kOps{{{OpKind::Put, "put"},
+                                            {OpKind::Remove, "remove"},
+                                            {OpKind::Move, "move"},
+                                            {OpKind::Exchange, "exchange"},
+                                            {OpKind::Mode, "mode"}}};
 
 Status ask(StepHook* hook, std::string_view step, std::string_view path) {
     if (hook != nullptr) {
@@ -121,7 +123,7 @@ Result<Op> opFrom(const json::object& object) {
     }
     op.attributes = fields.boolean("exact") ? Xattrs::Exact : Xattrs::Keep;
     CARREL_TRY(fields.finish());
-    if (!expect || !want || !folder || !fromFolder || (op.kind == OpKind::Move && !op.from)) {
+    if (!expect || !want || !folder || !fromFolder || ((op.kind == OpKind::Move || op.kind == OpKind::Exchange) && !op.from)) {
         return fail(ErrorCode::Malformed, "an operation of the journal does not parse");
     }
     op.expect = std::move(*expect);
@@ -151,6 +153,16 @@ std::string planText(const Plan& plan) {
         }
         one["ops"] = std::move(ops);
         one["blocked"] = entry.blocked;
+        if (!entry.also.empty()) {
+            json::array also;
+            for (const auto& [path, generation] : entry.also) {
+                json::object other;
+                putPath(other, "path", path.text());
+                other["generation"] = generation;
+                also.push_back(std::move(other));
+            }
+            one["also"] = std::move(also);
+        }
         entries.push_back(std::move(one));
     }
     out["entries"] = std::move(entries);
@@ -170,6 +182,16 @@ Result<PlanEntry> planEntryFrom(const json::object& object) {
             return fail(std::move(op).error());
         }
         entry.ops.push_back(std::move(*op));
+    }
+    for (const auto& item : fields.optionalArray("also", kMaxOps)) {
+        if (!item.is_object()) {
+            return fail(ErrorCode::Malformed, "a planned change is no object");
+        }
+        JsonFields other(item.get_object(), "planned change");
+        SharePath path = takePath(other, item.get_object(), "path");
+        const auto generation = other.number("generation");
+        CARREL_TRY(other.finish());
+        entry.also.emplace_back(std::move(path), generation);
     }
     CARREL_TRY(fields.finish());
     return entry;
@@ -487,8 +509,11 @@ ApplyReport Journal::report() const {
     ApplyReport report{m_plan.id, m_plan.set, m_plan.share, m_plan.undoes, {}};
     for (std::size_t i = 0; i < m_entries.size(); ++i) {
         const PlanEntry& planned = m_plan.entries[i];
-        report.entries.push_back({planned.path, planned.generation,
-                                  m_entries[i].outcome.value_or(Outcome::NotRun), m_entries[i].reason});
+        const Outcome outcome = m_entries[i].outcome.value_or(Outcome::NotRun);
+        report.entries.push_back({planned.path, planned.generation, outcome, m_entries[i].reason});
+        for (const auto& [path, generation] : planned.also) {
+            report.entries.push_back({path, generation, outcome, m_entries[i].reason});
+        }
     }
     return report;
 }

@@ -16,10 +16,13 @@
 
 namespace carrel::files {
 
+inline constexpr std::size_t kMaxOps = 64; // of one entry
+
 enum class OpKind {
     Put,    // expect → want at path; expect is Absent, a file or a link
     Remove, // expect → Absent
     Move,   // from → path, where nothing may be; expect is what stands at from
+    Exchange, // from ↔ path; expect is what stands at from before, want what stands at path
     Mode,   // of a file or folder that stays otherwise as expected
 };
 
@@ -35,7 +38,7 @@ using OpIndex = std::pair<std::size_t, std::size_t>;
 struct Op {
     OpKind kind = OpKind::Put;
     SharePath path;
-    std::optional<SharePath> from; // Move; Put: whose attributes go over when nothing stands at path
+    std::optional<SharePath> from; // Move, Exchange; Put: whose attributes go over when nothing stands at path
     NodeState expect, want;
     Xattrs attributes = Xattrs::Keep;
     std::optional<FolderTime> folder, fromFolder;
@@ -47,6 +50,8 @@ struct PlanEntry {
     std::uint64_t generation = 0;
     std::vector<Op> ops;
     std::string blocked; // a reason not to try; then there are no operations
+    // Changes that these operations carry out as well: a ring of names is one matter, with one outcome.
+    std::vector<std::pair<SharePath, std::uint64_t>> also = {}; // path and generation
 };
 
 struct Plan {
@@ -60,7 +65,7 @@ struct OpRecord {
     bool begun = false;
     bool done = false;
     NodeState old;            // what was there when it began
-    std::uint64_t staged = 0; // inode of the complete temporary; 0 = none
+    std::uint64_t staged = 0; // inode of the complete temporary, or of what stood at an exchange's path; 0 = none
     std::optional<std::int64_t> folderBefore, folderAfter, fromFolderBefore, fromFolderAfter;
 };
 struct EntryRecord {

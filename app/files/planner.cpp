@@ -2,6 +2,7 @@
 #include "app/files/planner.h"
 
 #include "app/files/folder_moves.h"
+#include "app/files/move_order.h"
 
 #include <algorithm>
 #include <map>
@@ -9,6 +10,8 @@
 namespace carrel::files {
 
 namespace {
+
+constexpr std::size_t kMaxRing = kMaxOps / 2; // for each member one exchange, and one step for what else it becomes
 
 bool isPlain(NodeKind kind) {
     return kind == NodeKind::File || kind == NodeKind::Symlink;
@@ -23,26 +26,26 @@ bool isFolderRename(const FrozenEntry& entry) {
 }
 
 Op put(const FrozenEntry& entry, const NodeState& expect) {
-    return {OpKind::Put, entry.path, {}, expect, entry.wanted, Xattrs::Keep, {}, {}};
+    return {OpKind::Put, entry.path, {}, expect, entry.wanted, Xattrs::Keep, {}, {}, {}};
 }
 Op removal(const SharePath& path, const NodeState& expect) {
-    return {OpKind::Remove, path, {}, expect, {}, Xattrs::Keep, {}, {}};
+    return {OpKind::Remove, path, {}, expect, {}, Xattrs::Keep, {}, {}, {}};
 }
 Op mode(const SharePath& path, const NodeState& expect, const NodeState& want) {
-    return {OpKind::Mode, path, {}, expect, want, Xattrs::Keep, {}, {}};
+    return {OpKind::Mode, path, {}, expect, want, Xattrs::Keep, {}, {}, {}};
 }
 
-std::vector<Op> renameOps(const FrozenEntry& entry) {
+std::vector<Op> renameOps(const FrozenEntry& entry, const SharePath& from) {
     const bool replaces = entry.target.kind != NodeKind::Absent;
     if (entry.contentChanged || replaces) {
         // Two names, so two steps: the new one first, that nothing is ever missing.
         Op first = put(entry, entry.target);
         if (!replaces && entry.base.kind == NodeKind::File && entry.wanted.kind == NodeKind::File) {
-            first.from = entry.from;
+            first.from = from;
         }
-        return {first, removal(*entry.from, entry.base)};
+        return {first, removal(from, entry.base)};
     }
-    std::vector<Op> ops{{OpKind::Move, entry.path, entry.from, entry.base, entry.base, Xattrs::Keep, {}, {}}};
+    std::vector<Op> ops{{OpKind::Move, entry.path, from, entry.base, entry.base, Xattrs::Keep, {}, {}, {}}};
     if (entry.base.kind != NodeKind::Symlink && entry.base.mode != entry.wanted.mode) {
         ops.push_back(mode(entry.path, entry.base, entry.wanted));
     }
@@ -50,9 +53,6 @@ std::vector<Op> renameOps(const FrozenEntry& entry) {
 }
 
 std::vector<Op> opsFor(const FrozenEntry& entry) {
-    if (entry.kind == ChangeKind::Renamed) {
-        return renameOps(entry);
-    }
     if (entry.wanted.kind == NodeKind::Absent) {
         return {removal(entry.path, entry.base)};
     }
@@ -67,8 +67,8 @@ std::vector<Op> opsFor(const FrozenEntry& entry) {
     return {removal(entry.path, entry.base), put(entry, {})}; // a folder becomes a file, or a file a folder
 }
 
-PlanEntry planOne(const FrozenEntry& entry, IfFlagged ifFlagged) {
-    PlanEntry planned{entry.path, entry.generation, {}, {}};
+// Why the entry is left alone; empty: it is not.
+std::string whyBlocked(const FrozenEntry& entry, IfFlagged ifFlagged) {
     const bool mayReplace =
         ifFlagged == IfFlagged::Replace &&
         (entry.conflict == ConflictKind::Changed || entry.conflict == ConflictKind::Appeared) &&
@@ -76,30 +76,19 @@ PlanEntry planOne(const FrozenEntry& entry, IfFlagged ifFlagged) {
         // A rename onto something needs the bytes of what it moves.
         (entry.target.kind == NodeKind::Absent || entry.contentChanged || entry.baseKept ||
          entry.base.kind == NodeKind::Symlink);
-    if (entry.conflict != ConflictKind::None && !mayReplace) {
-        planned.blocked = entry.conflictReason;
-        return planned;
-    }
-    planned.ops = opsFor(entry);
-    return planned;
+    return entry.conflict == ConflictKind::None || mayReplace ? std::string() : entry.conflictReason;
 }
 
 // See applier.h for the order.
 int rank(const FrozenEntry& entry) {
-    if (isFolderRename(entry)) {
+    if (entry.kind == ChangeKind::Renamed || isNewFolder(entry)) {
         return 0;
-    }
-    if (isNewFolder(entry)) {
-        return 1;
-    }
-    if (entry.kind == ChangeKind::Renamed) {
-        return 2;
     }
     if (entry.wanted.kind == NodeKind::Absent ||
         (entry.base.kind == NodeKind::Directory && entry.wanted.kind != NodeKind::Directory)) {
-        return 4;
+        return 2;
     }
-    return entry.wanted.kind == NodeKind::Directory ? 5 : 3;
+    return entry.wanted.kind == NodeKind::Directory ? 3 : 1;
 }
 
 bool comesBefore(const FrozenEntry* a, const FrozenEntry* b) {
@@ -111,33 +100,42 @@ bool comesBefore(const FrozenEntry* a, const FrozenEntry* b) {
     const auto depthA = a->path.components().size();
     const auto depthB = b->path.components().size();
     if (depthA != depthB) {
-        return rankA >= 4 ? depthA > depthB : depthA < depthB; // deletions and modes from the bottom up
+        return rankA >= 2 ? depthA > depthB : depthA < depthB; // deletions and modes from the bottom up
     }
     return a->path < b->path;
 }
 
-// a → b before x → a: a rename waits for the one that vacates its new name. What is left in a ring stays as
-// it is and will conflict.
-void orderRenames(std::vector<const FrozenEntry*>& ordered) {
-    const auto first =
-        std::find_if(ordered.begin(), ordered.end(), [](const auto* e) { return rank(*e) == 2; });
-    const auto last = std::find_if(first, ordered.end(), [](const auto* e) { return rank(*e) != 2; });
-    std::map<SharePath, const FrozenEntry*> byFrom;
-    for (auto at = first; at != last; ++at) {
-        byFrom[*(*at)->from] = *at;
+// A ring of names, by exchanges of two at a time: each is one safe step, and nothing is ever without a name. The first
+// member's place hands on what it was given, until what belongs there comes round.
+PlanEntry planRing(const MoveStep& ring) {
+    const FrozenEntry& first = *ring.entries.front();
+    PlanEntry planned{first.path, first.generation, {}, {}};
+    for (std::size_t i = 1; i < ring.entries.size(); ++i) {
+        const FrozenEntry& moved = *ring.entries[i - 1];
+        const FrozenEntry& met = *ring.entries[i];
+        planned.ops.push_back(
+            {OpKind::Exchange, moved.path, ring.from.front(), moved.base, met.base, Xattrs::Keep, {}, {}, {}});
+        planned.also.emplace_back(met.path, met.generation);
     }
-    std::vector<const FrozenEntry*> result;
-    std::set<const FrozenEntry*> placed;
-    for (auto at = first; at != last; ++at) {
-        std::vector<const FrozenEntry*> chain;
-        for (const FrozenEntry* entry = *at; entry != nullptr && placed.insert(entry).second;) {
-            chain.push_back(entry);
-            const auto next = byFrom.find(entry->path);
-            entry = next == byFrom.end() ? nullptr : next->second;
+    for (const auto* entry : ring.entries) {
+        if (entry->contentChanged) {
+            planned.ops.push_back(put(*entry, entry->base));
+        } else if (entry->base.kind != NodeKind::Symlink && entry->base.mode != entry->wanted.mode) {
+            planned.ops.push_back(mode(entry->path, entry->base, entry->wanted));
         }
-        result.insert(result.end(), chain.rbegin(), chain.rend());
     }
-    std::copy(result.begin(), result.end(), first);
+    return planned;
+}
+
+void planMove(const MoveStep& step, std::vector<PlanEntry>& plan) {
+    if (step.entries.size() > 1 && step.entries.size() <= kMaxRing) {
+        plan.push_back(planRing(step));
+        return;
+    }
+    for (std::size_t i = 0; i < step.entries.size(); ++i) {
+        const FrozenEntry& entry = *step.entries[i];
+        plan.push_back({entry.path, entry.generation, step.from.empty() ? opsFor(entry) : renameOps(entry, step.from[i]), {}});
+    }
 }
 
 std::optional<FolderTime> timeBack(std::optional<std::int64_t> after, std::optional<std::int64_t> before) {
@@ -170,6 +168,10 @@ Op reversed(const Op& op, const OpRecord& record) {
         back.expect = record.old;
         std::swap(back.folder, back.fromFolder);
         break;
+    case OpKind::Exchange:
+        back.kind = OpKind::Exchange;
+        back.from = op.from;
+        break;
     case OpKind::Mode:
         back.kind = OpKind::Mode;
         break;
@@ -184,7 +186,8 @@ std::vector<std::pair<OpIndex, const Op*>> movesTakenBack(const Journal& journal
     for (std::size_t e = 0; e < journal.entries().size(); ++e) {
         const auto& ops = journal.plan().entries[e].ops;
         for (std::size_t o = 0; o < ops.size(); ++o) {
-            const bool folder = ops[o].kind == OpKind::Move && ops[o].expect.kind == NodeKind::Directory;
+            const bool folder = (ops[o].kind == OpKind::Move && ops[o].expect.kind == NodeKind::Directory) ||
+                                ops[o].kind == OpKind::Exchange;
             if (folder && journal.record(e, o).done && !standing.contains({e, o})) {
                 moves.emplace_back(OpIndex{e, o}, &ops[o]);
             }
@@ -196,8 +199,11 @@ std::vector<std::pair<OpIndex, const Op*>> movesTakenBack(const Journal& journal
 void followBack(std::span<const std::pair<OpIndex, const Op*>> moves, const OpIndex& index, SharePath& path) {
     for (auto move = moves.rbegin(); move != moves.rend(); ++move) {
         const Op& op = *move->second;
-        if (move->first < index && (path == op.path || op.path.contains(path))) {
+        const auto isIn = [&](const SharePath& folder) { return path == folder || folder.contains(path); };
+        if (move->first < index && isIn(op.path)) {
             path = rebased(path, op.path, *op.from);
+        } else if (move->first < index && op.kind == OpKind::Exchange && isIn(*op.from)) {
+            path = rebased(path, *op.from, op.path);
         }
     }
 }
@@ -220,15 +226,22 @@ Result<std::vector<PlanEntry>> planApply(const FrozenSet& set, std::span<const S
             }
         }
     }
-    std::vector<const FrozenEntry*> ordered;
-    for (const auto& [entry, ifFlagged] : chosen) {
-        ordered.push_back(entry);
-    }
-    std::sort(ordered.begin(), ordered.end(), comesBefore);
-    orderRenames(ordered);
     std::vector<PlanEntry> plan;
-    for (const auto* entry : ordered) {
-        plan.push_back(planOne(*entry, chosen[entry]));
+    std::vector<const FrozenEntry*> moves;
+    std::vector<const FrozenEntry*> others;
+    for (const auto& [entry, ifFlagged] : chosen) {
+        if (std::string why = whyBlocked(*entry, ifFlagged); !why.empty()) {
+            plan.push_back({entry->path, entry->generation, {}, std::move(why)});
+        } else {
+            (rank(*entry) == 0 ? moves : others).push_back(entry);
+        }
+    }
+    for (const MoveStep& step : MoveOrder(moves).steps()) {
+        planMove(step, plan);
+    }
+    std::sort(others.begin(), others.end(), comesBefore);
+    for (const auto* entry : others) {
+        plan.push_back({entry->path, entry->generation, opsFor(*entry), {}});
     }
     return plan;
 }
@@ -238,7 +251,10 @@ std::vector<PlanEntry> planUndo(const Journal& journal, const std::set<OpIndex>&
     const auto moves = movesTakenBack(journal, operations);
     for (std::size_t e = journal.entries().size(); e-- > 0;) {
         const PlanEntry& done = journal.plan().entries[e];
-        PlanEntry back{done.path, 0, {}, {}};
+        PlanEntry back{done.path, 0, {}, {}, done.also};
+        for (auto& [path, generation] : back.also) {
+            generation = 0;
+        }
         for (std::size_t o = done.ops.size(); o-- > 0;) {
             if (operations.contains({e, o})) {
                 back.ops.push_back(reversed(done.ops[o], journal.record(e, o)));

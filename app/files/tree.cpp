@@ -369,9 +369,9 @@ Status TreeWriter::moveNew(const Place& from, const std::string& fromName, const
     return {};
 }
 
-Status TreeWriter::exchange(const Place& place, const std::string& a, const std::string& b) {
-    CARREL_TRY(ask("exchange", b, "cannot replace the file"));
-    if (::renameat2(place.parent.get(), a.c_str(), place.parent.get(), b.c_str(), RENAME_EXCHANGE) != 0) {
+Status TreeWriter::exchange(const Place& a, const std::string& aName, const Place& b, const std::string& bName) {
+    CARREL_TRY(ask("exchange", bName, "cannot replace the file"));
+    if (::renameat2(a.parent.get(), aName.c_str(), b.parent.get(), bName.c_str(), RENAME_EXCHANGE) != 0) {
         return fail(writeError("cannot replace the file", errno));
     }
     return {};

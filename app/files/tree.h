@@ -57,7 +57,7 @@ public:
                                               const NodeState& want, const Place* keepFrom, Xattrs xattrs);
     [[nodiscard]] Status moveNew(const Place& from, const std::string& fromName, const Place& to,
                                  const std::string& toName); // never replaces: AlreadyExists
-    [[nodiscard]] Status exchange(const Place& place, const std::string& a, const std::string& b);
+    [[nodiscard]] Status exchange(const Place& a, const std::string& aName, const Place& b, const std::string& bName);
     [[nodiscard]] Status unlink(const Place& place, const std::string& name);
     [[nodiscard]] Status removeFolder(const Place& place, const std::string& name); // Conflict when not empty
     [[nodiscard]] Status setMode(const Place& place, std::uint32_t mode);

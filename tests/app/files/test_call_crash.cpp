@@ -9,6 +9,7 @@
 // thousand points in five minutes: CARREL_TEST_EVERY_POINT=1.
 #include "tests/app/files/call_tracer.h"
 #include "tests/app/files/crash_world.h"
+#include "tests/app/files/killer.h"
 
 #include <QtTest>
 
@@ -26,28 +27,6 @@ constexpr Points kBeforeEach{0, 2};
 constexpr Points kAfterEverySecond{1, 4};
 constexpr Points kAfterSome{3, 14};
 constexpr Points kSome{0, 17}; // before and after in turn
-
-// Even points are before a call, odd ones after it.
-class Killer : public Watcher {
-public:
-    explicit Killer(std::size_t point)
-        : m_point(point) {}
-    Order before(const Call& call) override {
-        m_at = std::string(call.name());
-        if (call.index != m_point / 2) {
-            return {Act::Go};
-        }
-        return {m_point % 2 == 0 ? Act::Kill : Act::GoOn};
-    }
-    Order after(const Call&, long) override { return {Act::Kill}; }
-    [[nodiscard]] std::string where() const {
-        return "point " + std::to_string(m_point) + (m_point % 2 == 0 ? ", before " : ", after ") + m_at;
-    }
-
-private:
-    std::size_t m_point;
-    std::string m_at;
-};
 
 class Counter : public Watcher {
 public:

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/files/executor_look.h"
+
+namespace carrel::files {
+
+Place beside(const Place& place, const std::string& name) {
+    return {UniqueFd(::dup(place.parent.get())), name};
+}
+
+Result<std::string> whyNotGone(const Place& place, const std::string& name, const NodeState& old) {
+    const Place there = beside(place, name);
+    auto now = observe(there, LookAt::Content);
+    if (!now) {
+        return fail(std::move(now).error());
+    }
+    if (now->kind == NodeKind::File) {
+        auto fd = openFile(there);
+        if (fd && !nobodyWrites(fd->get())) {
+            return std::string(kStillWritten);
+        }
+    }
+    return matches(*now, old) ? std::string() : difference(*now, old);
+}
+
+Result<std::pair<std::uint64_t, std::uint64_t>> inodesOf(const Place& a, const Place& b) {
+    const auto first = inodeOf(a);
+    const auto second = inodeOf(b);
+    if (!first || !second) {
+        return fail(!first ? first.error() : second.error());
+    }
+    return std::pair(*first, *second);
+}
+
+bool isConflict(const Error& error) {
+    return error.code == ErrorCode::Conflict || error.code == ErrorCode::AlreadyExists ||
+           error.code == ErrorCode::NotFound;
+}
+
+} // namespace carrel::files

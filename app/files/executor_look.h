@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the executor asks of the folder between its steps. Internal to app/files. Thread: blocking, no state.
+#pragma once
+
+#include "app/files/tree.h"
+
+#include <string>
+#include <utility>
+
+namespace carrel::files {
+
+inline constexpr const char* kStillWritten = "another program has it open for writing";
+
+// Another name in the same folder.
+[[nodiscard]] Place beside(const Place& place, const std::string& name);
+// Empty: what stands under `name` may go, for it is as it was and nobody writes to it.
+[[nodiscard]] Result<std::string> whyNotGone(const Place& place, const std::string& name, const NodeState& old);
+// Of two places; 0 = nothing there.
+[[nodiscard]] Result<std::pair<std::uint64_t, std::uint64_t>> inodesOf(const Place& a, const Place& b);
+// The folder is not as expected; any other error says nothing of the folder.
+[[nodiscard]] bool isConflict(const Error& error);
+
+} // namespace carrel::files

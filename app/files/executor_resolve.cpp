@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+// The second halves of the operations: what became of a step, and what is still to be done or taken back.
+#include "app/files/executor.h"
+#include "app/files/executor_look.h"
+
+namespace carrel::files {
+
+Result<Executor::Verdict> Executor::resolvePut(const Op& op, const OpRecord& record, const Place& place,
+                                               const std::string& temp) {
+    if (record.staged == 0) {
+        // Without its line nothing has been swapped: whatever bears that name is our own, perhaps half
+        // written.
+        const auto there = inodeOf(beside(place, temp));
+        if (!there) {
+            return fail(there.error());
+        }
+        if (*there != 0) {
+            CARREL_TRY(op.want.kind == NodeKind::Directory ? m_writer.removeFolder(place, temp)
+                                                           : m_writer.unlink(place, temp));
+        }
+        return Verdict{};
+    }
+    return record.old.kind == NodeKind::Absent ? resolveCreate(op, record, place, temp)
+                                               : resolveReplace(op, record, place, temp);
+}
+
+Result<Executor::Verdict> Executor::resolveCreate(const Op& op, const OpRecord& record, const Place& place,
+                                                  const std::string& temp) {
+    const auto inodes = inodesOf(beside(place, temp), place);
+    if (!inodes) {
+        return fail(inodes.error());
+    }
+    const auto [inTemp, inName] = *inodes;
+    if (inTemp != 0) {
+        CARREL_TRY(discard(place, temp, op.want));
+        return Verdict{};
+    }
+    if (inName == record.staged) {
+        return Verdict{State::Done, {}};
+    }
+    // Placed, and changed by somebody since; or removed after a conflict. Only what is there can tell.
+    auto now = observe(place, LookAt::Content);
+    if (!now) {
+        return fail(std::move(now).error());
+    }
+    return Verdict{matches(*now, op.want) ? State::Done : State::NotDone, {}};
+}
+
+Result<Executor::Verdict> Executor::resolveReplace(const Op& op, const OpRecord& record, const Place& place,
+                                                   const std::string& temp) {
+    const auto inodes = inodesOf(beside(place, temp), place);
+    if (!inodes) {
+        return fail(inodes.error());
+    }
+    const auto [inTemp, inName] = *inodes;
+    if (inTemp == 0) {
+        // Finished, or taken back and cleaned up.
+        return Verdict{inName == record.old.inode ? State::NotDone : State::Done, {}};
+    }
+    if (inTemp == record.staged) {
+        CARREL_TRY(discard(place, temp, op.want)); // not swapped, or swapped back
+        return Verdict{};
+    }
+    auto why = whyNotGone(place, temp, record.old);
+    if (!why) {
+        return fail(std::move(why).error());
+    }
+    if (why->empty()) {
+        CARREL_TRY(m_writer.unlink(place, temp));
+        return Verdict{State::Done, {}};
+    }
+    // Not the file that was reviewed: back with it. Somebody wrote to it between the look and the swap.
+    if (inName == record.staged) {
+        CARREL_TRY(m_writer.exchange(place, temp, place, place.name));
+        CARREL_TRY(discard(place, temp, op.want));
+    } else {
+        CARREL_TRY(putAside(place, temp));
+    }
+    CARREL_TRY(m_writer.flush(place));
+    return Verdict{State::Conflict, *why};
+}
+
+Result<Executor::Verdict> Executor::resolveRemove(const OpRecord& record, const Place& place,
+                                                  const std::string& temp) {
+    const auto inodes = inodesOf(beside(place, temp), place);
+    if (!inodes) {
+        return fail(inodes.error());
+    }
+    const auto [inTemp, inName] = *inodes;
+    if (record.old.kind == NodeKind::Directory || inTemp == 0) {
+        return Verdict{inName == record.old.inode ? State::NotDone : State::Done, {}};
+    }
+    auto why = whyNotGone(place, temp, record.old);
+    if (!why) {
+        return fail(std::move(why).error());
+    }
+    if (why->empty()) {
+        CARREL_TRY(m_writer.unlink(place, temp));
+        return Verdict{State::Done, {}};
+    }
+    const Status back = m_writer.moveNew(place, temp, place, place.name);
+    if (!back && back.error().code == ErrorCode::AlreadyExists) {
+        CARREL_TRY(putAside(place, temp));
+    } else {
+        CARREL_TRY(back);
+    }
+    CARREL_TRY(m_writer.flush(place));
+    return Verdict{State::Conflict, *why};
+}
+
+Result<Executor::Verdict> Executor::resolveMove(const Op& op, const OpRecord& record, const Place& place,
+                                                const Place& from) {
+    const auto inodes = inodesOf(place, from);
+    if (!inodes) {
+        return fail(inodes.error());
+    }
+    if (inodes->first != record.old.inode || inodes->second == record.old.inode) {
+        return Verdict{};
+    }
+    if (op.expect.kind == NodeKind::Directory) {
+        return Verdict{State::Done, {}};
+    }
+    auto why = whyNotGone(place, place.name, record.old);
+    if (!why) {
+        return fail(std::move(why).error());
+    }
+    if (why->empty()) {
+        return Verdict{State::Done, {}};
+    }
+    // If its old name is taken by now it stays under the new one: nothing is lost, and the reason says so.
+    const Status back = m_writer.moveNew(place, place.name, from, from.name);
+    if (!back && back.error().code != ErrorCode::AlreadyExists) {
+        return fail(back.error());
+    }
+    CARREL_TRY(m_writer.flush(from));
+    CARREL_TRY(m_writer.flush(place));
+    return Verdict{State::Conflict, *why};
+}
+
+Result<Executor::Verdict> Executor::resolveExchange(const Op& op, const OpRecord& record, const Place& place,
+                                                    const Place& from) {
+    const auto inodes = inodesOf(place, from);
+    if (!inodes) {
+        return fail(inodes.error());
+    }
+    const bool exchanged = record.staged != 0 && inodes->first == record.old.inode && inodes->second == record.staged;
+    if (!exchanged) {
+        return Verdict{};
+    }
+    std::string why;
+    for (const auto& [where, expected] : {std::pair{&place, &op.expect}, std::pair{&from, &op.want}}) {
+        if (why.empty() && expected->kind != NodeKind::Directory) {
+            auto reason = whyNotGone(*where, where->name, *expected);
+            if (!reason) {
+                return fail(std::move(reason).error());
+            }
+            why = std::move(*reason);
+        }
+    }
+    if (why.empty()) {
+        return Verdict{State::Done, {}};
+    }
+    CARREL_TRY(m_writer.exchange(from, from.name, place, place.name));
+    CARREL_TRY(m_writer.flush(from));
+    CARREL_TRY(m_writer.flush(place));
+    return Verdict{State::Conflict, std::move(why)};
+}
+
+Result<Executor::Verdict> Executor::resolveMode(const Op& op, const Place& place) {
+    auto now = observe(place, LookAt::Names);
+    if (!now) {
+        return fail(std::move(now).error());
+    }
+    return Verdict{now->kind == op.want.kind && now->mode == op.want.mode ? State::Done : State::NotDone, {}};
+}
+
+// Our own complete temporary. It had the file's name for a moment if it was swapped back, so somebody may
+// have written to it: then it is not ours to remove.
+Status Executor::discard(const Place& place, const std::string& temp, const NodeState& want) {
+    if (want.kind == NodeKind::Directory) {
+        const Status removed = m_writer.removeFolder(place, temp);
+        if (!removed && removed.error().code == ErrorCode::Conflict) {
+            return putAside(place, temp);
+        }
+        return removed;
+    }
+    auto why = whyNotGone(place, temp, want);
+    if (!why) {
+        return fail(std::move(why).error());
+    }
+    return why->empty() ? m_writer.unlink(place, temp) : putAside(place, temp);
+}
+
+Status Executor::putAside(const Place& place, const std::string& temp) {
+    const std::string suffix = ".carrel-kept-" + m_journal.plan().id;
+    const std::string name = place.name.substr(0, kMaxNameBytes - suffix.size()) + suffix;
+    return m_writer.moveNew(place, temp, place, name);
+}
+
+} // namespace carrel::files
