@@ -9,18 +9,31 @@
 
 #include <algorithm>
 #include <chrono>
+#include <fcntl.h>
 #include <sys/stat.h>
 
 namespace carrel::files {
 
 namespace {
 
-Result<std::uint64_t> inodeOfRoot(int root) {
-    struct stat st {};
-    if (::fstat(root, &st) != 0 || !S_ISDIR(st.st_mode)) {
+struct RootId {
+    std::uint64_t inode = 0;
+    std::int64_t bornNs = 0;
+};
+
+Result<RootId> idOfRoot(int root) {
+    struct statx stx {};
+    errno = 0;
+    if (::statx(root, "", AT_EMPTY_PATH, STATX_TYPE | STATX_INO | STATX_BTIME, &stx) != 0 || !S_ISDIR(stx.stx_mode)) {
         return failErrno("cannot open the shared folder", errno == 0 ? ENOTDIR : errno);
     }
-    return st.st_ino;
+    const bool born = (stx.stx_mask & STATX_BTIME) != 0;
+    return RootId{stx.stx_ino, born ? toNs({stx.stx_btime.tv_sec, stx.stx_btime.tv_nsec}) : 0};
+}
+
+bool isRootOf(const Plan& plan, const RootId& root) {
+    const bool tells = plan.rootBornNs != 0 && root.bornNs != 0;
+    return plan.rootInode == root.inode && (!tells || plan.rootBornNs == root.bornNs);
 }
 
 std::int64_t nowNs() {
@@ -91,13 +104,13 @@ Result<Applier> Applier::open(const std::string& dir, ContentStore& store, StepH
 Result<ApplyReport> Applier::apply(int root, const FrozenSet& set, std::span<const Selected> selection,
                                    const Progress& progress) {
     auto id = nextJournalId(m_dir);
-    auto inode = inodeOfRoot(root);
+    auto rootId = idOfRoot(root);
     auto entries = planApply(set, selection);
-    if (!id || !inode || !entries) {
-        return fail(!id ? id.error() : !inode ? inode.error() : entries.error());
+    if (!id || !rootId || !entries) {
+        return fail(!id ? id.error() : !rootId ? rootId.error() : entries.error());
     }
     auto journal = Journal::create(
-        m_dir, Plan{*id, set.id, set.share, "", nowNs(), *inode, std::move(*entries)}, m_hook);
+        m_dir, Plan{*id, set.id, set.share, "", nowNs(), rootId->inode, rootId->bornNs, std::move(*entries)}, m_hook);
     if (!journal) {
         return fail(std::move(journal).error());
     }
@@ -106,10 +119,10 @@ Result<ApplyReport> Applier::apply(int root, const FrozenSet& set, std::span<con
 
 Result<ApplyReport> Applier::undo(int root, const std::string& id, const Progress& progress) {
     auto journals = loadAll(m_dir);
-    auto inode = inodeOfRoot(root);
+    auto rootId = idOfRoot(root);
     auto next = nextJournalId(m_dir);
-    if (!journals || !inode || !next) {
-        return fail(!journals ? journals.error() : !inode ? inode.error() : next.error());
+    if (!journals || !rootId || !next) {
+        return fail(!journals ? journals.error() : !rootId ? rootId.error() : next.error());
     }
     const auto done =
         std::find_if(journals->begin(), journals->end(), [&](const auto& j) { return j.plan().id == id; });
@@ -128,10 +141,10 @@ Result<ApplyReport> Applier::undo(int root, const std::string& id, const Progres
     if (!standing.takenBackBy(id).empty()) {
         return fail(ErrorCode::Refused, "that apply is taken back already");
     }
-    if (done->plan().rootInode != *inode) {
+    if (!isRootOf(done->plan(), *rootId)) {
         return fail(ErrorCode::Refused, "the shared folder is another one than at the time of the apply");
     }
-    Plan plan{*next, done->plan().set, done->plan().share, id, nowNs(), *inode, planUndo(*done, standing.operations(id))};
+    Plan plan{*next, done->plan().set, done->plan().share, id, nowNs(), rootId->inode, rootId->bornNs, planUndo(*done, standing.operations(id))};
     auto journal = Journal::create(m_dir, std::move(plan), m_hook);
     if (!journal) {
         return fail(std::move(journal).error());
@@ -162,8 +175,8 @@ Result<std::vector<ApplyReport>> Applier::recover(const OpenShare& openShare, Re
 Status Applier::recoverOne(Journal& journal, const OpenShare& openShare, RecoverTo to,
                            std::vector<ApplyReport>& reports) {
     auto root = openShare(journal.plan().share);
-    auto inode = root ? inodeOfRoot(root->get()) : Result<std::uint64_t>(fail(root.error()));
-    if (!inode || *inode != journal.plan().rootInode) {
+    auto rootId = root ? idOfRoot(root->get()) : Result<RootId>(fail(root.error()));
+    if (!rootId || !isRootOf(journal.plan(), *rootId)) {
         ApplyReport report = journal.report();
         for (auto& entry : report.entries) {
             if (entry.outcome == Outcome::NotRun) {

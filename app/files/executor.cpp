@@ -107,12 +107,14 @@ Status Executor::settleEntry(std::size_t entry, Rest rest) {
 // NotDone with a reason: the system refused. An error: the state of the file could not be settled, or the
 // journal could not be written.
 Result<Executor::Verdict> Executor::run(std::size_t entry, std::size_t op) {
-    const Status started = start(entry, op);
+    auto pinned = pinBoth(m_journal.plan().entries[entry].ops[op]);
+    const Status started = pinned ? start(entry, op, *pinned) : Status(fail(pinned.error()));
     if (!m_journal.record(entry, op).begun) {
         const Error& error = started.error();
         return Verdict{isConflict(error) ? State::Conflict : State::NotDone, error.message};
     }
-    auto resolved = resolve(entry, op);
+    // In the same folders, wherever they have gone: by now a path may lead to others.
+    auto resolved = pinned ? resolveAt(entry, op, *pinned) : resolve(entry, op);
     if (resolved && resolved->state == State::NotDone) {
         resolved->reason = started ? "it could not be done" : started.error().message;
         if (!started && isConflict(started.error())) {
@@ -188,7 +190,10 @@ Status Executor::keep(const Place& subject, const NodeState& old) {
     if (!fd) {
         return fail(std::move(fd).error());
     }
-    auto stored = m_store.adopt(fd->get(), UINT64_MAX);
+    auto stored = m_store.adopt(fd->get(), old.size);
+    if (!stored && stored.error().code == ErrorCode::LimitExceeded) {
+        return fail(ErrorCode::Conflict, "it is being written to at this moment");
+    }
     if (!stored) {
         return fail(std::move(stored).error());
     }
@@ -198,20 +203,26 @@ Status Executor::keep(const Place& subject, const NodeState& old) {
     return {};
 }
 
-Status Executor::start(std::size_t entry, std::size_t index) {
-    const Op& op = m_journal.plan().entries[entry].ops[index];
+Result<Executor::Pinned> Executor::pinBoth(const Op& op) {
     auto place = pin(m_root, op.path);
     if (!place) {
         return fail(std::move(place).error());
     }
-    std::optional<Place> from;
+    Pinned pinned{std::move(*place), std::nullopt};
     if (hasTwoNames(op)) {
-        auto pinned = pin(m_root, *op.from);
-        if (!pinned) {
-            return fail(std::move(pinned).error());
+        auto from = pin(m_root, *op.from);
+        if (!from) {
+            return fail(std::move(from).error());
         }
-        from = std::move(*pinned);
+        pinned.from = std::move(*from);
     }
+    return pinned;
+}
+
+Status Executor::start(std::size_t entry, std::size_t index, const Pinned& pinned) {
+    const Op& op = m_journal.plan().entries[entry].ops[index];
+    const Place* place = &pinned.place;
+    const auto& from = pinned.from;
     OpRecord record;
     CARREL_TRY(check(op, from ? *from : *place, record.old));
     NodeState other; // of an exchange: what stands at the path
@@ -291,26 +302,21 @@ Status Executor::startPut(std::size_t entry, std::size_t index, const Place& pla
 }
 
 Result<Executor::Verdict> Executor::resolve(std::size_t entry, std::size_t index) {
+    auto pinned = pinBoth(m_journal.plan().entries[entry].ops[index]);
+    if (pinned) {
+        return resolveAt(entry, index, *pinned);
+    }
+    if (isConflict(pinned.error())) {
+        return Verdict{State::Conflict, pinned.error().message};
+    }
+    return fail(std::move(pinned).error());
+}
+
+Result<Executor::Verdict> Executor::resolveAt(std::size_t entry, std::size_t index, const Pinned& pinned) {
     const Op& op = m_journal.plan().entries[entry].ops[index];
     const OpRecord& record = m_journal.record(entry, index);
-    auto place = pin(m_root, op.path);
-    if (!place) {
-        if (isConflict(place.error())) {
-            return Verdict{State::Conflict, place.error().message};
-        }
-        return fail(std::move(place).error());
-    }
-    std::optional<Place> from;
-    if (hasTwoNames(op)) {
-        auto pinned = pin(m_root, *op.from);
-        if (!pinned && !isConflict(pinned.error())) {
-            return fail(std::move(pinned).error());
-        }
-        if (!pinned) {
-            return Verdict{State::Conflict, pinned.error().message};
-        }
-        from = std::move(*pinned);
-    }
+    const Place* place = &pinned.place;
+    const auto& from = pinned.from;
     const std::string temp = tempName(entry, index);
     Result<Verdict> verdict = [&]() -> Result<Verdict> {
         switch (op.kind) {

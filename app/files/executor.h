@@ -30,8 +30,15 @@ private:
 
     Status settleEntry(std::size_t entry, Rest rest);
     Result<Verdict> run(std::size_t entry, std::size_t op);
-    Status start(std::size_t entry, std::size_t op);
+    // The folders of an operation, held.
+    struct Pinned {
+        Place place;
+        std::optional<Place> from;
+    };
+    Result<Pinned> pinBoth(const Op& op);
+    Status start(std::size_t entry, std::size_t op, const Pinned& pinned);
     Result<Verdict> resolve(std::size_t entry, std::size_t op);
+    Result<Verdict> resolveAt(std::size_t entry, std::size_t op, const Pinned& pinned);
     Status markDone(std::size_t entry, std::size_t op, const Place& place, const Place* from);
 
     Status check(const Op& op, const Place& subject, NodeState& old);

@@ -133,6 +133,19 @@ Result<Op> opFrom(const json::object& object) {
     return op;
 }
 
+void putTime(json::object& out, std::string_view key, std::optional<std::int64_t> time) {
+    if (time) {
+        out[key] = *time;
+    }
+}
+
+std::optional<std::int64_t> takeTime(JsonFields& fields, const json::object& object, std::string_view key) {
+    if (!object.contains(key)) {
+        return std::nullopt;
+    }
+    return fields.signedNumber(key);
+}
+
 std::string planText(const Plan& plan) {
     json::object out;
     out["schema"] = kSchema;
@@ -142,6 +155,7 @@ std::string planText(const Plan& plan) {
     out["undoes"] = plan.undoes;
     out["at_ns"] = plan.atNs;
     out["root_inode"] = plan.rootInode;
+    out["root_born_ns"] = plan.rootBornNs;
     json::array entries;
     for (const auto& entry : plan.entries) {
         json::object one;
@@ -213,6 +227,7 @@ Result<Plan> planFrom(std::string_view text) {
     plan.undoes = fields.string("undoes", 64);
     plan.atNs = fields.signedNumber("at_ns");
     plan.rootInode = fields.number("root_inode");
+    plan.rootBornNs = takeTime(fields, *object, "root_born_ns").value_or(0);
     for (const auto& item : fields.array("entries", kMaxChanges)) {
         auto entry = item.is_object() ? planEntryFrom(item.get_object())
                                       : fail(ErrorCode::Malformed, "a planned change is no object");
@@ -223,19 +238,6 @@ Result<Plan> planFrom(std::string_view text) {
     }
     CARREL_TRY(fields.finish());
     return plan;
-}
-
-void putTime(json::object& out, std::string_view key, std::optional<std::int64_t> time) {
-    if (time) {
-        out[key] = *time;
-    }
-}
-
-std::optional<std::int64_t> takeTime(JsonFields& fields, const json::object& object, std::string_view key) {
-    if (!object.contains(key)) {
-        return std::nullopt;
-    }
-    return fields.signedNumber(key);
 }
 
 bool isId(std::string_view name) {
@@ -377,6 +379,7 @@ Result<Journal> Journal::load(const std::string& dir, const std::string& id, Ste
     if (::ftruncate(journal.m_log.get(), static_cast<off_t>(*sound)) != 0) {
         return failErrno("cannot repair the journal of the apply");
     }
+    journal.m_length = *sound;
     return journal;
 }
 
@@ -462,11 +465,20 @@ Status Journal::take(const json::object& line) {
 Status Journal::append(json::object line, Durable durable) {
     const std::string body = json::serialize(line);
     const std::string text = Sha256::of(body).hex().substr(0, kSumDigits) + " " + body + "\n";
+    if (m_broken) {
+        return fail(ErrorCode::Io, "the journal of the apply can no longer be written");
+    }
     CARREL_TRY(ask(m_hook, "journal.append", m_plan.id));
-    CARREL_TRY(writeAll(m_log.get(), text));
+    if (auto wrote = writeAll(m_log.get(), text); !wrote) {
+        // Half a line would swallow the next one, and a start after a crash would read no further than that.
+        m_broken = ::ftruncate(m_log.get(), static_cast<off_t>(m_length)) != 0;
+        return wrote;
+    }
+    m_length += text.size();
     if (durable == Durable::Now) {
         CARREL_TRY(ask(m_hook, "journal.flush", m_plan.id));
         if (::fdatasync(m_log.get()) != 0) {
+            m_broken = true; // what it did not write is not tried again by the next flush, fsync(2)
             return failErrno("cannot flush the journal of the apply");
         }
     }

@@ -58,6 +58,7 @@ struct Plan {
     std::string id, set, share, undoes;
     std::int64_t atNs = 0;
     std::uint64_t rootInode = 0;
+    std::int64_t rootBornNs = 0; // the root of every disk may have the same inode; 0: the file system does not tell
     std::vector<PlanEntry> entries;
 };
 
@@ -109,6 +110,8 @@ private:
     UniqueFd m_log;
     StepHook* m_hook;
     std::vector<EntryRecord> m_entries;
+    std::size_t m_length = 0; // of the log's whole lines
+    bool m_broken = false;
     bool m_ended = false;
     bool m_goesBack = false;
 };

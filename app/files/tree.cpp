@@ -91,6 +91,11 @@ Error writeError(std::string doing, int number) {
         error.message = "the folder holds files that are not part of the change";
     } else if (number == ENOENT) {
         error.code = ErrorCode::NotFound;
+    } else if (number == EXDEV) {
+        error.message = "its new place is on another disk than its old one, and such a move is not one safe step";
+        error.hint = "Have the agent make a copy and delete the old one, or move it yourself";
+    } else if (number == EBUSY) {
+        error.message = "a disk is mounted there, or the system uses it";
     }
     return error;
 }
@@ -187,7 +192,11 @@ Result<NodeState> observe(const Place& place, LookAt what) {
     }
     fill(state);
     if (state.kind == NodeKind::File) {
-        auto hashed = hashFile(fd->get(), UINT64_MAX);
+        // No further than it reached a moment ago: one that is written to without end would be hashed without end.
+        auto hashed = hashFile(fd->get(), state.size);
+        if (!hashed && hashed.error().code == ErrorCode::LimitExceeded) {
+            return fail(ErrorCode::Conflict, "it is being written to at this moment");
+        }
         if (!hashed) {
             return fail(std::move(hashed).error());
         }

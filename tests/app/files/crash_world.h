@@ -221,6 +221,26 @@ inline void wideSet(World& w) {
     w.content(ChangeKind::Created, std::string(255, 'x'), "the longest name\n");
 }
 
+// Does something before the Nth announced step.
+class AtStep : public StepHook {
+public:
+    AtStep(int step, std::function<void()> action)
+        : m_left(step)
+        , m_action(std::move(action)) {}
+    int before(std::string_view step, std::string_view) override {
+        if (m_left-- == 0) {
+            where = step;
+            m_action();
+        }
+        return 0;
+    }
+    std::string where;
+
+private:
+    int m_left;
+    std::function<void()> m_action;
+};
+
 // Prepared once: before the apply, after it, after its undo.
 struct CrashWorld {
     World world;

@@ -71,6 +71,28 @@ private:
     std::size_t m_call;
 };
 
+// A write takes half, its rest finds the disk full; soon after there is room again, and a little later the child dies.
+class Tearer : public Watcher {
+public:
+    Tearer(std::size_t call, std::size_t dies)
+        : m_call(call)
+        , m_dies(dies) {}
+    Order before(const Call& call) override {
+        hit = hit || (call.index == m_call && call.name() == "write");
+        if (call.index == m_call && hit) {
+            return {Act::Shorten};
+        }
+        if (call.index == m_call + 1 && hit) {
+            return {Act::Fail, ENOSPC};
+        }
+        return {call.index == m_dies ? Act::Kill : Act::Go};
+    }
+    bool hit = false;
+
+private:
+    std::size_t m_call, m_dies;
+};
+
 bool hasTemporary(const Snapshot& now) {
     return std::any_of(now.begin(), now.end(), [](const auto& item) {
         return item.first.find(".carrel-") != std::string::npos;
@@ -118,6 +140,29 @@ private slots:
                 break;
             }
         }
+    }
+
+    // What is half written must not swallow what is written after it.
+    void tornInTheMiddle() {
+        std::size_t torn = 0;
+        const std::size_t step = qEnvironmentVariableIsSet("CARREL_TEST_EVERY_POINT") ? 1 : 3;
+        for (std::size_t call = 0;; call += step) {
+            m_prepared.frozen->restore();
+            Tearer tearer(call, call + 3 + call % 37);
+            const Traced traced = trace(applying(), Watched::Changing, tearer);
+            if (traced.calls <= call) {
+                break;
+            }
+            torn += tearer.hit ? 1 : 0;
+            if (tearer.hit) {
+                verifyApply(traced, "torn at call " + std::to_string(call) + ": ");
+            }
+            if (QTest::currentTestFailed()) {
+                return;
+            }
+        }
+        qInfo("torn %zu times", torn);
+        QVERIFY(torn > 40);
     }
 
     void cleanupTestCase() { qInfo("refused %zu calls", m_refused); }

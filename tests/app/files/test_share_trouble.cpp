@@ -20,26 +20,6 @@ namespace {
 
 constexpr const char* kDiskSize = "size=8m";
 
-// Does something before the Nth announced step.
-class AtStep : public StepHook {
-public:
-    AtStep(int step, std::function<void()> action)
-        : m_left(step)
-        , m_action(std::move(action)) {}
-    int before(std::string_view step, std::string_view) override {
-        if (m_left-- == 0) {
-            where = step;
-            m_action();
-        }
-        return 0;
-    }
-    std::string where;
-
-private:
-    int m_left;
-    std::function<void()> m_action;
-};
-
 bool writeText(const char* file, const std::string& text) {
     const UniqueFd fd(::open(file, O_WRONLY | O_CLOEXEC));
     return fd && ::write(fd.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size());
