@@ -92,15 +92,18 @@ std::string randomName() {
 
 // Calls `each` for every name; the descriptor stays the caller's.
 Status forEachName(int dirFd, const std::function<Status(const std::string&)>& each) {
-    const int copy = ::openat(dirFd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (copy < 0) {
+    UniqueFd copy(::openat(dirFd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    const std::unique_ptr<DIR, int (*)(DIR*)> dir(copy ? ::fdopendir(copy.get()) : nullptr, ::closedir);
+    if (!dir) {
         return failErrno("cannot list the content store");
     }
-    const std::unique_ptr<DIR, int (*)(DIR*)> dir(::fdopendir(copy), ::closedir);
+    (void)copy.release(); // the listing's now
+    errno = 0;
     while (const dirent* entry = ::readdir(dir.get())) {
         CARREL_TRY(each(entry->d_name));
+        errno = 0;
     }
-    return {};
+    return errno == 0 ? Status{} : Status(failErrno("cannot list the content store"));
 }
 
 // A half-written object, removed unless it got its name.

@@ -171,11 +171,15 @@ private:
             return failErrno("cannot list the reviews");
         }
         std::vector<std::string> ids;
+        errno = 0;
         while (const dirent* item = ::readdir(names.get())) {
             const std::string_view name = item->d_name;
             if (name.ends_with(kEnding) && Sha256::parse(name.substr(0, name.size() - kEnding.size()))) {
                 ids.emplace_back(name.substr(0, name.size() - kEnding.size()));
             }
+        }
+        if (errno != 0) { // collect() would take what the unseen ones need
+            return failErrno("cannot list the reviews");
         }
         std::sort(ids.begin(), ids.end());
         return ids;

@@ -298,12 +298,20 @@ Result<std::vector<std::string>> journalIds(const std::string& dir) {
         return failErrno("cannot list the journals of applies");
     }
     std::vector<std::string> ids;
+    errno = 0;
     while (const dirent* entry = ::readdir(names.get())) {
-        struct stat st {};
-        // Without its plan an apply never began.
-        if (isId(entry->d_name) && ::stat((dir + "/" + entry->d_name + "/plan.json").c_str(), &st) == 0) {
-            ids.emplace_back(entry->d_name);
+        if (isId(entry->d_name)) {
+            struct stat st {};
+            if (::stat((dir + "/" + entry->d_name + "/plan.json").c_str(), &st) == 0) {
+                ids.emplace_back(entry->d_name);
+            } else if (errno != ENOENT) { // without its plan an apply never began; but this one may have
+                return failErrno("cannot look at the journals of applies");
+            }
         }
+        errno = 0;
+    }
+    if (errno != 0) {
+        return failErrno("cannot list the journals of applies");
     }
     std::sort(ids.begin(), ids.end());
     return ids;

@@ -32,6 +32,11 @@ UniqueFd openBeneath(int root, const std::string& path, int flags, std::uint64_t
     return UniqueFd();
 }
 
+// security.* and system.* other than ACLs belong to the system, which sets them itself.
+bool isTheUsers(const std::string& attribute) {
+    return attribute.starts_with("user.") || attribute.starts_with("system.posix_acl_");
+}
+
 Status readXattrs(int fd, NodeState& state) {
     std::string names(kMaxXattrBytes, '\0');
     const ssize_t length = ::flistxattr(fd, names.data(), names.size());
@@ -44,8 +49,8 @@ Status readXattrs(int fd, NodeState& state) {
         at += name.size() + 1;
         const ssize_t got = ::fgetxattr(fd, name.c_str(), value.data(), value.size());
         if (got < 0) {
-            if (errno == ENODATA || errno == EPERM || errno == EACCES) {
-                continue; // gone meanwhile, or not ours to read (trusted.*, security.*)
+            if (errno == ENODATA || ((errno == EPERM || errno == EACCES) && !isTheUsers(name))) {
+                continue; // gone meanwhile, or the system's own
             }
             return failErrno("cannot read the file's attributes");
         }
@@ -57,9 +62,7 @@ Status readXattrs(int fd, NodeState& state) {
 Status writeXattrs(int fd, const std::map<std::string, std::string>& xattrs) {
     for (const auto& [name, value] : xattrs) {
         if (::fsetxattr(fd, name.c_str(), value.data(), value.size(), 0) != 0) {
-            // security.* and system.* other than ACLs belong to the system, which sets them itself.
-            const bool ours = name.starts_with("user.") || name.starts_with("system.posix_acl_");
-            if (ours) {
+            if (isTheUsers(name)) {
                 return failErrno("cannot set the attribute " + name);
             }
         }

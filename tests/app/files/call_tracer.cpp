@@ -46,13 +46,15 @@ constexpr Known kChanging[] = {
     CALL(fsetxattr),  CALL(removexattr),  CALL(lremovexattr), CALL(fremovexattr), CALL(creat),    CALL(msync),
 };
 constexpr Known kOpens[] = {CALL(open), CALL(openat), CALL(openat2)};
+constexpr Known kReading[] = {
+    CALL(read),     CALL(pread64),  CALL(fstat),      CALL(lstat),      CALL(stat),       CALL(newfstatat),
+    CALL(statx),    CALL(readlink), CALL(readlinkat), CALL(getdents64), CALL(flistxattr), CALL(fgetxattr),
+};
 constexpr Known kHarmless[] = {
-    CALL(read),       CALL(pread64),    CALL(close),          CALL(fstat),     CALL(lstat),      CALL(stat),
-    CALL(newfstatat), CALL(statx),      CALL(lseek),          CALL(mmap),      CALL(munmap),     CALL(mremap),
-    CALL(mprotect),   CALL(madvise),    CALL(brk),            CALL(fcntl),     CALL(getdents64), CALL(readlink),
-    CALL(readlinkat), CALL(flistxattr), CALL(fgetxattr),      CALL(getrandom), CALL(exit_group), CALL(clock_gettime),
-    CALL(dup),        CALL(dup3),       CALL(flock),          CALL(futex),     CALL(geteuid),    CALL(rt_sigaction),
-    CALL(rt_sigprocmask), CALL(access), CALL(faccessat),      CALL(getpid),
+    CALL(close),      CALL(lseek),          CALL(mmap),    CALL(munmap),       CALL(mremap),         CALL(mprotect),
+    CALL(madvise),    CALL(brk),            CALL(fcntl),   CALL(getrandom),    CALL(exit_group),     CALL(clock_gettime),
+    CALL(dup),        CALL(dup3),           CALL(flock),   CALL(futex),        CALL(geteuid),        CALL(rt_sigaction),
+    CALL(access),     CALL(rt_sigprocmask), CALL(getpid),  CALL(faccessat),
 };
 #undef CALL
 constexpr std::uint32_t kMakes = O_CREAT | O_TRUNC | (O_TMPFILE & ~O_DIRECTORY);
@@ -78,6 +80,13 @@ std::vector<sock_filter> filterFor(Watched watched) {
         filter.push_back(unlessJump(BPF_JEQ, static_cast<std::uint32_t>(call.number), 1));
         filter.push_back(verdict(listed));
     };
+    if (watched == Watched::Reading || watched == Watched::Unknown) {
+        std::for_each(std::begin(kReading), std::end(kReading), whole);
+    }
+    if (watched == Watched::Reading) {
+        filter.push_back(verdict(others));
+        return filter;
+    }
     std::for_each(std::begin(kChanging), std::end(kChanging), whole);
     if (watched != Watched::Changing) {
         std::for_each(std::begin(kOpens), std::end(kOpens), whole);
@@ -220,7 +229,7 @@ private:
 } // namespace
 
 std::string_view Call::name() const {
-    for (const auto& table : {std::pair{std::begin(kChanging), std::end(kChanging)}, std::pair{std::begin(kOpens), std::end(kOpens)},
+    for (const auto& table : {std::pair{std::begin(kChanging), std::end(kChanging)}, std::pair{std::begin(kOpens), std::end(kOpens)}, std::pair{std::begin(kReading), std::end(kReading)},
                               std::pair{std::begin(kHarmless), std::end(kHarmless)}}) {
         const auto* found = std::find_if(table.first, table.second, [&](const Known& known) { return known.number == number; });
         if (found != table.second) {

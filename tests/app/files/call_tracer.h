@@ -40,6 +40,7 @@ struct Order {
 enum class Watched {
     Changing, // what can change something on a disk; opens that make or truncate among it
     AllOpens, // and every other open
+    Reading,  // what looks at names and bytes
     Unknown,  // neither that nor known to be harmless: the proof that nothing is missing from the first list
 };
 

@@ -247,6 +247,93 @@ private slots:
         });
     }
 
+    // The roots of two disks bear the same number; what was begun on the one is not finished on the other.
+    void anotherDiskInItsPlace() {
+        VERIFY_IN_NAMESPACE([]() -> std::string {
+            CrashWorld c;
+            World& w = c.world;
+            const Mounts mounts{{w.share}};
+            const auto plugIn = [&] {
+                const bool good = ::mount("tmpfs", w.share.c_str(), "tmpfs", 0, kDiskSize) == 0;
+                w.openRoot();
+                return good;
+            };
+            if (!plugIn()) {
+                return "-this system lets no namespace mount a tmpfs";
+            }
+            NEED(c.prepare(), "");
+            c.frozen->restore();
+            const pid_t engine = ::fork();
+            if (engine == 0) {
+                AtStep death(150, [] { ::_exit(0); });
+                auto dying = w.review(&death);
+                (void)dying->apply(w.root.get(), c.set.id, everything(c.set));
+                ::_exit(1);
+            }
+            ::waitpid(engine, nullptr, 0);
+            struct stat first {}, second {};
+            NEED(::fstat(w.root.get(), &first) == 0 && plugIn() && ::fstat(w.root.get(), &second) == 0, "");
+            NEED(first.st_ino == second.st_ino && first.st_dev != second.st_dev, "the disks are no twins");
+            c.frozen->share.restore(); // a backup of it, even
+            const auto untouched = snapshot(w.share, Times::All);
+            auto review = w.review();
+            auto reports = review->recover(w.opener());
+            NEED(reports && reports->size() == 1 && !reports->front().complete(), "");
+            NEED(same(snapshot(w.share, Times::All), untouched), "");
+            NEED(::umount2(w.share.c_str(), MNT_DETACH) == 0, "");
+            NEED(review->recover(w.opener())->front().complete(), "");
+            NEED(same(snapshot(w.share, Times::Files), c.after), "");
+            return {};
+        });
+    }
+
+    // Another disk within the share: what stays on one disk is done, what would cross is refused and says why.
+    void aDiskWithinTheShare() {
+        VERIFY_IN_NAMESPACE([]() -> std::string {
+            World w;
+            const Mounts mounts{{w.at("disk")}};
+            fs::create_directory(w.at("disk"));
+            if (::mount("tmpfs", w.at("disk").c_str(), "tmpfs", 0, kDiskSize) != 0) {
+                return "-this system lets no namespace mount a tmpfs";
+            }
+            writeFile(w.at("here"), "here\n");
+            writeFile(w.at("disk/there"), "there\n");
+            writeFile(w.at("disk/gone"), "gone\n");
+            writeFile(w.at("disk/moved"), "moved\n");
+            const auto before = snapshot(w.share, Times::Files);
+            w.content(ChangeKind::Modified, "disk/there", "edited\n");
+            w.content(ChangeKind::Created, "disk/new", "new\n");
+            w.claim(ChangeKind::Deleted, "disk/gone");
+            w.renamed("disk/moved", "disk/within");
+            w.renamed("here", "disk/across");
+            auto review = w.review();
+            auto set = w.freeze(*review);
+            NEED(set, "");
+            auto report = review->apply(w.root.get(), set->id, everything(*set));
+            NEED(report, report.error().text());
+            for (const auto& entry : report->entries) {
+                const bool crosses = entry.path == path("disk/across");
+                NEED(entry.outcome == (crosses ? Outcome::Failed : Outcome::Applied), describe(*report));
+                NEED(!crosses || entry.reason.find("another disk") != std::string::npos, entry.reason);
+            }
+            NEED(slurp(w.at("here")) == "here\n" && slurp(w.at("disk/there")) == "edited\n", "");
+            auto undone = review->undo(w.root.get(), report->id);
+            NEED(undone && undone->complete(), describe(*undone));
+            NEED(same(snapshot(w.share, Times::Files), before), "");
+
+            // The disk itself is no folder to be moved or removed, nor one to move things out of with its name.
+            w.claims.clear();
+            w.renamed("disk", "elsewhere", EntryType::Directory);
+            set = w.freeze(*review);
+            NEED(set, "");
+            report = review->apply(w.root.get(), set->id, everything(*set));
+            NEED(report && report->entries.at(0).outcome == Outcome::Failed, describe(*report));
+            NEED(report->entries.at(0).reason.find("mounted") != std::string::npos, describe(*report));
+            NEED(same(snapshot(w.share, Times::Files), before), "");
+            return {};
+        });
+    }
+
     void permissionLost_data() {
         QTest::addColumn<QString>("folder");
         QTest::newRow("of a folder") << "docs";
