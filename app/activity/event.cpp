@@ -25,6 +25,8 @@ std::string_view toString(EventKind kind) {
         return "clerk.state";
     case EventKind::ShareAdded:
         return "share.added";
+    case EventKind::ShareChanged:
+        return "share.changed";
     case EventKind::ShareRemoved:
         return "share.removed";
     case EventKind::FileRead:

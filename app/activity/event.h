@@ -24,6 +24,7 @@ enum class EventKind {
     VmStage,
     ClerkState,
     ShareAdded,
+    ShareChanged,
     ShareRemoved,
     FileRead,
     ExecStarted,
@@ -40,7 +41,7 @@ enum class EventKind {
 };
 inline constexpr std::array kEventKinds{
     EventKind::AgentCreated, EventKind::AgentDeleted, EventKind::VmState,      EventKind::VmStage,
-    EventKind::ClerkState,   EventKind::ShareAdded,   EventKind::ShareRemoved, EventKind::FileRead,
+    EventKind::ClerkState,   EventKind::ShareAdded,   EventKind::ShareChanged, EventKind::ShareRemoved, EventKind::FileRead,
     EventKind::ExecStarted,  EventKind::ExecEnded,    EventKind::ReviewFrozen, EventKind::ApplyDecided,
     EventKind::ApplyDone,    EventKind::UndoDecided,  EventKind::UndoDone,     EventKind::DiscardDecided,
     EventKind::DiscardDone,  EventKind::GuestLog,     EventKind::EngineNote};

@@ -35,6 +35,9 @@ json::object describeShare(const ShareRecord& share) {
                      {"mode", toString(share.mode)},
                      {"guest_path", "/workspace/" + share.name},
                      {"staged", share.staged}};
+    if (share.revoked) {
+        out["revoked"] = true;
+    }
     if (isUtf8(share.dir)) {
         out["dir"] = share.dir;
     } else {
@@ -42,6 +45,18 @@ json::object describeShare(const ShareRecord& share) {
         out["dir_b64"] = toBase64(share.dir);
     }
     return out;
+}
+
+// An interruption came between the decision and the book.
+bool decidedByAuto(activity::ActivityLog& log, const std::string& set, std::int64_t atNs) {
+    activity::Query query;
+    query.sinceNs = atNs - std::chrono::nanoseconds(kAutoPeriod).count();
+    query.kinds = {EventKind::ApplyDecided};
+    const auto events = log.query(query);
+    return events && std::any_of(events->begin(), events->end(), [&](const activity::Recorded& each) {
+               const auto* by = each.event.detail.if_contains("by");
+               return each.event.subject == set && by != nullptr && *by == json::value(kByAuto);
+           });
 }
 
 } // namespace
@@ -126,6 +141,11 @@ Status Agent::openStores() {
         return fail(std::move(book).error());
     }
     m_book = std::move(*book);
+    auto own = OwnFiles::open(file("own-files.json"));
+    if (!own) {
+        return fail(std::move(own).error());
+    }
+    m_own = std::move(*own);
     // What a crash left of an apply is finished now, before anybody can look at the folders through us.
     auto finished = m_review->recover([this](const std::string& share) -> Result<UniqueFd> {
         for (const auto& each : record().shares) {
@@ -175,6 +195,9 @@ Status Agent::numberApplies() {
         const auto undone = numbers.find(each.undoes);
         ApplyFacts facts;
         facts.atMs = each.atNs / 1'000'000;
+        if (each.undoes.empty() && decidedByAuto(*m_log, each.set, each.atNs)) {
+            facts.by = kByAuto;
+        }
         for (const auto& entry : report->entries) {
             ++(entry.outcome == files::Outcome::Applied ? facts.done : facts.open);
         }

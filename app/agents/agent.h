@@ -10,7 +10,9 @@
 
 #include "app/activity/activity_log.h"
 #include "app/agents/agent_record.h"
+#include "app/agents/auto_rules.h"
 #include "app/agents/door.h"
+#include "app/agents/own_files.h"
 #include "app/agents/review_book.h"
 #include "app/agents/services.h"
 #include "app/agents/start_watch.h"
@@ -20,6 +22,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <map>
 #include <mutex>
 #include <stop_token>
 #include <thread>
@@ -107,6 +110,10 @@ public:
 
     // agent_shares.cpp
     [[nodiscard]] Result<boost::json::object> addShare(const NewShare& wanted);
+    // Refused to read-only while changes are staged.
+    [[nodiscard]] Result<boost::json::object> setShareMode(const std::string& name, ShareMode mode);
+    // The agent sees nothing of the folder from here on; what is staged can still be reviewed and applied.
+    [[nodiscard]] Result<boost::json::object> revokeShare(const std::string& name);
     [[nodiscard]] Status removeShare(const std::string& name, Staged staged);
 
     // agent_review.cpp
@@ -123,6 +130,13 @@ public:
         bool running = false; // the machine runs, so that it can be listed
     };
     [[nodiscard]] Result<StagedState> waitStaged(const std::string& known, std::stop_token stop);
+
+    // agent_auto.cpp: shares of mode auto where something waits for room within the bounds, and until when (ms since 1970).
+    struct AutoFull {
+        std::string share;
+        std::int64_t untilMs = 0;
+    };
+    [[nodiscard]] std::vector<AutoFull> autoFull() const;
 
     // agent_decide.cpp
     [[nodiscard]] Result<ActionReport> apply(const std::string& review, const ReviewSelection& selection,
@@ -174,6 +188,10 @@ private:
     void machineEnded();
     void dropMachine(); // machine, door and supervisor go; the lock is held
     [[nodiscard]] std::vector<ServedShare> openShares(std::vector<std::string>& missing);
+    [[nodiscard]] Result<ShareRecord> findShare(const std::string& name) const;
+    [[nodiscard]] Result<boost::json::object> changeShare(const ShareRecord& to);
+    void cut(std::uint32_t share);
+    [[nodiscard]] Result<UniqueFd> emptyFolder() const;
     [[nodiscard]] Result<UniqueFd> openShareRoot(const ShareRecord& share) const;
     [[nodiscard]] std::shared_ptr<Door> door() const;
     [[nodiscard]] Result<std::shared_ptr<Door>> readyDoor() const;
@@ -187,6 +205,24 @@ private:
     [[nodiscard]] std::optional<StagedState> lookStaged(std::stop_token stop);
     [[nodiscard]] Result<Review> remember(std::vector<ReviewPart> parts, Look look);
     void forgetUnused(const std::vector<Review>& dropped);
+    [[nodiscard]] Result<ActionReport> applyChosen(const OpenedReview& opened, const std::vector<EntryView>& chosen,
+                                                   std::string_view by, const Progress& progress);
+
+    // Auto mode. All by m_operation, but for what autoFull() reads.
+    struct AutoShare {
+        std::string seen; // what was staged at the last look, and since when
+        std::chrono::steady_clock::time_point since, nextLook, held, retry;
+        std::string handled; // nothing more to do with what was staged then, until `retry`
+        std::optional<std::int64_t> fullUntilMs; // by m_mutex
+    };
+    void holdAuto(const std::vector<ShareRecord>& shares);
+    void endHold(const std::vector<ShareRecord>& shares);
+    void tendAuto(Door& door);
+    void tendAutoShare(Door& door, const ShareRecord& share, AutoShare& state);
+    [[nodiscard]] Status settleByRule(Door& door, const ShareRecord& share, AutoShare& state,
+                                      const std::vector<ChangeEntry>& claims);
+    [[nodiscard]] Result<AutoUse> autoUse(std::uint32_t share);
+    void tellFull(const ShareRecord& share, AutoShare& state, const AutoUse& use, std::size_t waiting);
     [[nodiscard]] Result<std::vector<ChangeEntry>> listChanges(Door& door, const ShareRecord& share,
                                                                std::stop_token stop,
                                                                std::chrono::seconds patience = kAnswerPatience);
@@ -196,6 +232,9 @@ private:
                                                       const Progress& progress);
     [[nodiscard]] Result<files::FrozenSet> freezeShare(Door& door, const ShareRecord& share, const Progress& progress,
                                                        std::stop_token stop);
+    [[nodiscard]] Result<files::FrozenSet> freezeClaims(Door& door, const ShareRecord& share,
+                                                        const std::vector<ChangeEntry>& claims, const Progress& progress,
+                                                        std::stop_token stop);
     void settleSameAsHost(Door& door, const ShareRecord& share, const files::FrozenSet& set);
     void rememberStaged(std::uint32_t share, std::uint64_t staged);
     [[nodiscard]] Status refuseStaged(std::optional<std::uint32_t> share, Staged staged);
@@ -205,6 +244,7 @@ private:
     std::unique_ptr<activity::ActivityLog> m_log;
     std::unique_ptr<files::FileReview> m_review;
     std::optional<ReviewBook> m_book;
+    std::optional<OwnFiles> m_own;
 
     std::vector<std::chrono::steady_clock::time_point> m_clerksReplaced; // the start's, then the supervisor's
 
@@ -212,6 +252,7 @@ private:
 
     std::string m_watchReview; // the last one that was frozen for a watcher; by m_operation
     std::string m_notedReview; // in the log already; by m_operation
+    std::map<std::uint32_t, AutoShare> m_auto; // by share
 
     std::mutex m_operation; // one changing verb at a time; taken before m_mutex
 

@@ -71,10 +71,18 @@ Result<ActionReport> Agent::apply(const std::string& reviewId, const ReviewSelec
     // I5. The id names every byte of it.
     CARREL_TRY(note(EventKind::ApplyDecided, reviewId,
                     {{"entries", chosen.size()}, {"partly", !selection.paths.empty()}, {"by", "owner"}}));
+    auto report = applyChosen(*opened, chosen, kByOwner, progress);
+    endHold(opened->shares);
+    return report;
+}
+
+// One code path for whoever decided. The decision is in the log.
+Result<ActionReport> Agent::applyChosen(const OpenedReview& opened, const std::vector<EntryView>& chosen,
+                                        std::string_view by, const Progress& progress) {
     ActionReport report;
     std::vector<ApplyPart> parts;
-    for (std::size_t i = 0; i < opened->shares.size(); ++i) {
-        const auto& share = opened->shares[i];
+    for (std::size_t i = 0; i < opened.shares.size(); ++i) {
+        const auto& share = opened.shares[i];
         std::vector<files::Selected> selected;
         for (const auto& view : chosen) {
             if (view.share == &share) {
@@ -85,7 +93,7 @@ Result<ActionReport> Agent::apply(const std::string& reviewId, const ReviewSelec
             continue;
         }
         auto root = openShareRoot(share);
-        auto done = root ? m_review->apply(root->get(), opened->sets[i].id, selected,
+        auto done = root ? m_review->apply(root->get(), opened.sets[i].id, selected,
                                            [&](std::size_t at, std::size_t total, const SharePath& path) {
                                                progress("apply", std::to_string(at) + " of " + std::to_string(total) +
                                                                      ": " + share.name + "/" + path.text());
@@ -94,7 +102,7 @@ Result<ActionReport> Agent::apply(const std::string& reviewId, const ReviewSelec
                          : Result<files::ApplyReport>(fail(root.error()));
         if (!done) {
             for (const auto& each : selected) {
-                report.items.push_back({share.name, each.path, opened->sets[i].find(each.path)->kind, "failed", done.error().text()});
+                report.items.push_back({share.name, each.path, opened.sets[i].find(each.path)->kind, "failed", done.error().text()});
             }
             continue;
         }
@@ -103,12 +111,15 @@ Result<ActionReport> Agent::apply(const std::string& reviewId, const ReviewSelec
         }
         std::vector<std::pair<SharePath, std::uint64_t>> settled;
         for (const auto& outcome : done->entries) {
-            const auto* entry = opened->sets[i].find(outcome.path);
+            const auto* entry = opened.sets[i].find(outcome.path);
             report.items.push_back({share.name, outcome.path, entry != nullptr ? entry->kind : ChangeKind::Modified,
                                     std::string(outcomeName(outcome)), outcome.reason});
             if (outcome.outcome == files::Outcome::Applied) {
                 settled.emplace_back(outcome.path, outcome.generation);
             }
+        }
+        if (auto kept = m_own->applied(share.id, opened.sets[i], *done); !kept) {
+            m_services.complain(name() + ": " + kept.error().text()); // then those files wait for review, as others do
         }
         if (auto at = readyDoor()) { // nobody waits for a guest that is not reached
             // The host's version shows in the guest from here on. Where this fails, the next review finds that the
@@ -120,15 +131,16 @@ Result<ActionReport> Agent::apply(const std::string& reviewId, const ReviewSelec
         }
     }
     if (!parts.empty()) {
-        auto number = m_book->record(0, reviewId, parts, factsOf(report, kByOwner));
+        auto number = m_book->record(0, opened.id, parts, factsOf(report, by));
         if (!number) {
             return fail(std::move(number).error());
         }
         report.number = *number;
     }
     json::object detail = totals(report);
+    detail["by"] = by;
     detail["number"] = report.number ? json::value(*report.number) : json::value(nullptr);
-    noteAfter(EventKind::ApplyDone, reviewId, std::move(detail));
+    noteAfter(EventKind::ApplyDone, opened.id, std::move(detail));
     return report;
 }
 
@@ -170,6 +182,7 @@ Result<ActionReport> Agent::discard(const std::string& reviewId, const ReviewSel
         }
         (void)listChanges(**at, share, {}).has_value();
     }
+    endHold(opened->shares);
     noteAfter(EventKind::DiscardDone, reviewId, totals(report));
     return report;
 }

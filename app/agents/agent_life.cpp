@@ -110,6 +110,7 @@ Status Agent::bringUp(const Progress& progress, std::stop_token stop) {
     spec.initrd = boot->initrd;
     spec.commandLine = boot->commandLine;
     spec.disk = hypervisor::DiskSpec{boot->base, file("disk.qcow2")};
+    spec.window.emplace();
     spec.runtimeFolder = m_services.runtimeFolder / wanted.id.substr(0, 8);
     spec.accelerator = *accelerator;
     progress("machine", "Starting the machine");

@@ -21,7 +21,15 @@ constexpr std::string_view kNewer =
 } // namespace
 
 std::string_view toString(ShareMode mode) {
-    return mode == ShareMode::ReadOnly ? "read-only" : "review";
+    switch (mode) {
+    case ShareMode::ReadOnly:
+        return "read-only";
+    case ShareMode::Auto:
+        return "auto";
+    case ShareMode::Review:
+        break;
+    }
+    return "review";
 }
 
 Result<ShareMode> shareModeFrom(std::string_view text) {
@@ -31,7 +39,10 @@ Result<ShareMode> shareModeFrom(std::string_view text) {
     if (text == "review") {
         return ShareMode::Review;
     }
-    return fail(ErrorCode::InvalidArgument, "there is no such way to share a folder", "Use read-only or review");
+    if (text == "auto") {
+        return ShareMode::Auto;
+    }
+    return fail(ErrorCode::InvalidArgument, "there is no such way to share a folder", "Use read-only, review or auto");
 }
 
 Status checkAgentName(std::string_view name) {
@@ -66,7 +77,7 @@ Status save(const AgentRecord& record, const std::filesystem::path& file) {
     for (const auto& share : record.shares) {
         json::object item{{"id", share.id},         {"name", share.name},   {"device", share.device},
                           {"inode", share.inode},   {"mode", toString(share.mode)},
-                          {"staged", share.staged}};
+                          {"staged", share.staged}, {"revoked", share.revoked}};
         putPath(item, "dir", share.dir);
         shares.push_back(std::move(item));
     }
@@ -123,6 +134,7 @@ Result<AgentRecord> load(const std::filesystem::path& file) {
         out.inode = share.number("inode");
         const auto mode = shareModeFrom(share.string("mode", 16));
         out.staged = share.number("staged");
+        out.revoked = share.optionalBoolean("revoked");
         CARREL_TRY(mode);
         CARREL_TRY(share.finish());
         out.mode = *mode;

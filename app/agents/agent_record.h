@@ -15,7 +15,8 @@ namespace carrel::agents {
 
 inline constexpr std::size_t kMaxAgentName = 32;
 
-enum class ShareMode { ReadOnly, Review };
+// Auto: what cannot harm anything of the user's settles by itself within bounds (auto_rules.h); the rest waits as in Review.
+enum class ShareMode { ReadOnly, Review, Auto };
 [[nodiscard]] std::string_view toString(ShareMode mode);
 [[nodiscard]] Result<ShareMode> shareModeFrom(std::string_view text);
 
@@ -26,6 +27,8 @@ struct ShareRecord {
     std::uint64_t device = 0, inode = 0; // the folder that was chosen; another one at the same path is not it
     ShareMode mode = ShareMode::Review;
     std::uint64_t staged = 0; // changes that waited when the guest was last asked
+    // The agent sees nothing of the folder any more; what it has staged can still be reviewed and applied.
+    bool revoked = false;
 };
 
 struct AgentRecord {

@@ -146,7 +146,8 @@ void Agent::rememberStaged(std::uint32_t share, std::uint64_t staged) {
     }
 }
 
-Result<FrozenSet> Agent::freezeShare(Door& at, const ShareRecord& share, const Progress& progress, std::stop_token stop) {
+Result<FrozenSet> Agent::freezeClaims(Door& at, const ShareRecord& share, const std::vector<ChangeEntry>& claims,
+                                     const Progress& progress, std::stop_token stop) {
     auto root = openShareRoot(share);
     if (!root) {
         return fail(std::move(root).error());
@@ -154,25 +155,29 @@ Result<FrozenSet> Agent::freezeShare(Door& at, const ShareRecord& share, const P
     DoorContent source(at, share.id, stop);
     files::FreezeLimits limits;
     limits.hidden = [names = clerk::HiddenNames(kHiddenNames)](const SharePath& path) { return hides(names, path); };
+    auto set = m_review->freeze(root->get(), std::to_string(share.id), claims, source, limits,
+                                [&](std::size_t done, std::size_t total, const SharePath&) {
+                                    if (done % 50 == 0) {
+                                        progress("freeze", "Copying what changed: " + std::to_string(done) + " of " +
+                                                               std::to_string(total));
+                                    }
+                                    return !stop.stop_requested();
+                                });
+    if (set) {
+        settleSameAsHost(at, share, *set);
+    }
+    return set;
+}
+
+Result<FrozenSet> Agent::freezeShare(Door& at, const ShareRecord& share, const Progress& progress, std::stop_token stop) {
     for (int round = 1;; ++round) {
         progress("list", "Asking what changed in " + share.name);
         auto claims = listChanges(at, share, stop);
         if (!claims) {
             return fail(std::move(claims).error());
         }
-        auto set = m_review->freeze(root->get(), std::to_string(share.id), *claims, source, limits,
-                                    [&](std::size_t done, std::size_t total, const SharePath&) {
-                                        if (done % 50 == 0) {
-                                            progress("freeze", "Copying what changed: " + std::to_string(done) +
-                                                                   " of " + std::to_string(total));
-                                        }
-                                        return !stop.stop_requested();
-                                    });
-        if (!set) {
-            return fail(std::move(set).error());
-        }
-        settleSameAsHost(at, share, *set);
-        if (round == kFreezeRounds || !renamesFolder(*claims, set->leftOut)) {
+        auto set = freezeClaims(at, share, *claims, progress, stop);
+        if (!set || round == kFreezeRounds || !renamesFolder(*claims, set->leftOut)) {
             return set;
         }
         CARREL_TRY(m_review->forget(set->id));
@@ -189,7 +194,7 @@ Result<OpenedReview> Agent::freeze(const Progress& progress, std::stop_token sto
     OpenedReview opened;
     std::vector<ReviewPart> parts;
     for (const auto& share : record().shares) {
-        if (share.mode != ShareMode::Review) {
+        if (share.mode == ShareMode::ReadOnly) {
             continue;
         }
         auto set = freezeShare(**at, share, progress, stop);
@@ -197,7 +202,7 @@ Result<OpenedReview> Agent::freeze(const Progress& progress, std::stop_token sto
             return fail(std::move(set).error());
         }
         for (const auto& left : set->leftOut) {
-            if (left.why != files::LeftOutWhy::AlreadySo) {
+            if (look == Look::Decide && left.why != files::LeftOutWhy::AlreadySo) {
                 noteAfter(EventKind::EngineNote, share.name + "/" + left.path.text(),
                           {{"left_out", toString(left.why)}, {"reason", left.reason}});
             }
@@ -223,6 +228,9 @@ Result<OpenedReview> Agent::freeze(const Progress& progress, std::stop_token sto
         return fail(std::move(review).error());
     }
     opened.id = review->id;
+    if (look == Look::Decide) {
+        holdAuto(opened.shares);
+    }
     if (look == Look::Decide && review->id != m_notedReview) { // looking again at the same bytes is no event
         std::size_t entries = 0;
         for (const auto& set : opened.sets) {
@@ -288,6 +296,9 @@ Result<OpenedReview> Agent::openReview(const std::string& id) {
         }
         opened.shares.push_back(*share);
         opened.sets.push_back(std::move(*set));
+    }
+    if (id != m_watchReview) {
+        holdAuto(opened.shares);
     }
     return opened;
 }
@@ -366,7 +377,7 @@ Status Agent::refuseStaged(std::optional<std::uint32_t> share, Staged staged) {
     for (const auto& each : of.shares) {
         if (!share || each.id == *share) {
             waiting += each.staged;
-            any = any || each.mode == ShareMode::Review;
+            any = any || each.mode != ShareMode::ReadOnly;
         }
     }
     const std::string hint = "Look with: carrel changes " + of.name + ". To lose them, repeat the command with --discard";

@@ -29,15 +29,36 @@ Result<UniqueFd> Agent::openShareRoot(const ShareRecord& share) const {
     return root;
 }
 
+// What the guest needs to know of it: who decides on a change is none of its business, and a share that was revoked takes
+// no more work.
+static std::string_view servedMode(const ShareRecord& share) {
+    return share.revoked || share.mode == ShareMode::ReadOnly ? toString(ShareMode::ReadOnly) : toString(ShareMode::Review);
+}
+
+// Stands for a revoked folder: the guest keeps its layer over it, so that what is staged can be listed and copied, and the
+// clerk that serves it cannot even open anything of the user's.
+Result<UniqueFd> Agent::emptyFolder() const {
+    const auto folder = file("empty");
+    if (::mkdir(folder.c_str(), 0500) != 0 && errno != EEXIST) {
+        return failErrno("making the folder " + folder.string());
+    }
+    UniqueFd root(::open(folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
+    if (!root) {
+        return failErrno("opening the folder " + folder.string());
+    }
+    return root;
+}
+
 std::vector<ServedShare> Agent::openShares(std::vector<std::string>& missing) {
     std::vector<ServedShare> served;
     for (const auto& share : record().shares) {
-        auto root = openShareRoot(share);
+        auto root = share.revoked ? emptyFolder() : openShareRoot(share);
         if (!root) {
             missing.push_back(share.name + ": " + root.error().text());
             continue;
         }
-        served.push_back({share.id, share.name, std::string(toString(share.mode)), std::move(*root)});
+        served.push_back({share.id, share.name, std::string(servedMode(share)), std::move(*root),
+                          (share.revoked ? "revoked-" : "nodes-") + std::to_string(share.id)});
     }
     return served;
 }
@@ -54,7 +75,7 @@ Result<json::object> Agent::addShare(const NewShare& wanted) {
     if (::stat(dir.c_str(), &what) != 0 || ::access(dir.c_str(), R_OK | X_OK) != 0) {
         return fail(errnoError("looking into " + dir.string()).wrap("The folder cannot be read", "Check its permissions"));
     }
-    if (wanted.mode == ShareMode::Review && ::access(dir.c_str(), W_OK) != 0) {
+    if (wanted.mode != ShareMode::ReadOnly && ::access(dir.c_str(), W_OK) != 0) {
         return fail(ErrorCode::Refused, "the folder " + dir.string() + " cannot be written by you, so nothing could be applied",
                     "Share it read-only: " + dir.string() + ":read-only");
     }
@@ -96,12 +117,87 @@ Result<json::object> Agent::addShare(const NewShare& wanted) {
     return describeShares().back().as_object();
 }
 
-Status Agent::removeShare(const std::string& name, Staged staged) {
-    auto known = record();
+Result<ShareRecord> Agent::findShare(const std::string& name) const {
+    const auto known = record();
     const auto found =
         std::find_if(known.shares.begin(), known.shares.end(), [&](const ShareRecord& s) { return s.name == name; });
     if (found == known.shares.end()) {
         return fail(ErrorCode::NotFound, "the agent has no shared folder " + name, "See: carrel share list " + known.name);
+    }
+    return *found;
+}
+
+Result<json::object> Agent::changeShare(const ShareRecord& to) {
+    auto with = record();
+    const auto at =
+        std::find_if(with.shares.begin(), with.shares.end(), [&](const ShareRecord& s) { return s.id == to.id; });
+    if (at == with.shares.end()) {
+        return fail(ErrorCode::NotFound, "the folder " + to.name + " is shared no more");
+    }
+    at->mode = to.mode;
+    at->revoked = to.revoked;
+    const auto index = static_cast<std::size_t>(at - with.shares.begin());
+    CARREL_TRY(saveRecord(with));
+    return describeShares().at(index).as_object();
+}
+
+Result<json::object> Agent::setShareMode(const std::string& name, ShareMode mode) {
+    auto share = findShare(name);
+    if (!share) {
+        return fail(std::move(share).error());
+    }
+    if (share->revoked) {
+        return fail(ErrorCode::Refused, "the agent's access to " + name + " was revoked",
+                    "Remove the share, and share the folder again");
+    }
+    if (mode == ShareMode::ReadOnly) {
+        CARREL_TRY(refuseStaged(share->id, Staged::Refuse));
+    } else if (::access(share->dir.c_str(), W_OK) != 0) {
+        return fail(ErrorCode::Refused, "the folder " + share->dir + " cannot be written by you, so nothing could be applied");
+    }
+    const std::lock_guard operation(m_operation);
+    const auto before = servedMode(*share);
+    CARREL_TRY(note(EventKind::ShareChanged, name,
+                    {{"id", share->id}, {"mode", toString(mode)}, {"was", toString(share->mode)}, {"by", "owner"}}));
+    share->mode = mode;
+    auto changed = changeShare(*share);
+    if (changed && servedMode(*share) != before) {
+        CARREL_TRY(renewClerk());
+    }
+    return changed;
+}
+
+Result<json::object> Agent::revokeShare(const std::string& name) {
+    const std::lock_guard operation(m_operation);
+    auto share = findShare(name);
+    if (!share) {
+        return fail(std::move(share).error());
+    }
+    if (share->revoked) {
+        return fail(ErrorCode::AlreadyExists, "the agent's access to " + name + " is revoked already");
+    }
+    CARREL_TRY(note(EventKind::ShareChanged, name, {{"id", share->id}, {"revoked", true}, {"by", "owner"}}));
+    share->revoked = true;
+    auto changed = changeShare(*share);
+    if (!changed) {
+        return changed;
+    }
+    cut(share->id);
+    CARREL_TRY(renewClerk());
+    return changed;
+}
+
+// By the clerk that serves it; then comes a clerk that could not even open the folder.
+void Agent::cut(std::uint32_t share) {
+    if (auto at = door()) {
+        (void)at->request("share.revoke", {{"id", share}}, {}, {}, m_services.patience.stopping).has_value();
+    }
+}
+
+Status Agent::removeShare(const std::string& name, Staged staged) {
+    const auto found = findShare(name);
+    if (!found) {
+        return fail(found.error());
     }
     const std::uint32_t id = found->id;
     CARREL_TRY(refuseStaged(id, staged));
@@ -110,9 +206,9 @@ Status Agent::removeShare(const std::string& name, Staged staged) {
     auto without = record();
     std::erase_if(without.shares, [id](const ShareRecord& s) { return s.id == id; });
     CARREL_TRY(saveRecord(without));
-    if (auto at = door()) {
-        // Cut first, by the clerk that serves it; then a clerk that could not even open the folder.
-        (void)at->request("share.revoke", {{"id", id}}, {}, {}, m_services.patience.stopping).has_value();
+    cut(id);
+    if (auto forgotten = m_own->forget(id); !forgotten) { // an id is never used again
+        m_services.complain(this->name() + ": " + forgotten.error().text());
     }
     return renewClerk();
 }

@@ -17,7 +17,6 @@ using Clock = std::chrono::steady_clock;
 
 namespace {
 
-constexpr std::chrono::seconds kSupervisePeriod{2};
 constexpr std::size_t kMaxClerksPerMinute = 10;
 constexpr unsigned kMaxToldPerMinute = 600;
 
@@ -143,7 +142,7 @@ void Agent::superviseUntil(std::stop_token stop) {
     while (!stop.stop_requested()) {
         {
             std::unique_lock lock(m_mutex);
-            m_wake.wait_for(lock, kSupervisePeriod,
+            m_wake.wait_for(lock, m_services.patience.supervising,
                             [&] { return m_clerkGone || m_tendDoor || stop.stop_requested(); });
             m_tendDoor = false;
             m_clerkGone = false; // Door::alive() remembers it; a second look comes with the next period
@@ -185,6 +184,8 @@ void Agent::superviseOnce() {
     door->tend();
     if (this->state() == AgentState::Failed) {
         greetLate(*door);
+    } else {
+        tendAuto(*door);
     }
 }
 

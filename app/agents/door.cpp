@@ -5,6 +5,7 @@
 #include "guest/protocol/share_path.h"
 #include "guest/protocol/strict_json.h"
 
+#include <algorithm>
 #include <fcntl.h>
 
 namespace carrel::agents {
@@ -31,7 +32,9 @@ json::array namesOf(const std::vector<ChannelId>& channels) {
 } // namespace
 
 Door::Door(hypervisor::Machine& machine, Setup setup, Events events)
-    : m_machine(machine), m_setup(std::move(setup)), m_events(std::move(events)) {}
+    : m_machine(machine)
+    , m_setup(std::move(setup))
+    , m_events(std::move(events)) {}
 
 Door::~Door() {
     close();
@@ -55,8 +58,8 @@ void Door::close() {
 
 Result<std::shared_ptr<Door::Post>> Door::hire(const std::vector<ServedShare>& shares, Jail& jail) {
     auto post = std::make_shared<Post>();
-    // Not owned by the calls: a post ends with its clerk's reader joined, so it outlives every one of them, and no call can
-    // be the one that ends it.
+    // Not owned by the calls: a post ends with its clerk's reader joined, so it outlives every one of them,
+    // and no call can be the one that ends it.
     Post* const it = post.get();
     auto process = ClerkProcess::start(
         m_setup.clerkProgram,
@@ -74,19 +77,20 @@ Result<std::shared_ptr<Door::Post>> Door::hire(const std::vector<ServedShare>& s
         hidden.emplace_back(pattern);
     }
     for (const auto& share : shares) {
-        const auto table = m_setup.tableFolder / ("nodes-" + std::to_string(share.id));
+        const auto table = m_setup.tableFolder / share.table;
         tables.emplace_back(::open(table.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
         if (!tables.back()) {
             return failErrno("opening " + table.string());
         }
         descriptors.push_back(share.root.get());
         descriptors.push_back(tables.back().get());
-        described.push_back({{"id", share.id}, {"name", share.name}, {"mode", share.mode}, {"hidden", hidden}});
+        described.push_back(
+            {{"id", share.id}, {"name", share.name}, {"mode", share.mode}, {"hidden", hidden}});
     }
-    auto jailed = post->process->request("prepare",
-                                         {{"agent", {{"id", m_setup.agentId}, {"name", m_setup.agentName}}},
-                                          {"shares", std::move(described)}},
-                                         descriptors);
+    auto jailed = post->process->request(
+        "prepare",
+        {{"agent", {{"id", m_setup.agentId}, {"name", m_setup.agentName}}}, {"shares", std::move(described)}},
+        descriptors);
     if (!jailed) {
         return fail(jailed.error().wrap("The agent's clerk could not be confined, so it gets nothing to do",
                                         "Carrel needs a kernel with Landlock (5.13 or newer, switched on)"));
@@ -113,7 +117,19 @@ Status Door::attach(Post& post, const std::vector<ChannelId>& channels) {
         descriptors.push_back(fd->get());
         owned.push_back(std::move(*fd));
     }
-    auto done = post.process->request("attach", {{"channels", namesOf(channels)}}, descriptors);
+    auto names = namesOf(channels);
+    // Files go through memory where the machine shares some.
+    if (std::ranges::find(channels, ChannelId::Files) != channels.end()) {
+        if (auto window = m_machine.openWindow(); window) {
+            names.emplace_back(clerk::kWindowName);
+            descriptors.push_back(window->get());
+            owned.push_back(std::move(*window));
+        } else if (window.error().code != ErrorCode::NotFound) {
+            return fail(
+                window.error().wrap("The memory shared with the agent's machine could not be opened"));
+        }
+    }
+    auto done = post.process->request("attach", {{"channels", std::move(names)}}, descriptors);
     return done ? Status{} : fail(std::move(done).error());
 }
 
@@ -130,8 +146,8 @@ Result<Door::Jail> Door::renew(const std::vector<ServedShare>& shares) {
         m_post.reset(); // from here on its end is expected
     }
     if (old && old->process->alive()) {
-        auto let =
-            old->process->request("detach", {{"channels", namesOf(kAllButTerminals)}}, {}, {}, kHandOverPatience);
+        auto let = old->process->request("detach", {{"channels", namesOf(kAllButTerminals)}}, {}, {},
+                                         kHandOverPatience);
         if (!let) {
             keepsTerminals = keepsTerminals && m_terminals != old;
             old->process->end();
@@ -188,14 +204,16 @@ std::future<ClerkProcess::Answer> Door::hello() {
 Status Door::awaitHello() {
     auto greeting = hello();
     if (greeting.wait_for(kHelloPatience) != std::future_status::ready) {
-        return fail(ErrorCode::Expired, "the agent's machine does not answer", "Stop the agent and start it again");
+        return fail(ErrorCode::Expired, "the agent's machine does not answer",
+                    "Stop the agent and start it again");
     }
     auto answer = greeting.get();
     return answer ? Status{} : fail(std::move(answer).error());
 }
 
-ClerkProcess::Answer Door::request(std::string_view method, json::object params, const std::vector<int>& descriptors,
-                                   std::stop_token stop, std::chrono::seconds patience) {
+ClerkProcess::Answer Door::request(std::string_view method, json::object params,
+                                   const std::vector<int>& descriptors, std::stop_token stop,
+                                   std::chrono::seconds patience) {
     std::shared_ptr<Post> post;
     std::stop_source either;
     std::stop_token off;
@@ -235,7 +253,8 @@ Result<std::uint32_t> Door::exec(json::object params, int socket) {
         const std::lock_guard lock(m_mutex);
         post = m_terminals;
         if (!post) {
-            return fail(ErrorCode::Unavailable, "the agent has no clerk at the moment", "Try again in a moment");
+            return fail(ErrorCode::Unavailable, "the agent has no clerk at the moment",
+                        "Try again in a moment");
         }
         for (std::uint32_t tried = 0; tried < control::kMaxSessions && session == 0; ++tried) {
             const std::uint32_t candidate = m_nextSession;
@@ -245,7 +264,8 @@ Result<std::uint32_t> Door::exec(json::object params, int socket) {
             }
         }
         if (session == 0) {
-            return fail(ErrorCode::LimitExceeded, "too many commands run in this agent", "Wait until one ends");
+            return fail(ErrorCode::LimitExceeded, "too many commands run in this agent",
+                        "Wait until one ends");
         }
         post->sessions.insert(session);
     }
@@ -278,10 +298,12 @@ void Door::told(Post& from, const std::string& method, const json::object& param
         bool last = false;
         {
             const std::lock_guard lock(m_mutex);
-            if (const auto* session = params.if_contains("session"); session != nullptr && session->is_int64()) {
+            if (const auto* session = params.if_contains("session");
+                session != nullptr && session->is_int64()) {
                 from.sessions.erase(static_cast<std::uint32_t>(session->get_int64()));
             }
-            last = from.sessions.empty() && &from == m_terminals.get() && m_terminals != m_post && m_post && !m_closed;
+            last = from.sessions.empty() && &from == m_terminals.get() && m_terminals != m_post && m_post &&
+                   !m_closed;
         }
         if (last) {
             m_events.tend();
@@ -300,8 +322,8 @@ void Door::recordReads(Post& from, const json::object& params) {
     (void)fields.array("files", 1000);
     const auto process = from.process; // the call may be the end of this door and of all its posts
     const Status recorded = fields.finish() ? m_events.recordReads(params) : fail(ErrorCode::Malformed, "");
-    // Nobody waits for the answer to the answer. If it cannot be said those reads would wait for ever, so this clerk goes
-    // and the guest asks the next one.
+    // Nobody waits for the answer to the answer. If it cannot be said those reads would wait for ever, so
+    // this clerk goes and the guest asks the next one.
     auto said = process->send("reads.recorded", {{"batch", batch}, {"recorded", recorded.has_value()}});
     if (said.wait_for(std::chrono::seconds(0)) == std::future_status::ready && !said.get()) {
         process->end();
@@ -341,7 +363,8 @@ void Door::gone(Post& who, const std::string& how) {
         const std::lock_guard lock(m_mutex);
         ours = &who == m_post.get() && !m_closed;
         if (&who == m_terminals.get() && m_terminals != m_post && m_post && !m_closed) {
-            // The clerk that kept the terminals died: its commands are lost, the terminals go to the other one.
+            // The clerk that kept the terminals died: its commands are lost, the terminals go to the other
+            // one.
             who.sessions.clear();
             tendSoon = true;
         }

@@ -20,7 +20,8 @@ struct ServedShare {
     std::uint32_t id = 0;
     std::string name;
     std::string mode;
-    UniqueFd root; // O_PATH
+    UniqueFd root;     // O_PATH
+    std::string table; // name of its node table in the table folder
 };
 
 class Door {

@@ -217,7 +217,7 @@ std::string sharesText(const json::array& shares) {
     for (const auto& value : shares) {
         if (value.is_object()) {
             const auto& share = value.get_object();
-            table.add({shown(textAt(share, "name"), 60), shown(textAt(share, "mode"), 20),
+            table.add({shown(textAt(share, "name"), 60), shown(textAt(share, "mode"), 20) + (flagAt(share, "revoked") ? " (revoked)" : ""),
                        shown(textAt(share, "guest_path"), 100), shown(pathAt(share, "dir"), 400)});
         }
     }

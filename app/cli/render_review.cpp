@@ -58,6 +58,18 @@ std::string leftOutText(const json::array& items) {
     return out.empty() ? out : out + "What is not in this review stays in the machine until it can be.\n";
 }
 
+std::string autoFullText(const json::array& items) {
+    std::string out;
+    for (const auto& item : items) {
+        if (item.is_object()) {
+            out += "Auto mode of " + shown(textAt(item.get_object(), "share"), 60) +
+                   " has reached its bound, so new files wait for review too; it goes on at " +
+                   timeText(textAt(item.get_object(), "until")) + ".\n";
+        }
+    }
+    return out;
+}
+
 std::string sizeOf(const json::object& change) {
     const auto kind = textAt(change, "kind");
     const bool hasContent = !textAt(change, "content").empty();
@@ -92,7 +104,7 @@ std::string changesText(const json::object& result) {
     const auto& changes = listAt(result, "changes");
     const auto& totals = objectAt(result, "totals");
     const auto review = textAt(result, "review");
-    const auto leftOut = leftOutText(listAt(result, "left_out"));
+    const auto leftOut = leftOutText(listAt(result, "left_out")) + autoFullText(listAt(result, "auto_full"));
     if (review.empty()) {
         return leftOut.empty() ? "Nothing is staged.\n" : leftOut;
     }

@@ -164,6 +164,35 @@ Result<json::value> removeShare(Engine& engine, api::Call& call) {
     return json::object{{"removed", share}};
 }
 
+Result<json::value> changeShareMode(Engine& engine, api::Call& call) {
+    JsonFields fields(call.params(), "share.mode");
+    const auto share = fields.string("share", kMaxNameBytes);
+    const auto mode = agents::shareModeFrom(fields.string("mode", 16));
+    auto agent = namedAgent(engine, fields);
+    if (!agent || !mode) {
+        return fail(!agent ? agent.error() : mode.error());
+    }
+    auto changed = (*agent)->setShareMode(share, *mode);
+    if (!changed) {
+        return fail(std::move(changed).error());
+    }
+    return json::object{{"share", std::move(*changed)}};
+}
+
+Result<json::value> revokeShare(Engine& engine, api::Call& call) {
+    JsonFields fields(call.params(), "share.revoke");
+    const auto share = fields.string("share", kMaxNameBytes);
+    auto agent = namedAgent(engine, fields);
+    if (!agent) {
+        return fail(std::move(agent).error());
+    }
+    auto changed = (*agent)->revokeShare(share);
+    if (!changed) {
+        return fail(std::move(changed).error());
+    }
+    return json::object{{"share", std::move(*changed)}};
+}
+
 Result<json::value> listShares(Engine& engine, api::Call& call) {
     JsonFields fields(call.params(), "share.list");
     auto agent = namedAgent(engine, fields);
@@ -187,6 +216,8 @@ void addAgentVerbs(Engine& engine, api::Handlers& to) {
     add("exec.open", exec);
     add("share.add", addShare);
     add("share.remove", removeShare);
+    add("share.mode", changeShareMode);
+    add("share.revoke", revokeShare);
     add("share.list", listShares);
 }
 

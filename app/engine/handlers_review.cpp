@@ -192,11 +192,19 @@ Result<json::value> changes(Engine& engine, api::Call& call) {
     json::value next =
         fillPage(*page, list, [](const EntryView& view) -> Result<json::object> { return describe(view); }, status);
     CARREL_TRY(status);
-    return json::object{{"review", reviewName(page->review)},
-                        {"changes", std::move(list)},
-                        {"left_out", leftOutOf(page->review)},
-                        {"totals", totalsOf(page->views)},
-                        {"next", std::move(next)}};
+    json::array full;
+    for (const auto& each : page->agent->autoFull()) {
+        full.push_back({{"share", each.share}, {"until", activity::formatTime(each.untilMs * 1'000'000)}});
+    }
+    json::object out{{"review", reviewName(page->review)},
+                     {"changes", std::move(list)},
+                     {"left_out", leftOutOf(page->review)},
+                     {"totals", totalsOf(page->views)},
+                     {"next", std::move(next)}};
+    if (!full.empty()) {
+        out["auto_full"] = std::move(full);
+    }
+    return out;
 }
 
 Result<json::value> waitChanges(Engine& engine, api::Call& call) {

@@ -39,7 +39,7 @@ struct AgentWorld {
     mutable std::mutex idMutex;
     std::string id;
 
-    explicit AgentWorld(bool withShare = false) {
+    explicit AgentWorld(bool withShare = false, ShareMode mode = ShareMode::Review) {
         for (const char* part : {"kernel", "initrd", "base"}) {
             std::ofstream(folder / part) << "x";
         }
@@ -56,6 +56,7 @@ struct AgentWorld {
             return hypervisor::Accelerator::Hardware;
         };
         services.mayShare = [](const std::filesystem::path&) -> Status { return {}; };
+        services.patience.supervising = std::chrono::milliseconds(200);
         services.complain = [](std::string_view) {};
         // As a guest does that is asked to power off.
         clerks.on("power.off", [this](const boost::json::object&) {
@@ -66,7 +67,7 @@ struct AgentWorld {
         wanted.name = "ann";
         wanted.image = "image";
         if (withShare) {
-            wanted.shares.push_back({share().string(), ShareMode::Review});
+            wanted.shares.push_back({share().string(), mode});
         }
         auto made = Agent::create(services, wanted);
         if (!made) {

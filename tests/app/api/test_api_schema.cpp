@@ -14,7 +14,7 @@ const QStringList kVerbs{"doctor",       "image.build", "image.list",   "image.v
                          "exec.open",    "share.add",   "share.remove", "share.list",   "changes",
                          "diff",         "apply",       "discard",      "undo",         "timeline",
                          "engine.info",  "engine.stop", "demo",         "history",
-                         "changes.wait"};
+                         "changes.wait", "share.mode",  "share.revoke"};
 } // namespace
 
 class TestApiSchema : public QObject {

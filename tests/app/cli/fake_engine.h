@@ -179,7 +179,7 @@ public:
               "agent.start", "agent.stop",  "agent.delete", "agent.list",   "share.add",    "share.remove",
               "share.list",  "changes",     "diff",         "apply",        "discard",      "undo",
               "timeline",    "engine.info", "engine.stop",  "exec.open",    "history",
-              "changes.wait"}) {
+              "changes.wait", "share.mode",  "share.revoke"}) {
             const auto schema = m_schemas.load(std::string(verb) + ".json").as_object();
             m_answers[verb] = schema.at("examples").as_array().at(0).as_object().at("result");
             handlers[verb] = [this](api::Call& call) { return answer(call); };

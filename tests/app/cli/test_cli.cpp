@@ -91,10 +91,17 @@ private slots:
             "NAME   STATE  MEMORY    CPUS  SHARES\nclerk  ready  1024 MiB  2     papers\n");
         row({"share", "add", "clerk", "/tmp/a"}, "share.add",
             R"({"dir":"/tmp/a","mode":"review","agent":"clerk"})", "/workspace/papers");
+        row({"share", "add", "clerk", "/tmp/a", "--mode", "auto"}, "share.add",
+            R"({"dir":"/tmp/a","mode":"auto","agent":"clerk"})", "/workspace/papers");
+        row({"share", "mode", "clerk", "papers", "auto"}, "share.mode",
+            R"({"agent":"clerk","share":"papers","mode":"auto"})", "in mode auto now");
+        row({"share", "revoke", "clerk", "papers"}, "share.revoke", R"({"agent":"clerk","share":"papers"})",
+            "2 changes wait for review still");
         row({"share", "remove", "clerk", "papers"}, "share.remove", R"({"agent":"clerk","share":"papers"})",
             "no more");
         row({"share", "list", "clerk"}, "share.list", R"({"agent":"clerk"})", "/home/ada/papers");
         row({"changes", "clerk"}, "changes", R"({"agent":"clerk"})", "! high risk: git runs this file");
+        row({"changes", "clerk", "--json"}, "changes", R"({"agent":"clerk"})", "auto_full");
         row({"diff", "clerk", "/workspace/papers/report.md"}, "diff",
             R"({"agent":"clerk","paths":[{"path":"papers/report.md"}]})", "\n-old\n+new\n");
         row({"apply", "clerk", "--review", h}, "apply", R"({"agent":"clerk","review":")" + h + R"("})",
