@@ -9,6 +9,11 @@
 
 namespace carrel::clerk {
 
+namespace {
+// With its headers a reply of this size is one buffer of a virtio port (4 KiB), window or not.
+constexpr std::size_t kFitsOneBuffer = 4096 - 128;
+} // namespace
+
 std::optional<Bytes> ShareBroker::Impl::read(const Request& request) {
     const std::uint64_t unique = request.header.unique;
     const auto in = bodyAs<lower::ReadIn>(request);
@@ -198,6 +203,11 @@ Bytes ShareBroker::Impl::copy(const Deferred& asked, const Node& node, OpenFiles
     (void)lease; // until here
     if (!restless.empty()) {
         restless.erase({node.parent, node.name});
+    }
+    const auto bytes = ByteSpan(reply).subspan(sizeof(lower::OutHeader));
+    if (asked.read.fh != 0 && bytes.size() > kFitsOneBuffer && events.window &&
+        events.window(asked.read.fh - 1, asked.read.size, bytes)) {
+        return windowReply(asked.unique, static_cast<std::uint32_t>(bytes.size()));
     }
     finishReply(reply, asked.unique);
     return reply;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The clerk's channels: taking them over, letting go of them, and what the guest says on each.
 #include "app/clerk/clerk.h"
-
 #include "guest/protocol/plain_text.h"
 #include "guest/protocol/strict_json.h"
 
@@ -13,15 +12,15 @@ namespace json = boost::json;
 
 namespace {
 
-// Waiting for the guest per share: replies to what it asked and never read, and after a change of clerk one notification
-// for every name that it remembers (NodeTable::kMaxNodes of about 60 bytes). Past it the channel begins anew: a
-// notification must not be lost.
+// Waiting for the guest per share: replies to what it asked and never read, and after a change of clerk one
+// notification for every name that it remembers (NodeTable::kMaxNodes of about 60 bytes). Past it the channel
+// begins anew: a notification must not be lost.
 constexpr std::size_t kMaxFilesQueued = 96 * 1024 * 1024;
 
 std::uint64_t realtimeNs() {
-    return static_cast<std::uint64_t>(
-        std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch())
-            .count());
+    return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(
+                                          std::chrono::system_clock::now().time_since_epoch())
+                                          .count());
 }
 
 } // namespace
@@ -56,17 +55,21 @@ Mux::Events Clerk::eventsOf(std::string_view name) {
 
 void Clerk::attach(const Params& params, Descriptors&& descriptors, const Reply& reply) {
     JsonFields fields(params, "attach");
-    const auto names = fields.strings("channels", 5, 16);
+    const auto names = fields.strings("channels", 6, 16);
     bool good = fields.finish() && names.size() == descriptors.size() && !names.empty();
     for (const auto& name : names) {
         const auto* slot = slotOf(name);
-        good = good && (slot != nullptr ? !*slot : name == "console" && !m_console);
+        good = good && (slot != nullptr ? !*slot : (name == "console" && !m_console) || name == kWindowName);
     }
     if (!good) {
         reply(fail(ErrorCode::InvalidArgument, "the clerk was given channels in a wrong way"));
         return;
     }
     for (std::size_t i = 0; i < names.size(); ++i) {
+        if (names[i] == kWindowName && m_fileService) {
+            m_fileService->setWindow(std::move(descriptors[i]));
+            continue;
+        }
         attachOne(names[i], std::move(descriptors[i]));
     }
     reply(json::object{});
@@ -92,7 +95,9 @@ void Clerk::attachConsole(UniqueFd fd) {
         m_loop, std::move(fd),
         ConsoleLines::Events{
             [this](std::string_view who, std::string_view name) { notify(toldByConsole(who, name, "")); },
-            [this](std::string_view who, std::string_view text) { notify(toldByConsole(who, "failed", text)); }},
+            [this](std::string_view who, std::string_view text) {
+                notify(toldByConsole(who, "failed", text));
+            }},
         [this, last = std::chrono::steady_clock::time_point{}]() mutable {
             const auto now = std::chrono::steady_clock::now();
             if (now - last > std::chrono::milliseconds(500)) {
@@ -143,7 +148,8 @@ Mux::Events Clerk::controlEvents() {
     };
     events.epoch = [this](const Epoch&) {
         m_greeting.reset();
-        m_rpc.failAll(Error{ErrorCode::Unavailable, "the connection to the agent's machine began anew", {}, 0, {}});
+        m_rpc.failAll(
+            Error{ErrorCode::Unavailable, "the connection to the agent's machine began anew", {}, 0, {}});
         m_control->mux().openStream(control::kRpcStream, StreamKind::Messages);
         sayHello();
     };
@@ -152,26 +158,27 @@ Mux::Events Clerk::controlEvents() {
 
 void Clerk::sayHello() {
     m_rpc.request("hello",
-                   {{"version", control::kProtocolVersion},
-                    {"capabilities", json::array{}},
-                    {"realtime_ns", realtimeNs()},
-                    {"agent", {{"id", m_agentId}, {"name", m_agentName}}},
-                    {"shares", m_shares}},
-                   [this](Result<json::object> answer) {
-                       if (answer) {
-                           answer = greetingFrom(*answer);
-                       }
-                       if (!answer) {
-                           if (answer.error().code != ErrorCode::Unavailable) {
-                               notify("broken", {{"why", plainText("hello: " + answer.error().message, kMaxDetailBytes)}});
-                           }
-                           return;
-                       }
-                       m_greeting = std::move(*answer);
-                       for (auto& waiting : std::exchange(m_waitingForGreeting, {})) {
-                           waiting(*m_greeting);
-                       }
-                   });
+                  {{"version", control::kProtocolVersion},
+                   {"capabilities", json::array{}},
+                   {"realtime_ns", realtimeNs()},
+                   {"agent", {{"id", m_agentId}, {"name", m_agentName}}},
+                   {"shares", m_shares}},
+                  [this](Result<json::object> answer) {
+                      if (answer) {
+                          answer = greetingFrom(*answer);
+                      }
+                      if (!answer) {
+                          if (answer.error().code != ErrorCode::Unavailable) {
+                              notify("broken", {{"why", plainText("hello: " + answer.error().message,
+                                                                  kMaxDetailBytes)}});
+                          }
+                          return;
+                      }
+                      m_greeting = std::move(*answer);
+                      for (auto& waiting : std::exchange(m_waitingForGreeting, {})) {
+                          waiting(*m_greeting);
+                      }
+                  });
 }
 
 void Clerk::hello(const Reply& reply) {

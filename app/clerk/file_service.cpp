@@ -2,6 +2,7 @@
 #include "app/clerk/file_service.h"
 
 #include "app/clerk/share_broker.h"
+#include "app/clerk/window.h"
 #include "guest/protocol/control.h"
 #include "guest/protocol/strict_json.h"
 
@@ -138,6 +139,7 @@ struct FileService::Impl {
 
     asio::io_context& loop;
     Events events;
+    Window window;
     std::map<std::uint32_t, std::unique_ptr<Served>> shares;
     std::deque<Batch> waiting;
     std::optional<Batch> asked; // the engine has been asked to write it down
@@ -183,7 +185,10 @@ Status FileService::add(const ShareToServe& share, std::size_t ofShares, UniqueF
              m_impl->firstRead(id, read);
              return FirstReadAnswer::Wait;
          },
-         [this, name = share.name](const std::string& text) { m_impl->events.notice(name + ": " + text); }});
+         [this, name = share.name](const std::string& text) { m_impl->events.notice(name + ": " + text); },
+         [this](std::uint64_t offset, std::uint64_t offered, ByteSpan bytes) {
+             return m_impl->window.put(offset, offered, bytes);
+         }});
     if (!broker) {
         return fail(std::move(broker).error());
     }
@@ -199,6 +204,10 @@ Status FileService::add(const ShareToServe& share, std::size_t ofShares, UniqueF
     m_impl->shares.emplace(id, std::move(served));
     m_impl->watchHost(id);
     return {};
+}
+
+void FileService::setWindow(UniqueFd file) {
+    m_impl->window = Window(std::move(file));
 }
 
 bool FileService::has(std::uint32_t share) const {

@@ -1,28 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
-// The link between engine and clerk: a SOCK_SEQPACKET pair (unix(7)) that keeps message boundaries; each message is
-// one JSON-RPC 2.0 text, with descriptors attached where the method says so (SCM_RIGHTS). The engine treats what
-// comes from a clerk as hostile: a clerk may be broken.
+// The link between engine and clerk: a SOCK_SEQPACKET pair (unix(7)) that keeps message boundaries; each
+// message is one JSON-RPC 2.0 text, with descriptors attached where the method says so (SCM_RIGHTS). The
+// engine treats what comes from a clerk as hostile: a clerk may be broken.
 //
 // Methods, engine → clerk (requests):
-//   prepare {agent:{id,name}, shares:[{id,name,mode,hidden:[pattern…]}], boot} + 2 descriptors per share: root, node table
-//       First and once. The clerk jails itself to exactly these folders and answers {landlock_abi, seccomp}. It holds
-//       no byte of the guest's before.
-//   attach {channels:[name…]} + a descriptor each: control, files, network, terminals, console. Starts an epoch on each
+//   prepare {agent:{id,name}, shares:[{id,name,mode,hidden:[pattern…]}], boot} + 2 descriptors per share:
+//   root, node table
+//       First and once. The clerk jails itself to exactly these folders and answers {landlock_abi, seccomp}.
+//       It holds no byte of the guest's before.
+//   attach {channels:[name…]} + a descriptor each: control, files, network, terminals, console. Starts an
+//   epoch on each
+//       With "files" may come "window": the file that is memory of the machine (lower_wire.h, "window"),
+//       until files goes
 //   detach {channels:[name…]} → {}   lets go of them, for the next clerk
-//       Landlock cannot be widened, so a new share means a new clerk. It takes the channels over one by one: the
-//       terminals stay with the old clerk until the commands that run there have ended.
+//       Landlock cannot be widened, so a new share means a new clerk. It takes the channels over one by one:
+//       the terminals stay with the old clerk until the commands that run there have ended.
 //   hello {} → what the guest answered. Waits for the guest as long as the engine does
 //   exec {session, argv, env, cwd, tty} + one socket → {} when the guest was told to start
 //   changes.list {share, after, limit} → {entries, next, staged}
 //   content.copy {share, path, generation, max} + one writable file → {size}
 //   changes.settle, changes.discard {share, entries:[{path, generation}]} → {kept:[path…]}
 //   share.revoke {id} → {}    not one further byte of it is served
-//   reads.recorded {batch, recorded} → {}    the answer to file.read: what waited for it is read now, or refused
-//   power.off {} → {}
-//   console.tail {} → {text_b64}
+//   reads.recorded {batch, recorded} → {}    the answer to file.read: what waited for it is read now, or
+//   refused power.off {} → {} console.tail {} → {text_b64}
 // Notifications, clerk → engine:
 //   stage {name, detail} · console.activity {} (at most two a second) · channel.closed {name} · broken {why}
-//   file.read {batch, files:[{share, path, size, mtime_ns}…]} (first reads of a version, before they happen; one batch at a
+//   file.read {batch, files:[{share, path, size, mtime_ns}…]} (first reads of a version, before they happen;
+//   one batch at a
 //       time) · exec.ended {session, code|signal|error}
 //   changes.touched {share} · guest.log {level, text} · notice {text}
 //
@@ -42,7 +46,8 @@ namespace carrel::clerk {
 inline constexpr std::size_t kMaxLinkMessage = 128 * 1024;
 inline constexpr std::size_t kMaxLinkDescriptors = 130; // kernel's SCM_MAX_FD is 253
 inline constexpr std::size_t kMaxSharesPerAgent = 64;   // two descriptors each in `prepare`
-inline constexpr int kLinkDescriptor = 3;               // where carrel-clerk finds its end
+inline constexpr std::string_view kWindowName = "window";
+inline constexpr int kLinkDescriptor = 3; // where carrel-clerk finds its end
 
 struct LinkMessage {
     std::string text;

@@ -69,6 +69,14 @@ Bytes invalEntry(std::uint64_t parent, std::string_view name) {
     return message;
 }
 
+Bytes windowReply(std::uint64_t unique, std::uint32_t size) {
+    Bytes message;
+    appendLe(message, lower::OutHeader{0, lower::kInWindow, unique});
+    appendLe(message, lower::WindowOut{size});
+    setLength(message);
+    return message;
+}
+
 bool wouldWrite(std::uint32_t opcode) {
     constexpr std::uint32_t kCopyFileRange = 47;
     constexpr std::uint32_t kTmpfile = 51;

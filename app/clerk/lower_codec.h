@@ -38,6 +38,9 @@ template <class T> [[nodiscard]] Bytes structReply(std::uint64_t unique, const T
     return reply;
 }
 
+// The bytes of a READ are in the part of the window that was offered.
+[[nodiscard]] Bytes windowReply(std::uint64_t unique, std::uint32_t size);
+
 [[nodiscard]] Bytes invalInode(std::uint64_t node);
 [[nodiscard]] Bytes invalEntry(std::uint64_t parent, std::string_view name);
 

@@ -92,6 +92,9 @@ public:
         std::function<FirstReadAnswer(const FirstRead&)> firstRead;
         // One line for the user, once per kind: changes on the host cannot be watched, and what that means.
         std::function<void(std::string text)> notice;
+        // Puts what was read where the guest offered room for it (lower_wire.h, "Window"). Unset or false: in
+        // the reply.
+        std::function<bool(std::uint64_t offset, std::uint64_t offered, ByteSpan bytes)> window;
     };
 
     // `root`: the shared folder, O_PATH or O_RDONLY. Ignores SIGIO in this process (a lease that is broken

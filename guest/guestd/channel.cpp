@@ -152,6 +152,10 @@ bool Channel::readAll() {
 
 void Channel::writeAll() {
     const std::lock_guard lock(m_mutex);
+    writeLocked();
+}
+
+void Channel::writeLocked() {
     for (;;) {
         if (m_pendingDone == m_pending.size()) {
             m_pending = m_mux.takeOutput();
@@ -196,8 +200,17 @@ template <class Function> Channel::Sent Channel::within(EpochNumber epoch, Funct
             return Sent::Gone;
         }
         function();
+        if (!m_mux.hasOutput()) {
+            return Sent::Queued; // e.g. credit that is kept until it is worth a frame
+        }
+        // Here and now: a request that waits for another thread to carry it out costs two switches more. What
+        // finds no room goes with the next edge of the descriptor.
+        writeLocked();
+        if (m_events.empty()) {
+            return Sent::Queued;
+        }
     }
-    wake();
+    wake(); // events are delivered on the channel's own thread
     return Sent::Queued;
 }
 

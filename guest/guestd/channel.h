@@ -83,6 +83,7 @@ private:
     void run();
     bool readAll();
     void writeAll();
+    void writeLocked(); // under m_mutex
     void wake();
     void record(ChannelEvent event);
     void deliver();

@@ -3,6 +3,7 @@
 
 #include "guest/guestd/machine_settings.h"
 #include "guest/guestd/ports.h"
+#include "guest/guestd/shared_window.h"
 #include "guest/protocol/control.h"
 
 #include <cerrno>
@@ -50,6 +51,7 @@ GuestMachine::GuestMachine()
     , m_shares({.workspace = kWorkspace,
                 .staged = std::string(kPrivateFolder) + "/shares",
                 .owner = kAgentFirstId,
+                .window = openSharedWindow(),
                 .touched =
                     [this](std::uint32_t share) {
                         m_control.notify("changes.touched", {{"share", share}});

@@ -162,7 +162,8 @@ Status UnionShares::add(const ShareSpec& spec) {
     }
     share->folder = folder;
     share->lower = std::make_shared<worktree::ChannelLower>(
-        [this, id = spec.id](const Bytes& message) { sendToHost(id, message); });
+        [this, id = spec.id](const Bytes& message) { sendToHost(id, message); }, worktree::kDoorTimeout,
+        m_options.window);
     {
         // Known before its first request: the answers come on the channel's thread.
         const std::lock_guard lock(m_mutex);

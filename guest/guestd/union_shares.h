@@ -8,6 +8,7 @@
 
 #include "guest/guestd/channel.h"
 #include "guest/guestd/shares.h"
+#include "guest/worktree/read_window.h"
 
 #include <functional>
 #include <map>
@@ -18,9 +19,10 @@ namespace carrel::guestd {
 class UnionShares final : public ShareMounts {
 public:
     struct Options {
-        std::string workspace;   // where the mounts appear
-        std::string staged;      // a folder per share beneath it holds what is staged
-        std::uint32_t owner = 0; // uid and gid of the host's files
+        std::string workspace;                        // where the mounts appear
+        std::string staged;                           // a folder per share beneath it holds what is staged
+        std::uint32_t owner = 0;                      // uid and gid of the host's files
+        std::shared_ptr<worktree::ReadWindow> window; // memory that the host writes to; may be none
         std::function<void(std::uint32_t share)>
             touched; // something is staged that was not before; at most one a second
     };

@@ -7,12 +7,18 @@
 //   LOOKUP      parent node, name NUL → fuse_entry_out
 //   GETATTR     fuse_getattr_in → fuse_attr_out
 //   READLINK    → text
-//   READ        fuse_read_in (fh unused, size ≤ kMaxRead) → bytes
+//   READ        fuse_read_in (fh: see Window, size ≤ kMaxRead) → bytes
 //   READDIRPLUS fuse_read_in (offset = cookie, size ≤ kMaxRead) → fuse_direntplus records, 8-byte aligned
 //   STATFS      → fuse_statfs_out
 //   FORGET, BATCH_FORGET                            no reply
 //   anything else → ENOSYS; what would write → EROFS
 //   notifications (unique 0, error = code): INVAL_INODE {node, off, len}, INVAL_ENTRY {parent, namelen, flags}+name NUL
+//
+// Window: the guest may have memory that the host can write to (WindowSpec of hypervisor/api/machine_spec.h). A READ whose `fh`
+// is not 0 offers the part of it that begins at byte fh - 1 and is `size` long: the clerk may put the bytes there, and answers
+// with error kInWindow and a WindowOut; or it answers as without. The guest leaves that part alone until the answer is there,
+// or a new epoch has begun and the request was sent again. Nothing goes through it from the guest to the host, so there is
+// nothing in it that the host would have to believe.
 //
 // Node 1 is the share's root. A node is one version of one file (or a folder): ids are never used twice while
 // the VM runs, and survive a change of clerk. When a file changes on the host the clerk notifies INVAL_ENTRY for its
@@ -48,6 +54,8 @@ struct EntryOut { std::uint64_t nodeid, generation, entryValid, attrValid; std::
 struct AttrOut { std::uint64_t attrValid; std::uint32_t attrValidNsec, dummy; Attr attr; };
 struct GetattrIn { std::uint32_t getattrFlags, dummy; std::uint64_t fh; };
 struct ReadIn { std::uint64_t fh, offset; std::uint32_t size, readFlags; std::uint64_t lockOwner; std::uint32_t flags, padding; };
+inline constexpr std::int32_t kInWindow = 1;
+struct WindowOut { std::uint32_t size; };
 struct InitIn { std::uint32_t major, minor, maxReadahead, flags, flags2, unused[11]; };
 struct InitOut { std::uint32_t major, minor, maxReadahead, flags; std::uint16_t maxBackground, congestionThreshold; std::uint32_t maxWrite, timeGran; std::uint16_t maxPages, mapAlignment; std::uint32_t flags2, unused[7]; };
 struct Dirent { std::uint64_t ino, off; std::uint32_t namelen, type; };

@@ -93,12 +93,21 @@ struct ChannelLower::Impl {
         Bytes request;
         bool answered = false;
         int error = 0;
+        bool inWindow = false;
         Bytes reply;
         std::condition_variable ready;
     };
 
+    struct Answer {
+        bool arrived = false; // false: given up, `error` says EIO
+        int error = EIO;
+        bool inWindow = false;
+        Bytes body;
+    };
+
     Send send;
     std::chrono::milliseconds doorTimeout;
+    std::shared_ptr<ReadWindow> window;
     std::mutex sendMutex; // one message at a time, in order
     std::mutex mutex;
     std::uint64_t nextUnique = 2;
@@ -127,13 +136,21 @@ struct ChannelLower::Impl {
     }
 
     SysResult<Bytes> call(Opcode opcode, std::uint64_t node, ByteSpan body) {
+        auto answer = exchange(opcode, node, body);
+        if (answer.error != 0 || answer.inWindow) {
+            return sysFail(answer.inWindow ? EIO : answer.error);
+        }
+        return std::move(answer.body);
+    }
+
+    Answer exchange(Opcode opcode, std::uint64_t node, ByteSpan body) {
         Pending mine;
         std::uint64_t unique = 0;
         bool now = false;
         {
             const std::lock_guard lock(mutex);
             if (stopped) {
-                return sysFail(EIO);
+                return {};
             }
             unique = nextUnique;
             nextUnique += 2; // as the kernel does: odd ones are interrupts
@@ -151,15 +168,35 @@ struct ChannelLower::Impl {
         if (!done) {
             lock.unlock();
             put64(node, unique); // nobody wants the answer any more
-            return sysFail(EIO);
+            return {};
         }
         if (!mine.answered) {
+            return {};
+        }
+        return {true, mine.error, mine.inWindow, std::move(mine.reply)};
+    }
+
+    // The bytes of a READ, from wherever the answer says that they are.
+    static SysResult<Bytes> bytesOf(Answer answer, const std::optional<ReadWindow::Part>& part,
+                                    std::uint32_t asked) {
+        if (answer.error != 0) {
+            return sysFail(answer.error);
+        }
+        if (answer.inWindow) {
+            if (!part || answer.body.size() != sizeof(WindowOut)) {
+                return sysFail(EIO);
+            }
+            const auto size = loadLe<WindowOut>(answer.body).size;
+            const auto bytes = size > asked ? ByteSpan() : part->first(size);
+            answer.body.assign(bytes.begin(), bytes.end());
+            if (answer.body.size() != size) {
+                return sysFail(EIO);
+            }
+        }
+        if (answer.body.size() > asked) {
             return sysFail(EIO);
         }
-        if (mine.error != 0) {
-            return sysFail(mine.error);
-        }
-        return std::move(mine.reply);
+        return std::move(answer.body);
     }
 
     void put64(std::uint64_t node, std::uint64_t unique) {
@@ -188,10 +225,12 @@ struct ChannelLower::Impl {
     }
 };
 
-ChannelLower::ChannelLower(Send send, std::chrono::milliseconds doorTimeout)
+ChannelLower::ChannelLower(Send send, std::chrono::milliseconds doorTimeout,
+                           std::shared_ptr<ReadWindow> window)
     : m_impl(std::make_unique<Impl>()) {
     m_impl->send = std::move(send);
     m_impl->doorTimeout = doorTimeout;
+    m_impl->window = std::move(window);
 }
 
 ChannelLower::~ChannelLower() {
@@ -254,9 +293,10 @@ void ChannelLower::onMessage(ByteSpan message) {
     Impl::Pending& pending = *it->second;
     if (header.error < 0 && header.error > -4096) {
         pending.error = -header.error;
-    } else if (header.error != 0) {
+    } else if (header.error != 0 && header.error != kInWindow) {
         pending.error = EIO;
     } else {
+        pending.inWindow = header.error == kInWindow;
         pending.reply.assign(body.begin(), body.end());
     }
     pending.answered = true;
@@ -310,13 +350,15 @@ SysResult<Bytes> ChannelLower::read(std::uint64_t node, std::uint64_t offset, st
     ReadIn in{};
     in.offset = offset;
     in.size = std::min(size, kMaxRead);
+    auto part = m_impl->window ? m_impl->window->lend(in.size) : std::nullopt;
+    in.fh = part ? part->offset() + 1 : 0;
     Bytes body;
     put(body, in);
-    auto reply = m_impl->call(Opcode::Read, node, body);
-    if (reply && reply->size() > in.size) {
-        return sysFail(EIO);
+    auto answer = m_impl->exchange(Opcode::Read, node, body);
+    if (part && !answer.arrived) {
+        part->abandon();
     }
-    return reply;
+    return Impl::bytesOf(std::move(answer), part, in.size);
 }
 
 SysResult<std::vector<LowerDirEntry>> ChannelLower::readdirplus(std::uint64_t node, std::uint64_t cookie) {

@@ -11,6 +11,7 @@
 #pragma once
 
 #include "guest/worktree/lower_client.h"
+#include "guest/worktree/read_window.h"
 
 #include <functional>
 #include <memory>
@@ -22,7 +23,9 @@ inline constexpr std::chrono::seconds kDoorTimeout{120};
 class ChannelLower final : public LowerClient {
 public:
     using Send = std::function<void(Bytes)>; // drops the message when nobody is connected
-    explicit ChannelLower(Send send, std::chrono::milliseconds doorTimeout = kDoorTimeout);
+    // `window`: memory that the host writes to; may be none.
+    explicit ChannelLower(Send send, std::chrono::milliseconds doorTimeout = kDoorTimeout,
+                          std::shared_ptr<ReadWindow> window = {});
     ~ChannelLower() override;
 
     void onMessage(ByteSpan message); // from the clerk

@@ -33,9 +33,8 @@ SysResult<NodeEntry> Worktree::setattr(NodeId node, const SetAttr& set) {
 SysResult<std::string> Worktree::readlink(NodeId node) {
     return m_impl->readlink(node);
 }
-SysResult<std::vector<DirItem>> Worktree::readdir(NodeId node, std::uint64_t cookie, std::size_t max,
-                                                  Plus plus) {
-    return m_impl->readdir(node, cookie, max, plus);
+SysStatus Worktree::readdir(NodeId node, std::uint64_t cookie, Plus plus, const TakeItem& take) {
+    return m_impl->readdir(node, cookie, plus, take);
 }
 SysResult<Bytes> Worktree::read(NodeId node, std::uint64_t offset, std::uint32_t size) {
     return m_impl->read(node, offset, size);

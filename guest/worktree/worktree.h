@@ -117,9 +117,11 @@ public:
     [[nodiscard]] SysResult<NodeEntry> getattr(NodeId node);
     [[nodiscard]] SysResult<NodeEntry> setattr(NodeId node, const SetAttr& set);
     [[nodiscard]] SysResult<std::string> readlink(NodeId node);
-    // Entries after `cookie` (0: from the start, "." and ".." not among them), at most `max`.
-    [[nodiscard]] SysResult<std::vector<DirItem>> readdir(NodeId node, std::uint64_t cookie, std::size_t max,
-                                                          Plus plus);
+    // Gives each entry after `cookie` (0: from the start; "." and ".." not among them) to `take`, until that
+    // says false: the entry had no room, and counts no lookup. `take` is called under locks: it must not call
+    // anything here.
+    using TakeItem = std::function<bool(const DirItem&)>;
+    [[nodiscard]] SysStatus readdir(NodeId node, std::uint64_t cookie, Plus plus, const TakeItem& take);
     [[nodiscard]] SysResult<Bytes> read(NodeId node, std::uint64_t offset, std::uint32_t size);
     [[nodiscard]] SysResult<std::size_t> write(NodeId node, std::uint64_t offset, ByteSpan bytes);
     [[nodiscard]] SysResult<NodeEntry> create(NodeId parent, std::string_view name, std::uint32_t mode,

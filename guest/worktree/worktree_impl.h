@@ -92,7 +92,7 @@ public:
     void forget(NodeId node, std::uint64_t lookups);
     SysResult<NodeEntry> getattr(NodeId node);
     SysResult<std::string> readlink(NodeId node);
-    SysResult<std::vector<DirItem>> readdir(NodeId node, std::uint64_t cookie, std::size_t max, Plus plus);
+    SysStatus readdir(NodeId node, std::uint64_t cookie, Plus plus, const Worktree::TakeItem& take);
     SysResult<struct statvfs> statfs();
     bool mustForget(NodeId parent, std::string_view name);
     void entryChanged(std::uint64_t parent, std::string_view name) override;
@@ -156,6 +156,12 @@ private:
     using Names = std::map<std::string, LowerRef, std::less<>>;
     SysResult<Names> lowerNames(const NodePtr& dir);
     SysResult<bool> isEmpty(const NodePtr& dir);
+    SysStatus startListing(const NodePtr& dir);
+    // Counts a lookup of the item only when it was taken (and is answered with its node).
+    bool giveItem(DirItem& item, const NodeEntry& entry, Plus plus, const Worktree::TakeItem& take);
+    enum class Given { Taken, NoRoom, AskHost, End };
+    Given giveListed(const NodePtr& dir, DirItem& item, std::uint64_t cookie, Plus plus,
+                     const Worktree::TakeItem& take);
 
     // Under m_state.
     NodePtr find(NodeId id);

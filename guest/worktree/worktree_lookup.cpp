@@ -321,8 +321,76 @@ SysResult<bool> WorktreeImpl::isEmpty(const NodePtr& dir) {
     return names->empty();
 }
 
-SysResult<std::vector<DirItem>> WorktreeImpl::readdir(NodeId id, std::uint64_t cookie, std::size_t max,
-                                                      Plus plus) {
+// The names are read once per listing; later pages go on through them.
+SysStatus WorktreeImpl::startListing(const NodePtr& dir) {
+    auto names = lowerNames(dir);
+    if (!names) {
+        return sysFail(names.error());
+    }
+    const std::lock_guard lock(m_state);
+    if (dir->entry != nullptr) {
+        for (const auto& [name, child] : dir->entry->children) {
+            if (child->kind == EntryKind::Whiteout) {
+                names->erase(name);
+            } else {
+                (*names)[name] = nullptr;
+            }
+        }
+    }
+    for (auto it = dir->cookies.begin(); it != dir->cookies.end();) {
+        if (names->contains(it->first)) {
+            ++it;
+        } else {
+            dir->byCookie.erase(it->second);
+            it = dir->cookies.erase(it);
+        }
+    }
+    for (const auto& [name, ref] : *names) {
+        if (dir->cookies.try_emplace(name, dir->nextCookie).second) {
+            dir->byCookie.emplace(dir->nextCookie++, name);
+        }
+    }
+    std::erase_if(*names, [](const auto& known) { return known.second == nullptr; });
+    dir->listed.swap(*names);
+    return {};
+}
+
+bool WorktreeImpl::giveItem(DirItem& item, const NodeEntry& entry, Plus plus,
+                            const Worktree::TakeItem& take) {
+    item.ino = entry.node;
+    item.type = entry.attr.st_mode & S_IFMT;
+    if (plus == Plus::Yes) {
+        item.entry = entry;
+    }
+    return take(item);
+}
+
+// The next name, where the answer came with the listing. What has no room waits for the next page: it is not
+// asked again.
+WorktreeImpl::Given WorktreeImpl::giveListed(const NodePtr& dir, DirItem& item, std::uint64_t cookie,
+                                             Plus plus, const Worktree::TakeItem& take) {
+    const std::lock_guard lock(m_state);
+    const auto next = dir->byCookie.upper_bound(cookie);
+    if (next == dir->byCookie.end()) {
+        return Given::End;
+    }
+    item.cookie = next->first;
+    item.name = next->second;
+    const auto known = dir->listed.find(item.name);
+    if (known == dir->listed.end() || (dir->entry != nullptr && dir->entry->children.contains(item.name))) {
+        return Given::AskHost;
+    }
+    const auto node = materialise(dir, item.name, nullptr, known->second);
+    const bool taken = giveItem(item, answer(*node), plus, take);
+    if (taken) {
+        node->lookups += plus == Plus::Yes ? 1 : 0;
+        dir->listed.erase(known);
+    }
+    dropIfUnused(*node);
+    return taken ? Given::Taken : Given::NoRoom;
+}
+
+SysStatus WorktreeImpl::readdir(NodeId id, std::uint64_t cookie, Plus plus, const Worktree::TakeItem& take) {
     NodePtr dir;
     {
         const std::lock_guard lock(m_state);
@@ -331,84 +399,39 @@ SysResult<std::vector<DirItem>> WorktreeImpl::readdir(NodeId id, std::uint64_t c
             return sysFail(dir ? ENOTDIR : ESTALE);
         }
     }
-    std::vector<DirItem> out;
-    if (cookie == 0) { // the names are read once per listing; later pages go on through them
-        auto names = lowerNames(dir);
-        if (!names) {
-            return sysFail(names.error());
+    if (cookie == 0) {
+        if (auto started = startListing(dir); !started) {
+            return started;
         }
-        const std::lock_guard lock(m_state);
-        if (dir->entry != nullptr) {
-            for (const auto& [name, child] : dir->entry->children) {
-                if (child->kind == EntryKind::Whiteout) {
-                    names->erase(name);
-                } else {
-                    (*names)[name] = nullptr;
-                }
-            }
-        }
-        for (auto it = dir->cookies.begin(); it != dir->cookies.end();) {
-            if (names->contains(it->first)) {
-                ++it;
-            } else {
-                dir->byCookie.erase(it->second);
-                it = dir->cookies.erase(it);
-            }
-        }
-        for (const auto& [name, ref] : *names) {
-            if (dir->cookies.try_emplace(name, dir->nextCookie).second) {
-                dir->byCookie.emplace(dir->nextCookie++, name);
-            }
-        }
-        std::erase_if(*names, [](const auto& known) { return known.second == nullptr; });
-        dir->listed.swap(*names);
     }
-    while (out.size() < max) {
+    for (bool any = false;;) {
         DirItem item;
-        std::optional<NodeEntry> found;
-        {
-            const std::lock_guard lock(m_state);
-            const auto next = dir->byCookie.upper_bound(cookie);
-            if (next == dir->byCookie.end()) {
-                break;
-            }
-            item.cookie = next->first;
-            item.name = next->second;
-            const auto staged = dir->entry != nullptr && dir->entry->children.contains(item.name);
-            if (const auto known = dir->listed.find(item.name); known != dir->listed.end()) {
-                const LowerRef ref = std::move(known->second);
-                dir->listed.erase(known);
-                if (!staged) {
-                    const auto node = materialise(dir, item.name, nullptr, ref);
-                    ++node->lookups;
-                    found = answer(*node);
-                }
-            }
+        const Given given = giveListed(dir, item, cookie, plus, take);
+        if (given == Given::End || given == Given::NoRoom) {
+            return {};
         }
         cookie = item.cookie;
-        if (!found) {
-            auto asked = lookup(id, item.name);
+        if (given == Given::AskHost) {
+            const auto asked = lookup(id, item.name);
             if (!asked) {
-                if (asked.error() == EIO && out.empty()) {
+                if (asked.error() == EIO && !any) {
                     return sysFail(EIO);
                 }
                 continue;
             }
-            found = *asked;
+            if (asked->node == 0) {
+                continue;
+            }
+            const bool taken = giveItem(item, *asked, plus, take);
+            if (!taken || plus == Plus::No) {
+                forget(asked->node, 1);
+            }
+            if (!taken) {
+                return {};
+            }
         }
-        if (found->node == 0) {
-            continue;
-        }
-        item.ino = found->node;
-        item.type = found->attr.st_mode & S_IFMT;
-        if (plus == Plus::Yes) {
-            item.entry = *found;
-        } else {
-            forget(found->node, 1);
-        }
-        out.push_back(std::move(item));
+        any = true;
     }
-    return out;
 }
 
 SysResult<struct statvfs> WorktreeImpl::statfs() {

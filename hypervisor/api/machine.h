@@ -76,6 +76,13 @@ public:
     // new connection may begin in the middle of a frame. End of stream: the machine is gone.
     [[nodiscard]] virtual Result<UniqueFd> openChannel(ChannelId channel) = 0;
 
+    // The memory that this machine shares with the host (MachineSpec::window), as a file to write to; the
+    // caller owns it. NotFound: it has none, and everything goes over the channels. Legal while Paused or
+    // Running.
+    [[nodiscard]] virtual Result<UniqueFd> openWindow() {
+        return fail(ErrorCode::NotFound, "this machine shares no memory with the host");
+    }
+
     // Waits until the machine is Stopped; false when the patience ran out first.
     [[nodiscard]] virtual Result<bool> waitStopped(std::chrono::milliseconds patience) = 0;
     [[nodiscard]] virtual Result<Activity> activity() = 0;

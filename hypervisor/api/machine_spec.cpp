@@ -2,6 +2,7 @@
 #include "hypervisor/api/machine_spec.h"
 
 #include <algorithm>
+#include <bit>
 #include <sys/random.h>
 
 namespace carrel::hypervisor {
@@ -145,6 +146,10 @@ std::filesystem::path socketPath(const std::filesystem::path& runtimeFolder, Cha
     return runtimeFolder / (std::string(toString(channel)) + ".sock");
 }
 
+std::filesystem::path windowPath(const std::filesystem::path& runtimeFolder) {
+    return runtimeFolder / "window";
+}
+
 Status validate(const MachineSpec& spec) {
     if (spec.memory.value < kMinMemoryMib || spec.memory.value > kMaxMemoryMib) {
         return fail(ErrorCode::InvalidArgument, "a machine's memory must be between " +
@@ -159,6 +164,11 @@ Status validate(const MachineSpec& spec) {
         return fail(ErrorCode::InvalidArgument,
                     "the kernel's command line must be printable ASCII of at most " +
                         std::to_string(kMaxCommandLine) + " bytes");
+    }
+    if (spec.window &&
+        (!std::has_single_bit(spec.window->size.value) || spec.window->size.value > kMaxWindowMib)) {
+        return fail(ErrorCode::InvalidArgument, "a machine's window is a power of two of at most " +
+                                                    std::to_string(kMaxWindowMib) + " MiB");
     }
     CARREL_TRY(checkPath(spec.kernel, "kernel"));
     CARREL_TRY(checkPath(spec.initrd, "initrd"));

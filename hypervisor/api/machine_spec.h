@@ -81,12 +81,20 @@ struct DiskSpec {
     std::uint64_t virtualBytes = std::uint64_t{64} << 30; // multiple of 512, not below the base's size
 };
 
+// Memory that host and guest both see, beside the machine's own: what one side has to hand over in bulk it
+// puts there, and says so on a channel. A guest finds it as a PCI device (1af4:1110, "ivshmem", QEMU's
+// docs/specs/ivshmem-spec.rst).
+struct WindowSpec {
+    Mebibytes size{8}; // a power of two
+};
+
 // Limits: each is checked by validate().
 inline constexpr std::uint64_t kMinMemoryMib = 128;
 inline constexpr std::uint64_t kMaxMemoryMib = std::uint64_t{1} << 20; // 1 TiB
 inline constexpr unsigned kMaxCpus = 64;
 inline constexpr std::size_t kMaxCommandLine = 2000; // x86 Linux takes 2047 and the end mark
 inline constexpr std::size_t kMaxPath = 1024;
+inline constexpr std::uint64_t kMaxWindowMib = 256;
 inline constexpr std::uint64_t kMaxDiskBytes = std::uint64_t{16} << 40; // 16 TiB
 inline constexpr std::size_t kMaxSocketPath = 107;                      // sockaddr_un, unix(7)
 
@@ -98,6 +106,8 @@ struct MachineSpec {
     std::filesystem::path initrd;
     // Printable ASCII. The back end appends what its console and accelerator need (console=…).
     std::string commandLine;
+    std::optional<WindowSpec>
+        window; // absent, or a back end without the ability: everything goes over the channels
     std::optional<DiskSpec> disk; // absent: a machine that lives in its initrd, e.g. a probe
     // Folder of this machine alone, made 0700 when missing; holds its sockets. Short: see kMaxSocketPath.
     std::filesystem::path runtimeFolder;
@@ -106,6 +116,9 @@ struct MachineSpec {
 
 // <runtimeFolder>/<channel>.sock
 [[nodiscard]] std::filesystem::path socketPath(const std::filesystem::path& runtimeFolder, ChannelId channel);
+
+// <runtimeFolder>/window
+[[nodiscard]] std::filesystem::path windowPath(const std::filesystem::path& runtimeFolder);
 
 // InvalidArgument with the field and the bound in plain words. Touches no file.
 [[nodiscard]] Status validate(const MachineSpec& spec);

@@ -6,6 +6,7 @@
 #include "hypervisor/libvirt/libvirt_machine.h"
 #include "hypervisor/libvirt/overlay.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -26,6 +27,22 @@ Status ensureRuntimeFolder(const std::filesystem::path& folder) {
     }
     if (::chmod(folder.c_str(), 0700) != 0) {
         return failErrno("cannot close the machine's folder to others");
+    }
+    return {};
+}
+
+// Made anew for each machine: nothing of the last one's is in it.
+Status makeWindow(const MachineSpec& spec) {
+    const auto path = windowPath(spec.runtimeFolder);
+    if (::unlink(path.c_str()) != 0 && errno != ENOENT) {
+        return failErrno("removing the last machine's window");
+    }
+    if (!spec.window) {
+        return {};
+    }
+    const UniqueFd window(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+    if (!window || ::ftruncate(window.get(), static_cast<off_t>(spec.window->size.value << 20U)) != 0) {
+        return failErrno("making the machine's window");
     }
     return {};
 }
@@ -53,6 +70,7 @@ public:
             return fail(note.error());
         }
         CARREL_TRY(ensureRuntimeFolder(spec.runtimeFolder));
+        CARREL_TRY(makeWindow(spec));
         if (spec.disk) {
             CARREL_TRY(ensureOverlay(*spec.disk));
         }

@@ -4,6 +4,7 @@
 #include "hypervisor/libvirt/domain_operations.h"
 
 #include <algorithm>
+#include <fcntl.h>
 #include <thread>
 
 namespace carrel::hypervisor {
@@ -126,6 +127,19 @@ Status LibvirtMachine::stop() {
 Result<UniqueFd> LibvirtMachine::openChannel(ChannelId channel) {
     CARREL_TRY(requireLive("open a channel of"));
     return connectSocket(socketPath(m_runtimeFolder, channel));
+}
+
+Result<UniqueFd> LibvirtMachine::openWindow() {
+    CARREL_TRY(requireLive("open the window of"));
+    // Another programme of this user's might have put something else there: only a file of our own, never
+    // through a link.
+    UniqueFd window(
+        ::open(windowPath(m_runtimeFolder).c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+    if (!window) {
+        return errno == ENOENT ? Machine::openWindow()
+                               : Result<UniqueFd>(failErrno("opening a machine's window"));
+    }
+    return window;
 }
 
 Result<bool> LibvirtMachine::waitStopped(std::chrono::milliseconds patience) {

@@ -27,6 +27,7 @@ public:
     [[nodiscard]] Status pause() override;
     [[nodiscard]] Status stop() override;
     [[nodiscard]] Result<UniqueFd> openChannel(ChannelId channel) override;
+    [[nodiscard]] Result<UniqueFd> openWindow() override;
     [[nodiscard]] Result<bool> waitStopped(std::chrono::milliseconds patience) override;
     [[nodiscard]] Result<Activity> activity() override;
     [[nodiscard]] Result<ExitReport> exitReport() override;

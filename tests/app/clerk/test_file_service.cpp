@@ -13,6 +13,7 @@
 #include <boost/json/serialize.hpp>
 
 #include <map>
+#include <sys/mman.h>
 #include <sys/stat.h>
 
 using namespace carrel;
@@ -215,6 +216,46 @@ private slots:
         QCOMPARE(world.ask(Opcode::Read, b, side::readBody(0, 10)).body.size(), std::size_t{1});
         QCOMPARE(world.batches.size(), std::size_t{2});
         QCOMPARE(world.batches[1].at("files").as_array().size(), std::size_t{1});
+    }
+
+    // What a guest offers is checked; what fits one buffer of a port, or has no place, is in the reply as
+    // ever.
+    void bytesGoWhereTheGuestOffersRoom() {
+        const QTemporaryDir folder;
+        const auto path = folder.path().toStdString();
+        const std::string text(10'000, 'x');
+        {
+            const UniqueFd file(::open((path + "/big").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+            QCOMPARE(::write(file.get(), text.data(), text.size()), static_cast<ssize_t>(text.size()));
+        }
+        constexpr std::uint64_t kSize = 64 * 1024;
+        UniqueFd memory(::memfd_create("window", MFD_CLOEXEC));
+        QCOMPARE(::ftruncate(memory.get(), kSize), 0);
+        World world(path);
+        world.files.setWindow(UniqueFd(::dup(memory.get())));
+        const auto node = world.node(lower::kRootNode, "big");
+        const auto read = [&](std::uint64_t offset, std::uint32_t size, std::uint64_t at) {
+            return world.ask(Opcode::Read, node,
+                             side::structBody(lower::ReadIn{at + 1, offset, size, 0, 0, 0, 0}));
+        };
+        const auto good = read(0, 16 * 1024, 4096);
+        QCOMPARE(good.error, -lower::kInWindow);
+        QCOMPARE(good.as<lower::WindowOut>().size, std::uint32_t(text.size()));
+        std::string seen(kSize, '?');
+        QCOMPARE(::pread(memory.get(), seen.data(), kSize, 0), ssize_t{kSize});
+        QCOMPARE(seen, std::string(4096, '\0') + text + std::string(kSize - 4096 - text.size(), '\0'));
+        // Ends beyond it, begins beyond it, wraps around.
+        for (const std::uint64_t at : {kSize - text.size() + 1, kSize, UINT64_MAX - 1, UINT64_MAX - 5000}) {
+            const auto reply = read(0, 16 * 1024, at);
+            QCOMPARE(reply.error, 0);
+            QCOMPARE(std::string(asText(reply.body)), text);
+        }
+        QCOMPARE(read(0, 16 * 1024, kSize - text.size()).error, -lower::kInWindow); // up to its last byte
+        QCOMPARE(std::string(asText(read(0, 100, 0).body)), text.substr(0, 100));
+        QCOMPARE(std::string(asText(read(9'000, 8'000, 0).body)), text.substr(9'000));
+        struct stat info {};
+        QCOMPARE(::fstat(memory.get(), &info), 0);
+        QCOMPARE(info.st_size, off_t{kSize});
     }
 
     void noBatchIsTooLongForTheLink() {

@@ -16,6 +16,7 @@ import os
 import pathlib
 import pwd
 import random
+import resource
 import shutil
 import signal
 import socket
@@ -69,7 +70,9 @@ def start_virtiofsd(folder, sock, cache):
         log = os.open(str(sock) + ".log", os.O_WRONLY | os.O_CREAT, 0o600)
         os.dup2(log, 1)
         os.dup2(log, 2)
-        os.execv(VIRTIOFSD, [VIRTIOFSD, f"--fd={listening.fileno()}", "-o", f"source={folder}", "-o", f"cache={cache}",
+        _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))  # it holds one for each file that the machine knows
+        os.execv(VIRTIOFSD, [VIRTIOFSD, "--rlimit-nofile=0", f"--fd={listening.fileno()}", "-o", f"source={folder}", "-o", f"cache={cache}",
                              "-o", "sandbox=chroot"])
     os.read(unshared_r, 1)
     for tool, kind, mine in (("newuidmap", "subuid", os.getuid()), ("newgidmap", "subgid", os.getgid())):
@@ -172,9 +175,28 @@ class World:
         self.helper("mount")
         self.carrel("exec", "bench", "--", "cp", "/workspace/tools/bench-files-work", "/root/work")
 
-    def helper(self, line):
+    def ask(self, line):
         self.port.sendall(line.encode() + b"\n")
-        answer = self.answers.readline().strip()
+        return self.answers.readline().strip()
+
+    def processor_times(self):
+        """Seconds used so far: the machine's user, system, guestd's user, system; then QEMU, clerk, engine on the host."""
+        times = [int(each) / 100 for each in self.ask("cpu").split()]
+        for name in ("qemu-system", "carrel-clerk", "carrel-engine"):
+            total = 0.0
+            for process in pathlib.Path("/proc").glob("[0-9]*"):
+                try:
+                    command = (process / "cmdline").read_bytes()
+                    if name.encode() in command.split(b"\0")[0] and str(self.at).encode() in command:
+                        fields = (process / "stat").read_text().rsplit(")", 1)[1].split()
+                        total += (int(fields[11]) + int(fields[12])) / 100
+                except OSError:
+                    pass
+            times.append(total)
+        return times
+
+    def helper(self, line):
+        answer = self.ask(line)
         if answer != "ok":
             raise RuntimeError(f"the helper says to {line}: {answer}")
 
@@ -224,6 +246,7 @@ def main():
     parser.add_argument("--image", required=True)
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--only", default=",".join(KINDS))
+    parser.add_argument("--cpu", action="store_true", help="say where processor time went")
     parser.add_argument("--cache", default="auto", choices=["none", "auto", "always"])
     arguments = parser.parse_args()
     if os.getuid() == 0:
@@ -247,7 +270,11 @@ def main():
                     for name, heat, work in KINDS[kind][1]:
                         if heat == "cold":
                             world.helper("drop")
+                        before = world.processor_times() if arguments.cpu else []
                         took, seen = world.work(*work(at, i))
+                        if arguments.cpu:
+                            used = [b - a for a, b in zip(before, world.processor_times())]
+                            say("  machine user %.2f system %.2f, guestd %.2f %.2f; qemu %.2f clerk %.2f engine %.2f" % tuple(used))
                         results.setdefault((name, heat), {}).setdefault(side, []).append((took, seen))
                         say(f"{name}, {heat}, {side}: {took:.3f} s")
     finally:

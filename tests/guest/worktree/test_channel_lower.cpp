@@ -23,12 +23,15 @@ struct Heard final : LowerEvents {
 };
 
 struct World {
-    explicit World(std::chrono::milliseconds timeout = kDoorTimeout)
-        : lower(outbox.send(), timeout) {}
+    explicit World(std::chrono::milliseconds timeout = kDoorTimeout, std::shared_ptr<ReadWindow> window = {})
+        : lower(outbox.send(), timeout, std::move(window)) {}
     // A clerk is there; its INIT is taken.
     void connect() {
         lower.onEpoch();
         QVERIFY(outbox.next().opcode() == Opcode::Init);
+    }
+    auto read(std::uint64_t offset, std::uint32_t size) {
+        return std::async(std::launch::async, [this, offset, size] { return lower.read(5, offset, size); });
     }
     auto lookup(std::string name) {
         return std::async(std::launch::async,
@@ -71,6 +74,75 @@ private slots:
         QCOMPARE(first.get()->node, std::uint64_t{11});
         QCOMPARE(second.get()->node, std::uint64_t{22});
         QVERIFY(world.outbox.whole());
+    }
+
+    void aReadTakesItsBytesFromTheWindow() {
+        Bytes memory(4 * 1024 * 1024);
+        auto window = std::make_shared<ReadWindow>(memory);
+        World world(kDoorTimeout, window);
+        world.connect();
+        auto call = world.read(0, 8192);
+        const Asked asked = world.outbox.next();
+        const auto at = asked.as<lower::ReadIn>().fh - 1;
+        QVERIFY(at + 8192 <= memory.size());
+        const std::string text(6000, 'w');
+        std::memcpy(memory.data() + at, text.data(), text.size());
+        world.lower.onMessage(replyTo(asked.head.unique, lower::kInWindow, bodyOf(lower::WindowOut{6000})));
+        const auto bytes = call.get();
+        QVERIFY(bytes && std::string(asText(*bytes)) == text);
+        // An answer as without a window is as good.
+        auto second = world.read(0, 8192);
+        world.answer(world.outbox.next(), toBytes("inline"));
+        QCOMPARE(std::string(asText(*second.get())), std::string("inline"));
+    }
+
+    void aLyingWindowAnswerIsAnError() {
+        Bytes memory(4 * 1024 * 1024);
+        World world(kDoorTimeout, std::make_shared<ReadWindow>(memory));
+        world.connect();
+        for (const Bytes& body :
+             {bodyOf(lower::WindowOut{8193}), bodyOf(lower::WindowOut{UINT32_MAX}), Bytes(3), Bytes(8)}) {
+            auto call = world.read(0, 8192);
+            world.lower.onMessage(replyTo(world.outbox.next().head.unique, lower::kInWindow, body));
+            QCOMPARE(call.get().error(), EIO);
+        }
+        auto small = world.read(0, 100); // not offered
+        const Asked asked = world.outbox.next();
+        QCOMPARE(asked.as<lower::ReadIn>().fh, std::uint64_t{0});
+        world.lower.onMessage(replyTo(asked.head.unique, lower::kInWindow, bodyOf(lower::WindowOut{10})));
+        QCOMPARE(small.get().error(), EIO);
+        auto name = world.lookup("x");
+        world.lower.onMessage(
+            replyTo(world.outbox.next().head.unique, lower::kInWindow, bodyOf(entryOut(11))));
+        QCOMPARE(name.get().error(), EIO);
+    }
+
+    void noPartOfTheWindowIsLentTwice() {
+        const Bytes memory(8 * 1024 * 1024);
+        ReadWindow window(memory);
+        QVERIFY(!window.lend(100));
+        QVERIFY(!window.lend(lower::kMaxRead + 1));
+        std::vector<ReadWindow::Part> lent;
+        for (const std::uint32_t size : {8192U, lower::kMaxRead}) {
+            while (auto part = window.lend(size)) {
+                QVERIFY(part->size() >= size && part->offset() + part->size() <= memory.size());
+                for (const auto& other : lent) {
+                    QVERIFY(part->offset() + part->size() <= other.offset() ||
+                            other.offset() + other.size() <= part->offset());
+                }
+                lent.push_back(std::move(*part));
+            }
+        }
+        QVERIFY(lent.size() > 8);
+        const auto offset = lent.back().offset();
+        lent.pop_back();
+        QCOMPARE(window.lend(lower::kMaxRead)->offset(), offset); // and back again
+        auto given = window.lend(lower::kMaxRead);
+        given->abandon();
+        given.reset();
+        QVERIFY(!window.lend(lower::kMaxRead)); // the host may still write there
+        const Bytes tiny(1000);
+        QVERIFY(!ReadWindow(tiny).lend(8192));
     }
 
     void strayAnswersAreDropped() {

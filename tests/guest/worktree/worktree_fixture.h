@@ -95,11 +95,18 @@ struct Fixture {
     void dump(NodeId node, const std::string& prefix, std::map<std::string, std::string>& out) {
         std::uint64_t cookie = 0;
         while (true) {
-            const auto items = tree->readdir(node, cookie, 2, Plus::Yes);
-            if (!items || items->empty()) {
+            std::vector<DirItem> items; // a page of two
+            const auto listed = tree->readdir(node, cookie, Plus::Yes, [&](const DirItem& item) {
+                if (items.size() == 2) {
+                    return false;
+                }
+                items.push_back(item);
+                return true;
+            });
+            if (!listed || items.empty()) {
                 return;
             }
-            for (const auto& item : *items) {
+            for (const auto& item : items) {
                 const auto path = prefix + item.name;
                 const auto mode = " " + std::to_string(item.entry.attr.st_mode & 07777U);
                 if (S_ISDIR(item.entry.attr.st_mode)) {
@@ -112,7 +119,7 @@ struct Fixture {
                 }
                 tree->forget(item.entry.node, 1);
             }
-            cookie = items->back().cookie;
+            cookie = items.back().cookie;
         }
     }
     std::map<std::string, std::string> dump() {

@@ -4,8 +4,12 @@
 #include "hypervisor/libvirt/backend.h"
 #include "hypervisor/libvirt/domain_operations.h"
 #include "hypervisor/libvirt/host_check.h"
+#include "hypervisor/libvirt/domain_xml.h"
 #include "hypervisor/libvirt/overlay.h"
+#include "hypervisor/libvirt/wrapper/qemu_policy.h"
 
+#include <QJsonDocument>
+#include <QJsonObject>
 #include <QProcess>
 #include <QStandardPaths>
 #include <QTemporaryDir>
@@ -107,6 +111,46 @@ private slots:
         QVERIFY(commandLine.startsWith("a='<b>' & \"c\" "));
         QVERIFY(files.contains("/home/o'brien/<x>.qcow2"));
         QCOMPARE(elements.count("backingStore"), 2);
+    }
+
+    void theWindowIsInTheMachinesOwnFolder() {
+        MachineSpec with = spec(m_folder);
+        QVERIFY(buildDomainXml(with, "/bin/carrel-qemu").find("ivshmem") == std::string::npos);
+        with.window.emplace();
+        const std::string xml = buildDomainXml(with, "/bin/carrel-qemu");
+        QXmlStreamReader reader(QString::fromStdString(xml));
+        QStringList arguments;
+        QString policy;
+        while (!reader.atEnd()) {
+            if (reader.readNext() == QXmlStreamReader::StartElement) {
+                if (reader.qualifiedName().toString() == "qemu:arg") {
+                    arguments << reader.attributes().value("value").toString();
+                } else if (reader.qualifiedName().toString() == "qemu:env") {
+                    policy = reader.attributes().value("value").toString();
+                }
+            }
+        }
+        QCOMPARE(arguments.size(), 4);
+        const auto memory = QJsonDocument::fromJson(arguments.at(1).toUtf8()).object();
+        QCOMPARE(memory.value("mem-path").toString(), m_folder.path() + "/m/window");
+        QCOMPARE(memory.value("size").toInt(), 8 << 20);
+        QVERIFY(arguments.at(3).contains("ivshmem-plain"));
+        const auto allowed = readQemuPolicy(policy.toStdString());
+        QVERIFY(allowed &&
+                std::ranges::count(allowed->readWrite, with.runtimeFolder.native() + "/window") == 1);
+        with.window->size.value = 7;
+        QVERIFY(!validate(with));
+        with.window->size.value = kMaxWindowMib * 2;
+        QVERIFY(!validate(with));
+    }
+
+    // What makes the emulator copy byte by byte is switched off; a real processor keeps it.
+    void theEmulatorIsNotMadeToCopyByteByByte() {
+        MachineSpec machine = spec(m_folder);
+        machine.accelerator = Accelerator::Software;
+        QVERIFY(buildDomainXml(machine, "/bin/carrel-qemu").find("'erms'") != std::string::npos);
+        machine.accelerator = Accelerator::Hardware;
+        QVERIFY(buildDomainXml(machine, "/bin/carrel-qemu").find("erms") == std::string::npos);
     }
 
     void specsOutOfBoundsAreRefused() {
