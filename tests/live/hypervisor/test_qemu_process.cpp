@@ -12,6 +12,7 @@
 #include <fstream>
 #include <set>
 #include <sstream>
+#include <sys/stat.h>
 #include <unistd.h>
 
 using namespace carrel;
@@ -92,6 +93,7 @@ private slots:
         }
         m_backend = m_image.makeBackend();
         m_spec = m_image.spec(m_home);
+        m_spec->window.emplace(); // as an agent's machine has one
         auto made = m_backend->create(*m_spec);
         QVERIFY2(made, made ? "" : made.error().text().c_str());
         m_machine = std::move(*made);
@@ -121,8 +123,9 @@ private slots:
         QVERIFY(count("-nodefaults") == 1); // else there would be a network card
         std::size_t devices = 0;
         for (const auto& device : valuesOf("-device")) {
-            QVERIFY2(isOneOf(driverOf(device), {"pcie-root-port", "virtio-serial-pci", "virtserialport",
-                                                "virtio-blk-pci", "isa-serial", "virtio-rng-pci"}),
+            QVERIFY2(isOneOf(driverOf(device),
+                             {"pcie-root-port", "virtio-serial-pci", "virtserialport", "virtio-blk-pci",
+                              "isa-serial", "virtio-rng-pci", "ivshmem-plain"}),
                      device.c_str());
             ++devices;
         }
@@ -186,7 +189,8 @@ private slots:
                 QVERIFY2(isOneOf(target, {"/dev/null", "/dev/urandom", "/dev/kvm"}), target.c_str());
             } else if (target.starts_with("/")) {
                 QVERIFY2(isOneOf(target, {m_spec->kernel.c_str(), m_spec->initrd.c_str(),
-                                          m_spec->disk->base.c_str(), m_spec->disk->overlay.c_str()}) ||
+                                          m_spec->disk->base.c_str(), m_spec->disk->overlay.c_str(),
+                                          windowPath(m_spec->runtimeFolder).c_str()}) ||
                              isLibvirts(target),
                          target.c_str());
                 overlay = overlay || target == m_spec->disk->overlay;
@@ -200,6 +204,20 @@ private slots:
             }
         }
         QVERIFY(sockets >= 5 && overlay); // this test could see them
+    }
+
+    // The memory that the machine shares is in its own folder, this user's alone, and of the size that was
+    // asked for.
+    void theWindowIsOursAlone() {
+        const auto window = m_machine->openWindow();
+        QVERIFY2(window, window ? "" : window.error().text().c_str());
+        struct stat info {};
+        QCOMPARE(::fstat(window->get(), &info), 0);
+        QCOMPARE(info.st_mode & 07777U, 0600U);
+        QCOMPARE(info.st_uid, ::geteuid());
+        QCOMPARE(static_cast<std::uint64_t>(info.st_size), m_spec->window->size.value << 20U);
+        const std::string maps = slurp(m_process / "maps");
+        QVERIFY(maps.find(windowPath(m_spec->runtimeFolder).native()) != std::string::npos);
     }
 
     // And from within.
