@@ -124,6 +124,20 @@ public:
     [[nodiscard]] Result<OpenedReview> openReview(const std::string& id);
     [[nodiscard]] Result<files::TextDiff> diff(const files::FrozenEntry& entry);
 
+    // agent_three_way.cpp: yours, the agent's, and what both began with, of a text that both changed. The bytes of the last
+    // are there when Carrel saw them at that path: in a review kept since, or in an apply of its own. Which of them it was
+    // only the agent's machine can say.
+    struct ThreeWayView {
+        bool baseKnown = false;
+        std::string whyNot;  // when not
+        std::string listing; // guest text, unescaped: three_way.h; without the base line_diff.h, - yours, + the agent's
+        std::uint64_t both = 0;
+    };
+    using ClaimedBases = std::map<std::pair<std::uint32_t, SharePath>, std::pair<std::uint64_t, std::string>>;
+    [[nodiscard]] ClaimedBases claimedBases(const OpenedReview& review, std::stop_token stop);
+    // None: it is no text that both changed.
+    [[nodiscard]] Result<std::optional<ThreeWayView>> threeWay(const EntryView& view, const ClaimedBases& bases);
+
     // agent_staged.cpp: waits until what is staged is not as `known` says it (empty: answers at once), or until stop.
     struct StagedState {
         std::string mark;     // changes with what is staged; means nothing by itself
@@ -139,8 +153,11 @@ public:
     [[nodiscard]] std::vector<AutoFull> autoFull() const;
 
     // agent_decide.cpp
+    // KeepBoth: where the file in the folder and the agent's differ from what both began with, yours stays and the agent's
+    // is put beside it under a new name.
+    enum class IfBoth { Conflict, KeepBoth };
     [[nodiscard]] Result<ActionReport> apply(const std::string& review, const ReviewSelection& selection,
-                                             const Progress& progress);
+                                             const Progress& progress, IfBoth ifBoth = IfBoth::Conflict);
     [[nodiscard]] Result<ActionReport> discard(const std::string& review, const ReviewSelection& selection,
                                                const Progress& progress);
     [[nodiscard]] Result<ActionReport> undo(std::optional<std::uint64_t> number, const Progress& progress);
@@ -206,7 +223,11 @@ private:
     [[nodiscard]] Result<Review> remember(std::vector<ReviewPart> parts, Look look);
     void forgetUnused(const std::vector<Review>& dropped);
     [[nodiscard]] Result<ActionReport> applyChosen(const OpenedReview& opened, const std::vector<EntryView>& chosen,
-                                                   std::string_view by, const Progress& progress);
+                                                   std::string_view by, const Progress& progress,
+                                                   IfBoth ifBoth = IfBoth::Conflict);
+    [[nodiscard]] static bool bothChanged(const files::FrozenEntry& entry);
+    [[nodiscard]] std::optional<ApplyPart> keepBeside(const EntryView& view, ActionReport& report);
+    [[nodiscard]] bool wasSeenAt(std::uint32_t share, const SharePath& path, const std::string& content);
 
     // Auto mode. All by m_operation, but for what autoFull() reads.
     struct AutoShare {
@@ -232,6 +253,7 @@ private:
                                                       const Progress& progress);
     [[nodiscard]] Result<files::FrozenSet> freezeShare(Door& door, const ShareRecord& share, const Progress& progress,
                                                        std::stop_token stop);
+    [[nodiscard]] static files::FreezeLimits freezeLimits();
     [[nodiscard]] Result<files::FrozenSet> freezeClaims(Door& door, const ShareRecord& share,
                                                         const std::vector<ChangeEntry>& claims, const Progress& progress,
                                                         std::stop_token stop);

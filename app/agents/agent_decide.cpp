@@ -58,7 +58,7 @@ json::object totals(const ActionReport& report) {
 } // namespace
 
 Result<ActionReport> Agent::apply(const std::string& reviewId, const ReviewSelection& selection,
-                                  const Progress& progress) {
+                                  const Progress& progress, IfBoth ifBoth) {
     auto opened = openReview(reviewId);
     if (!opened) {
         return fail(std::move(opened).error());
@@ -70,24 +70,40 @@ Result<ActionReport> Agent::apply(const std::string& reviewId, const ReviewSelec
     }
     // I5. The id names every byte of it.
     CARREL_TRY(note(EventKind::ApplyDecided, reviewId,
-                    {{"entries", chosen.size()}, {"partly", !selection.paths.empty()}, {"by", "owner"}}));
-    auto report = applyChosen(*opened, chosen, kByOwner, progress);
+                    {{"entries", chosen.size()}, {"partly", !selection.paths.empty()}, {"by", "owner"},
+                     {"keep_both", ifBoth == IfBoth::KeepBoth}}));
+    auto report = applyChosen(*opened, chosen, kByOwner, progress, ifBoth);
     endHold(opened->shares);
     return report;
 }
 
 // One code path for whoever decided. The decision is in the log.
 Result<ActionReport> Agent::applyChosen(const OpenedReview& opened, const std::vector<EntryView>& chosen,
-                                        std::string_view by, const Progress& progress) {
+                                        std::string_view by, const Progress& progress, IfBoth ifBoth) {
     ActionReport report;
     std::vector<ApplyPart> parts;
     for (std::size_t i = 0; i < opened.shares.size(); ++i) {
         const auto& share = opened.shares[i];
         std::vector<files::Selected> selected;
+        std::vector<std::pair<SharePath, std::uint64_t>> beside; // nothing of them is wanted at their own names
         for (const auto& view : chosen) {
-            if (view.share == &share) {
+            if (view.share == &share && ifBoth == IfBoth::KeepBoth && bothChanged(*view.entry)) {
+                const auto before = report.items.size();
+                if (const auto part = keepBeside(view, report)) {
+                    parts.push_back(*part);
+                }
+                if (report.items.size() > before && report.items.back().outcome == "done") {
+                    beside.emplace_back(view.entry->path, view.entry->generation);
+                }
+            } else if (view.share == &share) {
                 selected.push_back({view.entry->path, files::IfFlagged::Leave});
             }
+        }
+        if (auto at = readyDoor(); at && !beside.empty()) {
+            if (auto kept = tellGuest(**at, "changes.discard", share.id, beside); !kept) {
+                m_services.complain(name() + ": " + kept.error().text()); // it stays staged, in conflict as before
+            }
+            (void)listChanges(**at, share, {}).has_value();
         }
         if (selected.empty()) {
             continue;

@@ -146,6 +146,12 @@ void Agent::rememberStaged(std::uint32_t share, std::uint64_t staged) {
     }
 }
 
+files::FreezeLimits Agent::freezeLimits() {
+    files::FreezeLimits limits;
+    limits.hidden = [names = clerk::HiddenNames(kHiddenNames)](const SharePath& path) { return hides(names, path); };
+    return limits;
+}
+
 Result<FrozenSet> Agent::freezeClaims(Door& at, const ShareRecord& share, const std::vector<ChangeEntry>& claims,
                                      const Progress& progress, std::stop_token stop) {
     auto root = openShareRoot(share);
@@ -153,9 +159,7 @@ Result<FrozenSet> Agent::freezeClaims(Door& at, const ShareRecord& share, const 
         return fail(std::move(root).error());
     }
     DoorContent source(at, share.id, stop);
-    files::FreezeLimits limits;
-    limits.hidden = [names = clerk::HiddenNames(kHiddenNames)](const SharePath& path) { return hides(names, path); };
-    auto set = m_review->freeze(root->get(), std::to_string(share.id), claims, source, limits,
+    auto set = m_review->freeze(root->get(), std::to_string(share.id), claims, source, freezeLimits(),
                                 [&](std::size_t done, std::size_t total, const SharePath&) {
                                     if (done % 50 == 0) {
                                         progress("freeze", "Copying what changed: " + std::to_string(done) + " of " +

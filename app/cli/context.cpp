@@ -80,7 +80,7 @@ void Context::showProgress(const api::Progress& progress) {
         const auto columns = terminalSize(STDERR_FILENO).columns;
         const auto line = shown(text, columns > 1 ? columns - 1U : 1U);
         m_progressShown = writeAll(STDERR_FILENO, "\r\x1b[K" + line);
-    } else if (format == Format::Text && progress.text != m_lastProgress) {
+    } else if (format == Format::Text && !onlyResults && progress.text != m_lastProgress) {
         m_lastProgress = progress.text;
         print(text + "\n");
     }

@@ -24,6 +24,7 @@ class Context {
 public:
     Format format = Format::Text;
     Start start = Start::IfNeeded;
+    bool onlyResults = false; // no progress, but on a terminal
     std::function<int()> action; // of the verb that was chosen
 
     Context();

@@ -53,6 +53,7 @@ private:
 [[nodiscard]] std::string imagesText(const boost::json::array& images);
 [[nodiscard]] std::string changesText(const boost::json::object& result); // of changes
 [[nodiscard]] std::string diffText(const boost::json::object& file, Colour colour);
+[[nodiscard]] std::string threeWayText(const boost::json::object& file, Colour colour); // or diffText, where there is none
 [[nodiscard]] std::string outcomesText(const boost::json::object& result, std::string_view doneWord);
 [[nodiscard]] std::string historyText(const boost::json::object& result);
 [[nodiscard]] std::string eventText(const boost::json::object& event);

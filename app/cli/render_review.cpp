@@ -76,14 +76,31 @@ std::string sizeOf(const json::object& change) {
     return kind == "deleted" || !hasContent ? "-" : bytesText(numberAt(change, "size"));
 }
 
+std::string coloured(std::string_view line, Colour colour);
+
+// Text of the guest's, line by line.
+std::string linesText(const std::string& text, Colour colour) {
+    std::string out;
+    const auto clean = DisplayText::block(text, text.size() + 1); // bounded by the message it came in
+    std::string_view rest = clean.text();
+    while (!rest.empty()) {
+        const auto end = rest.find('\n');
+        out += coloured(rest.substr(0, end), colour) + "\n";
+        rest = end == std::string_view::npos ? std::string_view() : rest.substr(end + 1);
+    }
+    return out;
+}
+
 std::string coloured(std::string_view line, Colour colour) {
     static constexpr std::string_view kOff = "\x1b[0m";
     std::string_view on;
     switch (line.empty() ? ' ' : line[0]) {
     case '+':
+    case '>':
         on = "\x1b[32m";
         break;
     case '-':
+    case '<':
         on = "\x1b[31m";
         break;
     case '@':
@@ -139,15 +156,20 @@ std::string diffText(const json::object& file, Colour colour) {
         const auto why = textAt(file, "no_diff");
         return out + "  (" + (why.empty() ? std::string("nothing to show") : shown(why)) + ")\n";
     }
-    const std::string text(diff->get_string());
-    const auto clean = DisplayText::block(text, text.size() + 1); // bounded by the message it came in
-    std::string_view rest = clean.text();
-    while (!rest.empty()) {
-        const auto end = rest.find('\n');
-        out += coloured(rest.substr(0, end), colour) + "\n";
-        rest = end == std::string_view::npos ? std::string_view() : rest.substr(end + 1);
+    return out + linesText(std::string(diff->get_string()), colour);
+}
+
+std::string threeWayText(const json::object& file, Colour colour) {
+    const auto& three = objectAt(file, "three_way");
+    if (three.empty()) {
+        return diffText(file, colour);
     }
-    return out;
+    const auto& change = objectAt(file, "change");
+    std::string out = shown(textAt(change, "kind"), 10) + " " + pathsOf(change) + "\n" + notesOf(change, "  ");
+    out += flagAt(three, "base_known")
+               ? "  | what both began with, as the agent's machine names it   < yours   > the agent's   = the same by both\n"
+               : "  Only two versions: " + shown(textAt(three, "why_no_base")) + ".   - yours   + the agent's\n";
+    return out + linesText(textAt(three, "listing"), colour);
 }
 
 std::string outcomesText(const json::object& result, std::string_view doneWord) {
@@ -158,7 +180,7 @@ std::string outcomesText(const json::object& result, std::string_view doneWord) 
         }
         const auto& item = value.get_object();
         const auto outcome = textAt(item, "outcome");
-        if (outcome != "done") {
+        if (outcome != "done" || !textAt(item, "reason").empty()) {
             out += shown(outcome, 20) + ": " + shown(pathAt(item, "path"), kPathColumns) + ": " +
                    shown(textAt(item, "reason")) + "\n";
         }

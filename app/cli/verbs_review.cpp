@@ -21,6 +21,8 @@ struct ReviewOptions {
     std::optional<std::uint64_t> apply;
     std::uint64_t limit = 20; // of past applies
     bool watch = false;
+    bool threeWay = false;
+    bool keepBoth = false;
     bool yes = false;
 };
 
@@ -80,6 +82,7 @@ int watchChanges(Context& context, const ReviewOptions& options) {
     struct sigaction action {};
     action.sa_handler = endWatch;
     (void)::sigaction(SIGINT, &action, nullptr);
+    context.onlyResults = true;
     std::string mark;
     for (;;) {
         json::object params{{"agent", options.agent}};
@@ -111,7 +114,11 @@ int watchChanges(Context& context, const ReviewOptions& options) {
 }
 
 int diff(Context& context, const ReviewOptions& options) {
-    auto result = allPages(context, "diff", "files", parameters(options));
+    json::object params = parameters(options);
+    if (options.threeWay) {
+        params["three_way"] = true;
+    }
+    auto result = allPages(context, "diff", "files", params);
     if (!result) {
         return context.failed(result.error());
     }
@@ -125,7 +132,9 @@ int diff(Context& context, const ReviewOptions& options) {
     }
     for (const auto& file : listAt(*result, "files")) {
         if (file.is_object()) {
-            context.print(diffText(file.get_object(), context.colour()) + "\n");
+            context.print((options.threeWay ? threeWayText(file.get_object(), context.colour())
+                                            : diffText(file.get_object(), context.colour())) +
+                          "\n");
         }
     }
     context.print("Review " + shown(textAt(*result, "review"), 80) + "\n");
@@ -200,6 +209,9 @@ int decide(Context& context, const ReviewOptions& options, const Deed& deed) {
         }
     }
     params["review"] = review;
+    if (options.keepBoth) {
+        params["keep_both"] = true;
+    }
     auto result = context.call(deed.verb, std::move(params));
     if (!result) {
         return context.failed(result.error());
@@ -249,10 +261,15 @@ void addReviewVerbs(CLI::App& app, Context& context) {
     auto* list = add("changes", "List what an agent wants to change in your folders", changes);
     list->add_flag("--watch", options->watch, "Show the list again whenever it changes, until Ctrl-C");
     list->footer("With --watch and --json: one list per line. The machine may be stopped and started meanwhile.");
-    addPaths(add("diff", "Show what an agent wants to change, line by line", diff));
+    auto* lines = add("diff", "Show what an agent wants to change, line by line", diff);
+    addPaths(lines);
+    lines->add_flag("--three-way", options->threeWay,
+                    "Of a text that both of you changed: also the version that both began with");
     auto* apply = add("apply", "Put an agent's changes into your folders",
                       [](Context& c, const ReviewOptions& o) { return decide(c, o, kApply); });
     addDecision(apply);
+    apply->add_flag("--keep-both", options->keepBoth,
+                    "Where both of you changed a file: yours stays, the agent's comes beside it as \"FILE (agent NAME)\"");
     apply->footer(
         "Exactly what was reviewed is applied: with --review, or what is shown before the question.\n"
         "Example: carrel apply clerk papers/report.md");

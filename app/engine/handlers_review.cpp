@@ -111,6 +111,7 @@ struct Page {
     std::shared_ptr<Agent> agent;
     OpenedReview review;
     std::vector<EntryView> views;
+    bool threeWay = false;
     std::size_t after = 0;
     std::size_t limit = api::kPageEntries;
 };
@@ -122,6 +123,7 @@ Result<Page> openPage(Engine& engine, api::Call& call) {
     const auto name = fields.string("agent", 256);
     const auto selection = readPaths(fields);
     const auto review = fields.optionalString("review", 64);
+    page.threeWay = call.verb() == "diff" && fields.optionalBoolean("three_way");
     const bool watching = call.verb() == "changes" && fields.optionalBoolean("watching");
     page.after = fields.optionalNumber("after").value_or(0);
     page.limit = fields.optionalNumber("limit", api::kPageEntries).value_or(api::kPageEntries);
@@ -223,6 +225,22 @@ Result<json::value> waitChanges(Engine& engine, api::Call& call) {
     return json::object{{"mark", state->mark}, {"running", state->running}};
 }
 
+Status putThreeWay(Agent& agent, const EntryView& view, const Agent::ClaimedBases& bases, json::object& item) {
+    auto three = agent.threeWay(view, bases);
+    if (!three) {
+        return fail(std::move(three).error());
+    }
+    if (!*three || !isUtf8((*three)->listing)) {
+        return {};
+    }
+    json::object shown{{"base_known", (*three)->baseKnown}, {"listing", (*three)->listing}, {"both_changed", (*three)->both}};
+    if (!(*three)->baseKnown) {
+        shown["why_no_base"] = (*three)->whyNot;
+    }
+    item["three_way"] = std::move(shown);
+    return {};
+}
+
 Result<json::value> diff(Engine& engine, api::Call& call) {
     auto page = openPage(engine, call);
     if (!page) {
@@ -230,10 +248,14 @@ Result<json::value> diff(Engine& engine, api::Call& call) {
     }
     json::array list;
     Status status;
+    const auto bases = page->threeWay ? page->agent->claimedBases(page->review, call.stop()) : Agent::ClaimedBases{};
     json::value next = fillPage(
         *page, list,
         [&](const EntryView& view) -> Result<json::object> {
             json::object item{{"change", describe(view)}, {"diff", nullptr}};
+            if (page->threeWay) {
+                CARREL_TRY(putThreeWay(*page->agent, view, bases, item));
+            }
             auto text = page->agent->diff(*view.entry);
             if (!text) {
                 return fail(std::move(text).error());
@@ -288,6 +310,7 @@ struct Decision {
     std::shared_ptr<Agent> agent;
     std::string review;
     ReviewSelection selection;
+    bool keepBoth = false;
 };
 
 Result<Decision> readDecision(Engine& engine, api::Call& call) {
@@ -296,6 +319,7 @@ Result<Decision> readDecision(Engine& engine, api::Call& call) {
     const auto name = fields.string("agent", 256);
     decision.review = fields.string("review", 64);
     decision.selection = readPaths(fields);
+    decision.keepBoth = call.verb() == "apply" && fields.optionalBoolean("keep_both");
     CARREL_TRY(fields.finish());
     auto agent = engine.agent(name);
     if (!agent) {
@@ -310,7 +334,8 @@ Result<json::value> apply(Engine& engine, api::Call& call) {
     if (!decision) {
         return fail(std::move(decision).error());
     }
-    auto report = decision->agent->apply(decision->review, decision->selection, progressOf(call));
+    auto report = decision->agent->apply(decision->review, decision->selection, progressOf(call),
+                                         decision->keepBoth ? Agent::IfBoth::KeepBoth : Agent::IfBoth::Conflict);
     if (!report) {
         return fail(std::move(report).error());
     }

@@ -67,6 +67,11 @@ public:
         const std::string path = entry.path.text();
         m_staged[path] = {std::move(entry), std::move(content)};
     }
+    // Says that what is staged at that path was made against those bytes.
+    void nameBase(const std::string& path, const std::string& content) {
+        const std::lock_guard lock(m_mutex);
+        m_staged.at(path).entry.baseSha256 = files::Sha256::of(content).hex();
+    }
     // An entry of that path against what the folder holds now.
     [[nodiscard]] ChangeEntry over(const std::string& path) const {
         ChangeEntry entry;

@@ -104,6 +104,11 @@ private slots:
         row({"changes", "clerk", "--json"}, "changes", R"({"agent":"clerk"})", "auto_full");
         row({"diff", "clerk", "/workspace/papers/report.md"}, "diff",
             R"({"agent":"clerk","paths":[{"path":"papers/report.md"}]})", "\n-old\n+new\n");
+        row({"diff", "clerk", "papers/report.md", "--three-way"}, "diff",
+            R"({"agent":"clerk","paths":[{"path":"papers/report.md"}],"three_way":true})",
+            "@@ 1,1: both changed it @@\n|older\n<old\n>new\n");
+        row({"apply", "clerk", "--review", h, "--keep-both"}, "apply",
+            R"({"agent":"clerk","review":")" + h + R"(","keep_both":true})", "conflict: papers/a: the file changed", 1);
         row({"apply", "clerk", "--review", h}, "apply", R"({"agent":"clerk","review":")" + h + R"("})",
             "conflict: papers/a: the file changed", 1);
         row({"discard", "clerk", "papers/x", "--review", h}, "discard",

@@ -142,7 +142,7 @@ void TestFolderRules::watchShowsWhatIsStaged() {
     QSTATUS(m_world->shell("echo watched > /workspace/papers/watched.txt"), 0);
     QSEES(*watch, StandardOutput, "papers/watched.txt");
     QSTATUS(m_world->shell("echo and longer >> /workspace/papers/watched.txt"), 0);
-    QSEES(*watch, StandardOutput, "20 bytes of new content");
+    QSEES(*watch, StandardOutput, "19 B of new content");
     QSTATUS(m_world->carrel({"stop", kAgent}), 0);
     QSEES(*watch, StandardOutput, "does not run");
     QSTATUS(m_world->carrel({"start", kAgent}), 0);
