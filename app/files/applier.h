@@ -8,9 +8,10 @@
 // to the next one.
 //
 // One entry's conflict or failure leaves that entry alone, and the others go on: the outcome is told per
-// entry. (To stop at the first would leave the folder just as partly changed, and tell less.) Order: folder
-// renames, new folders (top-down), file renames, files and links, deletions (bottom-up), modes of folders;
-// then times of folders.
+// entry. (To stop at the first would leave the folder just as partly changed, and tell less.) Order: new
+// folders and renames, each when its folder is there and its name is free (move_order.h); files and links;
+// deletions (bottom-up); modes of folders; then times of folders. Names that change places in a ring are one
+// matter with one outcome, carried out by exchanges of two at a time.
 //
 // Journal: one folder per apply, <dir>/<apply id>/ with plan.json (written once, renamed into place) and log
 // (appended lines, each with a checksum; a torn last line is as if it had not been written). Plain files
@@ -18,26 +19,25 @@
 // nothing but the two files, and a person can read them. Write-ahead: what a step may destroy is in the
 // content store and its line in the log before the step.
 //
-//   operation   | after the step in progress died            | what recover() finds         | and does
-//   ------------+--------------------------------------------+------------------------------+--------------------------------
-//   any         | before anything: no line, or "begin"       | name as before, no temporary | not done;
-//   finish: starts again create      | temporary being written                    | temporary | removes it;
-//   not done create      | after rename (no-replace)                  | name has the staged inode    | done
-//   replace     | temporary written, "staged" in the log     | temporary has staged inode   | removes it; not
-//   done replace     | after the exchange                         | name has the staged inode,   | old file
-//   still the base: removes
-//               |                                            | temporary is the old file    | it, done; else
-//               swaps back: conflict
-//   replace     | old file removed                           | staged inode, no temporary   | done
-//   remove      | moved to the temporary name                | temporary is the old file    | still the base:
-//   removes it, done;
-//               |                                            |                              | else moves it
-//               back: conflict
-//   remove      | removed                                    | neither                      | done
-//   move        | after rename (no-replace)                  | target has the base's inode  | still the base:
-//   done; else moves back mode        | after chmod                                | mode is the wanted one
-//   | done whole apply | all entries done, "end" missing            |                              | folder
-//   times, "end"
+// What recover() finds of the operation in progress, and does:
+//
+//   any:      no line, or "begin" only: nothing has happened but perhaps a temporary, which goes. Not done;
+//             finish starts it again. (A power cut may lose the "begin" of a put and keep its temporary.)
+//   create:   the temporary has the staged inode: it goes; not done. The name has it: done.
+//   replace:  the temporary has the staged inode: it goes; not done. The name has it, and the temporary is
+//             the old file: still the base, then that goes, done; else back with it, a conflict. The name
+//             has it, and there is no temporary: done.
+//   remove:   the temporary is the old file: still the base, then it goes, done; else back, a conflict.
+//             Neither is there: done.
+//   move:     the new name has the base's inode: still the base, then done; else back, a conflict.
+//   exchange: each name has the other's inode: both still as they were, then done; else back, a conflict.
+//   mode:     it is the wanted one: done.
+//   apply:    all entries are done, "end" is missing: the folders' times, and "end".
+//   roll back: "back" is in the log before anything of it happens, so that a crash between the end of the
+//             apply and its undo is gone on from.
+//
+// A journal that cannot be flushed is written to no more: the call ends with an error, and recover() settles
+// the rest. Half a line that a full disk left is cut off at once.
 //
 // A swapped-out or moved-away file is removed only when its bytes are in the store. A file that recovery
 // cannot account for (changed by somebody after the crash) is never removed: it is kept beside as
@@ -50,7 +50,8 @@
 // the times of a folder that others change.
 //
 // Paths: resolved with openat2(2) RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS to a pinned
-// parent folder, once per operation; everything else happens relative to that descriptor.
+// parent folder, once per operation; everything else happens relative to that descriptor. An operation is
+// settled in the folder in which it was begun, whatever stands at the path by then.
 //
 // Owner: the engine, one per agent. Thread: blocking, one call at a time per Applier (it holds no lock;
 // FileReview does). Errors of a whole call: Io (journal cannot be written: then nothing has been changed),
