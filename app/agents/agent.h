@@ -244,9 +244,11 @@ private:
                                       const std::vector<ChangeEntry>& claims);
     [[nodiscard]] Result<AutoUse> autoUse(std::uint32_t share);
     void tellFull(const ShareRecord& share, AutoShare& state, const AutoUse& use, std::size_t waiting);
+    enum class IfBetween { Wait, GiveUp }; // between two clerks, until the guest has greeted the new one
     [[nodiscard]] Result<std::vector<ChangeEntry>> listChanges(Door& door, const ShareRecord& share,
                                                                std::stop_token stop,
-                                                               std::chrono::seconds patience = kAnswerPatience);
+                                                               std::chrono::seconds patience = kAnswerPatience,
+                                                               IfBetween ifBetween = IfBetween::Wait);
     [[nodiscard]] Result<std::vector<std::string>> tellGuest(Door& door, std::string_view method, std::uint32_t share,
                                                              const std::vector<std::pair<SharePath, std::uint64_t>>& entries);
     [[nodiscard]] Result<files::ApplyReport> undoPart(const ShareRecord* share, const std::string& apply,

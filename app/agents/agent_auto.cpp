@@ -79,11 +79,12 @@ void Agent::tendAutoShare(Door& at, const ShareRecord& share, AutoShare& state) 
     if (now < state.nextLook || now < state.held) {
         return;
     }
-    const auto claims = listChanges(at, share, {}, kLookPatience);
+    const auto claims = listChanges(at, share, {}, kLookPatience, IfBetween::GiveUp);
     const auto took = Clock::now() - now;
     state.nextLook = Clock::now() + std::max<Clock::duration>(kLookShare * took, std::chrono::milliseconds(500));
     if (!claims) {
-        state.nextLook = Clock::now() + kAfterFailure; // a review says what is wrong
+        const bool between = claims.error().code == ErrorCode::Unavailable; // else a review says what is wrong
+        state.nextLook = Clock::now() + (between ? Clock::duration(kAutoQuiet) : kAfterFailure);
         return;
     }
     if (auto mark = markOf(*claims); mark != state.seen) {

@@ -87,11 +87,11 @@ std::vector<EntryView> OpenedReview::select(const ReviewSelection& selection) co
 }
 
 Result<std::vector<ChangeEntry>> Agent::listChanges(Door& at, const ShareRecord& share, std::stop_token stop,
-                                                    std::chrono::seconds patience) {
+                                                    std::chrono::seconds patience, IfBetween ifBetween) {
     std::vector<ChangeEntry> entries;
     std::string after;
     std::size_t bytes = 0;
-    int retries = kListRetries;
+    int retries = ifBetween == IfBetween::Wait ? kListRetries : 0;
     const auto until = std::chrono::steady_clock::now() + kListShare * patience;
     for (;;) {
         if (std::chrono::steady_clock::now() >= until) { // page after page, each just in time

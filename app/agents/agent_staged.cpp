@@ -53,7 +53,7 @@ std::optional<Agent::StagedState> Agent::lookStaged(std::stop_token stop) {
         if (share.mode == ShareMode::ReadOnly) {
             continue;
         }
-        const auto entries = listChanges(**at, share, stop, kLookPatience);
+        const auto entries = listChanges(**at, share, stop, kLookPatience, IfBetween::GiveUp);
         if (!entries) {
             if (entries.error().code == ErrorCode::LimitExceeded || entries.error().code == ErrorCode::Malformed) {
                 return StagedState{"unreadable", true}; // the list itself will say why
@@ -83,6 +83,10 @@ Result<Agent::StagedState> Agent::waitStaged(const std::string& known, std::stop
     }
     auto touched = pause(least, std::nullopt);
     while (!stop.stop_requested()) {
+        std::error_code error;
+        if (!std::filesystem::exists(file("agent.json"), error)) {
+            return fail(ErrorCode::NotFound, "the agent was deleted");
+        }
         if (auto now = lookStaged(stop); now && now->mark != known) {
             return *now;
         }

@@ -29,6 +29,7 @@ class TestStagedWatch : public QObject {
 private slots:
     void tellsEveryChange();
     void goesOnOverAStop();
+    void endsWithTheAgent();
     void endsWhenNobodyWatches();
     void floodIsBounded();
     void watchersListsMakeRoom();
@@ -63,6 +64,15 @@ void TestStagedWatch::goesOnOverAStop() {
     const auto again = next(w, stopped.mark);
     QVERIFY(again.running);
     QCOMPARE(again.mark, before.mark); // the same work is staged
+}
+
+void TestStagedWatch::endsWithTheAgent() {
+    AgentWorld w(true);
+    const auto state = next(w, "");
+    QVERIFY(!state.running);
+    QVERIFY(w.agent->remove(Agent::Staged::Discard, quiet));
+    const auto ended = within(60s, "changes.wait", [&] { return w.agent->waitStaged(state.mark, {}); });
+    QVERIFY(!ended && ended.error().code == ErrorCode::NotFound);
 }
 
 void TestStagedWatch::endsWhenNobodyWatches() {
