@@ -73,7 +73,7 @@ Status Channel::start() {
     // Edge-triggered: a port without a host end reports a hang-up for as long as that lasts, and a
     // level-triggered wait would spin. The arrival of a host end, of data and of room each wake the edge.
     epoll_event port{};
-    port.events = EPOLLIN | EPOLLOUT | EPOLLET;
+    port.events = EPOLLIN | EPOLLET; // room matters only while something waits for it, see writeLocked
     port.data.fd = m_fd.get();
     epoll_event wakeUp{};
     wakeUp.events = EPOLLIN;
@@ -174,7 +174,21 @@ void Channel::writeLocked() {
         }
         m_pendingDone += static_cast<std::size_t>(done);
     }
+    watchForRoom(m_pendingDone < m_pending.size() ? RoomWanted::Yes : RoomWanted::No);
     m_progress.notify_all();
+}
+
+// Each message that the host takes makes room: to be woken for it every time costs as much as the answer.
+void Channel::watchForRoom(RoomWanted wanted) {
+    if (wanted == m_roomWanted) {
+        return;
+    }
+    m_roomWanted = wanted;
+    epoll_event port{};
+    port.events = EPOLLIN | EPOLLET | (wanted == RoomWanted::Yes ? EPOLLOUT : 0U);
+    port.data.fd = m_fd.get();
+    // Looks at once, too: room that came in between is not missed.
+    (void)::epoll_ctl(m_epoll.get(), EPOLL_CTL_MOD, m_fd.get(), &port);
 }
 
 void Channel::deliver() {

@@ -83,7 +83,10 @@ private:
     void run();
     bool readAll();
     void writeAll();
-    void writeLocked(); // under m_mutex
+    // Under m_mutex.
+    enum class RoomWanted { No, Yes };
+    void writeLocked();
+    void watchForRoom(RoomWanted wanted);
     void wake();
     void record(ChannelEvent event);
     void deliver();
@@ -99,6 +102,7 @@ private:
     EpochNumber m_epoch = 0;
     Bytes m_pending; // taken from the mux, not yet written
     std::size_t m_pendingDone = 0;
+    RoomWanted m_roomWanted = RoomWanted::No;
     std::vector<ChannelEvent> m_events; // recorded inside feed(), delivered without the lock
     std::atomic<bool> m_stop = false;
     std::thread m_thread;

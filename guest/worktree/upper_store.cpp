@@ -17,6 +17,7 @@ namespace {
 constexpr std::string_view kMagic = "CARREL-UPPER-1\n";
 constexpr std::uint64_t kReserveStep = 1024 * 1024;
 constexpr std::size_t kEntriesPerRecord = 1000;
+constexpr std::size_t kOpenObjects = 32; // of each share; a process may have 1024 by default
 
 int writeAll(int fd, ByteSpan bytes, std::uint64_t offset) {
     while (!bytes.empty()) {
@@ -226,8 +227,10 @@ std::string UpperStore::objectPath(std::uint64_t id) const {
 int UpperStore::createObject(std::uint64_t id) {
     const auto path = objectPath(id);
     for (int attempt = 0; attempt < 2; ++attempt) {
-        const UniqueFd fd(::openat(m_dir.get(), path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+        UniqueFd fd(::openat(m_dir.get(), path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
         if (fd) {
+            const std::lock_guard lock(m_doomedMutex);
+            keepOpen(id, std::make_shared<const UniqueFd>(std::move(fd)));
             return 0;
         }
         if (errno != ENOENT) {
@@ -240,13 +243,48 @@ int UpperStore::createObject(std::uint64_t id) {
     return EIO;
 }
 
-UniqueFd UpperStore::openObject(std::uint64_t id, int flags) const {
-    return UniqueFd(::openat(m_dir.get(), objectPath(id).c_str(), flags | O_CLOEXEC | O_NOFOLLOW));
+void UpperStore::keepOpen(std::uint64_t id, ObjectFile file) {
+    m_open.emplace_front(id, std::move(file));
+    if (m_open.size() > kOpenObjects) {
+        m_open.pop_back();
+    }
+}
+
+UpperStore::ObjectFile UpperStore::openObject(std::uint64_t id) {
+    const std::lock_guard lock(m_doomedMutex);
+    for (auto at = m_open.begin(); at != m_open.end(); ++at) {
+        if (at->first == id) {
+            m_open.splice(m_open.begin(), m_open, at);
+            return at->second;
+        }
+    }
+    UniqueFd fd(::openat(m_dir.get(), objectPath(id).c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
+    if (!fd) {
+        return nullptr;
+    }
+    auto file = std::make_shared<const UniqueFd>(std::move(fd));
+    keepOpen(id, file);
+    return file;
+}
+
+bool UpperStore::statObject(std::uint64_t id, struct stat& info) {
+    ObjectFile file;
+    {
+        const std::lock_guard lock(m_doomedMutex);
+        for (const auto& [open, its] : m_open) {
+            if (open == id) {
+                file = its;
+            }
+        }
+    }
+    return file ? ::fstat(file->get(), &info) == 0
+                : ::fstatat(m_dir.get(), objectPath(id).c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 void UpperStore::doomObject(std::uint64_t id) {
     const std::lock_guard lock(m_doomedMutex);
     m_doomed.push_back(id);
+    m_open.remove_if([id](const auto& open) { return open.first == id; });
 }
 
 int UpperStore::sync() {

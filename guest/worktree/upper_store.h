@@ -17,10 +17,13 @@
 #include "guest/protocol/unique_fd.h"
 
 #include <atomic>
+#include <list>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
+#include <sys/stat.h>
 #include <vector>
 
 namespace carrel::worktree {
@@ -93,8 +96,12 @@ public:
     [[nodiscard]] int commit(const Transaction& transaction);
 
     [[nodiscard]] int createObject(std::uint64_t id);
-    [[nodiscard]] UniqueFd openObject(std::uint64_t id, int flags) const; // empty: see errno
-    [[nodiscard]] std::string objectPath(std::uint64_t id) const;         // relative to dirFd()
+    // Open for reading and writing; those used last stay open, since a program that writes does so in pieces.
+    // Null: see errno.
+    using ObjectFile = std::shared_ptr<const UniqueFd>;
+    [[nodiscard]] ObjectFile openObject(std::uint64_t id);
+    [[nodiscard]] bool statObject(std::uint64_t id, struct stat& info);
+    [[nodiscard]] std::string objectPath(std::uint64_t id) const; // relative to dirFd()
     [[nodiscard]] int dirFd() const { return m_dir.get(); }
     void doomObject(std::uint64_t id); // removed with the next sync
     [[nodiscard]] int sync();
@@ -113,8 +120,10 @@ private:
     std::map<std::uint64_t, EntryRecord> m_loaded;
     std::uint64_t m_epoch = 0;
     std::uint64_t m_highestId = kRootEntry;
+    void keepOpen(std::uint64_t id, ObjectFile file); // under m_doomedMutex
     std::mutex m_doomedMutex;
     std::vector<std::uint64_t> m_doomed;
+    std::list<std::pair<std::uint64_t, ObjectFile>> m_open; // the last used first
 };
 
 } // namespace carrel::worktree

@@ -42,7 +42,7 @@ public:
                 m_node = m_tree.find(entry.node->id);
             }
             if (entry.object != 0) {
-                m_fd = m_tree.m_store->openObject(entry.object, O_RDONLY);
+                m_fd = m_tree.m_store->openObject(entry.object);
                 if (!m_fd) {
                     return failErrno("A staged file cannot be opened");
                 }
@@ -58,7 +58,7 @@ public:
         }
         if (m_fd) {
             struct stat info {};
-            if (::fstat(m_fd.get(), &info) != 0) {
+            if (::fstat(m_fd->get(), &info) != 0) {
                 return failErrno("A staged file cannot be read");
             }
             m_size = static_cast<std::uint64_t>(info.st_size);
@@ -88,7 +88,7 @@ public:
             return std::move(*bytes);
         }
         Bytes out(want);
-        const auto n = ::pread(m_fd.get(), out.data(), want, static_cast<off_t>(offset));
+        const auto n = ::pread(m_fd->get(), out.data(), want, static_cast<off_t>(offset));
         if (n < 0) {
             return failErrno("A staged file cannot be read");
         }
@@ -118,7 +118,7 @@ private:
     std::uint64_t m_entry;
     std::uint64_t m_generation;
     NodePtr m_node;
-    UniqueFd m_fd;
+    UpperStore::ObjectFile m_fd;
     std::string m_path;
     BaseVersion m_base;
     LowerRef m_lower;
@@ -131,17 +131,17 @@ bool WorktreeImpl::sameContent(Entry* entry) {
     if (!base || !base->sha256 || base->type != EntryType::File || base->version.size > kMaxHashBytes) {
         return false;
     }
-    const auto fd = m_store->openObject(entry->object, O_RDONLY);
+    const auto fd = m_store->openObject(entry->object);
     struct stat info {};
-    if (!fd || ::fstat(fd.get(), &info) != 0 ||
+    if (!fd || ::fstat(fd->get(), &info) != 0 ||
         static_cast<std::uint64_t>(info.st_size) != base->version.size) {
         return false;
     }
     if (entry->hashedGeneration != entry->generation || entry->contentHash.empty()) {
         Sha256 hash;
         Bytes buffer(kChunk);
-        while (true) {
-            const auto n = ::read(fd.get(), buffer.data(), buffer.size());
+        for (off_t at = 0;;) {
+            const auto n = ::pread(fd->get(), buffer.data(), buffer.size(), at);
             if (n < 0) {
                 return false;
             }
@@ -149,6 +149,7 @@ bool WorktreeImpl::sameContent(Entry* entry) {
                 break;
             }
             hash.update(ByteSpan(buffer).first(static_cast<std::size_t>(n)));
+            at += n;
         }
         entry->contentHash = hash.hex();
         entry->hashedGeneration = entry->generation;
@@ -199,7 +200,7 @@ std::optional<ChangeEntry> WorktreeImpl::changeOf(Entry* entry) {
                                                 : !entry->origin.empty() && !renamed;
         if (entry->object != 0) {
             struct stat info {};
-            if (::fstatat(m_store->dirFd(), m_store->objectPath(entry->object).c_str(), &info, 0) == 0) {
+            if (m_store->statObject(entry->object, info)) {
                 out.size = static_cast<std::uint64_t>(info.st_size);
                 out.mtimeNs = toNs(info.st_mtim);
             }

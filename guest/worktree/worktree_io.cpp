@@ -29,7 +29,7 @@ SysStatus writeAll(int fd, ByteSpan bytes, std::uint64_t offset) {
 
 SysResult<Bytes> WorktreeImpl::read(NodeId id, std::uint64_t offset, std::uint32_t size) {
     LowerRef lower;
-    UniqueFd own;
+    UpperStore::ObjectFile own;
     {
         const std::lock_guard lock(m_state);
         const auto node = find(id);
@@ -37,7 +37,7 @@ SysResult<Bytes> WorktreeImpl::read(NodeId id, std::uint64_t offset, std::uint32
             return sysFail(ESTALE);
         }
         if (node->object != 0) {
-            own = m_store->openObject(node->object, O_RDONLY);
+            own = m_store->openObject(node->object);
             if (!own) {
                 return sysFail(errno);
             }
@@ -51,7 +51,7 @@ SysResult<Bytes> WorktreeImpl::read(NodeId id, std::uint64_t offset, std::uint32
     Bytes out(size);
     std::size_t have = 0;
     while (have < size) {
-        const auto n = ::pread(own.get(), out.data() + have, size - have, static_cast<off_t>(offset + have));
+        const auto n = ::pread(own->get(), out.data() + have, size - have, static_cast<off_t>(offset + have));
         if (n < 0 && errno == EINTR) {
             continue;
         }
@@ -92,7 +92,7 @@ SysStatus WorktreeImpl::ensureOwn(const NodePtr& node, std::uint64_t keep) {
         m_store->doomObject(object);
         return sysFail(error);
     };
-    const auto fd = m_store->openObject(object, O_WRONLY);
+    const auto fd = m_store->openObject(object);
     if (!fd) {
         return drop(errno);
     }
@@ -109,7 +109,7 @@ SysStatus WorktreeImpl::ensureOwn(const NodePtr& node, std::uint64_t keep) {
         if (bytes->size() != step) {
             return drop(ESTALE); // not the size of this version: never pad, never mix
         }
-        if (const auto written = writeAll(fd.get(), *bytes, at); !written) {
+        if (const auto written = writeAll(fd->get(), *bytes, at); !written) {
             return drop(written.error());
         }
         if (hashing) {
@@ -117,9 +117,11 @@ SysStatus WorktreeImpl::ensureOwn(const NodePtr& node, std::uint64_t keep) {
         }
         at += step;
     }
-    const timespec times[2] = {{static_cast<time_t>(lower->attr.mtime), lower->attr.mtimensec},
-                               {static_cast<time_t>(lower->attr.mtime), lower->attr.mtimensec}};
-    (void)::futimens(fd.get(), times);
+    if (wanted == whole) { // else the caller is about to cut it, which is a change of its own
+        const timespec time{static_cast<time_t>(lower->attr.mtime), lower->attr.mtimensec};
+        const timespec times[2] = {time, time};
+        (void)::futimens(fd->get(), times);
+    }
     if (const auto attached = attachCopy(node, object, hashing ? std::optional(hash.hex()) : std::nullopt);
         !attached) {
         return drop(attached.error());
@@ -241,21 +243,21 @@ SysResult<std::size_t> WorktreeImpl::write(NodeId id, std::uint64_t offset, Byte
     while (true) {
         {
             const std::shared_lock io(node->io);
-            UniqueFd fd;
+            UpperStore::ObjectFile fd;
             {
                 const std::lock_guard lock(m_state);
                 if (node->object != 0 && !lostItsName(*node)) {
                     if (node->entry != nullptr) {
                         node->entry->generation = ++m_generation; // before the bytes: see StagedReader
                     }
-                    fd = m_store->openObject(node->object, O_WRONLY);
+                    fd = m_store->openObject(node->object);
                     if (!fd) {
                         return sysFail(errno);
                     }
                 }
             }
             if (fd) {
-                if (const auto written = writeAll(fd.get(), bytes, offset); !written) {
+                if (const auto written = writeAll(fd->get(), bytes, offset); !written) {
                     return sysFail(written.error());
                 }
                 return bytes.size();
@@ -290,7 +292,7 @@ SysResult<NodeEntry> WorktreeImpl::setattr(NodeId id, const SetAttr& set) {
             return sysFail(again.error());
         }
         const std::shared_lock io(node->io);
-        UniqueFd fd;
+        UpperStore::ObjectFile fd;
         {
             const std::lock_guard lock(m_state);
             if (node->object == 0) {
@@ -299,9 +301,9 @@ SysResult<NodeEntry> WorktreeImpl::setattr(NodeId id, const SetAttr& set) {
             if (node->entry != nullptr) {
                 node->entry->generation = ++m_generation;
             }
-            fd = m_store->openObject(node->object, O_WRONLY);
+            fd = m_store->openObject(node->object);
         }
-        if (!fd || ::ftruncate(fd.get(), static_cast<off_t>(*set.size)) != 0) {
+        if (!fd || ::ftruncate(fd->get(), static_cast<off_t>(*set.size)) != 0) {
             return sysFail(errno);
         }
     }
@@ -329,8 +331,8 @@ SysResult<NodeEntry> WorktreeImpl::setattr(NodeId id, const SetAttr& set) {
         if (set.mtimeNs) {
             if (node->object != 0) {
                 const timespec times[2] = {toTimespec(*set.mtimeNs), toTimespec(*set.mtimeNs)};
-                const auto path = m_store->objectPath(node->object);
-                if (::utimensat(m_store->dirFd(), path.c_str(), times, 0) != 0) {
+                const auto own = m_store->openObject(node->object);
+                if (!own || ::futimens(own->get(), times) != 0) {
                     return sysFail(errno);
                 }
             } else {
@@ -362,7 +364,7 @@ SysStatus WorktreeImpl::fallocate(NodeId id, int mode, std::uint64_t offset, std
         return sysFail(ESTALE);
     }
     const std::shared_lock io(node->io);
-    UniqueFd fd;
+    UpperStore::ObjectFile fd;
     {
         const std::lock_guard lock(m_state);
         if (node->object == 0) {
@@ -371,24 +373,24 @@ SysStatus WorktreeImpl::fallocate(NodeId id, int mode, std::uint64_t offset, std
         if (node->entry != nullptr) {
             node->entry->generation = ++m_generation;
         }
-        fd = m_store->openObject(node->object, O_RDWR);
+        fd = m_store->openObject(node->object);
     }
-    if (!fd || ::fallocate(fd.get(), mode, static_cast<off_t>(offset), static_cast<off_t>(length)) != 0) {
+    if (!fd || ::fallocate(fd->get(), mode, static_cast<off_t>(offset), static_cast<off_t>(length)) != 0) {
         return sysFail(errno);
     }
     return {};
 }
 
 SysStatus WorktreeImpl::fsync(NodeId id) {
-    UniqueFd fd;
+    UpperStore::ObjectFile fd;
     {
         const std::lock_guard lock(m_state);
         const auto node = find(id);
         if (node && node->object != 0) {
-            fd = m_store->openObject(node->object, O_RDONLY);
+            fd = m_store->openObject(node->object);
         }
     }
-    if (fd && ::fdatasync(fd.get()) != 0) {
+    if (fd && ::fdatasync(fd->get()) != 0) {
         return sysFail(errno);
     }
     if (const int error = m_store->sync(); error != 0) {

@@ -93,8 +93,8 @@ void WorktreeImpl::rebase(Entry* entry, const LowerRef& host, Batch& batch) {
     }
 }
 
-// An entry of a folder that stands on the host and holds nothing staged says nothing. It must go: as long as it is there the
-// folder shows, even when the host has it no more.
+// An entry of a folder that stands on the host and holds nothing staged says nothing. It must go: as long as
+// it is there the folder shows, even when the host has it no more.
 void WorktreeImpl::prune(Entry* folder, Batch& batch) {
     while (folder != m_rootEntry && sameAsHost(*folder) && (folder->node == nullptr || folder->node->lower)) {
         Entry* up = folder->up;

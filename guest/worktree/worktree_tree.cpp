@@ -204,7 +204,7 @@ void WorktreeImpl::fillStat(const Node& node, struct stat& out) {
     }
     if (node.object != 0) {
         struct stat object {};
-        if (::fstatat(m_store->dirFd(), m_store->objectPath(node.object).c_str(), &object, 0) == 0) {
+        if (m_store->statObject(node.object, object)) {
             out.st_size = object.st_size;
             out.st_blocks = object.st_blocks;
             out.st_mtim = object.st_mtim;
@@ -318,8 +318,7 @@ Cover WorktreeImpl::coverOf(const lower::Attr& attr) {
                  : (attr.mode & S_IFMT) == S_IFLNK ? EntryType::Symlink
                                                    : EntryType::File;
     cover.mode = attr.mode & 07777U;
-    cover.version = {attr.ino, attr.size,
-                     toNs(static_cast<std::int64_t>(attr.mtime), attr.mtimensec),
+    cover.version = {attr.ino, attr.size, toNs(static_cast<std::int64_t>(attr.mtime), attr.mtimensec),
                      toNs(static_cast<std::int64_t>(attr.ctime), attr.ctimensec)};
     return cover;
 }
