@@ -81,6 +81,8 @@ struct ShareBroker::Impl {
     [[nodiscard]] OrErrno<OpenFiles::File*> fileOf(const Node& node);
     [[nodiscard]] Bytes copy(const Deferred& deferred, const Node& node, OpenFiles::File& file,
                              ReadLease lease);
+    // A finished reply, or the news that its body is where the guest offered room for it.
+    [[nodiscard]] Bytes throughWindow(Bytes reply, std::uint64_t unique, const lower::ReadIn& in) const;
     [[nodiscard]] Recorded recordFirstRead(const Node& node);
     [[nodiscard]] bool putOff(Deferred& deferred, const Settlement& settlement) const;
     void markStale(const Node& node);

@@ -2,7 +2,6 @@
 // Names, attributes, links and listings. Every request walks from the root again: a folder that the user
 // moved out of the share is not followed there, as a descriptor would.
 #include "app/clerk/broker_impl.h"
-
 #include "guest/protocol/file_time.h"
 
 #include <cerrno>

@@ -204,13 +204,16 @@ Bytes ShareBroker::Impl::copy(const Deferred& asked, const Node& node, OpenFiles
     if (!restless.empty()) {
         restless.erase({node.parent, node.name});
     }
-    const auto bytes = ByteSpan(reply).subspan(sizeof(lower::OutHeader));
-    if (asked.read.fh != 0 && bytes.size() > kFitsOneBuffer && events.window &&
-        events.window(asked.read.fh - 1, asked.read.size, bytes)) {
-        return windowReply(asked.unique, static_cast<std::uint32_t>(bytes.size()));
-    }
     finishReply(reply, asked.unique);
-    return reply;
+    return throughWindow(std::move(reply), asked.unique, asked.read);
+}
+
+Bytes ShareBroker::Impl::throughWindow(Bytes reply, std::uint64_t unique, const lower::ReadIn& in) const {
+    const auto bytes = ByteSpan(reply).subspan(sizeof(lower::OutHeader));
+    const bool worthIt = in.fh != 0 && events.window && bytes.size() > kFitsOneBuffer;
+    return worthIt && events.window(in.fh - 1, in.size, bytes)
+               ? windowReply(unique, static_cast<std::uint32_t>(bytes.size()))
+               : reply;
 }
 
 std::optional<ShareBroker::Clock::time_point> ShareBroker::nextDeferred() const {

@@ -122,7 +122,8 @@ std::optional<Bytes> ShareBroker::Impl::dispatch(const Request& request) {
     case lower::Opcode::Read:
         return read(request);
     case lower::Opcode::Readdirplus:
-        return readdirplus(request);
+        return throughWindow(readdirplus(request), unique,
+                             bodyAs<lower::ReadIn>(request).value_or(lower::ReadIn{}));
     case lower::Opcode::Statfs:
         return statfs(request);
     default:

@@ -189,7 +189,7 @@ Status UnionShares::add(const ShareSpec& spec) {
         }
         const std::lock_guard lock(m_mutex); // the watcher looks at it
         share->server = std::move(*server);
-        share->staged = share->tree->stagedCount();
+        share->staged = share->tree->stagedVersion();
         return {};
     };
     Status status = mountIt();
@@ -288,8 +288,9 @@ void UnionShares::watchStaged() {
         }
         lock.unlock();
         for (const auto& share : all) {
-            const std::uint64_t now = share->tree->stagedCount();
-            if (now > share->staged) {
+            // Not the list itself: to make it takes every changed file's hash.
+            const std::uint64_t now = share->tree->stagedVersion();
+            if (now != share->staged) {
                 m_options.touched(share->spec.id);
             }
             share->staged = now;

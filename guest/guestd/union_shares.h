@@ -24,7 +24,7 @@ public:
         std::uint32_t owner = 0;                      // uid and gid of the host's files
         std::shared_ptr<worktree::ReadWindow> window; // memory that the host writes to; may be none
         std::function<void(std::uint32_t share)>
-            touched; // something is staged that was not before; at most one a second
+            touched; // what is staged may have changed; at most one a second
     };
     explicit UnionShares(Options options);
     ~UnionShares() override;

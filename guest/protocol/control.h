@@ -25,7 +25,7 @@
 //     cancel {id}                           notification: the request of that id is no longer wanted; it is answered Cancelled
 //   guest → host notifications
 //     stage {name, detail}                  start progress: "guestd", "agent", "shares", "ready"
-//     changes.touched {share}               something is staged that was not before (at most one a second per share)
+//     changes.touched {share}               what is staged may have changed (at most one a second per share)
 //     log {level, text}                     a line for the activity log, reported by the guest
 //
 // files channel: stream = share id (1 … kMaxShareId, Messages): FUSE requests guest → host, replies and notifications

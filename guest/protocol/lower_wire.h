@@ -14,8 +14,8 @@
 //   anything else → ENOSYS; what would write → EROFS
 //   notifications (unique 0, error = code): INVAL_INODE {node, off, len}, INVAL_ENTRY {parent, namelen, flags}+name NUL
 //
-// Window: the guest may have memory that the host can write to (WindowSpec of hypervisor/api/machine_spec.h). A READ whose `fh`
-// is not 0 offers the part of it that begins at byte fh - 1 and is `size` long: the clerk may put the bytes there, and answers
+// Window: the guest may have memory that the host can write to (WindowSpec of hypervisor/api/machine_spec.h). A READ or
+// READDIRPLUS whose `fh` is not 0 offers the part of it that begins at byte fh - 1 and is `size` long: the clerk may put the bytes there, and answers
 // with error kInWindow and a WindowOut; or it answers as without. The guest leaves that part alone until the answer is there,
 // or a new epoch has begun and the request was sent again. Nothing goes through it from the guest to the host, so there is
 // nothing in it that the host would have to believe.

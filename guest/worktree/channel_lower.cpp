@@ -176,6 +176,19 @@ struct ChannelLower::Impl {
         return {true, mine.error, mine.inWindow, std::move(mine.reply)};
     }
 
+    // READ or READDIRPLUS.
+    SysResult<Bytes> read(Opcode opcode, std::uint64_t node, ReadIn in) {
+        auto part = window ? window->lend(in.size) : std::nullopt;
+        in.fh = part ? part->offset() + 1 : 0;
+        Bytes body;
+        put(body, in);
+        auto answer = exchange(opcode, node, body);
+        if (part && !answer.arrived) {
+            part->abandon();
+        }
+        return bytesOf(std::move(answer), part, in.size);
+    }
+
     // The bytes of a READ, from wherever the answer says that they are.
     static SysResult<Bytes> bytesOf(Answer answer, const std::optional<ReadWindow::Part>& part,
                                     std::uint32_t asked) {
@@ -350,15 +363,7 @@ SysResult<Bytes> ChannelLower::read(std::uint64_t node, std::uint64_t offset, st
     ReadIn in{};
     in.offset = offset;
     in.size = std::min(size, kMaxRead);
-    auto part = m_impl->window ? m_impl->window->lend(in.size) : std::nullopt;
-    in.fh = part ? part->offset() + 1 : 0;
-    Bytes body;
-    put(body, in);
-    auto answer = m_impl->exchange(Opcode::Read, node, body);
-    if (part && !answer.arrived) {
-        part->abandon();
-    }
-    return Impl::bytesOf(std::move(answer), part, in.size);
+    return m_impl->read(Opcode::Read, node, in);
 }
 
 SysResult<std::vector<LowerDirEntry>> ChannelLower::readdirplus(std::uint64_t node, std::uint64_t cookie) {
@@ -366,9 +371,7 @@ SysResult<std::vector<LowerDirEntry>> ChannelLower::readdirplus(std::uint64_t no
     in.offset = cookie;
     in.size = 256 * 1024;
     for (int count = 0; count < kMaxEmptyPages; ++count) {
-        Bytes body;
-        put(body, in);
-        const auto reply = m_impl->call(Opcode::Readdirplus, node, body);
+        const auto reply = m_impl->read(Opcode::Readdirplus, node, in);
         if (!reply) {
             return sysFail(reply.error());
         }

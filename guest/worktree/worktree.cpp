@@ -112,8 +112,8 @@ Result<std::vector<SharePath>> Worktree::settle(std::vector<ChangeRef> entries) 
 Result<std::vector<SharePath>> Worktree::discard(std::vector<ChangeRef> entries) {
     return m_impl->discard(std::move(entries));
 }
-std::uint64_t Worktree::stagedCount() {
-    return m_impl->stagedCount();
+std::uint64_t Worktree::stagedVersion() {
+    return m_impl->stagedVersion();
 }
 Status Worktree::sync() {
     return m_impl->sync();

@@ -155,7 +155,8 @@ public:
     // control.h, changes.settle and changes.discard: the paths that were kept.
     [[nodiscard]] Result<std::vector<SharePath>> settle(std::vector<ChangeRef> entries);
     [[nodiscard]] Result<std::vector<SharePath>> discard(std::vector<ChangeRef> entries);
-    [[nodiscard]] std::uint64_t stagedCount();
+    // Another number whenever what is staged may have changed; 0 while nothing is. Costs nothing to ask.
+    [[nodiscard]] std::uint64_t stagedVersion();
     // Makes everything staged durable.
     [[nodiscard]] Status sync();
 

@@ -275,9 +275,9 @@ Result<ChangeList> WorktreeImpl::changes(const SharePath& after, std::size_t lim
     return out;
 }
 
-std::uint64_t WorktreeImpl::stagedCount() {
-    auto list = changes(SharePath(), 0);
-    return list ? list->staged : 0;
+std::uint64_t WorktreeImpl::stagedVersion() {
+    const std::lock_guard lock(m_state);
+    return m_entries.size() > 1 ? m_generation : 0; // the root alone is nothing
 }
 
 Result<std::unique_ptr<ContentReader>> WorktreeImpl::content(const SharePath& path,

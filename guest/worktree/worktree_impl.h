@@ -76,7 +76,8 @@ struct Node {
     std::shared_mutex io;
     std::map<std::string, std::uint64_t, std::less<>>
         cookies; // names listed once keep their place in the listing
-    std::map<std::uint64_t, std::string> byCookie;
+    std::map<std::uint64_t, std::string_view>
+        byCookie; // the names are the keys of `cookies`, which stay in place
     std::uint64_t nextCookie = 1;
     std::map<std::string, LowerRef, std::less<>>
         listed; // the host's answers that came with a listing, not yet used
@@ -119,7 +120,7 @@ public:
     // worktree_changes.cpp
     Result<ChangeList> changes(const SharePath& after, std::size_t limit);
     Result<std::unique_ptr<ContentReader>> content(const SharePath& path, std::uint64_t generation);
-    std::uint64_t stagedCount();
+    std::uint64_t stagedVersion();
     // worktree_review.cpp
     Result<std::vector<SharePath>> settle(std::vector<ChangeRef> entries);
     Result<std::vector<SharePath>> discard(std::vector<ChangeRef> entries);

@@ -346,8 +346,8 @@ SysStatus WorktreeImpl::startListing(const NodePtr& dir) {
         }
     }
     for (const auto& [name, ref] : *names) {
-        if (dir->cookies.try_emplace(name, dir->nextCookie).second) {
-            dir->byCookie.emplace(dir->nextCookie++, name);
+        if (const auto [at, fresh] = dir->cookies.try_emplace(name, dir->nextCookie); fresh) {
+            dir->byCookie.emplace_hint(dir->byCookie.end(), dir->nextCookie++, at->first);
         }
     }
     std::erase_if(*names, [](const auto& known) { return known.second == nullptr; });
