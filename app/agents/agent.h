@@ -133,7 +133,7 @@ public:
         std::string listing; // guest text, unescaped: three_way.h; without the base line_diff.h, - yours, + the agent's
         std::uint64_t both = 0;
     };
-    using ClaimedBases = std::map<std::pair<std::uint32_t, SharePath>, std::pair<std::uint64_t, std::string>>;
+    using ClaimedBases = std::map<std::pair<std::uint32_t, SharePath>, ChangeEntry>; // by share
     [[nodiscard]] ClaimedBases claimedBases(const OpenedReview& review, std::stop_token stop);
     // None: it is no text that both changed.
     [[nodiscard]] Result<std::optional<ThreeWayView>> threeWay(const EntryView& view, const ClaimedBases& bases);
@@ -227,7 +227,7 @@ private:
                                                    IfBoth ifBoth = IfBoth::Conflict);
     [[nodiscard]] static bool bothChanged(const files::FrozenEntry& entry);
     [[nodiscard]] std::optional<ApplyPart> keepBeside(const EntryView& view, ActionReport& report);
-    [[nodiscard]] bool wasSeenAt(std::uint32_t share, const SharePath& path, const std::string& content);
+    [[nodiscard]] std::optional<files::Sha256> baseSeen(std::uint32_t share, const ChangeEntry& claim);
 
     // Auto mode. All by m_operation, but for what autoFull() reads.
     struct AutoShare {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Shares of mode auto: what auto_rules.h covers is frozen, decided on in the log, applied and settled as by the owner's own
-// word, when nothing was staged for a little while and nobody is about to decide on a review of that share.
+// Shares of mode auto: what auto_rules.h covers is frozen, decided on in the log, applied and settled as by
+// the owner's own word, when nothing was staged for a little while and nobody is about to decide on a review
+// of that share.
 #include "app/agents/agent.h"
-
 #include "guest/protocol/strict_json.h"
 
 #include <algorithm>
@@ -17,11 +17,12 @@ using Clock = std::chrono::steady_clock;
 namespace {
 
 constexpr std::chrono::seconds kLookPatience{10};
-constexpr int kLookShare = 20;                   // at most a twentieth of the time goes into looking
+constexpr int kLookShare = 20; // at most a twentieth of the time goes into looking
 constexpr std::chrono::seconds kAfterFailure{30};
 
 std::int64_t nowNs() {
-    return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch())
+    return std::chrono::duration_cast<std::chrono::nanoseconds>(
+               std::chrono::system_clock::now().time_since_epoch())
         .count();
 }
 
@@ -81,9 +82,11 @@ void Agent::tendAutoShare(Door& at, const ShareRecord& share, AutoShare& state) 
     }
     const auto claims = listChanges(at, share, {}, kLookPatience, IfBetween::GiveUp);
     const auto took = Clock::now() - now;
-    state.nextLook = Clock::now() + std::max<Clock::duration>(kLookShare * took, std::chrono::milliseconds(500));
+    state.nextLook =
+        Clock::now() + std::max<Clock::duration>(kLookShare * took, std::chrono::milliseconds(500));
     if (!claims) {
-        const bool between = claims.error().code == ErrorCode::Unavailable; // else a review says what is wrong
+        const bool between =
+            claims.error().code == ErrorCode::Unavailable; // else a review says what is wrong
         state.nextLook = Clock::now() + (between ? Clock::duration(kAutoQuiet) : kAfterFailure);
         return;
     }
@@ -119,7 +122,8 @@ Result<AutoUse> Agent::autoUse(std::uint32_t share) {
             query.afterSeq = each.seq;
             const auto& detail = each.event.detail;
             const auto* by = detail.if_contains("by");
-            if (by == nullptr || !by->is_string() || by->get_string() != json::string_view(kByAuto.data(), kByAuto.size()) ||
+            if (by == nullptr || !by->is_string() ||
+                by->get_string() != json::string_view(kByAuto.data(), kByAuto.size()) ||
                 numberIn(detail, "share_id") != share) {
                 continue;
             }
@@ -140,7 +144,8 @@ Result<AutoUse> Agent::autoUse(std::uint32_t share) {
 void Agent::tellFull(const ShareRecord& share, AutoShare& state, const AutoUse& use, std::size_t waiting) {
     std::optional<std::int64_t> until;
     if (waiting > 0) {
-        const auto freeAt = use.freeAtNs != 0 ? use.freeAtNs : nowNs() + std::chrono::nanoseconds(kAutoPeriod).count();
+        const auto freeAt =
+            use.freeAtNs != 0 ? use.freeAtNs : nowNs() + std::chrono::nanoseconds(kAutoPeriod).count();
         until = freeAt / 1'000'000;
         const auto left = std::chrono::nanoseconds(std::max<std::int64_t>(freeAt - nowNs(), 0));
         state.retry = Clock::now() + left + std::chrono::seconds(1);
@@ -161,7 +166,8 @@ void Agent::tellFull(const ShareRecord& share, AutoShare& state, const AutoUse& 
     }
 }
 
-Status Agent::settleByRule(Door& at, const ShareRecord& share, AutoShare& state, const std::vector<ChangeEntry>& claims) {
+Status Agent::settleByRule(Door& at, const ShareRecord& share, AutoShare& state,
+                           const std::vector<ChangeEntry>& claims) {
     auto use = autoUse(share.id);
     if (!use) {
         return fail(std::move(use).error());

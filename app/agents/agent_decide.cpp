@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Staged work, decided on: applying, discarding, undoing. `allow` on a request to apply will be this same apply().
+// Staged work, decided on: applying, discarding, undoing. `allow` on a request to apply will be this same
+// apply().
 #include "app/agents/agent.h"
 
 #include <algorithm>
@@ -28,8 +29,8 @@ std::string_view outcomeName(const files::EntryOutcome& outcome) {
 }
 
 std::size_t count(const std::vector<ItemOutcome>& items, std::string_view outcome) {
-    return static_cast<std::size_t>(
-        std::count_if(items.begin(), items.end(), [&](const ItemOutcome& item) { return item.outcome == outcome; }));
+    return static_cast<std::size_t>(std::count_if(
+        items.begin(), items.end(), [&](const ItemOutcome& item) { return item.outcome == outcome; }));
 }
 
 ApplyFacts factsOf(const ActionReport& report, std::string_view by) {
@@ -66,11 +67,14 @@ Result<ActionReport> Agent::apply(const std::string& reviewId, const ReviewSelec
     const std::lock_guard operation(m_operation);
     const auto chosen = opened->select(selection);
     if (chosen.empty()) {
-        return fail(ErrorCode::NotFound, "none of those paths is in the review", "See: carrel changes " + name());
+        return fail(ErrorCode::NotFound, "none of those paths is in the review",
+                    "See: carrel changes " + name());
     }
     // I5. The id names every byte of it.
     CARREL_TRY(note(EventKind::ApplyDecided, reviewId,
-                    {{"entries", chosen.size()}, {"partly", !selection.paths.empty()}, {"by", "owner"},
+                    {{"entries", chosen.size()},
+                     {"partly", !selection.paths.empty()},
+                     {"by", "owner"},
                      {"keep_both", ifBoth == IfBoth::KeepBoth}}));
     auto report = applyChosen(*opened, chosen, kByOwner, progress, ifBoth);
     endHold(opened->shares);
@@ -85,7 +89,8 @@ Result<ActionReport> Agent::applyChosen(const OpenedReview& opened, const std::v
     for (std::size_t i = 0; i < opened.shares.size(); ++i) {
         const auto& share = opened.shares[i];
         std::vector<files::Selected> selected;
-        std::vector<std::pair<SharePath, std::uint64_t>> beside; // nothing of them is wanted at their own names
+        std::vector<std::pair<SharePath, std::uint64_t>>
+            beside; // nothing of them is wanted at their own names
         for (const auto& view : chosen) {
             if (view.share == &share && ifBoth == IfBoth::KeepBoth && bothChanged(*view.entry)) {
                 const auto before = report.items.size();
@@ -101,7 +106,8 @@ Result<ActionReport> Agent::applyChosen(const OpenedReview& opened, const std::v
         }
         if (auto at = readyDoor(); at && !beside.empty()) {
             if (auto kept = tellGuest(**at, "changes.discard", share.id, beside); !kept) {
-                m_services.complain(name() + ": " + kept.error().text()); // it stays staged, in conflict as before
+                m_services.complain(name() + ": " +
+                                    kept.error().text()); // it stays staged, in conflict as before
             }
             (void)listChanges(**at, share, {}).has_value();
         }
@@ -109,16 +115,18 @@ Result<ActionReport> Agent::applyChosen(const OpenedReview& opened, const std::v
             continue;
         }
         auto root = openShareRoot(share);
-        auto done = root ? m_review->apply(root->get(), opened.sets[i].id, selected,
-                                           [&](std::size_t at, std::size_t total, const SharePath& path) {
-                                               progress("apply", std::to_string(at) + " of " + std::to_string(total) +
-                                                                     ": " + share.name + "/" + path.text());
-                                               return true;
-                                           })
-                         : Result<files::ApplyReport>(fail(root.error()));
+        auto done =
+            root ? m_review->apply(root->get(), opened.sets[i].id, selected,
+                                   [&](std::size_t at, std::size_t total, const SharePath& path) {
+                                       progress("apply", std::to_string(at) + " of " + std::to_string(total) +
+                                                             ": " + share.name + "/" + path.text());
+                                       return true;
+                                   })
+                 : Result<files::ApplyReport>(fail(root.error()));
         if (!done) {
             for (const auto& each : selected) {
-                report.items.push_back({share.name, each.path, opened.sets[i].find(each.path)->kind, "failed", done.error().text()});
+                report.items.push_back({share.name, each.path, opened.sets[i].find(each.path)->kind, "failed",
+                                        done.error().text()});
             }
             continue;
         }
@@ -128,18 +136,20 @@ Result<ActionReport> Agent::applyChosen(const OpenedReview& opened, const std::v
         std::vector<std::pair<SharePath, std::uint64_t>> settled;
         for (const auto& outcome : done->entries) {
             const auto* entry = opened.sets[i].find(outcome.path);
-            report.items.push_back({share.name, outcome.path, entry != nullptr ? entry->kind : ChangeKind::Modified,
+            report.items.push_back({share.name, outcome.path,
+                                    entry != nullptr ? entry->kind : ChangeKind::Modified,
                                     std::string(outcomeName(outcome)), outcome.reason});
             if (outcome.outcome == files::Outcome::Applied) {
                 settled.emplace_back(outcome.path, outcome.generation);
             }
         }
         if (auto kept = m_own->applied(share.id, opened.sets[i], *done); !kept) {
-            m_services.complain(name() + ": " + kept.error().text()); // then those files wait for review, as others do
+            m_services.complain(name() + ": " +
+                                kept.error().text()); // then those files wait for review, as others do
         }
         if (auto at = readyDoor()) { // nobody waits for a guest that is not reached
-            // The host's version shows in the guest from here on. Where this fails, the next review finds that the
-            // host already is as wanted, and settles it then.
+            // The host's version shows in the guest from here on. Where this fails, the next review finds
+            // that the host already is as wanted, and settles it then.
             if (auto kept = tellGuest(**at, "changes.settle", share.id, settled); !kept) {
                 m_services.complain(name() + ": " + kept.error().text());
             }
@@ -173,7 +183,8 @@ Result<ActionReport> Agent::discard(const std::string& reviewId, const ReviewSel
     }
     const auto chosen = opened->select(selection);
     if (chosen.empty()) {
-        return fail(ErrorCode::NotFound, "none of those paths is in the review", "See: carrel changes " + name());
+        return fail(ErrorCode::NotFound, "none of those paths is in the review",
+                    "See: carrel changes " + name());
     }
     CARREL_TRY(note(EventKind::DiscardDecided, reviewId, {{"entries", chosen.size()}, {"by", "owner"}}));
     progress("discard", "Forgetting " + std::to_string(chosen.size()) + " staged changes");
@@ -191,8 +202,10 @@ Result<ActionReport> Agent::discard(const std::string& reviewId, const ReviewSel
         }
         for (const auto& view : chosen) {
             if (view.share == &share) {
-                const bool stays = std::find(kept->begin(), kept->end(), view.entry->path.text()) != kept->end();
-                report.items.push_back({share.name, view.entry->path, view.entry->kind, stays ? "kept" : "done",
+                const bool stays =
+                    std::find(kept->begin(), kept->end(), view.entry->path.text()) != kept->end();
+                report.items.push_back({share.name, view.entry->path, view.entry->kind,
+                                        stays ? "kept" : "done",
                                         stays ? "It was worked on since, so it stays staged" : ""});
             }
         }
@@ -203,7 +216,8 @@ Result<ActionReport> Agent::discard(const std::string& reviewId, const ReviewSel
     return report;
 }
 
-Result<files::ApplyReport> Agent::undoPart(const ShareRecord* share, const std::string& apply, const Progress& progress) {
+Result<files::ApplyReport> Agent::undoPart(const ShareRecord* share, const std::string& apply,
+                                           const Progress& progress) {
     if (share == nullptr) {
         return fail(ErrorCode::NotFound, "the folder of that apply is no longer shared",
                     "Share the folder again before undoing");
@@ -213,7 +227,8 @@ Result<files::ApplyReport> Agent::undoPart(const ShareRecord* share, const std::
         return fail(std::move(root).error());
     }
     return m_review->undo(root->get(), apply, [&](std::size_t at, std::size_t total, const SharePath& path) {
-        progress("undo", std::to_string(at) + " of " + std::to_string(total) + ": " + share->name + "/" + path.text());
+        progress("undo", std::to_string(at) + " of " + std::to_string(total) + ": " + share->name + "/" +
+                             path.text());
         return true;
     });
 }
@@ -222,7 +237,8 @@ Result<ActionReport> Agent::undo(std::optional<std::uint64_t> number, const Prog
     const std::lock_guard operation(m_operation);
     const auto* target = number ? m_book->apply(*number) : m_book->lastStanding();
     if (target == nullptr) {
-        return fail(ErrorCode::NotFound, number ? "there is no apply of that number" : "there is nothing to undo");
+        return fail(ErrorCode::NotFound,
+                    number ? "there is no apply of that number" : "there is nothing to undo");
     }
     if (const auto by = m_book->undoneBy(target->number); by != 0) {
         const bool partly = m_book->apply(by)->facts.open > 0;
@@ -239,15 +255,15 @@ Result<ActionReport> Agent::undo(std::optional<std::uint64_t> number, const Prog
     std::vector<ApplyPart> parts;
     const auto of = record();
     for (const auto& part : undone.parts) {
-        const auto share =
-            std::find_if(of.shares.begin(), of.shares.end(), [&](const ShareRecord& s) { return s.id == part.share; });
+        const auto share = std::find_if(of.shares.begin(), of.shares.end(),
+                                        [&](const ShareRecord& s) { return s.id == part.share; });
         const auto before = m_review->report(part.apply);
         auto done = undoPart(share == of.shares.end() ? nullptr : &*share, part.apply, progress);
         if (!done) {
             // One folder's trouble leaves that folder as it is; the others are still undone, and told.
             for (const auto& outcome : before ? before->entries : std::vector<files::EntryOutcome>{}) {
-                report.items.push_back({share == of.shares.end() ? "(no longer shared)" : share->name, outcome.path,
-                                        ChangeKind::Modified, "failed", done.error().text()});
+                report.items.push_back({share == of.shares.end() ? "(no longer shared)" : share->name,
+                                        outcome.path, ChangeKind::Modified, "failed", done.error().text()});
             }
             failure = done.error();
             continue;
@@ -258,7 +274,8 @@ Result<ActionReport> Agent::undo(std::optional<std::uint64_t> number, const Prog
         const auto set = before ? m_review->set(before->set) : fail(before.error());
         for (const auto& outcome : done->entries) {
             const auto* entry = set ? set->find(outcome.path) : nullptr;
-            report.items.push_back({share->name, outcome.path, entry != nullptr ? entry->kind : ChangeKind::Modified,
+            report.items.push_back({share->name, outcome.path,
+                                    entry != nullptr ? entry->kind : ChangeKind::Modified,
                                     std::string(outcomeName(outcome)), outcome.reason});
         }
     }
@@ -290,8 +307,8 @@ std::vector<Agent::PastApply> Agent::history(std::optional<std::uint64_t> before
         }
         PastApply past{*at, m_book->undoneBy(at->number), {}};
         for (const auto& part : at->parts) {
-            const auto share =
-                std::find_if(of.shares.begin(), of.shares.end(), [&](const ShareRecord& s) { return s.id == part.share; });
+            const auto share = std::find_if(of.shares.begin(), of.shares.end(),
+                                            [&](const ShareRecord& s) { return s.id == part.share; });
             past.shares.push_back(share == of.shares.end() ? "(no longer shared)" : share->name);
         }
         out.push_back(std::move(past));

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Finding out that something is staged. guestd says so when there is more than before, at most once a second; that a
-// staged file was written again it does not say, so as long as somebody watches the list is asked for now and then. Both
-// are in a guest's hand, so neither makes the host work more often than the bounds below say.
+// Finding out that something is staged. guestd says so when there is more than before, at most once a second;
+// that a staged file was written again it does not say, so as long as somebody watches the list is asked for
+// now and then. Both are in a guest's hand, so neither makes the host work more often than the bounds below
+// say.
 #include "app/agents/agent.h"
-
 #include "app/files/sha256.h"
 
 #include <algorithm>
@@ -17,7 +17,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::seconds kWatchPeriod{2};        // asked that often while somebody watches
 constexpr std::chrono::milliseconds kWatchLeast{1000}; // and never told more often than that
-constexpr int kWatchShare = 4;                         // of the time at most a quarter goes into listing and copying
+constexpr int kWatchShare = 4; // of the time at most a quarter goes into listing and copying
 constexpr std::chrono::seconds kLookPatience{10};
 
 } // namespace
@@ -32,8 +32,8 @@ std::string Agent::markOf(const std::vector<ChangeEntry>& entries) {
     for (const auto& entry : entries) {
         add(entry.path.text());
         add(entry.from ? entry.from->text() : std::string());
-        add(std::string(toString(entry.kind)) + " " + std::to_string(entry.generation) + " " + std::to_string(entry.size) +
-            " " + std::to_string(entry.mode));
+        add(std::string(toString(entry.kind)) + " " + std::to_string(entry.generation) + " " +
+            std::to_string(entry.size) + " " + std::to_string(entry.mode));
     }
     return hash.finish().hex();
 }
@@ -55,7 +55,8 @@ std::optional<Agent::StagedState> Agent::lookStaged(std::stop_token stop) {
         }
         const auto entries = listChanges(**at, share, stop, kLookPatience, IfBetween::GiveUp);
         if (!entries) {
-            if (entries.error().code == ErrorCode::LimitExceeded || entries.error().code == ErrorCode::Malformed) {
+            if (entries.error().code == ErrorCode::LimitExceeded ||
+                entries.error().code == ErrorCode::Malformed) {
                 return StagedState{"unreadable", true}; // the list itself will say why
             }
             return std::nullopt;

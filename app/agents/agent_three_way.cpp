@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A file that both changed: looking at all three versions, and keeping both.
 #include "app/agents/agent.h"
-
 #include "app/agents/beside_name.h"
 #include "app/files/line_diff.h"
 #include "app/files/three_way.h"
@@ -24,8 +23,11 @@ constexpr std::chrono::seconds kListPatience{20};
 class FrozenContent final : public files::ContentSource {
 public:
     FrozenContent(files::ContentStore& store, const files::Sha256& content)
-        : m_store(store), m_content(content) {}
-    Status fetch(const ChangeEntry&, int into, std::uint64_t) override { return m_store.copyTo(m_content, into); }
+        : m_store(store)
+        , m_content(content) {}
+    Status fetch(const ChangeEntry&, int into, std::uint64_t) override {
+        return m_store.copyTo(m_content, into);
+    }
 
 private:
     files::ContentStore& m_store;
@@ -36,8 +38,8 @@ private:
 
 bool Agent::bothChanged(const FrozenEntry& entry) {
     return (entry.conflict == ConflictKind::Changed || entry.conflict == ConflictKind::Appeared) &&
-           entry.kind != ChangeKind::Renamed && entry.base.kind == NodeKind::File && entry.wanted.kind == NodeKind::File &&
-           entry.contentChanged && entry.wanted.content;
+           entry.kind != ChangeKind::Renamed && entry.base.kind == NodeKind::File &&
+           entry.wanted.kind == NodeKind::File && entry.contentChanged && entry.wanted.content;
 }
 
 Agent::ClaimedBases Agent::claimedBases(const OpenedReview& review, std::stop_token stop) {
@@ -50,28 +52,35 @@ Agent::ClaimedBases Agent::claimedBases(const OpenedReview& review, std::stop_to
     for (const auto& share : review.shares) {
         const auto claims = listChanges(**at, share, stop, kListPatience);
         for (const auto& claim : claims ? *claims : std::vector<ChangeEntry>{}) {
-            if (claim.baseSha256) {
-                bases[{share.id, claim.path}] = {claim.generation, *claim.baseSha256};
+            if (claim.base) {
+                bases.emplace(std::pair(share.id, claim.path), claim);
             }
         }
     }
     return bases;
 }
 
-// A guest must not choose any of the store's contents to be shown as what the user's file was.
-bool Agent::wasSeenAt(std::uint32_t share, const SharePath& path, const std::string& content) {
+// Which of the versions that Carrel itself saw at that path the claim names: by its stamps (inode, size,
+// times) or its hash. Any other of the store's contents a guest cannot have shown as what the user's file
+// was.
+std::optional<files::Sha256> Agent::baseSeen(std::uint32_t share, const ChangeEntry& claim) {
+    const auto named = [&](const files::NodeState& state) {
+        if (state.kind != NodeKind::File || !state.content) {
+            return false;
+        }
+        const BaseVersion stamps{state.inode, state.size, state.mtimeNs, state.ctimeNs};
+        return (state.inode != 0 && claim.base == stamps) || claim.baseSha256 == state.content->hex();
+    };
     for (const auto& review : m_book->reviews()) {
         for (const auto& part : review.parts) {
             const auto set = part.share == share ? m_review->set(part.set) : fail(ErrorCode::NotFound, "");
-            const auto* entry = set ? set->find(path) : nullptr;
-            for (const auto* state : {entry == nullptr ? nullptr : &entry->base, entry == nullptr ? nullptr : &entry->wanted}) {
-                if (state != nullptr && state->content && state->content->hex() == content) {
-                    return true;
-                }
+            const auto* entry = set ? set->find(claim.path) : nullptr;
+            if (entry != nullptr && (named(entry->base) || named(entry->wanted))) {
+                return named(entry->base) ? entry->base.content : entry->wanted.content;
             }
         }
     }
-    return false;
+    return std::nullopt;
 }
 
 Result<std::optional<Agent::ThreeWayView>> Agent::threeWay(const EntryView& view, const ClaimedBases& bases) {
@@ -89,22 +98,19 @@ Result<std::optional<Agent::ThreeWayView>> Agent::threeWay(const EntryView& view
     const auto claimed = bases.find({view.share->id, entry.path});
     if (entry.conflict == ConflictKind::Appeared) {
         out.whyNot = "there was no such file when the agent made its own";
-    } else if (claimed == bases.end() || claimed->second.first != entry.generation) {
+    } else if (claimed == bases.end() || claimed->second.generation != entry.generation) {
         out.whyNot = "the agent's machine does not say which version it began with";
-    } else if (!wasSeenAt(view.share->id, entry.path, claimed->second.second)) {
-        out.whyNot = "Carrel has not seen the version that the agent began with";
-    } else if (auto id = files::Sha256::parse(claimed->second.second); id && m_review->store().has(*id)) {
-        auto base = m_review->store().read(*id, kMaxText);
-        if (base && files::looksLikeText(*base)) {
-            auto shown = files::threeWay(*base, *yours, *theirs);
-            out.baseKnown = true;
-            out.listing = std::move(shown.listing);
-            out.both = shown.both;
-            return std::optional(std::move(out));
-        }
-        out.whyNot = "the version that the agent began with is no text";
+    } else if (const auto id = baseSeen(view.share->id, claimed->second);
+               !id || !m_review->store().has(*id)) {
+        out.whyNot = "Carrel has not kept the version that the agent began with";
+    } else if (auto base = m_review->store().read(*id, kMaxText); base && files::looksLikeText(*base)) {
+        auto shown = files::threeWay(*base, *yours, *theirs);
+        out.baseKnown = true;
+        out.listing = std::move(shown.listing);
+        out.both = shown.both;
+        return std::optional(std::move(out));
     } else {
-        out.whyNot = "the version that the agent began with is not kept any more";
+        out.whyNot = "the version that the agent began with is no text";
     }
     out.listing = files::unified(files::diffLines(*yours, *theirs));
     return std::optional(std::move(out));
@@ -134,7 +140,8 @@ std::optional<ApplyPart> Agent::keepBeside(const EntryView& view, ActionReport& 
         claim.mode = entry.wanted.mode;
         claim.mtimeNs = entry.wanted.mtimeNs;
         claim.contentChanged = true;
-        auto set = m_review->freeze(root->get(), std::to_string(share.id), std::span(&claim, 1), source, freezeLimits());
+        auto set = m_review->freeze(root->get(), std::to_string(share.id), std::span(&claim, 1), source,
+                                    freezeLimits());
         if (!set) {
             return failed(set.error());
         }
@@ -148,7 +155,8 @@ std::optional<ApplyPart> Agent::keepBeside(const EntryView& view, ActionReport& 
         }
         if (!already && (beside == nullptr || beside->wanted.content != entry.wanted.content)) { // I12
             forgetUnused({frozen});
-            return failed(Error{ErrorCode::Internal, "the agent's version could not be put beside yours", {}, 0, nullptr});
+            return failed(Error{
+                ErrorCode::Internal, "the agent's version could not be put beside yours", {}, 0, nullptr});
         }
         std::optional<ApplyPart> part;
         if (!already) {
@@ -156,13 +164,17 @@ std::optional<ApplyPart> Agent::keepBeside(const EntryView& view, ActionReport& 
             auto done = m_review->apply(root->get(), set->id, std::span(&selected, 1));
             const bool applied = done && done->changedAnything();
             if (applied) {
-                (void)m_own->applied(share.id, *set, *done).has_value(); // without it, its edits wait for review
+                (void)m_own->applied(share.id, *set, *done)
+                    .has_value(); // without it, its edits wait for review
                 part = ApplyPart{share.id, done->id};
             }
-            const std::string why = !done ? done.error().text() : done->entries.empty() ? "" : done->entries.front().reason;
+            const std::string why = !done                   ? done.error().text()
+                                    : done->entries.empty() ? ""
+                                                            : done->entries.front().reason;
             forgetUnused({frozen});
             if (!applied) {
-                report.items.push_back({share.name, entry.path, entry.kind, done ? "conflict" : "failed", why});
+                report.items.push_back(
+                    {share.name, entry.path, entry.kind, done ? "conflict" : "failed", why});
                 return std::nullopt;
             }
         } else {
@@ -172,7 +184,8 @@ std::optional<ApplyPart> Agent::keepBeside(const EntryView& view, ActionReport& 
                                 "yours stays, the agent's is beside it as " + std::string(path->name())});
         return part;
     }
-    report.items.push_back({share.name, entry.path, entry.kind, "conflict", "all names for the agent's version are taken"});
+    report.items.push_back(
+        {share.name, entry.path, entry.kind, "conflict", "all names for the agent's version are taken"});
     return std::nullopt;
 }
 

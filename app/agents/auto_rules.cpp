@@ -26,7 +26,8 @@ bool mayBeCovered(const ChangeEntry& claim, std::uint32_t share, const OwnFiles&
     if (claim.type != EntryType::File || !claim.contentChanged || (claim.mode & 0111U) != 0) {
         return false;
     }
-    return claim.kind == ChangeKind::Created || (claim.kind == ChangeKind::Modified && own.knows(share, claim.path));
+    return claim.kind == ChangeKind::Created ||
+           (claim.kind == ChangeKind::Modified && own.knows(share, claim.path));
 }
 
 bool isCovered(const FrozenEntry& entry, std::uint32_t share, const OwnFiles& own) {
@@ -37,8 +38,9 @@ bool isCovered(const FrozenEntry& entry, std::uint32_t share, const OwnFiles& ow
         return entry.wanted.kind == NodeKind::Directory ||
                (entry.wanted.kind == NodeKind::File && (entry.wanted.mode & 07111U) == 0);
     }
-    return entry.kind == ChangeKind::Modified && entry.contentChanged && entry.wanted.kind == NodeKind::File &&
-           entry.wanted.mode == entry.base.mode && own.has(share, entry.path, entry.base);
+    return entry.kind == ChangeKind::Modified && entry.contentChanged &&
+           entry.wanted.kind == NodeKind::File && entry.wanted.mode == entry.base.mode &&
+           own.has(share, entry.path, entry.base);
 }
 
 } // namespace
@@ -53,13 +55,14 @@ AutoPick pickForAuto(const std::vector<ChangeEntry>& claims, std::uint32_t share
     std::uint64_t filesLeft = kAutoFiles - std::min(kAutoFiles, use.files);
     std::uint64_t foldersLeft = kAutoFolders - std::min(kAutoFolders, use.folders);
     std::uint64_t bytesLeft = kAutoBytes - std::min(kAutoBytes, use.bytes);
-    std::set<SharePath> without; // folders that did not fit: nor does what is in them
+    std::set<SharePath> without;       // folders that did not fit: nor does what is in them
     for (const auto& claim : claims) { // in order of path: a folder before what is in it
         if (!mayBeCovered(claim, share, own) || isMoving(renames, claim.path)) {
             continue;
         }
         const bool folder = claim.type == EntryType::Directory;
-        if (without.contains(claim.path.parent()) || (folder ? foldersLeft == 0 : filesLeft == 0 || claim.size > bytesLeft)) {
+        if (without.contains(claim.path.parent()) ||
+            (folder ? foldersLeft == 0 : filesLeft == 0 || claim.size > bytesLeft)) {
             ++pick.full;
             if (folder) {
                 without.insert(claim.path);
@@ -73,7 +76,8 @@ AutoPick pickForAuto(const std::vector<ChangeEntry>& claims, std::uint32_t share
     return pick;
 }
 
-std::vector<const FrozenEntry*> coveredByAuto(const files::FrozenSet& set, std::uint32_t share, const OwnFiles& own) {
+std::vector<const FrozenEntry*> coveredByAuto(const files::FrozenSet& set, std::uint32_t share,
+                                              const OwnFiles& own) {
     std::set<SharePath> refused;
     std::vector<const FrozenEntry*> covered;
     for (const auto& entry : set.entries) { // in order of path

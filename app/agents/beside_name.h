@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The name of an agent's version beside the user's: "report (agent ann).md", then "report (agent ann 2).md", …
-// Thread: pure function.
+// The name of an agent's version beside the user's: "report (agent ann).md", then "report (agent ann 2).md",
+// … Thread: pure function.
 #pragma once
 
 #include "guest/protocol/share_path.h"
@@ -14,7 +14,8 @@ namespace carrel::agents {
     const auto dot = name.rfind('.');
     const bool hasEnding = dot != std::string_view::npos && dot != 0 && name.size() - dot <= 32;
     std::string stem(name.substr(0, hasEnding ? dot : name.size()));
-    std::string ending = " (agent " + std::string(agent) + (number > 1 ? " " + std::to_string(number) : std::string()) + ")" +
+    std::string ending = " (agent " + std::string(agent) +
+                         (number > 1 ? " " + std::to_string(number) : std::string()) + ")" +
                          std::string(hasEnding ? name.substr(dot) : std::string_view());
     const bool text = isUtf8(stem);
     while (stem.size() + ending.size() > kMaxNameBytes || (text && !isUtf8(stem))) {

@@ -34,7 +34,8 @@ Result<OwnFiles> OwnFiles::open(std::filesystem::path file) {
     }
     JsonFields fields(*object, "own files");
     if (fields.number("schema") != kSchema) {
-        return fail(ErrorCode::Unsupported, "the list of an agent's own files was written by a later version of Carrel",
+        return fail(ErrorCode::Unsupported,
+                    "the list of an agent's own files was written by a later version of Carrel",
                     "Update Carrel");
     }
     for (const auto& item : fields.array("files", 64 * kMaxOwnFiles)) {
@@ -60,7 +61,8 @@ Status OwnFiles::store() const {
             items.push_back(std::move(item));
         }
     }
-    return replaceDurably(m_file, json::serialize(json::object{{"schema", kSchema}, {"files", std::move(items)}}));
+    return replaceDurably(m_file,
+                          json::serialize(json::object{{"schema", kSchema}, {"files", std::move(items)}}));
 }
 
 bool OwnFiles::knows(std::uint32_t share, const SharePath& path) const {
@@ -78,7 +80,8 @@ Status OwnFiles::applied(std::uint32_t share, const files::FrozenSet& set, const
     const auto before = own;
     for (const auto& outcome : report.entries) {
         const auto* entry = set.find(outcome.path);
-        if (entry == nullptr || outcome.outcome != files::Outcome::Applied || entry->type == EntryType::Directory) {
+        if (entry == nullptr || outcome.outcome != files::Outcome::Applied ||
+            entry->type == EntryType::Directory) {
             continue; // a folder that moved takes its files out of the list: they are looked at again
         }
         const bool wasOwn = has(share, entry->from.value_or(entry->path), entry->base);

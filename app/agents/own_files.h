@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which files in the user's folders are an agent's own: made where nothing was, by an apply of Carrel's, and since then
-// changed by applies of this agent alone. All of it seen by the host: the path, and the SHA-256 of what the last apply left
-// there. A file whose bytes are others now is not the agent's, whoever changed it; nothing that a guest claims counts.
+// Which files in the user's folders are an agent's own: made where nothing was, by an apply of Carrel's, and
+// since then changed by applies of this agent alone. All of it seen by the host: the path, and the SHA-256 of
+// what the last apply left there. A file whose bytes are others now is not the agent's, whoever changed it;
+// nothing that a guest claims counts.
 //
-// Kept in one file, replaced durably after an apply. What is missing, after a crash or past the bound, waits for review.
-// Owner: the agent. Thread: the caller serialises.
+// Kept in one file, replaced durably after an apply. What is missing, after a crash or past the bound, waits
+// for review. Owner: the agent. Thread: the caller serialises.
 #pragma once
 
 #include "app/files/applier.h"
@@ -27,7 +28,8 @@ public:
     // Is there any hope that it has, before the file is looked at?
     [[nodiscard]] bool knows(std::uint32_t share, const SharePath& path) const;
     // Takes over what an apply did.
-    [[nodiscard]] Status applied(std::uint32_t share, const files::FrozenSet& set, const files::ApplyReport& report);
+    [[nodiscard]] Status applied(std::uint32_t share, const files::FrozenSet& set,
+                                 const files::ApplyReport& report);
     [[nodiscard]] Status forget(std::uint32_t share);
 
 private:

@@ -74,7 +74,8 @@ bool sameLines(const Side& a, Side::Lines ofA, const Side& b, Side::Lines ofB) {
         return false;
     }
     for (std::size_t i = 0; i < ofA.end - ofA.first; ++i) {
-        if (a.text(ofA.first + i) != b.text(ofB.first + i) || a.open(ofA.first + i) != b.open(ofB.first + i)) {
+        if (a.text(ofA.first + i) != b.text(ofB.first + i) ||
+            a.open(ofA.first + i) != b.open(ofB.first + i)) {
             return false;
         }
     }
@@ -92,7 +93,8 @@ void putBase(std::string& out, char mark, const LineDiff& diff, std::size_t line
 
 } // namespace
 
-ThreeWay threeWay(std::string_view base, std::string_view yours, std::string_view theirs, std::size_t context) {
+ThreeWay threeWay(std::string_view base, std::string_view yours, std::string_view theirs,
+                  std::size_t context) {
     const LineDiff mine = diffLines(base, yours);
     const LineDiff other = diffLines(base, theirs);
     Side a(mine);
@@ -108,7 +110,9 @@ ThreeWay threeWay(std::string_view base, std::string_view yours, std::string_vie
         }
     };
     while (!a.atEnd() || !b.atEnd()) {
-        const std::size_t from = a.atEnd() ? b.start() : b.atEnd() ? a.start() : std::min(a.start(), b.start());
+        const std::size_t from = a.atEnd()   ? b.start()
+                                 : b.atEnd() ? a.start()
+                                             : std::min(a.start(), b.start());
         std::size_t to = from;
         for (bool grew = true; grew;) { // one side's change may reach another one of the other side
             const bool byA = a.take(to);
@@ -123,8 +127,9 @@ ThreeWay threeWay(std::string_view base, std::string_view yours, std::string_vie
         out.both += changedA && changedB && !same ? 1 : 0;
         contextTo(std::min(trail, from));
         shown = std::max(shown, from - std::min(context, from));
-        out.listing += "@@ " + std::to_string(std::min(from + 1, baseLines)) + "," + std::to_string(to - from) + ": " +
-                       (same                  ? "both made the same change"
+        out.listing += "@@ " + std::to_string(std::min(from + 1, baseLines)) + "," +
+                       std::to_string(to - from) + ": " +
+                       (same                   ? "both made the same change"
                         : changedA && changedB ? "both changed it"
                         : changedA             ? "only you changed it"
                                                : "only the agent changed it") +

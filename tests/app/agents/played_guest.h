@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// The staged work of a guest that a test plays: what it says has changed, and the bytes of it. Settles and forgets as
-// guestd does: by path and generation.
+// The staged work of a guest that a test plays: what it says has changed, and the bytes of it. Settles and
+// forgets as guestd does: by path and generation.
 #pragma once
 
 #include "guest/protocol/change_report.h"
 #include "tests/app/agents/agent_world.h"
 
-#include <sys/stat.h>
-
 #include <map>
 #include <mutex>
+#include <sys/stat.h>
 
 namespace carrel::agents::test {
 
@@ -18,8 +17,10 @@ public:
     explicit PlayedGuest(AgentWorld& world)
         : m_world(world) {
         world.clerks.on("changes.list", [this](const boost::json::object& params) { return list(params); });
-        world.clerks.on("changes.settle", [this](const boost::json::object& params) { return forget(params); });
-        world.clerks.on("changes.discard", [this](const boost::json::object& params) { return forget(params); });
+        world.clerks.on("changes.settle",
+                        [this](const boost::json::object& params) { return forget(params); });
+        world.clerks.on("changes.discard",
+                        [this](const boost::json::object& params) { return forget(params); });
         world.clerks.onContent([this](const boost::json::object& params) -> std::optional<std::string> {
             const std::lock_guard lock(m_mutex);
             const auto found = m_staged.find(pathOf(params));
@@ -72,14 +73,22 @@ public:
         const std::lock_guard lock(m_mutex);
         m_staged.at(path).entry.baseSha256 = files::Sha256::of(content).hex();
     }
+    // Says that it was made against a version that never stood there.
+    void forgetStamps(const std::string& path) {
+        const std::lock_guard lock(m_mutex);
+        m_staged.at(path).entry.base = BaseVersion{1, 2, 3, 4};
+    }
     // An entry of that path against what the folder holds now.
     [[nodiscard]] ChangeEntry over(const std::string& path) const {
         ChangeEntry entry;
         entry.path = SharePath::parse(path).value();
         struct stat st {};
         if (::lstat((m_world.share() / path).c_str(), &st) == 0) {
-            const auto ns = [](const timespec& t) { return std::int64_t{t.tv_sec} * 1'000'000'000 + t.tv_nsec; };
-            entry.base = BaseVersion{st.st_ino, static_cast<std::uint64_t>(st.st_size), ns(st.st_mtim), ns(st.st_ctim)};
+            const auto ns = [](const timespec& t) {
+                return std::int64_t{t.tv_sec} * 1'000'000'000 + t.tv_nsec;
+            };
+            entry.base = BaseVersion{st.st_ino, static_cast<std::uint64_t>(st.st_size), ns(st.st_mtim),
+                                     ns(st.st_ctim)};
             entry.mode = st.st_mode & 07777U;
         }
         return entry;

@@ -85,7 +85,8 @@ void TestAgentHistory::undoesAnOlderOneBesideANewer() {
     QCOMPARE(contentOf(w.share() / "new"), std::string("new\n"));
 }
 
-// What was changed again since, by a later apply or by the user, stays; the rest goes back, and each is named.
+// What was changed again since, by a later apply or by the user, stays; the rest goes back, and each is
+// named.
 void TestAgentHistory::undoOfAnOlderOneLeavesWhatWasChangedAgain() {
     AgentWorld w(true);
     QVERIFY(w.start());

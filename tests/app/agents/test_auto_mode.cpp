@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Shares of mode auto: what settles by itself, what waits, and the bounds, with a guest that the test plays and that may
-// claim what it likes.
+// Shares of mode auto: what settles by itself, what waits, and the bounds, with a guest that the test plays
+// and that may claim what it likes.
 #include "tests/app/agents/played_guest.h"
 
 #include <QTest>
@@ -24,7 +24,8 @@ std::size_t filesIn(const fs::path& folder) {
     return static_cast<std::size_t>(std::distance(fs::directory_iterator(folder), fs::directory_iterator()));
 }
 
-// Looks of auto mode at what is staged, from now on: four in the quiet time, then the one that settles; twice that.
+// Looks of auto mode at what is staged, from now on: four in the quiet time, then the one that settles; twice
+// that.
 bool looked(AgentWorld& w, unsigned times = 10) {
     const auto before = w.clerks.count("changes.list");
     return QTest::qWaitFor([&] { return w.clerks.count("changes.list") >= before + times; }, kGuardMs);
@@ -224,7 +225,8 @@ void TestAutoMode::aReviewIsLeftAlone() {
     QTest::qWait(3 * 2000); // three times what it would wait
     QVERIFY(!fs::exists(w.share() / "new"));
     const auto applied = w.agent->apply(frozen->id, {{"papers/mine"}}, quiet);
-    QVERIFY2(applied && applied->items.at(0).outcome == "done", applied ? "" : applied.error().text().c_str());
+    QVERIFY2(applied && applied->items.at(0).outcome == "done",
+             applied ? "" : applied.error().text().c_str());
     QTRY_VERIFY_WITH_TIMEOUT(fs::exists(w.share() / "new"), kGuardMs); // decided: it goes on
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A file that the user changed while the agent worked on it: three versions to look at, or two said to be two; both kept
-// on request, and nothing ever overwritten.
+// A file that the user changed while the agent worked on it: three versions to look at, or two said to be
+// two; both kept on request, and nothing ever overwritten.
 #include "app/agents/beside_name.h"
 #include "tests/app/agents/played_guest.h"
 
@@ -45,6 +45,7 @@ class TestBothChanged : public QObject {
     Q_OBJECT
 private slots:
     void threeVersionsWhereTheBaseWasSeen();
+    void threeVersionsByItsStamps();
     void twoVersionsWhereItWasNot();
     void aGuestChoosesNoBase();
     void bothAreKept();
@@ -62,8 +63,26 @@ void TestBothChanged::threeVersionsWhereTheBaseWasSeen() {
     QVERIFY2(three && *three, three ? "none" : three.error().text().c_str());
     QVERIFY2((*three)->baseKnown, (*three)->whyNot.c_str());
     QCOMPARE((*three)->both, std::uint64_t{1});
-    QCOMPARE((*three)->listing, std::string("@@ 2,1: both changed it @@\n one\n|two\n<two by the user\n>two by the agent\n"
-                                            " three\n@@ 3,0: only the agent changed it @@\n>four\n"));
+    QCOMPARE((*three)->listing,
+             std::string("@@ 2,1: both changed it @@\n one\n|two\n<two by the user\n>two by the agent\n"
+                         " three\n@@ 3,0: only the agent changed it @@\n>four\n"));
+}
+
+// A program that writes a new file over the old one tells no hash of what it replaced.
+void TestBothChanged::threeVersionsByItsStamps() {
+    AgentWorld w(true);
+    QVERIFY(w.start());
+    PlayedGuest guest(w);
+    std::ofstream(w.share() / "a.txt") << kBase;
+    guest.write("a.txt", kTheirs);
+    QVERIFY(w.agent->freeze(quiet, {}));
+    std::ofstream(w.share() / "a.txt") << kYours;
+    const auto review = w.agent->freeze(quiet, {});
+    QVERIFY(review && !review->id.empty());
+    const auto views = review->select({});
+    const auto three = w.agent->threeWay(views.at(0), w.agent->claimedBases(*review, {}));
+    QVERIFY(three && *three && (*three)->baseKnown);
+    QVERIFY((*three)->listing.find("|two\n<two by the user\n") != std::string::npos);
 }
 
 void TestBothChanged::twoVersionsWhereItWasNot() {
@@ -89,6 +108,7 @@ void TestBothChanged::aGuestChoosesNoBase() {
     QVERIFY(w.agent->freeze(quiet, {}));
     const auto review = conflicting(w, guest, true);
     guest.nameBase("a.txt", "a lie\n");
+    guest.forgetStamps("a.txt");
     const auto views = review.select({{"papers/a.txt"}});
     const auto three = w.agent->threeWay(views.at(0), w.agent->claimedBases(review, {}));
     QVERIFY(three && *three && !(*three)->baseKnown);

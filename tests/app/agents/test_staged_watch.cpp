@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Waiting for what is staged to change: told by the guest or found by asking, over stops and starts, and never more often
-// than the bound.
+// Waiting for what is staged to change: told by the guest or found by asking, over stops and starts, and
+// never more often than the bound.
 #include "tests/app/agents/played_guest.h"
 
 #include <QElapsedTimer>
@@ -81,7 +81,8 @@ void TestStagedWatch::endsWhenNobodyWatches() {
     PlayedGuest guest(w);
     const auto state = next(w, "");
     std::stop_source gone;
-    auto waiting = std::async(std::launch::async, [&] { return w.agent->waitStaged(state.mark, gone.get_token()); });
+    auto waiting =
+        std::async(std::launch::async, [&] { return w.agent->waitStaged(state.mark, gone.get_token()); });
     gone.request_stop();
     QVERIFY(waiting.wait_for(60s) == std::future_status::ready);
     const auto ended = waiting.get();

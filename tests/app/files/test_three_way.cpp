@@ -54,7 +54,8 @@ void TestThreeWay::everySideCanBeReadBack() {
             }
             const auto line = static_cast<std::ptrdiff_t>(random() % (lines.size() + 1));
             if (random() % 2 == 0 || lines.empty() || line == static_cast<std::ptrdiff_t>(lines.size())) {
-                lines.insert(lines.begin() + line, std::string(1, static_cast<char>('a' + random() % 4)) + "\n");
+                lines.insert(lines.begin() + line,
+                             std::string(1, static_cast<char>('a' + random() % 4)) + "\n");
             } else {
                 lines.erase(lines.begin() + line);
             }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Checks of the live tests that say what was there instead. Macros, so that a failure names the test's own line and ends
-// its function; for use in member functions of a test class only.
+// Checks of the live tests that say what was there instead. Macros, so that a failure names the test's own
+// line and ends its function; for use in member functions of a test class only.
 #pragma once
 
 #include "tests/live/app/chain_world.h"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Who decides on a folder, on one real machine: auto mode within its bounds, a watched list, the list of past applies, and
-// the end of an agent's access while a program in its machine reads. The functions run in order and share the machine.
+// Who decides on a folder, on one real machine: auto mode within its bounds, a watched list, the list of past
+// applies, and the end of an agent's access while a program in its machine reads. The functions run in order
+// and share the machine.
 #include "tests/live/app/chain_checks.h"
 #include "tests/live/app/chain_world.h"
 
@@ -16,8 +17,8 @@ namespace {
 const QString kAgent = "rita";
 constexpr std::size_t kLongBytes = 4 * 1024 * 1024;
 
-// Reads one file over and over, past the page cache, through one open descriptor; says what ends it, and what the name
-// then gives.
+// Reads one file over and over, past the page cache, through one open descriptor; says what ends it, and what
+// the name then gives.
 const QByteArray kReader = R"(
 import os
 fd=os.open('/workspace/papers/long.bin',os.O_RDONLY)
@@ -51,6 +52,7 @@ private slots:
     void autoLeavesTheRestForReview();
     void historyListsAndUndoesAnOlderOne();
     void watchShowsWhatIsStaged();
+    void bothVersionsAreShownAndKept();
     void autoStopsAtItsBound();
     void revocationCutsAtOnceAndKeepsTheWork();
 
@@ -99,9 +101,11 @@ void TestFolderRules::autoSettlesNewAndOwnFiles() {
 }
 
 void TestFolderRules::autoLeavesTheRestForReview() {
-    QSTATUS(m_world->shell("cd /workspace/work && echo by the agent >> mine.txt && rm 'to delete.txt' && mv new newer && "
-                           "printf '#!/bin/sh\\n' > run.sh && chmod 755 run.sh && ln -s b.txt link && echo x > .envrc"),
-            0);
+    QSTATUS(
+        m_world->shell(
+            "cd /workspace/work && echo by the agent >> mine.txt && rm 'to delete.txt' && mv new newer && "
+            "printf '#!/bin/sh\\n' > run.sh && chmod 755 run.sh && ln -s b.txt link && echo x > .envrc"),
+        0);
     QSTATUS(m_world->shell("echo fine > /workspace/work/fine.txt"), 0);
     QTRY_VERIFY_WITH_TIMEOUT(fs::exists(work() / "fine.txt"), kGuardMs);
     QCOMPARE(readFile(work() / "mine.txt"), "by the user\n");
@@ -109,9 +113,10 @@ void TestFolderRules::autoLeavesTheRestForReview() {
     for (const char* name : {"newer", "run.sh", "link", ".envrc"}) {
         QVERIFY2(!fs::exists(fs::symlink_status(work() / name)), name);
     }
-    const std::map<std::string, std::string> waiting{{"work/mine.txt", "modified"}, {"work/to delete.txt", "deleted"},
-                                                     {"work/newer", "renamed"},     {"work/run.sh", "created"},
-                                                     {"work/link", "link"},         {"work/.envrc", "created"}};
+    const std::map<std::string, std::string> waiting{
+        {"work/mine.txt", "modified"}, {"work/to delete.txt", "deleted"},
+        {"work/newer", "renamed"},     {"work/run.sh", "created"},
+        {"work/link", "link"},         {"work/.envrc", "created"}};
     QVERIFY(m_world->staged() == waiting);
     QSTATUS(m_world->carrel({"discard", kAgent, "--yes"}), 0);
     QVERIFY(m_world->staged().empty());
@@ -153,12 +158,33 @@ void TestFolderRules::watchShowsWhatIsStaged() {
     QSTATUS(m_world->carrel({"discard", kAgent, "--yes"}), 0);
 }
 
+void TestFolderRules::bothVersionsAreShownAndKept() {
+    writeFile(papers() / "both.txt", "one\ntwo\nthree\n");
+    QSTATUS(m_world->shell("cd /workspace/papers && sed -i 's/two/two by the agent/' both.txt"), 0);
+    QVERIFY(m_world->staged().contains("papers/both.txt")); // looked at while it was as both began
+    writeFile(papers() / "both.txt", "one\ntwo by the user\nthree\n");
+    const auto shown = m_world->carrel({"diff", kAgent, "papers/both.txt", "--three-way"});
+    QSTATUS(shown, 0);
+    QVERIFY2(shown.out.contains("|two\n<two by the user\n>two by the agent\n"), shown.all().constData());
+    auto ran = m_world->carrel({"apply", kAgent, "papers/both.txt", "--yes"});
+    QSTATUS(ran, 1);
+    ran = m_world->carrel({"apply", kAgent, "papers/both.txt", "--yes", "--keep-both"});
+    QSTATUS(ran, 0);
+    QCOMPARE(readFile(papers() / "both.txt"), "one\ntwo by the user\nthree\n");
+    QCOMPARE(readFile(papers() / "both (agent rita).txt"), "one\ntwo by the agent\nthree\n");
+    QVERIFY(m_world->staged().empty());
+    QSTATUS(m_world->shell(
+                "cd /workspace/papers && grep -q user both.txt && grep -q agent 'both (agent rita).txt'"),
+            0);
+}
+
 void TestFolderRules::autoStopsAtItsBound() {
     QSTATUS(m_world->shell("cd /workspace/work && for n in $(seq 100 219); do echo $n > made-$n; done"), 0);
     const auto made = [&] {
-        return std::count_if(fs::directory_iterator(work()), fs::directory_iterator(), [](const fs::directory_entry& each) {
-            return each.path().filename().string().starts_with("made-");
-        });
+        return std::count_if(fs::directory_iterator(work()), fs::directory_iterator(),
+                             [](const fs::directory_entry& each) {
+                                 return each.path().filename().string().starts_with("made-");
+                             });
     };
     const auto notes = [&] {
         const auto events = m_world->timeline({"--kind", "engine.note"});
@@ -189,7 +215,8 @@ void TestFolderRules::revocationCutsAtOnceAndKeepsTheWork() {
     QVERIFY2(ended.out.contains("ended ") && ended.out.contains("name gives "), ended.all().constData());
     qInfo("%s", ended.out.constData());
     // The work is there for review, and can be applied.
-    const std::map<std::string, std::string> waiting{{"papers/staged.txt", "created"}, {"papers/edit.txt", "modified"}};
+    const std::map<std::string, std::string> waiting{{"papers/staged.txt", "created"},
+                                                     {"papers/edit.txt", "modified"}};
     QVERIFY(m_world->staged() == waiting);
     QSTATUS(m_world->carrel({"share", "remove", kAgent, "papers"}), 1);
     // The machine may stop and start in between.
