@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Finding out that something is staged. guestd says so when there is more than before, at most once a second;
-// that a staged file was written again it does not say, so as long as somebody watches the list is asked for
-// now and then. Both are in a guest's hand, so neither makes the host work more often than the bounds below
-// say.
+// Finding out that something is staged. guestd says so, at most once a second; what it says between two clerks is lost, so
+// as long as somebody watches the list is asked for now and then as well. Both are in a guest's hand, so neither makes the
+// host work more often than the bounds below say.
 #include "app/agents/agent.h"
 #include "app/files/sha256.h"
 
