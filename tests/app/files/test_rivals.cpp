@@ -162,7 +162,7 @@ private slots:
             QVERIFY(report);
             for (const auto& [name, outcome] : rivalry.told) {
                 const auto told = std::find_if(report->entries.begin(), report->entries.end(),
-                                               [&](const auto& entry) { return entry.path.text() == name; });
+                                               [path = name](const auto& entry) { return entry.path.text() == path; });
                 if (late) {
                     QVERIFY2(told != report->entries.end() && told->outcome == outcome, describe(*report).c_str());
                     QVERIFY(told->reason.empty() == (outcome == Outcome::Applied));
