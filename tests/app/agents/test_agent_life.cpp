@@ -161,7 +161,8 @@ void TestAgentLife::slowGuestIsStopped() {
     QVERIFY(w.start());
     w.clerks.on("hello", [](const json::object&) -> StandInClerks::Answer { return std::nullopt; });
     w.clerks.on("power.off", [](const json::object&) -> StandInClerks::Answer { return std::nullopt; });
-    w.services.patience = {.stopping = 1s, .takeOver = 1s};
+    w.services.patience.stopping = 1s;
+    w.services.patience.takeOver = 1s;
     w.restartEngine();
     QVERIFY(w.stop().value_or(false));
     QVERIFY(w.agent->state() == AgentState::Stopped);
