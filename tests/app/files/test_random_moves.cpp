@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Random work of an agent upon a small folder with few names, so that everything gets into everything's way: what a
 // review shows without a conflict is applied as a whole, and is then what the agent saw; undo gives the exact start.
-// Not yet for every shape: folders that move into folders that moved, several deep, can find each other in the way (eight of
-// 1,500 here). The apply then says so entry by entry, and undo still gives the exact start.
+// Not yet for every shape: folders that move into folders that moved, several deep, can find each other in the way
+// (eight or nine of 1,500 here). The apply then says so entry by entry, and undo still gives the exact start.
 #include "tests/app/files/files_world.h"
 
 #include <QtTest>
