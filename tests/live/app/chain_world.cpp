@@ -77,6 +77,13 @@ std::string readFile(const fs::path& file) {
     return {std::istreambuf_iterator<char>(in), {}};
 }
 
+// By QFile and not by a stream: a process that ends between open and read makes the read fail (ESRCH),
+// and a stream buffer's iterator throws then.
+std::string processFile(qint64 pid, const char* name) {
+    QFile file("/proc/" + QString::number(pid) + "/" + name);
+    return file.open(QIODevice::ReadOnly) ? file.readAll().toStdString() : std::string();
+}
+
 void writeFile(const fs::path& file, const std::string& content, unsigned mode) {
     fs::create_directories(file.parent_path());
     std::ofstream(file, std::ios::binary | std::ios::trunc) << content;

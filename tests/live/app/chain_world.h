@@ -46,6 +46,8 @@ enum class FolderTimes { Compare, Ignore };
 
 void writeFile(const std::filesystem::path& file, const std::string& content, unsigned mode = 0644);
 [[nodiscard]] std::string readFile(const std::filesystem::path& file);
+// A file of a process in /proc ("stat", "cmdline"); empty when there is no such process any more.
+[[nodiscard]] std::string processFile(qint64 pid, const char* name);
 // Gives everything beneath, and the folder, a time long past: what is touched later then shows.
 void agePast(const std::filesystem::path& folder);
 

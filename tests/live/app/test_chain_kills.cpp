@@ -156,10 +156,9 @@ void TestChainKills::kill(qint64 pid) {
     QVERIFY(pid > 1);
     QCOMPARE(::kill(static_cast<pid_t>(pid), SIGKILL), 0);
     // Gone, or waiting for its parent: either way it does nothing any more.
-    QTRY_VERIFY_WITH_TIMEOUT(
-        ::kill(static_cast<pid_t>(pid), 0) != 0 ||
-            QByteArray::fromStdString(readFile("/proc/" + std::to_string(pid) + "/stat")).contains(") Z"),
-        kGuardMs);
+    QTRY_VERIFY_WITH_TIMEOUT(::kill(static_cast<pid_t>(pid), 0) != 0 ||
+                                 processFile(pid, "stat").find(") Z") != std::string::npos,
+                             kGuardMs);
 }
 
 TestChainKills::Companion TestChainKills::companion() const {
@@ -198,10 +197,11 @@ void TestChainKills::engineInBoot() {
     }
     QCOMPARE(starts, 1);
     const auto home = m_world->path("home").toUtf8().toStdString();
-    for (const auto& entry : fs::directory_iterator("/proc")) {
-        const auto line = readFile(entry.path() / "cmdline");
+    for (const auto& entry : QDir("/proc").entryList(QDir::Dirs)) {
+        const auto pid = entry.toLongLong(); // 0 for what is no process
+        const auto line = pid > 0 ? processFile(pid, "cmdline") : std::string();
         if (line.find(home) != std::string::npos && line.find("carrel-qemu") != std::string::npos) {
-            m_machine = std::stoll(entry.path().filename().string());
+            m_machine = pid;
         }
     }
     QVERIFY(m_machine > 1);
