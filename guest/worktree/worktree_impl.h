@@ -172,6 +172,14 @@ private:
     NodeEntry answer(Node& node);
     void fillStat(const Node& node, struct stat& out);
     [[nodiscard]] bool isFolder(const Node& node) const;
+    // Staged work is listed by its path (SharePath): what would have a longer one is refused, for it could be
+    // neither reviewed nor applied (ENAMETOOLONG).
+    [[nodiscard]] static std::size_t pathLength(const Node& dir, std::string_view name);
+    [[nodiscard]] static bool fits(const Node& dir, std::string_view name) {
+        return pathLength(dir, name) <= kMaxPathBytes;
+    }
+    // Staged paths under `entry`, once it stands at a path of `length` bytes.
+    [[nodiscard]] static bool fitsBelow(const Entry& entry, std::size_t length);
     Entry* entryFor(const NodePtr& dir, Batch& batch); // a folder's own entry, made with those above it
     Entry* newEntry(Entry* up, std::string_view name, EntryKind kind);
     Entry* adopt(const NodePtr& node, Batch& batch); // an entry for what is only the host's so far
@@ -202,6 +210,8 @@ private:
     SysStatus ensureOwn(const NodePtr& node, std::uint64_t keep);
     SysStatus attachCopy(const NodePtr& node, std::uint64_t object, std::optional<std::string> hash);
     // worktree_rename.cpp; under m_state
+    [[nodiscard]] bool namesFit(const Place& from, const Node& dir, std::string_view name, const Node& newDir,
+                                std::string_view newName) const;
     Entry* leaveBehind(Entry* entry, Entry* up, const std::string& name, Batch& batch);
     void mergeInto(Entry* entry, Entry* whiteout, Batch& batch);
     void moveChildren(Entry* from, Entry* to, Batch& batch);

@@ -141,6 +141,10 @@ SysStatus WorktreeImpl::attachCopy(const NodePtr& node, std::uint64_t object,
     for (NodePtr up = node->parent; up; up = up->parent) {
         above = above && up->link == Node::Link::Here;
     }
+    if (node->link != Node::Link::Gone && above && node->entry == nullptr &&
+        !fits(*node->parent, node->name)) {
+        return sysFail(ENAMETOOLONG);
+    }
     if (node->link == Node::Link::Superseded && above) {
         // The host has another version under this name by now. The work goes where the program thinks it
         // goes, against the version that it read: review will find the conflict.
@@ -199,6 +203,9 @@ SysStatus WorktreeImpl::stageAgain(const NodePtr& node) {
             node->link = Node::Link::Gone; // its folder was removed
             return {};
         }
+    }
+    if (!fits(*node->parent, node->name)) {
+        return sysFail(ENAMETOOLONG);
     }
     Batch batch;
     Entry* folder = entryFor(node->parent, batch);
@@ -319,6 +326,9 @@ SysResult<NodeEntry> WorktreeImpl::setattr(NodeId id, const SetAttr& set) {
             return sysFail(EPERM); // the shared folder itself is the user's
         }
         if (node->link == Node::Link::Here) {
+            if (node->entry == nullptr && !fits(*node->parent, node->name)) {
+                return sysFail(ENAMETOOLONG);
+            }
             record = adopt(node, batch);
         } else if (node->orphan) {
             record = &*node->orphan;

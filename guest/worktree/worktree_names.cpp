@@ -75,6 +75,9 @@ SysResult<NodeEntry> WorktreeImpl::make(NodeId parent, std::string_view name, co
         return sysFail(full);
     }
     const std::lock_guard lock(m_state);
+    if (!fits(*dir, name)) {
+        return sysFail(ENAMETOOLONG);
+    }
     std::uint64_t object = 0;
     if (birth.kind == EntryKind::File) {
         object = nextId();
@@ -152,6 +155,9 @@ SysStatus WorktreeImpl::remove(NodeId parent, std::string_view name, Remove what
         return sysFail(full);
     }
     const std::lock_guard lock(m_state);
+    if (place->entry == nullptr && !fits(*dir, name)) {
+        return sysFail(ENAMETOOLONG); // the host's, and too deep for a removal to be told
+    }
     Batch batch;
     Entry* entry = place->entry != nullptr ? place->entry : adopt(node, batch);
     Entry* origin = originPlaceOf(entry);

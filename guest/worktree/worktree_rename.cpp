@@ -85,6 +85,18 @@ void WorktreeImpl::mergeInto(Entry* entry, Entry* whiteout, Batch& batch) {
     dropEntry(whiteout, batch);
 }
 
+// Both places, where it comes from on the host, and everything staged in it.
+bool WorktreeImpl::namesFit(const Place& from, const Node& dir, std::string_view name, const Node& newDir,
+                            std::string_view newName) const {
+    const auto length = pathLength(newDir, newName);
+    if (from.entry != nullptr) {
+        const auto origin = contentPath(from.entry);
+        return (!origin || origin->size() <= kMaxPathBytes) && fitsBelow(*from.entry, length);
+    }
+    const auto origin = below(lowerPathOf(dir), name);
+    return length <= kMaxPathBytes && fits(dir, name) && (!origin || origin->size() <= kMaxPathBytes);
+}
+
 SysStatus WorktreeImpl::rename(NodeId parent, std::string_view name, NodeId newParent,
                                std::string_view newName, Replace replace) {
     if (m_options.access == Access::ReadOnly) {
@@ -162,6 +174,9 @@ SysStatus WorktreeImpl::rename(NodeId parent, std::string_view name, NodeId newP
     }
     if (from->folder && !merged && from->entry->cover) {
         return sysFail(EXDEV);
+    }
+    if (!namesFit(*from, *dir, name, *newDir, newName)) {
+        return sysFail(ENAMETOOLONG);
     }
     Batch batch;
     Entry* up = entryFor(newDir, batch);

@@ -271,6 +271,9 @@ bool WorktreeImpl::discardOne(const ChangeRef& ref) {
         if (origin->kind != EntryKind::Whiteout) {
             return true; // something else stands there now
         }
+        if (!fitsBelow(*entry, pathOf(origin).size())) {
+            return true; // what was made in it would not fit there
+        }
         goHome(entry, batch);
     } else if (entry->kind == EntryKind::Directory && !entry->fromLower && !coversFolder && holds) {
         return true;           // work inside is kept, so must the folder be

@@ -280,6 +280,21 @@ std::string WorktreeImpl::pathOf(const Entry* entry) {
     return path;
 }
 
+std::size_t WorktreeImpl::pathLength(const Node& dir, std::string_view name) {
+    std::size_t length = name.size();
+    for (const Node* up = &dir; up->parent; up = up->parent.get()) {
+        length += up->name.size() + 1;
+    }
+    return length;
+}
+
+bool WorktreeImpl::fitsBelow(const Entry& entry, std::size_t length) {
+    return length <= kMaxPathBytes &&
+           std::all_of(entry.children.begin(), entry.children.end(), [&](const auto& child) {
+               return fitsBelow(*child.second, length + 1 + child.first.size());
+           });
+}
+
 Entry* WorktreeImpl::entryAt(const SharePath& path) {
     Entry* at = m_rootEntry;
     for (const auto component : path.components()) {
