@@ -162,12 +162,15 @@ void onRmdir(fuse_req_t req, fuse_ino_t parent, const char* name) {
 void onRename(fuse_req_t req, fuse_ino_t parent, const char* name, fuse_ino_t newParent, const char* newName,
               unsigned flags) {
     constexpr unsigned kNoReplace = 1; // RENAME_NOREPLACE, rename(2)
-    if ((flags & ~kNoReplace) != 0) {
+    constexpr unsigned kExchange = 2;  // RENAME_EXCHANGE
+    if (flags != 0 && flags != kNoReplace && flags != kExchange) {
         fuse_reply_err(req, EINVAL);
         return;
     }
-    replyStatus(req, treeOf(req).rename(parent, name, newParent, newName,
-                                        (flags & kNoReplace) != 0 ? Replace::No : Replace::Yes));
+    const auto replace = flags == kExchange    ? Replace::Exchange
+                         : flags == kNoReplace ? Replace::No
+                                               : Replace::Yes;
+    replyStatus(req, treeOf(req).rename(parent, name, newParent, newName, replace));
 }
 
 void onLink(fuse_req_t req, fuse_ino_t, fuse_ino_t, const char*) {

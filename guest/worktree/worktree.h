@@ -34,7 +34,7 @@ using NodeId = std::uint64_t;
 inline constexpr NodeId kRoot = 1;
 
 enum class Access { ReadOnly, Review };
-enum class Replace { Yes, No }; // rename(2): No = RENAME_NOREPLACE
+enum class Replace { Yes, No, Exchange }; // rename(2): RENAME_NOREPLACE, RENAME_EXCHANGE
 
 struct Options {
     std::string upper; // made if missing

@@ -210,6 +210,20 @@ private:
     SysStatus ensureOwn(const NodePtr& node, std::uint64_t keep);
     SysStatus attachCopy(const NodePtr& node, std::uint64_t object, std::optional<std::string> hash);
     // worktree_rename.cpp; under m_state
+    struct Move {
+        NodePtr dir;
+        std::string_view name;
+        NodePtr newDir;
+        std::string_view newName;
+        NodePtr node;
+        NodePtr target; // in the way
+        Place from;
+        Place to;
+        std::string link; // of a symlink that only the host has so far
+    };
+    [[nodiscard]] static bool goesHome(const Place& from, const Place& to);
+    [[nodiscard]] static int mayMove(const Place& from, const Place& to, Replace replace);
+    void carry(const Move& move, Batch& batch);
     [[nodiscard]] bool namesFit(const Place& from, const Node& dir, std::string_view name, const Node& newDir,
                                 std::string_view newName) const;
     Entry* leaveBehind(Entry* entry, Entry* up, const std::string& name, Batch& batch);

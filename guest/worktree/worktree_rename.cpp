@@ -97,99 +97,39 @@ bool WorktreeImpl::namesFit(const Place& from, const Node& dir, std::string_view
     return length <= kMaxPathBytes && fits(dir, name) && (!origin || origin->size() <= kMaxPathBytes);
 }
 
-SysStatus WorktreeImpl::rename(NodeId parent, std::string_view name, NodeId newParent,
-                               std::string_view newName, Replace replace) {
-    if (m_options.access == Access::ReadOnly) {
-        return sysFail(EROFS);
+// Back to where the host has it.
+bool WorktreeImpl::goesHome(const Place& from, const Place& to) {
+    return to.entry != nullptr && from.entry != nullptr && to.entry->id == from.entry->originPlace;
+}
+
+int WorktreeImpl::mayMove(const Place& from, const Place& to, Replace replace) {
+    const bool home =
+        goesHome(from, to) && (replace == Replace::Exchange || to.entry->kind == EntryKind::Whiteout);
+    const bool covered = to.entry != nullptr ? to.entry->cover.has_value() : to.present;
+    const bool merged = from.entry != nullptr ? from.entry->fromLower : true;
+    if (from.folder && !home && covered && merged) {
+        return EXDEV; // two of the host's folders in one place: programs copy instead
     }
-    const std::lock_guard ops(m_ops);
-    NodePtr dir;
-    NodePtr newDir;
-    {
-        const std::lock_guard lock(m_state);
-        dir = find(parent);
-        newDir = find(newParent);
+    if (from.folder && !merged && from.entry->cover) {
+        return EXDEV;
     }
-    if (!dir || !newDir) {
-        return sysFail(ESTALE);
-    }
-    const auto from = resolve(dir, name);
-    if (!from) {
-        return sysFail(from.error());
-    }
-    const auto to = resolve(newDir, newName);
-    if (!to) {
-        return sysFail(to.error());
-    }
-    if (!from->present) {
-        return sysFail(ENOENT);
-    }
-    if (to->present && replace == Replace::No) {
-        return sysFail(EEXIST);
-    }
-    if (dir == newDir && name == newName) {
-        return {};
-    }
-    std::string link;
-    if (from->entry == nullptr && from->lower && (from->lower->attr.mode & S_IFMT) == S_IFLNK) {
-        auto text = m_lower->readlink(from->lower->id);
-        if (!text) {
-            return sysFail(text.error());
-        }
-        link = std::move(*text);
-    }
-    NodePtr node;
-    NodePtr target;
-    {
-        const std::lock_guard lock(m_state);
-        node = materialise(dir, name, from->entry, from->lower);
-        for (NodePtr up = newDir; up; up = up->parent) {
-            if (up == node) {
-                return sysFail(EINVAL); // into itself
-            }
-        }
-        if (to->present) {
-            if (from->folder != to->folder) {
-                return sysFail(to->folder ? EISDIR : ENOTDIR);
-            }
-            target = materialise(newDir, newName, to->entry, to->lower);
-        }
-    }
-    if (target && to->folder) {
-        const auto empty = isEmpty(target);
-        if (!empty || !*empty) {
-            return sysFail(empty ? ENOTEMPTY : empty.error());
-        }
-    }
-    if (const int full = m_store->reserve(); full != 0) {
-        return sysFail(full);
-    }
-    const std::lock_guard lock(m_state);
-    const bool home = to->entry != nullptr && from->entry != nullptr &&
-                      to->entry->id == from->entry->originPlace && to->entry->kind == EntryKind::Whiteout;
-    const bool covered = to->entry != nullptr ? to->entry->cover.has_value() : to->present;
-    const bool merged = from->entry != nullptr ? from->entry->fromLower : true;
-    if (from->folder && !home && covered && merged) {
-        return sysFail(EXDEV); // two of the host's folders in one place: programs copy instead
-    }
-    if (from->folder && !merged && from->entry->cover) {
-        return sysFail(EXDEV);
-    }
-    if (!namesFit(*from, *dir, name, *newDir, newName)) {
-        return sysFail(ENAMETOOLONG);
-    }
-    Batch batch;
+    return 0;
+}
+
+// One entry to its new name, in memory; what is in the way there goes. Under m_state.
+void WorktreeImpl::carry(const Move& move, Batch& batch) {
+    const auto& [dir, name, newDir, newName, node, target, from, to, link] = move;
+    const bool home = goesHome(from, to) && to.entry->kind == EntryKind::Whiteout;
     Entry* up = entryFor(newDir, batch);
     Entry* entry = adopt(node, batch);
     if (!link.empty()) {
         entry->kind = EntryKind::Symlink;
         entry->fromLower = false;
         entry->link = link;
-        entry->mtimeNs =
-            toNs(static_cast<std::int64_t>(from->lower->attr.mtime), from->lower->attr.mtimensec);
+        entry->mtimeNs = toNs(static_cast<std::int64_t>(from.lower->attr.mtime), from.lower->attr.mtimensec);
     }
     // What is in the way goes.
-    Entry* whiteout = to->entry;
+    Entry* whiteout = to.entry;
     if (target) {
         if (whiteout == nullptr) {
             whiteout = adopt(target, batch);
@@ -198,7 +138,7 @@ SysStatus WorktreeImpl::rename(NodeId parent, std::string_view name, NodeId newP
         detach(*target, Node::Link::Gone);
         whiteout->object = 0;
         if (origin != nullptr) {
-            if (to->folder && whiteout->fromLower) {
+            if (to.folder && whiteout->fromLower) {
                 moveChildren(whiteout, origin, batch);
             }
             whiteout->originPlace = 0;
@@ -251,6 +191,121 @@ SysStatus WorktreeImpl::rename(NodeId parent, std::string_view name, NodeId newP
     stampFolder(*dir);
     stampFolder(*newDir);
     dropIfUnused(*dir);
+}
+
+SysStatus WorktreeImpl::rename(NodeId parent, std::string_view name, NodeId newParent,
+                               std::string_view newName, Replace replace) {
+    if (m_options.access == Access::ReadOnly) {
+        return sysFail(EROFS);
+    }
+    const std::lock_guard ops(m_ops);
+    NodePtr dir;
+    NodePtr newDir;
+    {
+        const std::lock_guard lock(m_state);
+        dir = find(parent);
+        newDir = find(newParent);
+    }
+    if (!dir || !newDir) {
+        return sysFail(ESTALE);
+    }
+    const auto from = resolve(dir, name);
+    if (!from) {
+        return sysFail(from.error());
+    }
+    const auto to = resolve(newDir, newName);
+    if (!to) {
+        return sysFail(to.error());
+    }
+    if (!from->present) {
+        return sysFail(ENOENT);
+    }
+    if (to->present && replace == Replace::No) {
+        return sysFail(EEXIST);
+    }
+    if (dir == newDir && name == newName) {
+        return {};
+    }
+    if (!to->present && replace == Replace::Exchange) {
+        return sysFail(ENOENT);
+    }
+    std::string link;
+    std::string targetLink;
+    for (const auto& [place, text] : {std::pair{&*from, &link}, {&*to, &targetLink}}) {
+        if (place->entry != nullptr || !place->lower || (place->lower->attr.mode & S_IFMT) != S_IFLNK) {
+            continue;
+        }
+        if (place == &*to && replace != Replace::Exchange) {
+            continue; // it only goes
+        }
+        auto got = m_lower->readlink(place->lower->id);
+        if (!got) {
+            return sysFail(got.error());
+        }
+        *text = std::move(*got);
+    }
+    NodePtr node;
+    NodePtr target;
+    {
+        const std::lock_guard lock(m_state);
+        node = materialise(dir, name, from->entry, from->lower);
+        for (NodePtr up = newDir; up; up = up->parent) {
+            if (up == node) {
+                return sysFail(EINVAL); // into itself
+            }
+        }
+        if (to->present) {
+            if (from->folder != to->folder && replace != Replace::Exchange) {
+                return sysFail(to->folder ? EISDIR : ENOTDIR);
+            }
+            target = materialise(newDir, newName, to->entry, to->lower);
+        }
+        for (NodePtr up = dir; up && replace == Replace::Exchange; up = up->parent) {
+            if (up == target) {
+                return sysFail(EINVAL);
+            }
+        }
+    }
+    if (target && to->folder && replace != Replace::Exchange) {
+        const auto empty = isEmpty(target);
+        if (!empty || !*empty) {
+            return sysFail(empty ? ENOTEMPTY : empty.error());
+        }
+    }
+    if (const int full = m_store->reserve(); full != 0) {
+        return sysFail(full);
+    }
+    const std::lock_guard lock(m_state);
+    if (const int error = mayMove(*from, *to, replace); error != 0) {
+        return sysFail(error);
+    }
+    if (!namesFit(*from, *dir, name, *newDir, newName)) {
+        return sysFail(ENAMETOOLONG);
+    }
+    Batch batch;
+    if (replace == Replace::Exchange) {
+        if (const int error = mayMove(*to, *from, replace); error != 0) {
+            return sysFail(error);
+        }
+        if (!namesFit(*to, *newDir, newName, *dir, name)) {
+            return sysFail(ENAMETOOLONG);
+        }
+        // Three moves by way of a name that no program can use; nothing is recorded in between.
+        constexpr std::string_view kAside = "/aside";
+        const auto at = [](const NodePtr& folder, std::string_view what) {
+            Place place;
+            if (folder->entry != nullptr) {
+                const auto it = folder->entry->children.find(what);
+                place.entry = it == folder->entry->children.end() ? nullptr : it->second;
+            }
+            return place;
+        };
+        carry({dir, name, dir, kAside, node, nullptr, *from, {}, link}, batch);
+        carry({newDir, newName, dir, name, target, nullptr, *to, at(dir, name), targetLink}, batch);
+        carry({dir, kAside, newDir, newName, node, nullptr, at(dir, kAside), at(newDir, newName), {}}, batch);
+    } else {
+        carry({dir, name, newDir, newName, node, target, *from, *to, link}, batch);
+    }
     if (const int error = commit(batch); error != 0) {
         return sysFail(error);
     }

@@ -354,14 +354,20 @@ private slots:
                     q.starts_with(p + "/") || p.starts_with(q + "/")) {
                     break;
                 }
+                const bool exchange = random() % 3 == 0;
+                did += exchange ? " exchanged" : "";
+                const auto there = f.walk(q);
                 const auto done =
                     f.tree->rename(up, name, q.find('/') == std::string::npos ? kRoot : other->node,
-                                   Fixture::nameOf(q), Replace::Yes);
+                                   Fixture::nameOf(q), exchange ? Replace::Exchange : Replace::Yes);
                 if (!done && done.error() == EXDEV) {
-                    QVERIFY(S_ISDIR(here->attr.st_mode));
+                    QVERIFY(S_ISDIR(here->attr.st_mode) || (exchange && S_ISDIR(there->attr.st_mode)));
                     break;
                 }
-                const int expected = ::rename(real.c_str(), (model / q).c_str()) == 0 ? 0 : errno;
+                const int expected = ::renameat2(AT_FDCWD, real.c_str(), AT_FDCWD, (model / q).c_str(),
+                                                 exchange ? RENAME_EXCHANGE : 0) == 0
+                                         ? 0
+                                         : errno;
                 QCOMPARE(done                        ? 0
                          : done.error() == ENOTEMPTY ? EEXIST
                                                      : done.error(),
