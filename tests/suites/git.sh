@@ -23,9 +23,8 @@ for script; do
     timeout 900 ./"$script" --root="$root/trash" 2>&1 | grep -E '^(not )?ok |^1\.\.|^# |^FATAL|^error' || true
 done >"$out"
 EACH
-export GIT_TEST_INSTALLED= TEST_NO_MALLOC_CHECK=1 GIT_SKIP_TESTS=${GIT_SKIP_TESTS:-}
-unset GIT_TEST_INSTALLED
-export TEST_OUTPUT_DIRECTORY_OVERRIDE= && unset TEST_OUTPUT_DIRECTORY_OVERRIDE
+export TEST_NO_MALLOC_CHECK=1 GIT_SKIP_TESTS=${GIT_SKIP_TESTS:-}
+
 on_share bash "$scratch/each.sh" "$share" "$scratch/share.out" "${scripts[@]}"
 on_plain bash "$scratch/each.sh" "$plain" "$scratch/plain.out" "${scripts[@]}"
 . "$room/compare.sh"
