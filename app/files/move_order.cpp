@@ -55,7 +55,7 @@ SharePath MoveOrder::place(const FrozenEntry& entry, const std::map<SharePath, c
 }
 
 MoveOrder::Visit MoveOrder::visit(const FrozenEntry* entry) const {
-    Visit visit{entry, {}, nullptr};
+    Visit visit{entry, {}, 0, nullptr};
     if (const auto* above = nearestAbove(m_byPath, entry->path)) {
         visit.before.push_back(above);
     }
@@ -87,7 +87,12 @@ void MoveOrder::findRing(std::span<const Visit> stack, const FrozenEntry* first)
     m_rings[first] = std::move(ring);
 }
 
-void MoveOrder::finish(const FrozenEntry* entry) {
+void MoveOrder::finish(const Visit& visit) {
+    const FrozenEntry* entry = visit.entry;
+    if (std::any_of(visit.before.begin(), visit.before.end(),
+                    [&](const auto* other) { return m_states[other] == State::Waiting; })) {
+        m_tangled.insert(entry);
+    }
     m_states[entry] = State::Done;
     const auto ringOf = m_ringOf.find(entry);
     if (ringOf != m_ringOf.end() && ringOf->second != entry) {
@@ -100,8 +105,10 @@ void MoveOrder::finish(const FrozenEntry* entry) {
             step.from.push_back(place(*each, m_moved));
         }
     }
+    step.tangled = std::any_of(step.entries.begin(), step.entries.end(),
+                               [&](const auto* each) { return m_tangled.contains(each); });
     for (const auto* each : step.entries) {
-        if (isFolderRename(*each)) {
+        if (isFolderRename(*each) && !step.tangled) {
             m_moved.emplace(*each->from, each);
         }
     }
@@ -121,22 +128,20 @@ std::vector<MoveStep> MoveOrder::steps() {
         };
         enter(root);
         while (!stack.empty()) {
-            if (!stack.back().before.empty()) {
-                const auto* next = stack.back().before.back();
-                stack.back().before.pop_back();
-                enter(next);
+            if (stack.back().looked < stack.back().before.size()) {
+                enter(stack.back().before[stack.back().looked++]);
                 continue;
             }
             const auto* occupant = stack.back().occupant;
             if (occupant != nullptr && enter(occupant)) {
                 continue;
             }
-            const auto* entry = stack.back().entry;
-            if (occupant != nullptr && m_states[occupant] == State::Waiting && !m_ringOf.contains(entry)) {
+            if (occupant != nullptr && m_states[occupant] == State::Waiting && !m_ringOf.contains(stack.back().entry)) {
                 findRing(stack, occupant);
             }
+            const Visit done = std::move(stack.back());
             stack.pop_back();
-            finish(entry);
+            finish(done);
         }
     }
     return std::move(m_steps);

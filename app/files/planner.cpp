@@ -128,6 +128,14 @@ PlanEntry planRing(const MoveStep& ring) {
 }
 
 void planMove(const MoveStep& step, std::vector<PlanEntry>& plan) {
+    if (step.tangled) {
+        for (const auto* entry : step.entries) {
+            plan.push_back({entry->path, entry->generation, {},
+                            "it goes into a folder that can only come there when this has gone; have the agent move it "
+                            "in two steps, and apply in between"});
+        }
+        return;
+    }
     if (step.entries.size() > 1 && step.entries.size() <= kMaxRing) {
         plan.push_back(planRing(step));
         return;

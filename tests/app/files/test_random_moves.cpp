@@ -7,6 +7,7 @@
 
 #include <QtTest>
 
+#include <numeric>
 #include <random>
 
 using namespace carrel;
@@ -285,7 +286,11 @@ private slots:
         int refused = 0;
         const int first = qEnvironmentVariableIntValue("CARREL_TEST_SEED");
         constexpr int kSeeds = 1500;
-        for (int seed = first; seed < first + kSeeds; ++seed) {
+        std::vector<int> seeds(kSeeds);
+        std::iota(seeds.begin(), seeds.end(), first);
+        // A file goes into a folder whose coming waits for the file's own place: it went into the folder there was.
+        seeds.insert(seeds.end(), {3367, 100496});
+        for (const int seed : seeds) {
             World w;
             Agent agent(static_cast<unsigned>(seed));
             agent.settle(w);
