@@ -1,13 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/files/content_store.h"
 
+#include "app/files/flush.h"
+
 #include <array>
 #include <dirent.h>
 #include <fcntl.h>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <random>
+#include <span>
 #include <sys/stat.h>
+#include <utility>
+#include <vector>
 
 namespace carrel::files {
 
@@ -106,57 +112,93 @@ Status forEachName(int dirFd, const std::function<Status(const std::string&)>& e
     return errno == 0 ? Status{} : Status(failErrno("cannot list the content store"));
 }
 
-// A half-written object, removed unless it got its name.
-class Half {
+// An object that has no name yet: removed unless it gets one.
+class Nameless {
 public:
-    Half(int dir, std::string name)
+    Nameless(int dir, std::string name)
         : m_dir(dir)
-        , m_name(std::move(name)) {}
-    Half(const Half&) = delete;
-    Half& operator=(const Half&) = delete;
-    ~Half() {
+        , m_name(std::move(name))
+        , m_fd(::openat(dir, m_name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600)) {}
+    Nameless(Nameless&& other) noexcept
+        : m_dir(other.m_dir)
+        , m_name(std::exchange(other.m_name, {}))
+        , m_fd(std::move(other.m_fd)) {}
+    Nameless& operator=(Nameless&&) = delete;
+    ~Nameless() {
         if (!m_name.empty()) {
             ::unlinkat(m_dir, m_name.c_str(), 0);
         }
     }
-    void done() { m_name.clear(); }
-    [[nodiscard]] const std::string& name() const { return m_name; }
+    [[nodiscard]] int fd() const { return m_fd.get(); }
+    [[nodiscard]] const std::string& temporary() const { return m_name; }
+
+    // Replacing an object of that name is right: the same bytes, and the new ones are known to be sound.
+    [[nodiscard]] Status become(const std::string& name) {
+        if (::renameat(m_dir, m_name.c_str(), m_dir, name.c_str()) != 0) {
+            return fail(explain("cannot name a file in the content store", errno));
+        }
+        m_name.clear();
+        return {};
+    }
 
 private:
     int m_dir;
     std::string m_name;
+    UniqueFd m_fd;
+};
+
+struct Stored {
+    StoredContent content;
+    Nameless object;
 };
 
 using Fill = std::function<Result<StoredContent>(const std::function<Status(ByteSpan)>&)>;
 
-Result<StoredContent> store(int dir, StepHook* hook, const Fill& fill) {
+Result<Stored> write(int dir, StepHook* hook, const Fill& fill) {
     CARREL_TRY(ask(hook, "store.create", "", "cannot make a file in the content store"));
-    Half half(dir, randomName());
-    const UniqueFd fd(
-        ::openat(dir, half.name().c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
-    if (!fd) {
+    Nameless object(dir, randomName());
+    if (object.fd() < 0) {
         return fail(explain("cannot make a file in the content store", errno));
     }
     CARREL_TRY(ask(hook, "store.write", "", "cannot write to the content store"));
-    auto stored = fill([&](ByteSpan chunk) { return writeAll(fd.get(), chunk); });
+    auto stored = fill([&](ByteSpan chunk) { return writeAll(object.fd(), chunk); });
     if (!stored) {
-        return stored;
+        return fail(std::move(stored).error());
     }
-    CARREL_TRY(ask(hook, "store.flush", "", "cannot flush the content store"));
-    if (::fchmod(fd.get(), 0400) != 0 || ::fsync(fd.get()) != 0) {
+    return Stored{*stored, std::move(object)};
+}
+
+// Flushed, then named, then the names flushed.
+Status settle(int dir, StepHook* hook, std::span<Stored> all) {
+    std::vector<int> files;
+    for (const auto& each : all) {
+        CARREL_TRY(ask(hook, "store.flush", "", "cannot flush the content store"));
+        if (::fchmod(each.object.fd(), 0400) != 0) {
+            return fail(explain("cannot flush the content store", errno));
+        }
+        files.push_back(each.object.fd());
+    }
+    if (const int number = flushTogether(files); number != 0) {
+        return fail(explain("cannot flush the content store", number));
+    }
+    for (auto& each : all) {
+        const std::string name = each.content.sha256.hex();
+        CARREL_TRY(ask(hook, "store.rename", name, "cannot name a file in the content store"));
+        CARREL_TRY(each.object.become(name));
+    }
+    if (!all.empty() && ::fsync(dir) != 0) {
         return fail(explain("cannot flush the content store", errno));
     }
-    const std::string name = stored->sha256.hex();
-    CARREL_TRY(ask(hook, "store.rename", name, "cannot name a file in the content store"));
-    // Replacing an object of that name is right: the same bytes, and the new ones are known to be sound.
-    if (::renameat(dir, half.name().c_str(), dir, name.c_str()) != 0) {
-        return fail(explain("cannot name a file in the content store", errno));
+    return {};
+}
+
+Result<StoredContent> store(int dir, StepHook* hook, const Fill& fill) {
+    auto stored = write(dir, hook, fill);
+    if (!stored) {
+        return fail(std::move(stored).error());
     }
-    half.done();
-    if (::fsync(dir) != 0) {
-        return fail(explain("cannot flush the content store", errno));
-    }
-    return stored;
+    CARREL_TRY(settle(dir, hook, {&*stored, 1}));
+    return stored->content;
 }
 
 } // namespace
@@ -165,10 +207,34 @@ Result<StoredContent> hashFile(int fd, std::uint64_t maxBytes) {
     return pump(fd, maxBytes, {});
 }
 
-ContentStore::ContentStore(std::string dir, UniqueFd fd, StepHook* hook)
-    : m_dir(std::move(dir))
-    , m_fd(std::move(fd))
-    , m_hook(hook) {}
+struct ContentStore::Unflushed {
+    static constexpr std::size_t kMost = 256; // descriptors
+    static constexpr std::uint64_t kMostBytes = 64U << 20U;
+    std::mutex mutex;
+    std::vector<Stored> objects;
+    std::uint64_t bytes = 0;
+    Status failed; // of a flush that nobody asked for: the next one that is asked for says it
+
+    // Under the mutex.
+    Status flush(int dir, StepHook* hook) {
+        auto settled = failed ? settle(dir, hook, objects) : std::exchange(failed, {});
+        forget();
+        return settled;
+    }
+    void forget() {
+        objects.clear();
+        bytes = 0;
+        failed = {};
+    }
+};
+
+ContentStore::ContentStore(UniqueFd fd, StepHook* hook)
+    : m_fd(std::move(fd))
+    , m_hook(hook)
+    , m_unflushed(std::make_unique<Unflushed>()) {}
+ContentStore::ContentStore(ContentStore&&) noexcept = default;
+ContentStore& ContentStore::operator=(ContentStore&&) noexcept = default;
+ContentStore::~ContentStore() = default;
 
 Status makeFolder(const std::string& dir) {
     if (::mkdir(dir.c_str(), 0700) != 0 && errno != EEXIST) {
@@ -196,7 +262,7 @@ Result<ContentStore> ContentStore::open(const std::string& dir, StepHook* hook) 
         }
         return {};
     }));
-    return ContentStore(dir, std::move(fd), hook);
+    return ContentStore(std::move(fd), hook);
 }
 
 Result<UniqueFd> ContentStore::newIncoming() const {
@@ -226,26 +292,63 @@ Result<StoredContent> ContentStore::put(ByteSpan content) {
     });
 }
 
+Result<StoredContent> ContentStore::adoptLater(int from, std::uint64_t maxBytes) {
+    auto stored = write(m_fd.get(), m_hook, [&](const auto& sink) { return pump(from, maxBytes, sink); });
+    if (!stored) {
+        return fail(std::move(stored).error());
+    }
+    const StoredContent content = stored->content;
+    const std::lock_guard lock(m_unflushed->mutex);
+    m_unflushed->objects.push_back(std::move(*stored));
+    m_unflushed->bytes += content.size;
+    if (m_unflushed->objects.size() >= Unflushed::kMost || m_unflushed->bytes >= Unflushed::kMostBytes) {
+        const auto flushed = m_unflushed->flush(m_fd.get(), m_hook);
+        m_unflushed->failed = flushed;
+        CARREL_TRY(flushed);
+    }
+    return content;
+}
+
+Status ContentStore::flush() {
+    const std::lock_guard lock(m_unflushed->mutex);
+    return m_unflushed->flush(m_fd.get(), m_hook);
+}
+
+void ContentStore::forgetUnflushed() {
+    const std::lock_guard lock(m_unflushed->mutex);
+    m_unflushed->forget();
+}
+
 bool ContentStore::has(const Sha256& id) const {
     struct stat st {};
     return ::fstatat(m_fd.get(), id.hex().c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode);
 }
 
-namespace {
-Result<UniqueFd> openObject(int dir, const Sha256& id) {
-    UniqueFd fd(::openat(dir, id.hex().c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-    if (!fd) {
-        if (errno == ENOENT) {
-            return fail(ErrorCode::NotFound, "content " + id.hex() + " is not in Carrel's store");
+Result<UniqueFd> ContentStore::openObject(const Sha256& id) const {
+    const auto openAt = [&](const std::string& name) {
+        return UniqueFd(::openat(m_fd.get(), name.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+    };
+    // Under the lock: else it could get its name between the two looks.
+    const std::lock_guard lock(m_unflushed->mutex);
+    UniqueFd fd = openAt(id.hex());
+    if (!fd && errno == ENOENT) {
+        for (const auto& each : m_unflushed->objects) {
+            if (each.content.sha256 == id) {
+                fd = openAt(each.object.temporary());
+                return fd ? Result<UniqueFd>(std::move(fd))
+                          : failErrno("cannot open content in Carrel's store");
+            }
         }
+        return fail(ErrorCode::NotFound, "content " + id.hex() + " is not in Carrel's store");
+    }
+    if (!fd) {
         return failErrno("cannot open content in Carrel's store");
     }
     return fd;
 }
-} // namespace
 
 Status ContentStore::copyTo(const Sha256& id, int to) const {
-    auto fd = openObject(m_fd.get(), id);
+    auto fd = openObject(id);
     if (!fd) {
         return fail(std::move(fd).error());
     }
@@ -260,7 +363,7 @@ Status ContentStore::copyTo(const Sha256& id, int to) const {
 }
 
 Result<std::string> ContentStore::read(const Sha256& id, std::uint64_t maxBytes) const {
-    auto fd = openObject(m_fd.get(), id);
+    auto fd = openObject(id);
     if (!fd) {
         return fail(std::move(fd).error());
     }
@@ -279,7 +382,7 @@ Result<std::string> ContentStore::read(const Sha256& id, std::uint64_t maxBytes)
 }
 
 Result<UniqueFd> ContentStore::openVerified(const Sha256& id) const {
-    auto fd = openObject(m_fd.get(), id);
+    auto fd = openObject(id);
     if (!fd) {
         return fd;
     }

@@ -9,6 +9,10 @@
 // keeps that file: it copies it into a file of its own and hashes exactly the bytes it copies. Whatever the
 // clerk writes later reaches a file that nobody reads.
 //
+// Flushing is most of what storing a small file costs, and a hundred files flushed together cost little more than one. So
+// adoptLater() leaves an object without its name until flush(), which flushes many at once: a name still stands for
+// complete content only, and until then reads find the object here.
+//
 // Owner: the engine, one per agent, in a folder of its own (made 0700; objects 0400). Thread: any; calls
 // block on disk and are safe side by side (objects are immutable, names appear by rename). collect() must not
 // run while a freeze or an apply of the same store is under way: FileReview sees to that. Errors: Io (message
@@ -22,6 +26,7 @@
 #include "guest/protocol/unique_fd.h"
 
 #include <cstdint>
+#include <memory>
 #include <set>
 #include <string>
 
@@ -36,6 +41,9 @@ class ContentStore {
 public:
     // Makes the folder where it is missing and removes half-written files of an earlier run.
     [[nodiscard]] static Result<ContentStore> open(const std::string& dir, StepHook* hook = nullptr);
+    ContentStore(ContentStore&&) noexcept;
+    ContentStore& operator=(ContentStore&&) noexcept;
+    ~ContentStore();
 
     // A fresh, empty file without a name, readable and writable; its space is given back when the last
     // descriptor closes. Hand a duplicate to whoever fills it, then adopt().
@@ -44,7 +52,13 @@ public:
     // LimitExceeded.
     [[nodiscard]] Result<StoredContent> adopt(int from, std::uint64_t maxBytes);
     [[nodiscard]] Result<StoredContent> put(ByteSpan content);
+    // Like adopt(), but a crash may lose it until flush(). Many of them are flushed unasked.
+    [[nodiscard]] Result<StoredContent> adoptLater(int from, std::uint64_t maxBytes);
+    // After an error all that was put off since the last flush() is gone.
+    [[nodiscard]] Status flush();
+    void forgetUnflushed();
 
+    // Whether a crash would leave it.
     [[nodiscard]] bool has(const Sha256& id) const;
     // Copies an object to `to` (at its current position) and verifies while copying. After an error the bytes
     // written to `to` are worthless.
@@ -58,10 +72,12 @@ public:
     [[nodiscard]] Result<std::uint64_t> collect(const std::set<Sha256>& keep);
 
 private:
-    ContentStore(std::string dir, UniqueFd fd, StepHook* hook);
-    std::string m_dir;
+    struct Unflushed; // objects without their names
+    ContentStore(UniqueFd fd, StepHook* hook);
+    [[nodiscard]] Result<UniqueFd> openObject(const Sha256& id) const;
     UniqueFd m_fd;
     StepHook* m_hook;
+    std::unique_ptr<Unflushed> m_unflushed;
 };
 
 // Makes a folder where it is missing, so that it is there after a power cut, too: what is flushed into a folder is lost with

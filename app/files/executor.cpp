@@ -11,14 +11,6 @@ namespace carrel::files {
 
 namespace {
 
-std::optional<std::int64_t> folderTime(const Place& place) {
-    struct stat st {};
-    if (::fstat(place.parent.get(), &st) != 0) {
-        return std::nullopt;
-    }
-    return toNs(st.st_mtim);
-}
-
 bool hasTwoNames(const Op& op) {
     return op.kind == OpKind::Move || op.kind == OpKind::Exchange;
 }
@@ -39,12 +31,21 @@ std::string Executor::tempName(std::size_t entry, std::size_t op) const {
 Status Executor::finish(const Progress& progress) {
     const auto& entries = m_journal.entries();
     bool cancelled = false;
+    std::size_t tried = 0; // together with others, up to here
     for (std::size_t e = 0; e < entries.size(); ++e) {
-        if (entries[e].outcome) {
+        const bool wasSettled = entries[e].outcome.has_value();
+        if (wasSettled && e >= tried) {
             continue;
         }
         cancelled = cancelled || (progress && !progress(e, entries.size(), m_journal.plan().entries[e].path));
-        CARREL_TRY(settleEntry(e, cancelled ? Rest::Leave : Rest::Run));
+        if (!cancelled && e >= tried) {
+            const auto together = togetherFrom(e);
+            tried = e + together.size();
+            CARREL_TRY(runTogether(together));
+        }
+        if (!entries[e].outcome) {
+            CARREL_TRY(settleEntry(e, cancelled ? Rest::Leave : Rest::Run));
+        }
     }
     CARREL_TRY(newFolderTimes());
     return m_journal.end();
@@ -115,13 +116,19 @@ Result<Executor::Verdict> Executor::run(std::size_t entry, std::size_t op) {
     }
     // In the same folders, wherever they have gone: by now a path may lead to others.
     auto resolved = pinned ? resolveAt(entry, op, *pinned) : resolve(entry, op);
-    if (resolved && resolved->state == State::NotDone) {
-        resolved->reason = started ? "it could not be done" : started.error().message;
-        if (!started && isConflict(started.error())) {
-            resolved->state = State::Conflict;
-        }
+    if (resolved) {
+        explain(*resolved, started);
     }
     return resolved;
+}
+
+void Executor::explain(Verdict& verdict, const Status& started) {
+    if (verdict.state == State::NotDone) {
+        verdict.reason = started ? "it could not be done" : started.error().message;
+        if (!started && isConflict(started.error())) {
+            verdict.state = State::Conflict;
+        }
+    }
 }
 
 Status Executor::check(const Op& op, const Place& subject, NodeState& old) {
@@ -183,14 +190,15 @@ Status Executor::checkSubject(const Op& op, const Place& subject, const NodeStat
 
 // What is about to go is in the store first (I10).
 Status Executor::keep(const Place& subject, const NodeState& old) {
-    if (old.kind != NodeKind::File || m_store.has(*old.content)) {
+    // Read, not only named: what is in the store and damaged is no copy.
+    if (old.kind != NodeKind::File || (m_store.has(*old.content) && m_store.openVerified(*old.content))) {
         return {};
     }
     auto fd = openFile(subject);
     if (!fd) {
         return fail(std::move(fd).error());
     }
-    auto stored = m_store.adopt(fd->get(), old.size);
+    auto stored = m_store.adoptLater(fd->get(), old.size);
     if (!stored && stored.error().code == ErrorCode::LimitExceeded) {
         return fail(ErrorCode::Conflict, "it is being written to at this moment");
     }
@@ -231,6 +239,7 @@ Status Executor::start(std::size_t entry, std::size_t index, const Pinned& pinne
     }
     if (op.kind == OpKind::Put || op.kind == OpKind::Remove) {
         CARREL_TRY(keep(*place, record.old));
+        CARREL_TRY(m_store.flush());
     }
     // A first attempt that a crash cut short moved the folder's time with its temporary file; what counts is what the
     // folder had before that one.
@@ -244,8 +253,15 @@ Status Executor::start(std::size_t entry, std::size_t index, const Pinned& pinne
     const bool stages = op.kind == OpKind::Put || op.kind == OpKind::Exchange;
     CARREL_TRY(m_journal.begin(entry, index, record, stages ? Durable::Later : Durable::Now));
     switch (op.kind) {
-    case OpKind::Put:
-        return startPut(entry, index, *place, record.old);
+    case OpKind::Put: {
+        auto staged = stagePut(entry, index, *place, record.old);
+        if (!staged) {
+            return fail(std::move(staged).error());
+        }
+        CARREL_TRY(m_writer.flush({&*staged, 1}));
+        CARREL_TRY(m_journal.staged(entry, index, staged->inode, Durable::Now));
+        return placeStaged(*place, staged->name, record.old);
+    }
     case OpKind::Remove:
         if (record.old.kind == NodeKind::Directory) {
             return m_writer.removeFolder(*place, place->name);
@@ -254,7 +270,7 @@ Status Executor::start(std::size_t entry, std::size_t index, const Pinned& pinne
     case OpKind::Move:
         return m_writer.moveNew(*from, from->name, *place, place->name);
     case OpKind::Exchange:
-        CARREL_TRY(m_journal.staged(entry, index, other.inode));
+        CARREL_TRY(m_journal.staged(entry, index, other.inode, Durable::Now));
         return m_writer.exchange(*from, from->name, *place, place->name);
     case OpKind::Mode:
         return m_writer.setMode(*place, op.want.mode);
@@ -275,7 +291,8 @@ Status Executor::clearStale(const Place& place, const std::string& temp) {
     return there->kind == NodeKind::Directory ? m_writer.removeFolder(place, temp) : m_writer.unlink(place, temp);
 }
 
-Status Executor::startPut(std::size_t entry, std::size_t index, const Place& place, const NodeState& old) {
+Result<TreeWriter::Staged> Executor::stagePut(std::size_t entry, std::size_t index, const Place& place,
+                                              const NodeState& old) {
     const Op& op = m_journal.plan().entries[entry].ops[index];
     const std::string temp = tempName(entry, index);
     std::optional<Place> other;
@@ -290,15 +307,12 @@ Status Executor::startPut(std::size_t entry, std::size_t index, const Place& pla
     }
     const bool files = old.kind == NodeKind::File && op.want.kind == NodeKind::File;
     const Place* keepFrom = files ? &place : (other ? &*other : nullptr);
-    auto inode = m_writer.stage(place, temp, op.want, keepFrom, op.attributes);
-    if (!inode) {
-        return fail(std::move(inode).error());
-    }
-    CARREL_TRY(m_journal.staged(entry, index, *inode));
-    if (old.kind == NodeKind::Absent) {
-        return m_writer.moveNew(place, temp, place, place.name);
-    }
-    return m_writer.exchange(place, temp, place, place.name);
+    return m_writer.stage(place, temp, op.want, keepFrom, op.attributes);
+}
+
+Status Executor::placeStaged(const Place& place, const std::string& temp, const NodeState& old) {
+    return old.kind == NodeKind::Absent ? m_writer.moveNew(place, temp, place, place.name)
+                                        : m_writer.exchange(place, temp, place, place.name);
 }
 
 Result<Executor::Verdict> Executor::resolve(std::size_t entry, std::size_t index) {
@@ -358,7 +372,8 @@ Status Executor::markDone(std::size_t entry, std::size_t index, const Place& pla
     if (from != nullptr) {
         CARREL_TRY(putBack(*from, op.fromFolder, record.fromFolderBefore));
     }
-    return m_journal.done(entry, index, folderTime(place),
+    const bool onlyOne = m_journal.plan().entries[entry].ops.size() == 1 && from == nullptr;
+    return m_journal.done(entry, index, onlyOne ? timeLeft(entry, place) : folderTime(place),
                           from == nullptr ? std::nullopt : folderTime(*from));
 }
 

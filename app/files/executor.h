@@ -2,6 +2,10 @@
 // Carries out the operations of one journal. Every operation has two halves: start() goes up to and including
 // the one call that makes the change visible; resolve() looks at what is there, verifies, and finishes or
 // takes back. After a crash resolve() is called alone: recovery is the normal path entered in its middle.
+//
+// Files that are put or removed one after another go together (executor_together.cpp): each as if by itself, but all up to
+// a point that needs a flush before any goes on, since one flush of many costs little more than one of one. What cannot go
+// that way for whatever reason is left as it stands, and gone on with by itself.
 // Internal to app/files. Thread: blocking, one at a time.
 #pragma once
 
@@ -29,6 +33,16 @@ private:
     enum class Rest { Run, Leave };
 
     Status settleEntry(std::size_t entry, Rest rest);
+    [[nodiscard]] std::vector<std::size_t> togetherFrom(std::size_t entry) const;
+    Status runTogether(const std::vector<std::size_t>& entries);
+    struct Member;
+    struct FolderTimes;
+    Result<bool> prepare(std::size_t entry, FolderTimes& times, std::vector<Member>& members);
+    Status makeVisible(Member& member);
+    Status markTogether(const std::vector<Member>& members, const FolderTimes& times);
+    [[nodiscard]] std::optional<std::int64_t> timeLeft(std::size_t entry, const Place& place) const;
+    // Why a step did not come about.
+    static void explain(Verdict& verdict, const Status& started);
     Result<Verdict> run(std::size_t entry, std::size_t op);
     // The folders of an operation, held.
     struct Pinned {
@@ -45,7 +59,8 @@ private:
     Status checkSubject(const Op& op, const Place& subject, const NodeState& expected, NodeState& old);
     Status checkLinks(NodeKind moved, const SharePath& from, const SharePath& to);
     Status keep(const Place& subject, const NodeState& old);
-    Status startPut(std::size_t entry, std::size_t op, const Place& place, const NodeState& old);
+    Result<TreeWriter::Staged> stagePut(std::size_t entry, std::size_t op, const Place& place, const NodeState& old);
+    Status placeStaged(const Place& place, const std::string& temp, const NodeState& old);
     Result<Verdict> resolvePut(const Op& op, const OpRecord& record, const Place& place,
                                const std::string& temp);
     Result<Verdict> resolveCreate(const Op& op, const OpRecord& record, const Place& place,

@@ -7,6 +7,14 @@ Place beside(const Place& place, const std::string& name) {
     return {UniqueFd(::dup(place.parent.get())), name};
 }
 
+std::optional<std::int64_t> folderTime(const Place& place) {
+    struct stat st {};
+    if (::fstat(place.parent.get(), &st) != 0) {
+        return std::nullopt;
+    }
+    return toNs(st.st_mtim);
+}
+
 Result<std::string> whyNotGone(const Place& place, const std::string& name, const NodeState& old) {
     const Place there = beside(place, name);
     auto now = observe(there, LookAt::Content);

@@ -4,6 +4,7 @@
 
 #include "app/files/tree.h"
 
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -13,6 +14,8 @@ inline constexpr const char* kStillWritten = "another program has it open for wr
 
 // Another name in the same folder.
 [[nodiscard]] Place beside(const Place& place, const std::string& name);
+// When something in the folder was made or went last; none: it cannot be looked at.
+[[nodiscard]] std::optional<std::int64_t> folderTime(const Place& place);
 // Empty: what stands under `name` may go, for it is as it was and nobody writes to it.
 [[nodiscard]] Result<std::string> whyNotGone(const Place& place, const std::string& name, const NodeState& old);
 // Of two places; 0 = nothing there.

@@ -169,7 +169,7 @@ Result<std::optional<LeftOut>> Freezer::fetch(const ChangeEntry& claim, FrozenEn
         return leaveOut(claim, LeftOutWhy::Failed, sentence(incoming.error()));
     }
     Status fetched = m_source.fetch(claim, incoming->get(), claim.size);
-    auto stored = fetched ? m_store.adopt(incoming->get(), claim.size)
+    auto stored = fetched ? m_store.adoptLater(incoming->get(), claim.size)
                           : Result<StoredContent>(fail(std::move(fetched).error()));
     if (!stored) {
         switch (stored.error().code) {
@@ -368,7 +368,7 @@ void Freezer::judgeContent(FrozenEntry& entry, const Place& place) {
     if (entry.base.kind == NodeKind::File && entry.base.content && (contentGoes || replacesByRename)) {
         auto fd = openFile(place);
         const bool small = entry.base.size <= m_limits.diffBytes;
-        auto kept = fd && (small || replacesByRename) ? m_store.adopt(fd->get(), m_limits.fileBytes)
+        auto kept = fd && (small || replacesByRename) ? m_store.adoptLater(fd->get(), m_limits.fileBytes)
                                                       : Result<StoredContent>(fail(ErrorCode::NotFound, ""));
         // Changed since it was hashed a moment ago: then there is no copy of it, and apply will find the
         // conflict.
@@ -479,6 +479,18 @@ Result<Frozen> Freezer::one(const ChangeEntry& claim) {
     return Frozen(std::move(entry));
 }
 
+class ForgetUnflushed {
+public:
+    explicit ForgetUnflushed(ContentStore& store)
+        : m_store(store) {}
+    ForgetUnflushed(const ForgetUnflushed&) = delete;
+    ForgetUnflushed& operator=(const ForgetUnflushed&) = delete;
+    ~ForgetUnflushed() { m_store.forgetUnflushed(); }
+
+private:
+    ContentStore& m_store;
+};
+
 } // namespace
 
 Result<FrozenSet> freeze(int root, const std::string& share, std::span<const ChangeEntry> claims,
@@ -504,6 +516,7 @@ Result<FrozenSet> freeze(int root, const std::string& share, std::span<const Cha
             return fail(ErrorCode::Malformed, "the agent's machine reported one path twice");
         }
     }
+    const ForgetUnflushed afterwards(store); // a freeze that ends early leaves nothing half done to the next one
     Freezer freezer(root, source, store, limits, claims);
     FrozenSet set;
     set.share = share;
@@ -521,6 +534,7 @@ Result<FrozenSet> freeze(int root, const std::string& share, std::span<const Cha
             set.leftOut.push_back(std::get<LeftOut>(std::move(*frozen)));
         }
     }
+    CARREL_TRY(store.flush());
     // Paths told by their old names have got new ones.
     std::sort(set.entries.begin(), set.entries.end(),
               [](const auto& a, const auto& b) { return a.path < b.path; });

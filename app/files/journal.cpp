@@ -484,13 +484,21 @@ Status Journal::append(json::object line, Durable durable) {
     }
     m_length += text.size();
     if (durable == Durable::Now) {
-        CARREL_TRY(ask(m_hook, "journal.flush", m_plan.id));
-        if (::fdatasync(m_log.get()) != 0) {
-            m_broken = true; // what it did not write is not tried again by the next flush, fsync(2)
-            return failErrno("cannot flush the journal of the apply");
-        }
+        CARREL_TRY(flush());
     }
     return take(line);
+}
+
+Status Journal::flush() {
+    if (m_broken) {
+        return fail(ErrorCode::Io, "the journal of the apply can no longer be written");
+    }
+    CARREL_TRY(ask(m_hook, "journal.flush", m_plan.id));
+    if (::fdatasync(m_log.get()) != 0) {
+        m_broken = true; // what it did not write is not tried again by the next flush, fsync(2)
+        return failErrno("cannot flush the journal of the apply");
+    }
+    return {};
 }
 
 Status Journal::begin(std::size_t entry, std::size_t op, const OpRecord& record, Durable durable) {
@@ -500,8 +508,8 @@ Status Journal::begin(std::size_t entry, std::size_t op, const OpRecord& record,
     return append(std::move(line), durable);
 }
 
-Status Journal::staged(std::size_t entry, std::size_t op, std::uint64_t inode) {
-    return append({{"t", "staged"}, {"e", entry}, {"o", op}, {"inode", inode}}, Durable::Now);
+Status Journal::staged(std::size_t entry, std::size_t op, std::uint64_t inode, Durable durable) {
+    return append({{"t", "staged"}, {"e", entry}, {"o", op}, {"inode", inode}}, durable);
 }
 
 Status Journal::done(std::size_t entry, std::size_t op, std::optional<std::int64_t> folderAfter,

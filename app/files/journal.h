@@ -93,12 +93,13 @@ public:
     [[nodiscard]] ApplyReport report() const;
 
     [[nodiscard]] Status begin(std::size_t entry, std::size_t op, const OpRecord& record, Durable durable);
-    [[nodiscard]] Status staged(std::size_t entry, std::size_t op, std::uint64_t inode);
+    [[nodiscard]] Status staged(std::size_t entry, std::size_t op, std::uint64_t inode, Durable durable);
     [[nodiscard]] Status done(std::size_t entry, std::size_t op, std::optional<std::int64_t> folderAfter,
                               std::optional<std::int64_t> fromFolderAfter);
     [[nodiscard]] Status outcome(std::size_t entry, Outcome outcome, const std::string& reason);
     [[nodiscard]] Status goBack();
     [[nodiscard]] Status end();
+    [[nodiscard]] Status flush(); // what was put off
 
 private:
     Journal(Plan plan, UniqueFd log, StepHook* hook);

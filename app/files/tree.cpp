@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/files/tree.h"
 
+#include "app/files/flush.h"
+
 #include <cstdio>
 #include <cstring>
 #include <dirent.h>
@@ -330,16 +332,25 @@ Status TreeWriter::fill(int fd, const std::string& name, const NodeState& want, 
     if (::fchmod(fd, want.mode) != 0) { // after the ACL: the mode is what was reviewed
         return failErrno("cannot set the new file's permissions");
     }
-    CARREL_TRY(setTime(fd, want.mtimeNs));
-    CARREL_TRY(ask("stage.flush", name, "cannot flush the new file"));
-    if (::fsync(fd) != 0) {
-        return fail(writeError("cannot flush the new file", errno));
+    return setTime(fd, want.mtimeNs);
+}
+
+Status TreeWriter::flush(std::span<const Staged> staged) {
+    std::vector<int> files;
+    for (const auto& each : staged) {
+        if (each.fd) {
+            CARREL_TRY(ask("stage.flush", each.name, "cannot flush the new file"));
+            files.push_back(each.fd.get());
+        }
+    }
+    if (const int number = flushTogether(files); number != 0) {
+        return fail(writeError("cannot flush the new file", number));
     }
     return {};
 }
 
-Result<std::uint64_t> TreeWriter::stage(const Place& place, const std::string& name, const NodeState& want,
-                                        const Place* keepFrom, Xattrs xattrs) {
+Result<TreeWriter::Staged> TreeWriter::stage(const Place& place, const std::string& name,
+                                             const NodeState& want, const Place* keepFrom, Xattrs xattrs) {
     const int parent = place.parent.get();
     CARREL_TRY(ask("stage.create", name, "cannot make the new file"));
     if (want.kind == NodeKind::Symlink) {
@@ -353,13 +364,13 @@ Result<std::uint64_t> TreeWriter::stage(const Place& place, const std::string& n
         if (::fstatat(parent, name.c_str(), &st, AT_SYMLINK_NOFOLLOW) != 0) {
             return failErrno("cannot look at the new link");
         }
-        return st.st_ino;
+        return Staged{name, st.st_ino, {}};
     }
     if (want.kind == NodeKind::Directory && ::mkdirat(parent, name.c_str(), 0700) != 0) {
         return fail(writeError("cannot make the folder", errno));
     }
     const int flags = want.kind == NodeKind::Directory ? O_RDONLY | O_DIRECTORY : O_WRONLY | O_CREAT | O_EXCL;
-    const UniqueFd fd(::openat(parent, name.c_str(), flags | O_NOFOLLOW | O_CLOEXEC, 0600));
+    UniqueFd fd(::openat(parent, name.c_str(), flags | O_NOFOLLOW | O_CLOEXEC, 0600));
     if (!fd) {
         return fail(writeError("cannot make the new file", errno));
     }
@@ -368,7 +379,7 @@ Result<std::uint64_t> TreeWriter::stage(const Place& place, const std::string& n
     if (::fstat(fd.get(), &st) != 0) {
         return failErrno("cannot look at the new file");
     }
-    return st.st_ino;
+    return Staged{name, st.st_ino, std::move(fd)};
 }
 
 Status TreeWriter::moveNew(const Place& from, const std::string& fromName, const Place& to,

@@ -10,6 +10,7 @@
 #include "guest/protocol/file_time.h"
 #include "guest/protocol/unique_fd.h"
 
+#include <span>
 #include <string>
 #include <sys/stat.h>
 
@@ -50,11 +51,16 @@ public:
         : m_store(&store)
         , m_hook(hook) {}
 
-    // Makes `name` beside the place: complete, with content, attributes, mode and time, flushed. `keepFrom`
-    // (may be null): the file whose owner group, and with Keep whose extended attributes, go over. Answers
-    // with the inode.
-    [[nodiscard]] Result<std::uint64_t> stage(const Place& place, const std::string& name,
-                                              const NodeState& want, const Place* keepFrom, Xattrs xattrs);
+    struct Staged {
+        std::string name;
+        std::uint64_t inode = 0;
+        UniqueFd fd; // none: a link
+    };
+    // Makes `name` beside the place: complete, with content, attributes, mode and time, but not flushed. `keepFrom`
+    // (may be null): the file whose owner group, and with Keep whose extended attributes, go over.
+    [[nodiscard]] Result<Staged> stage(const Place& place, const std::string& name, const NodeState& want,
+                                       const Place* keepFrom, Xattrs xattrs);
+    [[nodiscard]] Status flush(std::span<const Staged> staged);
     [[nodiscard]] Status moveNew(const Place& from, const std::string& fromName, const Place& to,
                                  const std::string& toName); // never replaces: AlreadyExists
     [[nodiscard]] Status exchange(const Place& a, const std::string& aName, const Place& b, const std::string& bName);

@@ -55,6 +55,7 @@ constexpr Known kHarmless[] = {
     CALL(madvise),    CALL(brk),            CALL(fcntl),   CALL(getrandom),    CALL(exit_group),     CALL(clock_gettime),
     CALL(dup),        CALL(dup3),           CALL(flock),   CALL(futex),        CALL(geteuid),        CALL(rt_sigaction),
     CALL(access),     CALL(rt_sigprocmask), CALL(getpid),  CALL(faccessat),
+    CALL(sync_file_range), // begins to write out what is written anyway, and promises nothing
 };
 #undef CALL
 constexpr std::uint32_t kMakes = O_CREAT | O_TRUNC | (O_TMPFILE & ~O_DIRECTORY);

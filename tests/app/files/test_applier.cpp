@@ -423,6 +423,72 @@ private slots:
         QCOMPARE(snapshot(w.share, Times::Files).size(), 1U);
     }
 
+    // I10: a damaged object is no copy of what is about to go.
+    void oldContentIsKeptAfreshWhereItsCopyIsDamaged() {
+        for (const bool many : {false, true}) { // by themselves, and together
+            World w;
+            const std::vector<std::string> names = many ? std::vector<std::string>{"f", "g", "h"} : std::vector<std::string>{"f"};
+            for (const auto& name : names) {
+                writeFile(w.at(name), name + " as it was\n");
+                w.content(ChangeKind::Modified, name, name + " of the guest\n");
+            }
+            const auto before = snapshot(w.share, Times::All);
+            auto review = w.review();
+            auto set = w.freeze(*review);
+            VERIFY_OK(set);
+            for (const auto& entry : set->entries) {
+                QVERIFY(entry.baseKept);
+                const std::string object = w.data + "/content/" + entry.base.content->hex();
+                ::chmod(object.c_str(), 0600);
+                std::ofstream(object) << "rotten";
+            }
+            auto applied = review->apply(w.root.get(), set->id, everything(*set));
+            VERIFY_OK(applied);
+            QVERIFY2(applied->complete(), describe(*applied).c_str());
+            auto undone = review->undo(w.root.get(), applied->id);
+            VERIFY_OK(undone);
+            QVERIFY2(undone->complete(), describe(*undone).c_str());
+            QVERIFY(same(snapshot(w.share, Times::All), before));
+        }
+    }
+
+    // One that cannot be done leaves the others to go together; each has its own outcome.
+    void togetherEachHasItsOwnOutcome() {
+        World w;
+        for (int i = 0; i < 30; ++i) {
+            const std::string name = "file " + std::to_string(100 + i);
+            writeFile(w.at(name), name + "\n");
+            if (i % 3 == 0) {
+                w.claim(ChangeKind::Deleted, name);
+            } else {
+                w.content(ChangeKind::Modified, name, name + " changed\n");
+            }
+        }
+        auto review = w.review();
+        auto set = w.freeze(*review);
+        VERIFY_OK(set);
+        writeFile(w.at("file 104"), "the user's\n");
+        writeFile(w.at("file 109"), "the user's, too\n"); // of the deleted
+        fs::remove(w.at("file 110"));
+        const auto before = snapshot(w.share, Times::All);
+        auto applied = review->apply(w.root.get(), set->id, everything(*set));
+        VERIFY_OK(applied);
+        for (const auto& entry : applied->entries) {
+            const std::string name = entry.path.text();
+            const bool leftAlone = name == "file 104" || name == "file 109" || name == "file 110";
+            QVERIFY2(entry.outcome == (leftAlone ? Outcome::Conflict : Outcome::Applied), describe(*applied).c_str());
+            QVERIFY(leftAlone != entry.reason.empty());
+        }
+        QCOMPARE(slurp(w.at("file 104")), std::string("the user's\n"));
+        QCOMPARE(slurp(w.at("file 109")), std::string("the user's, too\n"));
+        QCOMPARE(slurp(w.at("file 101")), std::string("file 101 changed\n"));
+        QVERIFY(!fs::exists(w.at("file 103")) && !fs::exists(w.at("file 110")));
+        auto undone = review->undo(w.root.get(), applied->id);
+        VERIFY_OK(undone);
+        QVERIFY2(undone->complete(), describe(*undone).c_str());
+        QVERIFY(same(snapshot(w.share, Times::All), before));
+    }
+
     void renamesInAChainAndOverAnother() {
         World w;
         writeFile(w.at("a"), "A\n");

@@ -79,6 +79,59 @@ private slots:
         }
     }
 
+    // Read like any other, but no name stands for it before it is flushed.
+    void whatIsPutOffHasNoName() {
+        QTemporaryDir dir;
+        const std::string at = dir.path().toStdString() + "/store";
+        auto store = ContentStore::open(at);
+        std::vector<Sha256> ids;
+        for (const std::string text : {"one", "another", "one"}) {
+            auto incoming = store->newIncoming();
+            QVERIFY(incoming && ::write(incoming->get(), text.data(), text.size()) == static_cast<ssize_t>(text.size()));
+            auto stored = store->adoptLater(incoming->get(), 100);
+            QVERIFY(stored);
+            QCOMPARE(store->read(stored->sha256, 100).value(), text);
+            QVERIFY(store->openVerified(stored->sha256) && !store->has(stored->sha256));
+            ids.push_back(stored->sha256);
+        }
+        for (const auto& item : fs::directory_iterator(at)) {
+            QVERIFY(item.path().filename().string().starts_with("tmp-")); // what a crash leaves, the next start removes
+        }
+        QVERIFY(store->flush());
+        QCOMPARE(filesIn(at), 2U);
+        QVERIFY(store->has(ids[0]) && store->has(ids[1]));
+        auto incoming = store->newIncoming();
+        QVERIFY(store->adoptLater(incoming->get(), 100));
+        store->forgetUnflushed();
+        QCOMPARE(filesIn(at), 2U);
+        QVERIFY(store->read(Sha256::of(""), 100).error().code == ErrorCode::NotFound);
+    }
+
+    // Many are flushed unasked. If that fails, whoever asks in the end must hear of it: the first ones are gone.
+    void aFailedFlushIsNotForgotten() {
+        QTemporaryDir dir;
+        const std::string at = dir.path().toStdString() + "/store";
+        Failing hook;
+        hook.step = "store.flush";
+        auto store = ContentStore::open(at, &hook);
+        int kept = 0;
+        for (int i = 0; i < 1000 && filesIn(at) >= static_cast<std::size_t>(kept); ++i) {
+            auto incoming = store->newIncoming();
+            const auto text = std::to_string(i);
+            QVERIFY(::write(incoming->get(), text.data(), text.size()) > 0);
+            kept += store->adoptLater(incoming->get(), 100) ? 1 : 0;
+        }
+        QCOMPARE(filesIn(at), 0U);
+        QVERIFY(kept > 0 && kept < 1000);
+        hook.step.clear();
+        auto incoming = store->newIncoming();
+        QVERIFY(store->adoptLater(incoming->get(), 100)); // the disk has room again
+        const auto flushed = store->flush();
+        QVERIFY(!flushed && flushed.error().sysErrno == ENOSPC);
+        QCOMPARE(filesIn(at), 0U);
+        QVERIFY(store->flush()); // told once
+    }
+
     void collects() {
         QTemporaryDir dir;
         const std::string at = dir.path().toStdString() + "/store";
