@@ -17,9 +17,10 @@
 // (appended lines, each with a checksum; a torn last line is as if it had not been written). Plain files
 // rather than a database: the order of every flush against every rename is in our hands, recovery needs
 // nothing but the two files, and a person can read them. Write-ahead: what a step may destroy is in the
-// content store and its line in the log before the step.
+// content store and its line in the log before the step. Of files that follow each other in the plan up to a hundred go
+// together, so that their flushes are one (executor_together.cpp): a crash may then find so many operations in progress.
 //
-// What recover() finds of the operation in progress, and does:
+// What recover() finds of each operation in progress, and does:
 //
 //   any:      no line, or "begin" only: nothing has happened but perhaps a temporary, which goes. Not done;
 //             finish starts it again. (A power cut may lose the "begin" of a put and keep its temporary.)

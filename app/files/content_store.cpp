@@ -57,9 +57,9 @@ Status writeAll(int fd, ByteSpan data) {
 Result<StoredContent> pump(int from, std::uint64_t maxBytes, const std::function<Status(ByteSpan)>& sink) {
     Sha256Hasher hasher;
     std::uint64_t offset = 0;
-    Bytes buffer(kChunk);
+    const std::unique_ptr<std::byte[]> buffer(new std::byte[kChunk]); // not cleared: most files are much smaller
     while (true) {
-        const ssize_t got = ::pread(from, buffer.data(), buffer.size(), static_cast<off_t>(offset));
+        const ssize_t got = ::pread(from, buffer.get(), kChunk, static_cast<off_t>(offset));
         if (got < 0) {
             if (errno == EINTR) {
                 continue;
@@ -74,7 +74,7 @@ Result<StoredContent> pump(int from, std::uint64_t maxBytes, const std::function
             return fail(ErrorCode::LimitExceeded,
                         "the file is larger than " + std::to_string(maxBytes) + " bytes");
         }
-        const ByteSpan chunk(buffer.data(), static_cast<std::size_t>(got));
+        const ByteSpan chunk(buffer.get(), static_cast<std::size_t>(got));
         hasher.add(chunk);
         if (sink) {
             CARREL_TRY(sink(chunk));

@@ -40,8 +40,12 @@ bool isTheUsers(const std::string& attribute) {
 }
 
 Status readXattrs(int fd, NodeState& state) {
+    ssize_t length = ::flistxattr(fd, nullptr, 0);
+    if (length == 0) {
+        return {}; // most files have none, and are many
+    }
     std::string names(kMaxXattrBytes, '\0');
-    const ssize_t length = ::flistxattr(fd, names.data(), names.size());
+    length = length < 0 ? length : ::flistxattr(fd, names.data(), names.size());
     if (length < 0) {
         return errno == ENOTSUP ? Status{} : Status(failErrno("cannot read the file's attributes"));
     }
