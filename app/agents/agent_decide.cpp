@@ -189,7 +189,11 @@ Result<ActionReport> Agent::discard(const std::string& reviewId, const ReviewSel
     CARREL_TRY(note(EventKind::DiscardDecided, reviewId, {{"entries", chosen.size()}, {"by", "owner"}}));
     progress("discard", "Forgetting " + std::to_string(chosen.size()) + " staged changes");
     ActionReport report;
-    for (const auto& share : opened->shares) {
+    for (std::size_t i = 0; i < opened->shares.size(); ++i) {
+        const auto& share = opened->shares[i];
+        if (auto root = openShareRoot(share)) { // else the next start would go on with what is forgotten now
+            CARREL_TRY(m_review->settle(root->get(), opened->sets[i].share));
+        }
         std::vector<std::pair<SharePath, std::uint64_t>> entries;
         for (const auto& view : chosen) {
             if (view.share == &share) {

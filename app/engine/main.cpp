@@ -112,6 +112,7 @@ int main(int argc, char** argv) {
     spdlog::set_default_logger(logger);
     (void)::prctl(PR_SET_DUMPABLE, 0); // I6: no core files
     (void)::signal(SIGPIPE, SIG_IGN);
+    (void)::signal(SIGIO, SIG_IGN); // another program breaks the lease that asks whether it writes (fcntl(2))
     sigset_t blocked;
     sigemptyset(&blocked);
     for (const int each : {SIGTERM, SIGINT, SIGUSR2}) {

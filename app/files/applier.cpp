@@ -42,18 +42,23 @@ std::int64_t nowNs() {
         .count();
 }
 
-Result<std::vector<Journal>> loadAll(const std::string& dir, StepHook* hook = nullptr) {
+// One that is damaged does not take the others' undo with it; only what it may need must not be given up for lost.
+enum class Damaged { PassOver, Refuse };
+
+Result<std::vector<Journal>> loadAll(const std::string& dir, Damaged damaged, Journal::Repair repair = Journal::Repair::No,
+                                     StepHook* hook = nullptr) {
     auto ids = journalIds(dir);
     if (!ids) {
         return fail(std::move(ids).error());
     }
     std::vector<Journal> journals;
     for (const auto& id : *ids) {
-        auto journal = Journal::load(dir, id, hook);
-        if (!journal) {
+        auto journal = Journal::load(dir, id, hook, repair);
+        if (journal) {
+            journals.push_back(std::move(*journal));
+        } else if (damaged == Damaged::Refuse || journal.error().code != ErrorCode::Malformed) {
             return fail(std::move(journal).error());
         }
-        journals.push_back(std::move(*journal));
     }
     return journals;
 }
@@ -103,6 +108,7 @@ Result<Applier> Applier::open(const std::string& dir, ContentStore& store, StepH
 
 Result<ApplyReport> Applier::apply(int root, const FrozenSet& set, std::span<const Selected> selection,
                                    const Progress& progress) {
+    CARREL_TRY(settle(root, set.share));
     auto id = nextJournalId(m_dir);
     auto rootId = idOfRoot(root);
     auto entries = planApply(set, selection);
@@ -118,7 +124,16 @@ Result<ApplyReport> Applier::apply(int root, const FrozenSet& set, std::span<con
 }
 
 Result<ApplyReport> Applier::undo(int root, const std::string& id, const Progress& progress) {
-    auto journals = loadAll(m_dir);
+    auto wanted = Journal::load(m_dir, id, nullptr, Journal::Repair::No);
+    if (!wanted) {
+        return fail(std::move(wanted).error());
+    }
+    CARREL_TRY(settle(root, wanted->plan().share));
+    return undoSettled(root, id, progress);
+}
+
+Result<ApplyReport> Applier::undoSettled(int root, const std::string& id, const Progress& progress) {
+    auto journals = loadAll(m_dir, Damaged::PassOver);
     auto rootId = idOfRoot(root);
     auto next = nextJournalId(m_dir);
     if (!journals || !rootId || !next) {
@@ -152,8 +167,31 @@ Result<ApplyReport> Applier::undo(int root, const std::string& id, const Progres
     return perform(root, *journal, *m_store, m_hook, progress);
 }
 
+Status Applier::settle(int root, const std::string& share) {
+    auto journals = loadAll(m_dir, Damaged::PassOver, Journal::Repair::No);
+    auto rootId = idOfRoot(root);
+    if (!journals || !rootId) {
+        return fail(!journals ? journals.error() : rootId.error());
+    }
+    for (const auto& found : *journals) {
+        if (found.ended() || found.goesBack() || found.plan().share != share || !isRootOf(found.plan(), *rootId)) {
+            continue;
+        }
+        auto journal = Journal::load(m_dir, found.plan().id, m_hook, Journal::Repair::Yes);
+        if (!journal) {
+            return fail(std::move(journal).error());
+        }
+        Executor executor(root, *journal, *m_store, m_hook);
+        if (auto stopped = executor.stopHere(); !stopped) {
+            return fail(stopped.error().wrap("an earlier apply was interrupted, and what it began cannot be settled",
+                                             "Mend what is wrong with the disk, then try again"));
+        }
+    }
+    return {};
+}
+
 Result<std::vector<ApplyReport>> Applier::recover(const OpenShare& openShare, RecoverTo to) {
-    auto journals = loadAll(m_dir, m_hook);
+    auto journals = loadAll(m_dir, Damaged::PassOver, Journal::Repair::Yes, m_hook);
     if (!journals) {
         return fail(std::move(journals).error());
     }
@@ -197,7 +235,7 @@ Status Applier::recoverOne(Journal& journal, const OpenShare& openShare, Recover
     }
     reports.push_back(journal.report());
     if (back) {
-        auto undone = undo(root->get(), journal.plan().id);
+        auto undone = undoSettled(root->get(), journal.plan().id, {});
         if (!undone) {
             return fail(std::move(undone).error());
         }
@@ -207,7 +245,7 @@ Status Applier::recoverOne(Journal& journal, const OpenShare& openShare, Recover
 }
 
 Result<std::vector<ApplySummary>> Applier::list() const {
-    auto journals = loadAll(m_dir);
+    auto journals = loadAll(m_dir, Damaged::PassOver);
     if (!journals) {
         return fail(std::move(journals).error());
     }
@@ -222,7 +260,7 @@ Result<std::vector<ApplySummary>> Applier::list() const {
 }
 
 Result<ApplyReport> Applier::report(const std::string& id) const {
-    auto journal = Journal::load(m_dir, id, nullptr);
+    auto journal = Journal::load(m_dir, id, nullptr, Journal::Repair::No);
     if (!journal) {
         return fail(std::move(journal).error());
     }
@@ -230,7 +268,7 @@ Result<ApplyReport> Applier::report(const std::string& id) const {
 }
 
 Result<std::set<Sha256>> Applier::references() const {
-    auto journals = loadAll(m_dir);
+    auto journals = loadAll(m_dir, Damaged::Refuse);
     if (!journals) {
         return fail(std::move(journals).error());
     }

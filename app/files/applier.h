@@ -131,6 +131,10 @@ public:
     // the rest stays and can be asked for again. Refused when all of it is taken back already, or when it or an undo of
     // it is unfinished.
     [[nodiscard]] Result<ApplyReport> undo(int root, const std::string& id, const Progress& progress = {});
+    // What was interrupted in this very folder and in this process is settled and goes no further: the operations in
+    // progress come to their end, the rest is NotRun. apply() and undo() do it first, and whoever decides otherwise on what
+    // was left must, or the next recover() would go on with it.
+    [[nodiscard]] Status settle(int root, const std::string& share);
     // Once at engine start, before anything else here. Finish: goes on where it stopped, with the same
     // checks. RollBack: settles the operation in progress and undoes what was done. An apply whose share
     // cannot be opened, or whose root is another folder now, stays unfinished and is told as an error entry
@@ -145,6 +149,7 @@ public:
     [[nodiscard]] Result<std::set<Sha256>> references() const;
 
 private:
+    [[nodiscard]] Result<ApplyReport> undoSettled(int root, const std::string& id, const Progress& progress);
     [[nodiscard]] Status recoverOne(Journal& journal, const OpenShare& openShare, RecoverTo to,
                                     std::vector<ApplyReport>& reports);
     Applier(std::string dir, ContentStore& store, StepHook* hook);

@@ -169,7 +169,7 @@ Result<Stored> write(int dir, StepHook* hook, const Fill& fill) {
 }
 
 // Flushed, then named, then the names flushed.
-Status settle(int dir, StepHook* hook, std::span<Stored> all) {
+Status settle(int dir, StepHook* hook, std::span<Stored> all, bool& namesUnflushed) {
     std::vector<int> files;
     for (const auto& each : all) {
         CARREL_TRY(ask(hook, "store.flush", "", "cannot flush the content store"));
@@ -184,21 +184,17 @@ Status settle(int dir, StepHook* hook, std::span<Stored> all) {
     for (auto& each : all) {
         const std::string name = each.content.sha256.hex();
         CARREL_TRY(ask(hook, "store.rename", name, "cannot name a file in the content store"));
+        namesUnflushed = true;
         CARREL_TRY(each.object.become(name));
     }
-    if (!all.empty() && ::fsync(dir) != 0) {
-        return fail(explain("cannot flush the content store", errno));
+    if (namesUnflushed) {
+        CARREL_TRY(ask(hook, "store.names", "", "cannot flush the content store"));
+        if (::fsync(dir) != 0) {
+            return fail(explain("cannot flush the content store", errno));
+        }
+        namesUnflushed = false;
     }
     return {};
-}
-
-Result<StoredContent> store(int dir, StepHook* hook, const Fill& fill) {
-    auto stored = write(dir, hook, fill);
-    if (!stored) {
-        return fail(std::move(stored).error());
-    }
-    CARREL_TRY(settle(dir, hook, {&*stored, 1}));
-    return stored->content;
 }
 
 } // namespace
@@ -214,10 +210,11 @@ struct ContentStore::Unflushed {
     std::vector<Stored> objects;
     std::uint64_t bytes = 0;
     Status failed; // of a flush that nobody asked for: the next one that is asked for says it
+    bool namesUnflushed = false; // somebody may believe a name already
 
     // Under the mutex.
     Status flush(int dir, StepHook* hook) {
-        auto settled = failed ? settle(dir, hook, objects) : std::exchange(failed, {});
+        auto settled = failed ? settle(dir, hook, objects, namesUnflushed) : std::exchange(failed, {});
         forget();
         return settled;
     }
@@ -253,7 +250,8 @@ Status makeFolder(const std::string& dir) {
 Result<ContentStore> ContentStore::open(const std::string& dir, StepHook* hook) {
     CARREL_TRY(makeFolder(dir));
     UniqueFd fd(::open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
-    if (!fd || ::fchmod(fd.get(), 0700) != 0) {
+    // Flushed, since whoever named an object in it may have died before it was: a name that is seen is believed.
+    if (!fd || ::fchmod(fd.get(), 0700) != 0 || ::fsync(fd.get()) != 0) {
         return failErrno("cannot open the content store " + dir);
     }
     CARREL_TRY(forEachName(fd.get(), [&](const std::string& name) -> Status {
@@ -280,13 +278,22 @@ Result<UniqueFd> ContentStore::newIncoming() const {
     return fd;
 }
 
+Result<StoredContent> ContentStore::store(const std::function<Result<StoredContent>(const Sink&)>& fill) {
+    auto stored = write(m_fd.get(), m_hook, fill);
+    if (!stored) {
+        return fail(std::move(stored).error());
+    }
+    const std::lock_guard lock(m_unflushed->mutex);
+    CARREL_TRY(settle(m_fd.get(), m_hook, {&*stored, 1}, m_unflushed->namesUnflushed));
+    return stored->content;
+}
+
 Result<StoredContent> ContentStore::adopt(int from, std::uint64_t maxBytes) {
-    return carrel::files::store(m_fd.get(), m_hook,
-                                [&](const auto& sink) { return pump(from, maxBytes, sink); });
+    return store([&](const auto& sink) { return pump(from, maxBytes, sink); });
 }
 
 Result<StoredContent> ContentStore::put(ByteSpan content) {
-    return carrel::files::store(m_fd.get(), m_hook, [&](const auto& sink) -> Result<StoredContent> {
+    return store([&](const auto& sink) -> Result<StoredContent> {
         CARREL_TRY(sink(content));
         return StoredContent{Sha256::of(content), content.size()};
     });
@@ -328,17 +335,17 @@ Result<UniqueFd> ContentStore::openObject(const Sha256& id) const {
     const auto openAt = [&](const std::string& name) {
         return UniqueFd(::openat(m_fd.get(), name.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
     };
-    // Under the lock: else it could get its name between the two looks.
+    // Under the lock: else it could get its name between the two looks. First where it is newest: one of that name may be
+    // damaged.
     const std::lock_guard lock(m_unflushed->mutex);
-    UniqueFd fd = openAt(id.hex());
-    if (!fd && errno == ENOENT) {
-        for (const auto& each : m_unflushed->objects) {
-            if (each.content.sha256 == id) {
-                fd = openAt(each.object.temporary());
-                return fd ? Result<UniqueFd>(std::move(fd))
-                          : failErrno("cannot open content in Carrel's store");
-            }
+    std::string name = id.hex();
+    for (const auto& each : m_unflushed->objects) {
+        if (each.content.sha256 == id) {
+            name = each.object.temporary();
         }
+    }
+    UniqueFd fd = openAt(name);
+    if (!fd && errno == ENOENT) {
         return fail(ErrorCode::NotFound, "content " + id.hex() + " is not in Carrel's store");
     }
     if (!fd) {

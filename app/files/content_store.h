@@ -26,6 +26,7 @@
 #include "guest/protocol/unique_fd.h"
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <set>
 #include <string>
@@ -75,6 +76,8 @@ private:
     struct Unflushed; // objects without their names
     ContentStore(UniqueFd fd, StepHook* hook);
     [[nodiscard]] Result<UniqueFd> openObject(const Sha256& id) const;
+    using Sink = std::function<Status(ByteSpan)>;
+    [[nodiscard]] Result<StoredContent> store(const std::function<Result<StoredContent>(const Sink&)>& fill);
     UniqueFd m_fd;
     StepHook* m_hook;
     std::unique_ptr<Unflushed> m_unflushed;

@@ -3,6 +3,7 @@
 
 #include "app/files/executor_look.h"
 #include "app/files/folder_links.h"
+#include "app/files/node_json.h"
 
 #include <algorithm>
 #include <sys/stat.h>
@@ -65,6 +66,9 @@ Status Executor::settleEntry(std::size_t entry, Rest rest) {
     if (!planned.blocked.empty()) {
         return m_journal.outcome(entry, Outcome::Conflict, planned.blocked);
     }
+    if (rest == Rest::Run && isStranded(entry)) {
+        return m_journal.outcome(entry, Outcome::Conflict, "the folder that it belongs in could not be brought there");
+    }
     for (std::size_t op = 0; op < planned.ops.size(); ++op) {
         if (m_journal.record(entry, op).done) {
             continue;
@@ -103,6 +107,24 @@ Status Executor::settleEntry(std::size_t entry, Rest rest) {
         }
     }
     return m_journal.outcome(entry, Outcome::Applied, "");
+}
+
+bool Executor::isStranded(std::size_t entry) const {
+    const PlanEntry& planned = m_journal.plan().entries[entry];
+    const bool begun = !planned.ops.empty() && m_journal.record(entry, 0).begun;
+    return !begun && std::any_of(planned.needs.begin(), planned.needs.end(), [&](std::size_t needed) {
+        return m_journal.entries()[needed].outcome != Outcome::Applied && !isThere(m_journal.plan().entries[needed]);
+    });
+}
+
+// Brought by an earlier apply, perhaps: it is that very folder.
+bool Executor::isThere(const PlanEntry& moved) const {
+    if (moved.ops.empty() || moved.ops.front().kind != OpKind::Move) {
+        return false;
+    }
+    const auto place = pin(m_root, moved.ops.front().path);
+    const auto inode = place ? inodeOf(*place) : Result<std::uint64_t>(0);
+    return inode && *inode != 0 && *inode == moved.ops.front().expect.inode;
 }
 
 // NotDone with a reason: the system refused. An error: the state of the file could not be settled, or the
@@ -175,6 +197,9 @@ Status Executor::checkSubject(const Op& op, const Place& subject, const NodeStat
     }
     if (old.kind == NodeKind::File && old.links > 1) {
         return fail(ErrorCode::Conflict, "the file has several names (hard links)");
+    }
+    if (!fitsJournal(old)) {
+        return fail(ErrorCode::Conflict, "it has more extended attributes than Carrel could put back");
     }
     if (old.kind == NodeKind::File && op.kind != OpKind::Mode) {
         auto fd = openFile(subject);
@@ -337,7 +362,7 @@ Result<Executor::Verdict> Executor::resolveAt(std::size_t entry, std::size_t ind
         case OpKind::Put:
             return resolvePut(op, record, *place, temp);
         case OpKind::Remove:
-            return resolveRemove(record, *place, temp);
+            return resolveRemove({entry, index}, record, *place, temp);
         case OpKind::Move:
             return resolveMove(op, record, *place, *from);
         case OpKind::Exchange:

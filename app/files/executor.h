@@ -37,10 +37,14 @@ private:
     Status runTogether(const std::vector<std::size_t>& entries);
     struct Member;
     struct FolderTimes;
-    Result<bool> prepare(std::size_t entry, FolderTimes& times, std::vector<Member>& members);
+    bool prepare(std::size_t entry, FolderTimes& times, std::vector<Member>& members);
+    [[nodiscard]] bool isReady(std::vector<Member>& members);
     Status makeVisible(Member& member);
     Status markTogether(const std::vector<Member>& members, const FolderTimes& times);
     [[nodiscard]] std::optional<std::int64_t> timeLeft(std::size_t entry, const Place& place) const;
+    // The folder that it lies in should have come there, and did not.
+    [[nodiscard]] bool isStranded(std::size_t entry) const;
+    [[nodiscard]] bool isThere(const PlanEntry& moved) const;
     // Why a step did not come about.
     static void explain(Verdict& verdict, const Status& started);
     Result<Verdict> run(std::size_t entry, std::size_t op);
@@ -67,7 +71,8 @@ private:
                                   const std::string& temp);
     Result<Verdict> resolveReplace(const Op& op, const OpRecord& record, const Place& place,
                                    const std::string& temp);
-    Result<Verdict> resolveRemove(const OpRecord& record, const Place& place, const std::string& temp);
+    Result<Verdict> resolveRemove(const OpIndex& index, const OpRecord& record, const Place& place,
+                                  const std::string& temp);
     Result<Verdict> resolveMove(const Op& op, const OpRecord& record, const Place& place, const Place& from);
     Result<Verdict> resolveExchange(const Op& op, const OpRecord& record, const Place& place, const Place& from);
     Result<Verdict> resolveMode(const Op& op, const Place& place);

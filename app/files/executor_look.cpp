@@ -15,19 +15,32 @@ std::optional<std::int64_t> folderTime(const Place& place) {
     return toNs(st.st_mtim);
 }
 
-Result<std::string> whyNotGone(const Place& place, const std::string& name, const NodeState& old) {
+Result<std::string> whyNotGone(const Place& place, const std::string& name, const NodeState& old, LookAt what) {
     const Place there = beside(place, name);
-    auto now = observe(there, LookAt::Content);
-    if (!now) {
-        return fail(std::move(now).error());
+    auto kind = observe(there, LookAt::Names);
+    if (!kind) {
+        return fail(std::move(kind).error());
     }
-    if (now->kind == NodeKind::File) {
+    // First whether somebody writes, and then what: the other way round a last write behind the place that is being read
+    // would be missed.
+    if (kind->kind == NodeKind::File) {
         auto fd = openFile(there);
-        if (fd && !nobodyWrites(fd->get())) {
+        if (!fd) {
+            return fail(std::move(fd).error());
+        }
+        if (!nobodyWrites(fd->get())) {
             return std::string(kStillWritten);
         }
     }
-    return matches(*now, old) ? std::string() : difference(*now, old);
+    auto now = observe(there, what);
+    if (!now) {
+        return fail(std::move(now).error());
+    }
+    if (!matches(*now, old)) {
+        return difference(*now, old);
+    }
+    const bool sameAttributes = what != LookAt::ContentAndXattrs || now->xattrs == old.xattrs;
+    return std::string(sameAttributes ? "" : "its attributes are others now");
 }
 
 Result<std::pair<std::uint64_t, std::uint64_t>> inodesOf(const Place& a, const Place& b) {

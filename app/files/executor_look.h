@@ -16,8 +16,10 @@ inline constexpr const char* kStillWritten = "another program has it open for wr
 [[nodiscard]] Place beside(const Place& place, const std::string& name);
 // When something in the folder was made or went last; none: it cannot be looked at.
 [[nodiscard]] std::optional<std::int64_t> folderTime(const Place& place);
-// Empty: what stands under `name` may go, for it is as it was and nobody writes to it.
-[[nodiscard]] Result<std::string> whyNotGone(const Place& place, const std::string& name, const NodeState& old);
+// Empty: what stands under `name` may go, for it is as it was and nobody writes to it. With ContentAndXattrs its attributes
+// count, too.
+[[nodiscard]] Result<std::string> whyNotGone(const Place& place, const std::string& name, const NodeState& old,
+                                             LookAt what = LookAt::Content);
 // Of two places; 0 = nothing there.
 [[nodiscard]] Result<std::pair<std::uint64_t, std::uint64_t>> inodesOf(const Place& a, const Place& b);
 // The folder is not as expected; any other error says nothing of the folder.

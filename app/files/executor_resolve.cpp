@@ -61,7 +61,7 @@ Result<Executor::Verdict> Executor::resolveReplace(const Op& op, const OpRecord&
         CARREL_TRY(discard(place, temp, op.want)); // not swapped, or swapped back
         return Verdict{};
     }
-    auto why = whyNotGone(place, temp, record.old);
+    auto why = whyNotGone(place, temp, record.old, LookAt::ContentAndXattrs);
     if (!why) {
         return fail(std::move(why).error());
     }
@@ -80,7 +80,7 @@ Result<Executor::Verdict> Executor::resolveReplace(const Op& op, const OpRecord&
     return Verdict{State::Conflict, *why};
 }
 
-Result<Executor::Verdict> Executor::resolveRemove(const OpRecord& record, const Place& place,
+Result<Executor::Verdict> Executor::resolveRemove(const OpIndex& index, const OpRecord& record, const Place& place,
                                                   const std::string& temp) {
     const auto inodes = inodesOf(beside(place, temp), place);
     if (!inodes) {
@@ -88,13 +88,18 @@ Result<Executor::Verdict> Executor::resolveRemove(const OpRecord& record, const 
     }
     const auto [inTemp, inName] = *inodes;
     if (record.old.kind == NodeKind::Directory || inTemp == 0) {
+        // Something else of that name, and nothing says that it was ever away: somebody saved it anew before we came.
+        if (record.old.kind != NodeKind::Directory && inName != 0 && inName != record.old.inode && record.staged == 0) {
+            return Verdict{State::Conflict, "something else stands there by now"};
+        }
         return Verdict{inName == record.old.inode ? State::NotDone : State::Done, {}};
     }
-    auto why = whyNotGone(place, temp, record.old);
+    auto why = whyNotGone(place, temp, record.old, LookAt::ContentAndXattrs);
     if (!why) {
         return fail(std::move(why).error());
     }
     if (why->empty()) {
+        CARREL_TRY(m_journal.staged(index.first, index.second, record.old.inode, Durable::Later)); // it was away
         CARREL_TRY(m_writer.unlink(place, temp));
         return Verdict{State::Done, {}};
     }
@@ -192,9 +197,17 @@ Status Executor::discard(const Place& place, const std::string& temp, const Node
 }
 
 Status Executor::putAside(const Place& place, const std::string& temp) {
-    const std::string suffix = ".carrel-kept-" + m_journal.plan().id;
-    const std::string name = place.name.substr(0, kMaxNameBytes - suffix.size()) + suffix;
-    return m_writer.moveNew(place, temp, place, name);
+    constexpr int kTries = 100; // long names may have their beginning in common
+    Status moved;
+    for (int i = 1; i <= kTries; ++i) {
+        const std::string suffix = ".carrel-kept-" + m_journal.plan().id + (i == 1 ? "" : "-" + std::to_string(i));
+        const std::string name = place.name.substr(0, kMaxNameBytes - suffix.size()) + suffix;
+        moved = m_writer.moveNew(place, temp, place, name);
+        if (moved || moved.error().code != ErrorCode::AlreadyExists) {
+            break;
+        }
+    }
+    return moved;
 }
 
 } // namespace carrel::files

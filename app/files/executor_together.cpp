@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <sys/stat.h>
 
 namespace carrel::files {
 
@@ -50,7 +51,7 @@ std::vector<std::size_t> Executor::togetherFrom(std::size_t first) const {
     for (std::size_t e = first; e < m_journal.entries().size() && together.size() < kMost; ++e) {
         const PlanEntry& planned = m_journal.plan().entries[e];
         if (m_journal.entries()[e].outcome || !planned.blocked.empty() || planned.ops.size() != 1 ||
-            m_journal.record(e, 0).begun) {
+            m_journal.record(e, 0).begun || isStranded(e)) {
             break;
         }
         const Op& op = planned.ops.front();
@@ -73,37 +74,25 @@ Status Executor::runTogether(const std::vector<std::size_t>& entries) {
     std::vector<Member> members;
     FolderTimes times;
     for (const auto entry : entries) {
-        auto goesOn = prepare(entry, times, members);
-        if (!goesOn) {
-            return fail(std::move(goesOn).error());
-        }
-        if (!*goesOn) {
+        if (!prepare(entry, times, members)) {
             break; // a full disk, perhaps: with those that are ready, and then one by one
         }
     }
-    std::vector<TreeWriter::Staged> staged;
-    for (auto& member : members) {
-        staged.push_back(std::move(member.staged));
-    }
-    if (!m_store.flush() || !m_writer.flush(staged)) {
-        return {}; // nothing has changed under its name: each by itself, and with its own reason
-    }
-    for (std::size_t i = 0; i < members.size(); ++i) {
-        members[i].staged = std::move(staged[i]);
-        if (members[i].staged.inode != 0) {
-            CARREL_TRY(m_journal.staged(members[i].entry, 0, members[i].staged.inode, Durable::Later));
+    if (!isReady(members)) {
+        // Nothing has changed under its name. The disk may need the room at once, and each by itself says what is wrong.
+        for (const auto& member : members) {
+            (void)clearStale(member.pinned.place, tempName(member.entry, 0));
         }
-        members[i].staged.fd.reset();
+        return {};
     }
-    CARREL_TRY(m_journal.flush());
     for (auto& member : members) {
         CARREL_TRY(makeVisible(member));
     }
     return markTogether(members, times);
 }
 
-// False: no more of them. An error: the journal cannot be written.
-Result<bool> Executor::prepare(std::size_t entry, FolderTimes& times, std::vector<Member>& members) {
+// False: no more of them.
+bool Executor::prepare(std::size_t entry, FolderTimes& times, std::vector<Member>& members) {
     const Op& op = m_journal.plan().entries[entry].ops.front();
     auto pinned = pinBoth(op);
     OpRecord record;
@@ -116,13 +105,14 @@ Result<bool> Executor::prepare(std::size_t entry, FolderTimes& times, std::vecto
         at->second.original = at->second.next = folderTime(pinned->place);
     }
     record.folderBefore = at->second.next;
-    if (auto begun = m_journal.begin(entry, 0, record, Durable::Later); !begun) {
-        return fail(std::move(begun).error());
+    if (!m_journal.begin(entry, 0, record, Durable::Later)) {
+        return false;
     }
     Member member{entry, std::move(*pinned), {}};
     if (op.kind == OpKind::Put) {
         auto staged = stagePut(entry, 0, member.pinned.place, record.old);
         if (!staged) {
+            (void)clearStale(member.pinned.place, tempName(entry, 0));
             return false;
         }
         member.staged = std::move(*staged);
@@ -134,6 +124,27 @@ Result<bool> Executor::prepare(std::size_t entry, FolderTimes& times, std::vecto
     return true;
 }
 
+// Everything that must outlive a crash before the first name changes.
+bool Executor::isReady(std::vector<Member>& members) {
+    std::vector<TreeWriter::Staged> staged;
+    for (auto& member : members) {
+        if (member.staged.inode != 0) {
+            staged.push_back(std::move(member.staged));
+            member.staged.inode = staged.back().inode;
+        }
+    }
+    if (!m_store.flush() || !m_writer.flush(staged)) {
+        return false;
+    }
+    for (const auto& member : members) {
+        if (member.staged.inode != 0 &&
+            !m_journal.staged(member.entry, 0, member.staged.inode, Durable::Later)) {
+            return false;
+        }
+    }
+    return m_journal.flush().has_value();
+}
+
 Status Executor::makeVisible(Member& member) {
     const Op& op = m_journal.plan().entries[member.entry].ops.front();
     const OpRecord& record = m_journal.record(member.entry, 0);
@@ -141,7 +152,7 @@ Status Executor::makeVisible(Member& member) {
     const std::string temp = tempName(member.entry, 0);
     const Status started = op.kind == OpKind::Put ? placeStaged(place, temp, record.old)
                                                   : m_writer.moveNew(place, place.name, place, temp);
-    auto verdict = op.kind == OpKind::Put ? resolvePut(op, record, place, temp) : resolveRemove(record, place, temp);
+    auto verdict = op.kind == OpKind::Put ? resolvePut(op, record, place, temp) : resolveRemove({member.entry, 0}, record, place, temp);
     if (!verdict) {
         return fail(std::move(verdict).error());
     }
@@ -169,8 +180,16 @@ Status Executor::markTogether(const std::vector<Member>& members, const FolderTi
         const auto finds = fresh ? times.of.at(op.path.parent()).original : folder.time;
         folder.time = op.folder && op.folder->expect == finds ? std::optional(op.folder->restore) : std::nullopt;
     }
+    std::set<std::pair<dev_t, ino_t>> flushed; // by what they are: a path may have led to two of them meanwhile
+    for (const auto& member : members) {
+        struct stat folder {};
+        const Place& place = member.pinned.place;
+        const bool known = ::fstat(place.parent.get(), &folder) == 0;
+        if (member.verdict.state == State::Done && (!known || flushed.emplace(folder.st_dev, folder.st_ino).second)) {
+            CARREL_TRY(m_writer.flush(place));
+        }
+    }
     for (const auto& [path, folder] : folders) {
-        CARREL_TRY(m_writer.flush(*folder.place));
         if (folder.time) {
             CARREL_TRY(m_writer.setFolderTime(folder.place->parent.get(), *folder.time, path.text()));
         }

@@ -118,6 +118,11 @@ public:
         return m_applier->undo(root, applyId, progress);
     }
 
+    Status settle(int root, const std::string& share) override {
+        const std::lock_guard guard(m_mutex);
+        return m_applier->settle(root, share);
+    }
+
     Result<std::vector<ApplySummary>> applies() override {
         const std::lock_guard guard(m_mutex);
         return m_applier->list();

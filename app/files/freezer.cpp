@@ -338,23 +338,29 @@ bool Freezer::hasCaseTwin(const SharePath& path) {
 
 void Freezer::judgeContent(FrozenEntry& entry, const Place& place) {
     std::string after;
+    bool seen = true;
     bool afterText = entry.wanted.kind != NodeKind::File;
     if (entry.wanted.kind == NodeKind::File && entry.contentChanged &&
         entry.wanted.size <= m_limits.diffBytes) {
         if (auto content = m_store.read(*entry.wanted.content, m_limits.diffBytes)) {
             after = std::move(*content);
             afterText = looksLikeText(after);
+        } else {
+            seen = false;
         }
     } else if (entry.wanted.kind == NodeKind::File && entry.contentChanged) {
         if (auto object = m_store.openVerified(*entry.wanted.content)) {
             after.resize(kHeadBytes);
             const ssize_t got = ::pread(object->get(), after.data(), after.size(), 0);
             after.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
+            seen = got >= 0;
+        } else {
+            seen = false;
         }
     }
     const RiskVerdict verdict = judgeRisk(entry, after);
-    entry.risk = verdict.risk;
-    entry.riskReason = verdict.reason;
+    entry.risk = seen ? verdict.risk : Risk::High;
+    entry.riskReason = seen ? verdict.reason : "its content could not be looked at";
     const bool newName = entry.kind == ChangeKind::Renamed || entry.base.kind == NodeKind::Absent;
     if (newName && entry.wanted.kind != NodeKind::Absent && hasCaseTwin(entry.path) &&
         entry.risk == Risk::Normal) {
@@ -538,6 +544,10 @@ Result<FrozenSet> freeze(int root, const std::string& share, std::span<const Cha
     // Paths told by their old names have got new ones.
     std::sort(set.entries.begin(), set.entries.end(),
               [](const auto& a, const auto& b) { return a.path < b.path; });
+    if (std::adjacent_find(set.entries.begin(), set.entries.end(),
+                           [](const auto& a, const auto& b) { return a.path == b.path; }) != set.entries.end()) {
+        return fail(ErrorCode::Malformed, "the agent's machine reported one path twice, by its old name and its new one");
+    }
     set.id = Sha256::of(toCanonical(set)).hex();
     return set;
 }

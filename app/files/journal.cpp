@@ -22,6 +22,8 @@ namespace {
 
 constexpr std::uint64_t kSchema = 1;
 constexpr std::uint64_t kMaxPlanText = std::uint64_t{1} << 30U;
+constexpr std::size_t kMaxLine = std::size_t{16} << 20U;
+constexpr std::size_t kMaxReason = 4096;
 constexpr std::size_t kSumDigits = 16;
 constexpr std::size_t kIdDigits = 8;
 
@@ -177,6 +179,9 @@ std::string planText(const Plan& plan) {
             }
             one["also"] = std::move(also);
         }
+        if (!entry.needs.empty()) {
+            one["needs"] = json::value_from(entry.needs);
+        }
         entries.push_back(std::move(one));
     }
     out["entries"] = std::move(entries);
@@ -207,6 +212,14 @@ Result<PlanEntry> planEntryFrom(const json::object& object) {
         CARREL_TRY(other.finish());
         entry.also.emplace_back(std::move(path), generation);
     }
+    for (const auto& item : fields.optionalArray("needs", kMaxNeeds)) {
+        const auto* number = item.if_int64();
+        if (number == nullptr || *number < 0) {
+            fields.problem("needs", "is not a list of numbers");
+            break;
+        }
+        entry.needs.push_back(static_cast<std::size_t>(*number));
+    }
     CARREL_TRY(fields.finish());
     return entry;
 }
@@ -234,10 +247,23 @@ Result<Plan> planFrom(std::string_view text) {
         if (!entry) {
             return fail(std::move(entry).error());
         }
+        if (std::any_of(entry->needs.begin(), entry->needs.end(), [&](auto needed) { return needed >= plan.entries.size(); })) {
+            return fail(ErrorCode::Malformed, "a planned change needs one that comes after it");
+        }
         plan.entries.push_back(std::move(*entry));
     }
     CARREL_TRY(fields.finish());
     return plan;
+}
+
+// What the line says, if its checksum is right.
+std::optional<std::string_view> soundBody(std::string_view line) {
+    if (line.size() <= kSumDigits) {
+        return std::nullopt;
+    }
+    const std::string_view body = line.substr(kSumDigits + 1);
+    const bool sound = Sha256::of(body).hex().substr(0, kSumDigits) == line.substr(0, kSumDigits);
+    return sound ? std::optional(body) : std::nullopt;
 }
 
 bool isId(std::string_view name) {
@@ -358,7 +384,7 @@ Result<Journal> Journal::create(const std::string& dir, Plan plan, StepHook* hoo
     return Journal(std::move(plan), std::move(log), hook);
 }
 
-Result<Journal> Journal::load(const std::string& dir, const std::string& id, StepHook* hook) {
+Result<Journal> Journal::load(const std::string& dir, const std::string& id, StepHook* hook, Repair repair) {
     if (!isId(id)) {
         return fail(ErrorCode::NotFound, "there is no apply of that id");
     }
@@ -384,7 +410,7 @@ Result<Journal> Journal::load(const std::string& dir, const std::string& id, Ste
         return fail(std::move(sound).error());
     }
     // A torn last line goes, or what is appended next would be part of it.
-    if (::ftruncate(journal.m_log.get(), static_cast<off_t>(*sound)) != 0) {
+    if (repair == Repair::Yes && ::ftruncate(journal.m_log.get(), static_cast<off_t>(*sound)) != 0) {
         return failErrno("cannot repair the journal of the apply");
     }
     journal.m_length = *sound;
@@ -408,20 +434,26 @@ Result<std::size_t> Journal::replay() {
     std::size_t at = 0;
     while (at < text.size()) {
         const auto end = text.find('\n', at);
-        if (end == std::string::npos || end - at <= kSumDigits) {
+        const auto body = soundBody(std::string_view(text).substr(at, end == std::string::npos ? end : end - at));
+        if (end == std::string::npos || !body) {
             break;
         }
-        const std::string_view line = std::string_view(text).substr(at, end - at);
-        const std::string_view body = line.substr(kSumDigits + 1);
-        if (Sha256::of(body).hex().substr(0, kSumDigits) != line.substr(0, kSumDigits)) {
-            break;
-        }
-        auto object = parseJsonObject(body, JsonLimits{16U << 20U, 12});
+        auto object = parseJsonObject(*body, JsonLimits{kMaxLine, 12});
         if (!object) {
             return fail(std::move(object).error());
         }
         CARREL_TRY(take(*object));
         at = end + 1;
+    }
+    // Only what was not flushed yet can be torn, and the end is flushed: a bad line before it was damaged later. To take
+    // such an apply for an unfinished one would carry it out again.
+    for (std::size_t next = at; next < text.size();) {
+        const auto end = std::min(text.find('\n', next), text.size());
+        const auto body = soundBody(std::string_view(text).substr(next, end - next));
+        if (body && body->find(R"("t":"end")") != std::string_view::npos) {
+            return fail(ErrorCode::Malformed, "the journal of the apply is damaged in its middle");
+        }
+        next = end + 1;
     }
     return at;
 }
@@ -444,7 +476,7 @@ Status Journal::take(const json::object& line) {
     }
     if (type == "entry") {
         m_entries[entry].outcome = valueOf(kOutcomes, fields.string("outcome", 16));
-        m_entries[entry].reason = fields.string("reason", 4096);
+        m_entries[entry].reason = fields.string("reason", kMaxReason);
         return fields.finish();
     }
     OpRecord& record = m_entries[entry].ops[op];
@@ -475,6 +507,9 @@ Status Journal::append(json::object line, Durable durable) {
     const std::string text = Sha256::of(body).hex().substr(0, kSumDigits) + " " + body + "\n";
     if (m_broken) {
         return fail(ErrorCode::Io, "the journal of the apply can no longer be written");
+    }
+    if (body.size() > kMaxLine) {
+        return fail(ErrorCode::LimitExceeded, "a line of the apply's journal would be too long to be read again");
     }
     CARREL_TRY(ask(m_hook, "journal.append", m_plan.id));
     if (auto wrote = writeAll(m_log.get(), text); !wrote) {
@@ -521,7 +556,11 @@ Status Journal::done(std::size_t entry, std::size_t op, std::optional<std::int64
 }
 
 Status Journal::outcome(std::size_t entry, Outcome outcome, const std::string& reason) {
-    return append({{"t", "entry"}, {"e", entry}, {"outcome", toString(outcome)}, {"reason", reason}},
+    const bool readable = isUtf8(reason) && reason.size() <= kMaxReason; // what is written can be read again
+    return append({{"t", "entry"},
+                   {"e", entry},
+                   {"outcome", toString(outcome)},
+                   {"reason", readable ? std::string_view(reason) : "it could not be done"}},
                   Durable::Later);
 }
 

@@ -17,6 +17,7 @@
 namespace carrel::files {
 
 inline constexpr std::size_t kMaxOps = 64; // of one entry
+inline constexpr std::size_t kMaxNeeds = 2 * kMaxOps;
 
 enum class OpKind {
     Put,    // expect → want at path; expect is Absent, a file or a link
@@ -52,6 +53,9 @@ struct PlanEntry {
     std::string blocked; // a reason not to try; then there are no operations
     // Changes that these operations carry out as well: a ring of names is one matter, with one outcome.
     std::vector<std::pair<SharePath, std::uint64_t>> also = {}; // path and generation
+    // Entries before it that bring the folders there which its paths lie in. If one of them does not come about, another
+    // folder may stand there, and nothing was decided about that.
+    std::vector<std::size_t> needs = {};
 };
 
 struct Plan {
@@ -81,7 +85,9 @@ class Journal {
 public:
     // `dir` holds all journals. Makes <dir>/<plan.id>/ and the plan durable.
     [[nodiscard]] static Result<Journal> create(const std::string& dir, Plan plan, StepHook* hook);
-    [[nodiscard]] static Result<Journal> load(const std::string& dir, const std::string& id, StepHook* hook);
+    // Whoever goes on with it has it repaired: a torn last line is cut off. Malformed: it is damaged elsewhere.
+    enum class Repair { No, Yes };
+    [[nodiscard]] static Result<Journal> load(const std::string& dir, const std::string& id, StepHook* hook, Repair repair);
 
     [[nodiscard]] const Plan& plan() const { return m_plan; }
     [[nodiscard]] const std::vector<EntryRecord>& entries() const { return m_entries; }

@@ -69,7 +69,7 @@ Result<NodeState> nodeFrom(const json::object& object) {
         fields.problem("sha256", "belongs to files only");
     }
     state.linkTarget = takeOptionalPath(fields, object, "target").value_or("");
-    for (const auto& item : fields.optionalArray("xattrs", 1000)) {
+    for (const auto& item : fields.optionalArray("xattrs", kMaxAttributes)) {
         const auto* pair = item.if_array();
         if (pair == nullptr || pair->size() != 2 || !(*pair)[0].is_string() || !(*pair)[1].is_string()) {
             fields.problem("xattrs", "is not a list of pairs");
@@ -85,6 +85,14 @@ Result<NodeState> nodeFrom(const json::object& object) {
     }
     CARREL_TRY(fields.finish());
     return state;
+}
+
+bool fitsJournal(const NodeState& state) {
+    std::size_t bytes = 0;
+    for (const auto& [name, value] : state.xattrs) {
+        bytes += name.size() + value.size();
+    }
+    return state.xattrs.size() <= kMaxAttributes && bytes <= kMaxAttributeBytes;
 }
 
 } // namespace carrel::files

@@ -12,4 +12,9 @@ namespace carrel::files {
 [[nodiscard]] boost::json::object nodeToJson(const NodeState& state);
 [[nodiscard]] Result<NodeState> nodeFrom(const boost::json::object& object);
 
+inline constexpr std::size_t kMaxAttributes = 1000; // of one file, and their bytes; a line holds them
+inline constexpr std::size_t kMaxAttributeBytes = std::size_t{8} << 20U;
+// What has more attributes can be told in no line of a journal, and so not be put back.
+[[nodiscard]] bool fitsJournal(const NodeState& state);
+
 } // namespace carrel::files

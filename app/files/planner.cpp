@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 namespace carrel::files {
 
@@ -216,6 +217,43 @@ void followBack(std::span<const std::pair<OpIndex, const Op*>> moves, const OpIn
     }
 }
 
+// See PlanEntry::needs.
+void addNeeds(std::vector<PlanEntry>& plan, const std::set<SharePath>& movedFolders) {
+    std::map<SharePath, std::size_t> brings;
+    for (std::size_t i = 0; i < plan.size(); ++i) {
+        PlanEntry& entry = plan[i];
+        std::set<std::size_t> needs;
+        const auto look = [&](const SharePath& path) {
+            for (SharePath above = path.parent(); !above.isRoot(); above = above.parent()) {
+                if (const auto found = brings.find(above); found != brings.end()) {
+                    needs.insert(found->second); // which in turn needs what is further up
+                    return;
+                }
+            }
+        };
+        look(entry.path);
+        for (const auto& [path, generation] : entry.also) {
+            look(path);
+        }
+        for (const Op& op : entry.ops) {
+            look(op.path);
+            if (op.from) {
+                look(*op.from);
+            }
+        }
+        entry.needs.assign(needs.begin(), needs.end());
+        const auto bring = [&](const SharePath& path) {
+            if (movedFolders.contains(path)) {
+                brings[path] = i;
+            }
+        };
+        bring(entry.path);
+        for (const auto& [path, generation] : entry.also) {
+            bring(path);
+        }
+    }
+}
+
 } // namespace
 
 Result<std::vector<PlanEntry>> planApply(const FrozenSet& set, std::span<const Selected> selection) {
@@ -237,7 +275,11 @@ Result<std::vector<PlanEntry>> planApply(const FrozenSet& set, std::span<const S
     std::vector<PlanEntry> plan;
     std::vector<const FrozenEntry*> moves;
     std::vector<const FrozenEntry*> others;
+    std::set<SharePath> movedFolders;
     for (const auto& [entry, ifFlagged] : chosen) {
+        if (isFolderRename(*entry)) {
+            movedFolders.insert(entry->path);
+        }
         if (std::string why = whyBlocked(*entry, ifFlagged); !why.empty()) {
             plan.push_back({entry->path, entry->generation, {}, std::move(why)});
         } else {
@@ -251,6 +293,7 @@ Result<std::vector<PlanEntry>> planApply(const FrozenSet& set, std::span<const S
     for (const auto* entry : others) {
         plan.push_back({entry->path, entry->generation, opsFor(*entry), {}});
     }
+    addNeeds(plan, movedFolders);
     return plan;
 }
 

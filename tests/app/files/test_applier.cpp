@@ -3,6 +3,7 @@
 
 #include <QtTest>
 
+#include <sys/wait.h>
 #include <sys/xattr.h>
 
 using namespace carrel;
@@ -450,6 +451,103 @@ private slots:
             QVERIFY2(undone->complete(), describe(*undone).c_str());
             QVERIFY(same(snapshot(w.share, Times::All), before));
         }
+    }
+
+    // A tag that the user sets between the look and the swap is on the file that is about to go.
+    void attributesSetAtTheLastMoment() {
+        for (const char* step : {"exchange", "rename"}) {
+            World w;
+            writeFile(w.at("f"), "as it was\n");
+            if (std::string_view(step) == "rename") {
+                w.claim(ChangeKind::Deleted, "f");
+            } else {
+                w.content(ChangeKind::Modified, "f", "agent\n");
+            }
+            Meddler meddler;
+            auto review = FileReview::open(w.data, &meddler);
+            QVERIFY(review && (*review)->recover(w.opener()));
+            auto set = w.freeze(**review);
+            VERIFY_OK(set);
+            bool tagged = false;
+            meddler.step = step;
+            meddler.action = [&] { tagged = ::setxattr(w.at("f").c_str(), "user.tag", "mine", 4, 0) == 0; };
+            auto applied = (*review)->apply(w.root.get(), set->id, everything(*set));
+            VERIFY_OK(applied);
+            if (!tagged) {
+                QSKIP("this file system has no extended attributes");
+            }
+            QVERIFY2(applied->entries.at(0).outcome == Outcome::Conflict, describe(*applied).c_str());
+            QCOMPARE(attributesOf(w.at("f"))["user.tag"], std::string("mine"));
+            QCOMPARE(slurp(w.at("f")), std::string("as it was\n"));
+        }
+    }
+
+    // What was interrupted goes no further once something else was decided, and nothing of it is left lying about.
+    void anInterruptedApplyGoesNoFurther() {
+        World w;
+        for (const char* name : {"f", "g", "h"}) {
+            writeFile(w.at(name), "as it was\n");
+            w.content(ChangeKind::Modified, name, "agent\n");
+        }
+        struct NoRoom : StepHook {
+            bool full = false;
+            int before(std::string_view name, std::string_view) override { return full && name == "journal.append" ? ENOSPC : 0; }
+        } disk;
+        const auto before = snapshot(w.share, Times::Files);
+        auto review = FileReview::open(w.data, &disk);
+        QVERIFY(review && (*review)->recover(w.opener()));
+        auto set = w.freeze(**review);
+        VERIFY_OK(set);
+        disk.full = true;
+        QVERIFY(!(*review)->apply(w.root.get(), set->id, everything(*set)));
+        QVERIFY(same(snapshot(w.share, Times::Files), before)); // no temporaries: the disk may need the room
+        QVERIFY(!(*review)->settle(w.root.get(), set->share));
+        disk.full = false;
+        QVERIFY((*review)->settle(w.root.get(), set->share));
+        auto reports = (*review)->recover(w.opener());
+        VERIFY_OK(reports);
+        QVERIFY(reports->empty());
+        QVERIFY(same(snapshot(w.share, Times::Files), before));
+        auto applied = (*review)->apply(w.root.get(), set->id, everything(*set));
+        VERIFY_OK(applied);
+        QVERIFY2(applied->complete(), describe(*applied).c_str());
+    }
+
+    // Saved anew between a crash and the start after it: it was never away.
+    void aRemovalThatNeverHappenedIsNotTold() {
+        World w;
+        for (const char* name : {"f", "g"}) {
+            writeFile(w.at(name), "as it was\n");
+            w.claim(ChangeKind::Deleted, name);
+        }
+        FrozenSet set;
+        {
+            auto review = w.review();
+            set = w.freeze(*review).value();
+        }
+        if (const pid_t child = ::fork(); child == 0) {
+            Meddler dies;
+            dies.step = "rename";
+            dies.action = [] { ::_exit(0); };
+            auto review = FileReview::open(w.data, &dies);
+            (void)(*review)->apply(w.root.get(), set.id, everything(set));
+            ::_exit(1);
+        } else {
+            int status = 0;
+            QVERIFY(::waitpid(child, &status, 0) == child && status == 0);
+        }
+        writeFile(w.at("f.new"), "saved by an editor\n");
+        fs::rename(w.at("f.new"), w.at("f"));
+        auto review = w.review();
+        auto reports = review->recover(w.opener());
+        VERIFY_OK(reports);
+        QCOMPARE(reports->size(), std::size_t{1});
+        for (const auto& entry : reports->front().entries) {
+            QVERIFY2(entry.outcome == (entry.path.text() == "f" ? Outcome::Conflict : Outcome::Applied),
+                     describe(reports->front()).c_str());
+        }
+        QCOMPARE(slurp(w.at("f")), std::string("saved by an editor\n"));
+        QVERIFY(!fs::exists(w.at("g")));
     }
 
     // One that cannot be done leaves the others to go together; each has its own outcome.

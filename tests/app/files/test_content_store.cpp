@@ -132,6 +132,23 @@ private slots:
         QVERIFY(store->flush()); // told once
     }
 
+    // A name that is there is believed: so whoever could not flush it must not leave it at that.
+    void aNameIsFlushedInTheEnd() {
+        QTemporaryDir dir;
+        const std::string at = dir.path().toStdString() + "/store";
+        Failing hook;
+        auto store = ContentStore::open(at, &hook);
+        hook.step = "store.names";
+        auto stored = store->put(asBytes("x"));
+        QVERIFY(!stored && stored.error().sysErrno == ENOSPC);
+        QVERIFY(store->has(Sha256::of("x")));
+        QVERIFY(!store->flush()); // still owed
+        hook.step.clear();
+        QVERIFY(store->flush());
+        hook.step = "store.names";
+        QVERIFY(store->flush()); // and paid
+    }
+
     void collects() {
         QTemporaryDir dir;
         const std::string at = dir.path().toStdString() + "/store";

@@ -247,6 +247,32 @@ private slots:
         QVERIFY(!FileReview::open(w.data)); // one engine per agent
     }
 
+    void oneThingIsToldByOneName() {
+        World w;
+        fs::create_directory(w.at("a"));
+        writeFile(w.at("a/f"), "base\n");
+        w.renamed("a", "b", EntryType::Directory);
+        w.content(ChangeKind::Modified, "b/f", "agent\n").base = w.versionOf("a/f");
+        w.claim(ChangeKind::Deleted, "a/f");
+        auto review = w.review();
+        QVERIFY(w.freeze(*review).error().code == ErrorCode::Malformed);
+    }
+
+    // Auto mode takes in what is of normal risk: of what cannot be looked at nobody knows that.
+    void aDamagedCopyHidesNoRisk() {
+        World w;
+        w.content(ChangeKind::Created, "harmless", "#!/bin/sh\necho hello\n").base.reset();
+        auto review = w.review();
+        auto set = w.freeze(*review);
+        QVERIFY(set && set->entries.at(0).risk == Risk::High);
+        const std::string object = w.data + "/content/" + set->entries.at(0).wanted.content->hex();
+        ::chmod(object.c_str(), 0600);
+        std::ofstream(object) << "rotten";
+        set = w.freeze(*review);
+        QVERIFY(set && set->entries.at(0).risk == Risk::High);
+        QVERIFY(review->store().openVerified(*set->entries.at(0).wanted.content)); // and is mended
+    }
+
     void namesCaseTwins() {
         World w;
         writeFile(w.at("Readme.txt"), "x");

@@ -68,6 +68,21 @@ const std::vector<Rivalry>& rivalries() {
          {"e/f=user", "e/inner/g=agent"}},
         {"renames a folder to a name that is taken", [](World& w) { w.renamed("d", "e", kFolder); },
          [](World& w) { fs::create_directory(w.at("e")); }, {{"e", Outcome::Conflict}}, {"d/f=base d", "e?"}},
+        // The same bytes stand there: only that the folder did not come tells that these are not the ones.
+        {"renames a folder that the user copied to that name", [](World& w) {
+             w.renamed("d", "e", kFolder);
+             w.content(ChangeKind::Modified, "e/f", "agent").base = w.versionOf("d/f");
+             w.claim(ChangeKind::Deleted, "e/inner/g").base = w.versionOf("d/inner/g");
+         }, [](World& w) { fs::copy(w.at("d"), w.at("e"), fs::copy_options::recursive); },
+         {{"e", Outcome::Conflict}, {"e/f", Outcome::Conflict}, {"e/inner/g", Outcome::Conflict}},
+         {"e/f=base d", "e/inner/g=base g", "d/f=base d"}},
+        {"moves something into a folder that cannot come", [](World& w) {
+             w.renamed("d", "n", kFolder);
+             w.renamed("f", "n/moved");
+             w.content(ChangeKind::Created, "n/new", "agent").base.reset();
+         }, [](World& w) { fs::create_directory(w.at("n")); },
+         {{"n", Outcome::Conflict}, {"n/moved", Outcome::Conflict}, {"n/new", Outcome::Conflict}},
+         {"f=base f", "!n/moved", "!n/new", "d/f=base d"}},
         {"renames a folder that is renamed", [](World& w) { w.renamed("d", "e", kFolder); },
          [](World& w) { fs::rename(w.at("d"), w.at("user's")); }, {{"e", Outcome::Conflict}}, {"user's/f=base d", "!e"}},
         {"edits in a folder that is renamed", [](World& w) { w.content(ChangeKind::Modified, "d/f", "agent"); },
