@@ -22,6 +22,8 @@ namespace {
 // this the power is cut: nothing of the user's is on that disk alone but staged work, which ext4 keeps consistent.
 constexpr std::chrono::seconds kPowerOffPatience{60};
 constexpr std::chrono::milliseconds kWatchPeriod{250};
+// Its channels close a moment before the end of its process is known.
+constexpr std::chrono::seconds kEndPatience{5};
 
 std::string stepWords(std::string_view step) {
     const auto words = describeStep(step);
@@ -204,6 +206,10 @@ Status Agent::putClerk() {
 }
 
 Status Agent::waitReady(const Progress& progress, std::stop_token stop) {
+    const auto lastStep = [this] {
+        const std::lock_guard lock(m_mutex);
+        return m_watch->lastStep();
+    };
     auto greeting = door()->hello();
     for (;;) {
         if (greeting.wait_for(kWatchPeriod) == std::future_status::ready) {
@@ -213,6 +219,9 @@ Status Agent::waitReady(const Progress& progress, std::stop_token stop) {
             }
             if (answer.error().code != ErrorCode::Unavailable) {
                 return fail(answer.error().wrap("The agent's machine came up but did not agree with this Carrel"));
+            }
+            if (door()->alive() && m_machine->waitStopped(kEndPatience).value_or(false)) {
+                return fail(explainStop(lastStep())); // the clerk told of it first
             }
             // The clerk died under us: another one goes on where it stopped.
             if (!mayReplaceClerk()) {
@@ -227,13 +236,8 @@ Status Agent::waitReady(const Progress& progress, std::stop_token stop) {
         }
         const auto state = m_machine->state();
         const auto now = Clock::now();
-        std::string step;
-        {
-            const std::lock_guard lock(m_mutex);
-            step = m_watch->lastStep();
-        }
         if (state && *state == hypervisor::MachineState::Stopped) {
-            return fail(explainStop(step));
+            return fail(explainStop(lastStep()));
         }
         const auto used = m_machine->activity();
         std::optional<StartWatch::Stall> stall;

@@ -42,6 +42,9 @@ public:
     // The same once everything queued has been written; the pump keeps itself alive until then.
     void closeAfterFlush();
     [[nodiscard]] Mux& mux() { return *m_mux; }
+    // The peer is there and an epoch stands: what is sent now is answered, or its end is told by an event.
+    [[nodiscard]] bool isOpen() const { return !m_over && m_mux->isOpen(); }
+    [[nodiscard]] bool isOver() const { return m_over; }
 
 private:
     ChannelPump(boost::asio::io_context& loop, UniqueFd fd, Peer peer, std::function<void(const std::string&)> closed);

@@ -19,7 +19,7 @@ Clerk::Clerk(UniqueFd link)
     : m_link(m_loop, link.release())
     , m_rpc(
           [this](std::string_view text) -> Status {
-              if (!m_control || !m_control->mux().isOpen()) {
+              if (!m_control || !m_control->isOpen()) {
                   return fail(ErrorCode::Unavailable, "the agent's machine does not answer", "Try again in a moment");
               }
               m_control->flushSoon();
@@ -139,7 +139,7 @@ void Clerk::prepare(const Params& params, Descriptors&& descriptors, const Reply
     m_fileService = std::make_unique<FileService>(
         m_loop, FileService::Events{
                     [this](std::uint32_t share, Bytes&& message) {
-                        if (m_files && m_files->mux().isOpen()) {
+                        if (m_files && m_files->isOpen()) {
                             m_files->mux().openStream(share, StreamKind::Messages);
                             if (!m_files->mux().sendMessage(share, message)) {
                                 m_files->restart();

@@ -17,6 +17,10 @@ namespace {
 // begins anew: a notification must not be lost.
 constexpr std::size_t kMaxFilesQueued = 96 * 1024 * 1024;
 
+Error machineGone() {
+    return {ErrorCode::Unavailable, "the agent's machine is gone", {}, 0, {}};
+}
+
 std::uint64_t realtimeNs() {
     return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(
                                           std::chrono::system_clock::now().time_since_epoch())
@@ -184,6 +188,8 @@ void Clerk::sayHello() {
 void Clerk::hello(const Reply& reply) {
     if (m_greeting) {
         reply(*m_greeting);
+    } else if (m_control && m_control->isOver()) {
+        reply(fail(machineGone()));
     } else {
         m_waitingForGreeting.push_back(reply);
     }
@@ -268,7 +274,16 @@ Mux::Events Clerk::terminalEvents() {
 
 void Clerk::channelClosed(std::string_view name, const std::string& why) {
     if (name == "control") {
-        m_rpc.failAll(Error{ErrorCode::Unavailable, "the agent's machine is gone", {}, 0, {}});
+        m_greeting.reset();
+        m_rpc.failAll(machineGone());
+        for (auto& waiting : std::exchange(m_waitingForGreeting, {})) {
+            waiting(fail(machineGone()));
+        }
+    }
+    if (name == "files") { // whose end may be all that was still missing
+        for (auto& [stream, content] : std::exchange(m_contents, {})) {
+            content->reset(0);
+        }
     }
     if (name == "terminals") {
         for (const auto& [id, session] : std::map(m_sessions)) {

@@ -26,7 +26,7 @@ void Clerk::exec(const Params& params, Descriptors&& descriptors, const Reply& r
         reply(fail(ErrorCode::InvalidArgument, "a command was handed to the clerk in a wrong way"));
         return;
     }
-    if (!m_terminals || !m_terminals->mux().isOpen()) {
+    if (!m_terminals || !m_terminals->isOpen()) {
         reply(fail(ErrorCode::Unavailable, "the agent's machine does not answer", "Try again in a moment"));
         return;
     }
@@ -60,7 +60,7 @@ void Clerk::copyContent(const Params& params, Descriptors&& descriptors, const R
     if (auto path = takeOptionalPath(fields, params, "path")) {
         putPath(request, "path", *path);
     }
-    if (!fields.finish() || descriptors.size() != 1 || !m_files || !m_files->mux().isOpen()) {
+    if (!fields.finish() || descriptors.size() != 1 || !m_files || !m_files->isOpen()) {
         reply(fail(ErrorCode::Unavailable, "the agent's machine does not answer", "Try again in a moment"));
         return;
     }
