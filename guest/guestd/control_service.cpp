@@ -205,6 +205,7 @@ ControlService::Answer ControlService::run(const HelloCall& call, Job& job) {
     sendStage(job.epoch, "agent");
     CARREL_TRY(bringSharesInLine(call.shares));
     sendStage(job.epoch, "shares");
+    CARREL_TRY(m_machine.takeCommands());
     sendStage(job.epoch, "ready");
     return json::value{{"version", control::kProtocolVersion},
                        {"capabilities", {"shares", "changes", "sessions"}},

@@ -23,6 +23,8 @@ public:
     [[nodiscard]] virtual std::string bootId() = 0;
     // The agent's account stands and bears this name when it returns.
     [[nodiscard]] virtual Status adoptAgent(const std::string& name) = 0;
+    // The shares are there, so commands may come. Called with each hello.
+    [[nodiscard]] virtual Status takeCommands() = 0;
     // Ends the agent's processes and leaves nothing unwritten. After it, powerOff() follows.
     [[nodiscard]] virtual Status settleDown() = 0;
     virtual void powerOff() = 0;                   // returns; the machine ends soon after

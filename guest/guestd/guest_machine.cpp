@@ -137,7 +137,19 @@ Status GuestMachine::openChannels() {
     m_shares.start(*m_filesChannel);
     CARREL_TRY(m_sessions.start(*m_terminalsChannel));
     for (auto& wanted : all) {
-        CARREL_TRY((*wanted.channel)->start());
+        if (wanted.channel != &m_terminalsChannel) {
+            CARREL_TRY((*wanted.channel)->start());
+        }
+    }
+    return {};
+}
+
+// Not before: a command that starts while its share is not there yet fails, or works in an empty folder. So the
+// host hears from this channel last when guestd starts again, too.
+Status GuestMachine::takeCommands() {
+    if (!m_takesCommands) {
+        CARREL_TRY(m_terminalsChannel->start());
+        m_takesCommands = true;
     }
     return {};
 }

@@ -12,6 +12,7 @@ namespace carrel::guestd {
 
 inline constexpr const char* kWorkspace = "/run/carrel/workspace";
 inline constexpr const char* kPrivateFolder = "/disk/carrel";
+inline constexpr const char* kLastHandLock = "/run/carrel/last-hand";
 inline constexpr const char* kPowerOffWish = "/run/carrel/poweroff"; // carrel-init's contract
 
 void sayStage(std::string_view name); // "carrel-guestd: stage <name>" on the console
@@ -30,6 +31,7 @@ public:
     [[nodiscard]] Status setClock(std::chrono::nanoseconds sinceEpoch) override;
     [[nodiscard]] std::string bootId() override;
     [[nodiscard]] Status adoptAgent(const std::string& name) override;
+    [[nodiscard]] Status takeCommands() override;
     [[nodiscard]] Status settleDown() override;
     void powerOff() override;
     void stage(std::string_view name) override { sayStage(name); }
@@ -46,6 +48,7 @@ private:
     std::unique_ptr<Channel> m_filesChannel;
     std::unique_ptr<Channel> m_networkChannel;
     std::unique_ptr<Channel> m_terminalsChannel;
+    bool m_takesCommands = false; // by the thread that answers hello
 };
 
 } // namespace carrel::guestd

@@ -2,6 +2,7 @@
 // carrel-guestd: everything the host can ask of a machine of Carrel's, started by carrel-init. With the
 // argument "agent-init" it is the first process of the agent's own PID namespace instead.
 #include "guest/guestd/guest_machine.h"
+#include "guest/guestd/last_hand.h"
 
 #include <csignal>
 #include <fstream>
@@ -31,6 +32,7 @@ void prepareProcess() {
 
 int serve() {
     prepareProcess();
+    leaveLastHand(kWorkspace, kLastHandLock);
     sayStage("guestd");
     GuestMachine machine;
     if (const auto started = machine.start(); !started) {

@@ -453,13 +453,15 @@ Result<std::unique_ptr<FuseServer>> FuseServer::mount(Worktree& tree, const std:
     for (unsigned i = 0; i < std::max(threads, 2U); ++i) {
         impl->workers.emplace_back([raw] { raw->serve(); });
     }
-    impl->notifier = std::thread([raw] { raw->notify(); });
     tree.setKernelSink([raw](const KernelNote& note) { raw->take(note); });
     std::unique_ptr<FuseServer> server(new FuseServer(std::move(impl)));
     raw->root.reset(::open(mountPoint.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!raw->root) {
         return failErrno("The shared folder does not answer");
     }
+    // From here on, and not before: the kernel knows the root's mode and owner since the open. It drops attributes that it is
+    // told to forget while it asks for them, and a root that it knows nothing of is open to nobody (EACCES).
+    raw->notifier = std::thread([raw] { raw->notify(); });
     readFurtherAhead(raw->root.get());
     return server;
 }
@@ -479,7 +481,9 @@ FuseServer::~FuseServer() {
         m_impl->ending = true;
         m_impl->wake.notify_all();
     }
-    m_impl->notifier.join();
+    if (m_impl->notifier.joinable()) {
+        m_impl->notifier.join();
+    }
     for (auto& worker : m_impl->workers) {
         worker.join();
     }

@@ -95,6 +95,10 @@ public:
         notes.push_back("agent " + name);
         return {};
     }
+    [[nodiscard]] Status takeCommands() override {
+        notes.push_back("commands");
+        return {};
+    }
     [[nodiscard]] Status settleDown() override { return {}; }
     void powerOff() override { off = true; }
     void stage(std::string_view name) override { notes.push_back("stage " + std::string(name)); }
@@ -197,7 +201,8 @@ void TestControlService::helloBringsSharesInLine() {
         {2, "same", ShareMode::Review}, {3, "mode", ShareMode::ReadOnly}, {4, "new", ShareMode::Review}};
     QVERIFY(m_shares.present == expected);
     const std::vector<std::string> notes{"clock 42",    "stage guestd", "agent desk",
-                                         "stage agent", "stage shares", "stage ready"};
+                                         "stage agent", "stage shares", "commands",
+                                         "stage ready"}; // no command before the shares are there
     QVERIFY(m_machine.notes == notes);
 }
 
