@@ -26,7 +26,7 @@ import sys
 import tempfile
 
 VIRTIOFSD = "/usr/lib/qemu/virtiofsd"
-HERE = pathlib.Path(__file__).resolve().parent
+HELPER = pathlib.Path(__file__).resolve().parents[2] / "support/guest_helper"
 AGENT_UID = 100000  # who the agent's root is in the machine
 LONG_AGO = 1_500_000_000
 SMALL_FILES, FOLDERS = 5000, 50
@@ -112,8 +112,8 @@ def big_file(file, seed):
 
 def helper_initrd(at, release, binaries):
     tree = at / "initrd-tree"
-    (tree / "bench").mkdir(parents=True)
-    shutil.copy(binaries / "bench-files-init", tree / "bench/init")
+    (tree / "helper").mkdir(parents=True)
+    shutil.copy(binaries / "guest-helper-init", tree / "helper/init")
     for module in ("fuse.ko", "virtiofs.ko"):
         found = list(pathlib.Path(f"/lib/modules/{release}/kernel/fs/fuse").glob(module))
         if not found:
@@ -121,8 +121,8 @@ def helper_initrd(at, release, binaries):
             package = next(at.glob("linux-image-*.deb"))
             subprocess.run(["dpkg-deb", "-x", str(package), str(at / "kernel")], check=True)
             found = list((at / f"kernel/lib/modules/{release}/kernel/fs/fuse").glob(module))
-        shutil.copy(found[0], tree / "bench" / module)
-    names = "\n".join(["bench", "bench/init", "bench/fuse.ko", "bench/virtiofs.ko"])
+        shutil.copy(found[0], tree / "helper" / module)
+    names = "\n".join(["helper", "helper/init", "helper/fuse.ko", "helper/virtiofs.ko"])
     packed = subprocess.run(["cpio", "--quiet", "-o", "-H", "newc"], input=names.encode(), cwd=tree, check=True,
                             capture_output=True).stdout
     # The kernel unpacks one archive after another; between them zeros up to four bytes.
@@ -147,10 +147,10 @@ class World:
         (self.home / "images/default").write_text(image.name + "\n")
         for program in PROGRAMS:
             shutil.copy(self.binaries / program, self.bin)
-        shutil.copy(HERE / "qemu-with-peer.sh", self.bin / "carrel-qemu")
+        shutil.copy(HELPER / "qemu-with-helper.sh", self.bin / "carrel-qemu")
         initrd = helper_initrd(self.at, (image / "kernel.release").read_text().strip(), self.binaries)
-        (self.bin / "peer.conf").write_text(
-            f"socket={self.at}/peer.sock\nport={self.at}/bench.sock\ninitrd={initrd}\n")
+        (self.bin / "helper.conf").write_text(
+            f"socket={self.at}/peer.sock\nport={self.at}/helper.sock\ninitrd={initrd}\n")
         self.cache = arguments.cache
 
     def carrel(self, *arguments):
@@ -170,7 +170,7 @@ class World:
         self.carrel("share", "add", "bench", f"{tools}:read-only")
         self.carrel("start", "bench")
         self.port = socket.socket(socket.AF_UNIX)
-        self.port.connect(str(self.at / "bench.sock"))
+        self.port.connect(str(self.at / "helper.sock"))
         self.answers = self.port.makefile("r")
         self.helper("mount")
         self.carrel("exec", "bench", "--", "cp", "/workspace/tools/bench-files-work", "/root/work")

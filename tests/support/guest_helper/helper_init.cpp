@@ -1,10 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// First process of a benchmark's machine (rdinit=): leaves a helper behind and becomes Carrel's own /init.
-// The helper mounts the peer's share where guestd mounts Carrel's, so that the agent sees both, and empties
-// the kernel's caches when the host says so; an agent can do neither. One line in, one line out on the port
-// carrel.bench.
+// First process of a test's machine (rdinit=): leaves a helper behind and becomes Carrel's own /init. The
+// helper does beside guestd what no agent can, when the host says so. One line in, one line out on the port
+// carrel.helper:
+//
+//   mount        the peer's share (virtiofs) where guestd mounts Carrel's, so that the agent sees both
+//   drop         empties the kernel's caches
+//   cpu          jiffies since boot: user and system of all, user and system of guestd
+//   pids NAME    the processes of that name (comm), by number
+//   kill NAME    SIGKILL to each of them; how many there were
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <ctime>
 #include <dirent.h>
@@ -15,10 +22,11 @@
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
+#include <vector>
 
 namespace {
 
-constexpr const char* kPort = "carrel.bench";
+constexpr const char* kPort = "carrel.helper";
 constexpr const char* kWorkspace = "1/root/run/carrel/workspace"; // beneath /proc
 
 void waitABit() {
@@ -73,36 +81,90 @@ const char* dropCaches(int proc) {
     return done ? "ok" : std::strerror(errno);
 }
 
-// Jiffies since boot: user and system of all, user and system of guestd.
+std::string slurp(int proc, const std::string& path) {
+    std::string text(4096, '\0');
+    const int file = ::openat(proc, path.c_str(), O_RDONLY);
+    const auto got = file < 0 ? 0 : ::read(file, text.data(), text.size());
+    ::close(file);
+    text.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
+    return text;
+}
+
+std::vector<pid_t> processesNamed(int proc, const std::string& name) {
+    std::vector<pid_t> found;
+    const int folder = ::openat(proc, ".", O_RDONLY | O_DIRECTORY);
+    DIR* list = folder < 0 ? nullptr : ::fdopendir(folder);
+    for (const dirent* entry = nullptr; list != nullptr && (entry = ::readdir(list)) != nullptr;) {
+        const auto pid = static_cast<pid_t>(std::strtol(entry->d_name, nullptr, 10)); // 0 for what is none
+        if (pid > 0 && slurp(proc, std::string(entry->d_name) + "/comm") == name + "\n") {
+            found.push_back(pid);
+        }
+    }
+    if (list != nullptr) {
+        ::closedir(list);
+    }
+    return found;
+}
+
+std::string told(const std::vector<pid_t>& pids) {
+    std::string text;
+    for (const auto pid : pids) {
+        text += (text.empty() ? "" : " ") + std::to_string(pid);
+    }
+    return text;
+}
+
+std::string killAll(const std::vector<pid_t>& pids) {
+    int killed = 0;
+    for (const auto pid : pids) {
+        killed += ::kill(pid, SIGKILL) == 0 ? 1 : 0;
+    }
+    return std::to_string(killed);
+}
+
 std::string processorTime(int proc) {
-    const auto slurp = [&](const std::string& path) {
-        std::string text(4096, '\0');
-        const int file = ::openat(proc, path.c_str(), O_RDONLY);
-        const auto got = file < 0 ? 0 : ::read(file, text.data(), text.size());
-        ::close(file);
-        text.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
-        return text;
-    };
     unsigned long long user = 0;
     unsigned long long nice = 0;
     unsigned long long system = 0;
-    (void)std::sscanf(slurp("stat").c_str(), "cpu %llu %llu %llu", &user, &nice, &system);
+    (void)std::sscanf(slurp(proc, "stat").c_str(), "cpu %llu %llu %llu", &user, &nice, &system);
     unsigned long long own = 0;
     unsigned long long ownSystem = 0;
-    for (int pid = 2; pid < 2000; ++pid) {
-        const auto stat = slurp(std::to_string(pid) + "/stat");
-        const auto name = stat.find("(carrel-guestd)");
+    for (const auto pid : processesNamed(proc, "carrel-guestd")) {
+        const auto stat = slurp(proc, std::to_string(pid) + "/stat");
+        const auto name = stat.rfind(')');
+        unsigned long long utime = 0;
+        unsigned long long stime = 0;
         if (name != std::string::npos) {
-            unsigned long long utime = 0;
-            unsigned long long stime = 0;
-            (void)std::sscanf(stat.c_str() + name + 16,
-                              "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu", &utime, &stime);
-            own += utime;
-            ownSystem += stime;
+            (void)std::sscanf(stat.c_str() + name + 1,
+                              " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu", &utime, &stime);
         }
+        own += utime;
+        ownSystem += stime;
     }
     return std::to_string(user) + " " + std::to_string(system) + " " + std::to_string(own) + " " +
            std::to_string(ownSystem);
+}
+
+std::string answerTo(const std::string& line, int proc) {
+    const auto space = line.find(' ');
+    const auto verb = line.substr(0, space);
+    const auto name = space == std::string::npos ? std::string() : line.substr(space + 1);
+    if (verb == "mount") {
+        return mountPeer(proc);
+    }
+    if (verb == "drop") {
+        return dropCaches(proc);
+    }
+    if (verb == "cpu") {
+        return processorTime(proc);
+    }
+    if (verb == "pids" && !name.empty()) {
+        return told(processesNamed(proc, name));
+    }
+    if (verb == "kill" && !name.empty()) {
+        return killAll(processesNamed(proc, name));
+    }
+    return "what?";
 }
 
 void help(int fuse, int virtiofs) {
@@ -112,11 +174,11 @@ void help(int fuse, int virtiofs) {
         (void)::mount(type, at.c_str(), type, 0, nullptr);
         return ::open(at.c_str(), O_PATH | O_DIRECTORY);
     };
-    const int proc = mounted("proc", "/bench/proc");
-    const int sys = mounted("sysfs", "/bench/sys");
-    const int dev = mounted("devtmpfs", "/bench/dev");
+    const int proc = mounted("proc", "/helper/proc");
+    const int sys = mounted("sysfs", "/helper/sys");
+    const int dev = mounted("devtmpfs", "/helper/dev");
     const int port = openPort(sys, dev); // virtio is there, so /init has loaded its modules
-    load(fuse);
+    load(fuse); // those two only where the peer is wanted
     load(virtiofs);
     std::string line;
     for (char c = 0;;) {
@@ -129,10 +191,7 @@ void help(int fuse, int virtiofs) {
             line.push_back(c);
             continue;
         }
-        std::string answer = line == "mount"  ? mountPeer(proc)
-                             : line == "drop" ? dropCaches(proc)
-                             : line == "cpu"  ? processorTime(proc)
-                                              : "what?";
+        std::string answer = answerTo(line, proc);
         line.clear();
         answer += '\n';
         (void)!::write(port, answer.data(), answer.size());
@@ -142,8 +201,8 @@ void help(int fuse, int virtiofs) {
 } // namespace
 
 int main(int, char** argv) {
-    const int fuse = ::open("/bench/fuse.ko", O_RDONLY | O_CLOEXEC);
-    const int virtiofs = ::open("/bench/virtiofs.ko", O_RDONLY | O_CLOEXEC);
+    const int fuse = ::open("/helper/fuse.ko", O_RDONLY | O_CLOEXEC);
+    const int virtiofs = ::open("/helper/virtiofs.ko", O_RDONLY | O_CLOEXEC);
     if (::fork() == 0) {
         (void)::setsid();
         help(fuse, virtiofs);
