@@ -90,6 +90,9 @@ void WorktreeImpl::rebase(Entry* entry, const LowerRef& host, Batch& batch) {
     touch(entry, batch);
     if (!host && entry->kind == EntryKind::Whiteout) {
         dropEntry(entry, batch);
+    } else if (entry->kind == EntryKind::File && entry->fromLower && (!host || sameAsHost(*entry))) {
+        // Only the move was staged. It would say nothing from here on, and yet be what the next work here is made against.
+        forgetEntry(entry, batch);
     }
 }
 

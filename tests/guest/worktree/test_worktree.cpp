@@ -232,6 +232,25 @@ private slots:
         QCOMPARE(f.cat("e/x"), std::string("x"));
     }
 
+    // guestd started again between the decision and its news: the generations are of before.
+    void aLateSettleOfARenameLeavesNothing() {
+        Fixture f;
+        writeFile(f.host / "a", "one");
+        QVERIFY(f.tree->rename(kRoot, "a", kRoot, "b", Replace::No));
+        const auto refs = f.refs();
+        f.open();
+        fs::rename(f.host / "a", f.host / "b");
+        (void)f.tree->settle(refs);
+        QCOMPARE(f.cat("b"), std::string("one"));
+        QCOMPARE(f.changes().size(), std::size_t{0});
+        fs::rename(f.host / "b", f.host / "a"); // undone; and the same work again
+        QCOMPARE(f.cat("a"), std::string("one"));
+        QVERIFY(f.tree->rename(kRoot, "a", kRoot, "b", Replace::No));
+        const auto list = f.changes();
+        QCOMPARE(list.size(), std::size_t{1});
+        QVERIFY(list[0].kind == ChangeKind::Renamed && list[0].from && list[0].from->text() == "a");
+    }
+
     void nobodyAtTheDoorIsAnErrorAndNoLoss() {
         Fixture f;
         writeFile(f.host / "a", "one");
