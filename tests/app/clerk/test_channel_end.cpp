@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// A machine that ends takes its channels along. Whatever the engine asks then, or had asked before, is answered:
-// it holds the agent's lock while it waits.
+// A machine that ends takes its channels along. Whatever the engine asks then, or had asked before, is
+// answered: it holds the agent's lock while it waits.
 #include "app/clerk/guest_words.h"
 #include "tests/app/clerk/clerk_rig.h"
 #include "tests/app/clerk/mux_peer.h"
 
 #include <QTemporaryDir>
 #include <QtTest>
-
 #include <boost/json.hpp>
 
 #include <future>
@@ -46,7 +45,8 @@ private slots:
 
     void whatIsAskedAfterwards_data() {
         QTest::addColumn<QString>("method");
-        for (const char* method : {"hello", "changes.list", "content.copy", "changes.settle", "exec", "power.off"}) {
+        for (const char* method :
+             {"hello", "changes.list", "content.copy", "changes.settle", "exec", "power.off"}) {
             QTest::newRow(method) << method;
         }
     }
@@ -75,8 +75,8 @@ private slots:
     void aCopyWhoseEndIsMissing() {
         const UniqueFd file(::memfd_create("content", MFD_CLOEXEC));
         auto copy = std::async(std::launch::async, [&] {
-            return m_rig->request("content.copy",
-                                  {{"share", 1}, {"generation", 1}, {"max", 10}, {"path", "a"}}, {file.get()});
+            return m_rig->request(
+                "content.copy", {{"share", 1}, {"generation", 1}, {"max", 10}, {"path", "a"}}, {file.get()});
         });
         bool sent = false;
         QTRY_VERIFY(sent = sent || answered("content.send", {{"size", 10}}));
@@ -109,7 +109,8 @@ private:
                 const auto answer = json::serialize(
                     json::object{{"jsonrpc", "2.0"}, {"id", request.at("id")}, {"result", result}});
                 // MuxPeer took the stream for one of bytes; a short message is one frame either way.
-                const bool sent = m_control->mux().sendBytes(control::kRpcStream, asBytes(answer)).has_value();
+                const bool sent =
+                    m_control->mux().sendBytes(control::kRpcStream, asBytes(answer)).has_value();
                 (void)pump();
                 return sent;
             }

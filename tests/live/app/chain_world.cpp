@@ -1,16 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/live/app/chain_world.h"
 
+#include "app/images/cpio_writer.h"
+#include "guest/protocol/unique_fd.h"
+
 #include <QDeadlineTimer>
 #include <QDir>
 #include <QFile>
 #include <QFileInfo>
 #include <QJsonDocument>
 
+#include <csignal>
 #include <fcntl.h>
 #include <fstream>
 #include <iterator>
+#include <poll.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 namespace carrel::live {
@@ -54,6 +61,18 @@ std::string told(const Item& item) {
            std::to_string(item.mtimeNs) + " " + std::to_string(item.content.size()) + " bytes";
 }
 
+// One more archive for the kernel, behind the machine's own; between them zeros up to four bytes.
+bool writeHelperArchive(const fs::path& program, const fs::path& into) {
+    images::CpioWriter writer;
+    const auto content = readFile(program);
+    if (content.empty() || !writer.addFile("helper/init", 0755, asBytes(content))) {
+        return false;
+    }
+    const auto archive = writer.finish();
+    writeFile(into, std::string(512, '\0') + std::string(asText(archive)), 0600);
+    return true;
+}
+
 // Every process of this user whose command line or folder names our temporary folder.
 QStringList processesOf(const QString& folder) {
     QStringList found;
@@ -82,6 +101,21 @@ std::string readFile(const fs::path& file) {
 std::string processFile(qint64 pid, const char* name) {
     QFile file("/proc/" + QString::number(pid) + "/" + name);
     return file.open(QIODevice::ReadOnly) ? file.readAll().toStdString() : std::string();
+}
+
+bool killHard(qint64 pid) {
+    if (pid <= 1 || ::kill(static_cast<pid_t>(pid), SIGKILL) != 0) {
+        return false;
+    }
+    const QDeadlineTimer guard(kGuardMs);
+    while (::kill(static_cast<pid_t>(pid), 0) == 0 &&
+           processFile(pid, "stat").find(") Z") == std::string::npos) {
+        if (guard.hasExpired()) {
+            return false;
+        }
+        ::usleep(5'000);
+    }
+    return true;
 }
 
 void writeFile(const fs::path& file, const std::string& content, unsigned mode) {
@@ -142,8 +176,9 @@ void agePast(const fs::path& folder) {
     age(folder);
 }
 
-ChainWorld::ChainWorld(std::string agent)
+ChainWorld::ChainWorld(std::string agent, Programs programs)
     : m_agent(QString::fromStdString(agent))
+    , m_programs(programs)
     , m_folder("/tmp/carrel-chain-XXXXXX") {} // short: a socket's path has 107 bytes
 
 ChainWorld::~ChainWorld() {
@@ -174,13 +209,39 @@ bool ChainWorld::prepare() {
         return false;
     }
     writeFile(images.toStdString() + "/default", QFileInfo(image).fileName().toStdString() + "\n", 0600);
-    return true;
+    return m_programs == Programs::Built || copyPrograms();
+}
+
+// Carrel looks for its own parts beside the program that runs, so a wrapper is put there by copying them all.
+bool ChainWorld::copyPrograms() const {
+    const fs::path bin = folder() / "bin";
+    const fs::path built = CARREL_BIN_DIR;
+    std::error_code error;
+    fs::create_directory(bin, error);
+    for (const char* name : {"carrel", "carrel-engine", "carrel-clerk", "carrel-init", "carrel-guestd"}) {
+        if (!fs::copy_file(built / name, bin / name, error)) {
+            return false;
+        }
+    }
+    if (!fs::copy_file(fs::path(CARREL_SOURCE_DIR) / "tests/support/guest_helper/qemu-with-helper.sh",
+                       bin / "carrel-qemu", error) ||
+        !writeHelperArchive(built / "guest-helper-init", folder() / "helper.cpio")) {
+        return false;
+    }
+    fs::permissions(bin / "carrel-qemu", fs::perms::owner_all, error);
+    writeFile(bin / "helper.conf", "port=" + (folder() / "helper.sock").native() +
+                                       "\ninitrd=" + (folder() / "helper.cpio").native() + "\n");
+    return !error;
+}
+
+QString ChainWorld::program() const {
+    return m_programs == Programs::Built ? QStringLiteral(CARREL_BIN_DIR "/carrel") : path("bin/carrel");
 }
 
 std::unique_ptr<QProcess> ChainWorld::begin(const QStringList& arguments) const {
     auto process = std::make_unique<QProcess>();
     process->setProcessEnvironment(environmentFor(path("home")));
-    process->start(CARREL_BIN_DIR "/carrel", arguments);
+    process->start(program(), arguments);
     return process;
 }
 
@@ -194,7 +255,7 @@ Ran ChainWorld::carrel(const QStringList& arguments, const QByteArray& input) co
 Ran ChainWorld::carrelIn(const QString& home, const QStringList& arguments) const {
     QProcess process;
     process.setProcessEnvironment(environmentFor(home));
-    process.start(CARREL_BIN_DIR "/carrel", arguments);
+    process.start(program(), arguments);
     process.closeWriteChannel();
     return finish(process);
 }
@@ -265,6 +326,43 @@ Tree ChainWorld::guestTree(const QString& folder) const {
 
 std::int64_t ChainWorld::enginePid() const {
     return ask({"engine", "info"}).value("pid").toInteger();
+}
+
+std::int64_t ChainWorld::machinePid() const {
+    const auto home = path("home").toUtf8().toStdString();
+    for (const auto& entry : QDir("/proc").entryList(QDir::Dirs)) {
+        const auto pid = entry.toLongLong(); // 0 for what is no process
+        const auto line = pid > 0 ? processFile(pid, "cmdline") : std::string();
+        if (line.find(home) != std::string::npos && line.find("-initrd") != std::string::npos) {
+            return pid;
+        }
+    }
+    return 0;
+}
+
+QByteArray ChainWorld::helper(const QByteArray& line) const {
+    const UniqueFd port(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    const auto name = path("helper.sock").toUtf8();
+    std::copy_n(name.begin(), std::min<std::size_t>(name.size(), sizeof address.sun_path - 1),
+                address.sun_path);
+    const auto text = line + "\n";
+    if (::connect(port.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
+        ::write(port.get(), text.constData(), static_cast<std::size_t>(text.size())) != text.size()) {
+        return {};
+    }
+    QByteArray answer;
+    pollfd wait{port.get(), POLLIN, 0};
+    while (!answer.endsWith('\n') && ::poll(&wait, 1, kGuardMs) > 0) {
+        char piece[256];
+        const auto got = ::read(port.get(), piece, sizeof piece);
+        if (got <= 0) {
+            break;
+        }
+        answer.append(piece, static_cast<qsizetype>(got));
+    }
+    return answer.trimmed();
 }
 
 std::vector<QJsonObject> ChainWorld::timeline(const QStringList& options) const {

@@ -48,12 +48,17 @@ void writeFile(const std::filesystem::path& file, const std::string& content, un
 [[nodiscard]] std::string readFile(const std::filesystem::path& file);
 // A file of a process in /proc ("stat", "cmdline"); empty when there is no such process any more.
 [[nodiscard]] std::string processFile(qint64 pid, const char* name);
+// SIGKILL; true when the process is gone, or waits for its parent: it does nothing any more.
+[[nodiscard]] bool killHard(qint64 pid);
 // Gives everything beneath, and the folder, a time long past: what is touched later then shows.
 void agePast(const std::filesystem::path& folder);
 
 class ChainWorld {
 public:
-    explicit ChainWorld(std::string agent);
+    // WithHelper: copies of the programs in a folder of this world's own, and in each machine a helper of
+    // tests/support/guest_helper. Its QEMU is in no jail.
+    enum class Programs { Built, WithHelper };
+    explicit ChainWorld(std::string agent, Programs programs = Programs::Built);
     ~ChainWorld();
     ChainWorld(const ChainWorld&) = delete;
     ChainWorld& operator=(const ChainWorld&) = delete;
@@ -78,6 +83,9 @@ public:
 
     [[nodiscard]] std::int64_t enginePid() const;
     [[nodiscard]] std::int64_t clerkPid() const; // of the newest clerk
+    [[nodiscard]] std::int64_t machinePid() const; // QEMU's; 0 when there is none
+    // Says a line to the helper in the machine; its answer, empty when none came.
+    [[nodiscard]] QByteArray helper(const QByteArray& line) const;
     [[nodiscard]] std::vector<QJsonObject> timeline(const QStringList& options = {}) const;
     [[nodiscard]] QJsonObject changes() const { return ask({"changes", m_agent}); }
     // What waits for review: path → kind.
@@ -87,7 +95,11 @@ public:
     [[nodiscard]] QString end();
 
 private:
+    [[nodiscard]] bool copyPrograms() const;
+    [[nodiscard]] QString program() const;
+
     QString m_agent;
+    Programs m_programs;
     QTemporaryDir m_folder;
     bool m_ended = false;
 };

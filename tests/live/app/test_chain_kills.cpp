@@ -109,7 +109,6 @@ private:
     [[nodiscard]] qint64 pidOf(Victim victim) const {
         return victim == Victim::Engine ? m_world->enginePid() : m_world->clerkPid();
     }
-    void kill(qint64 pid);
     void stillWell(const Companion& before);
     void inRead(Victim victim);
     void inChange(Victim victim);
@@ -152,15 +151,6 @@ void TestChainKills::cleanupTestCase() {
     }
 }
 
-void TestChainKills::kill(qint64 pid) {
-    QVERIFY(pid > 1);
-    QCOMPARE(::kill(static_cast<pid_t>(pid), SIGKILL), 0);
-    // Gone, or waiting for its parent: either way it does nothing any more.
-    QTRY_VERIFY_WITH_TIMEOUT(::kill(static_cast<pid_t>(pid), 0) != 0 ||
-                                 processFile(pid, "stat").find(") Z") != std::string::npos,
-                             kGuardMs);
-}
-
 TestChainKills::Companion TestChainKills::companion() const {
     const auto ran = m_world->shell("cat /tmp/status");
     const auto words = ran.out.split(' ');
@@ -184,7 +174,7 @@ void TestChainKills::engineInBoot() {
     auto start = m_world->begin({"start", kAgent});
     QByteArray seen;
     QSEES(*start, StandardOutput, "opening the agent's disk");
-    kill(m_world->enginePid());
+    QVERIFY(killHard(m_world->enginePid()));
     const auto ended = finish(*start);
     QSTATUS(ended, 1);
     const auto again = m_world->carrel({"start", kAgent});
@@ -196,14 +186,7 @@ void TestChainKills::engineInBoot() {
         starts += event.value("subject").toString() == "starting" ? 1 : 0;
     }
     QCOMPARE(starts, 1);
-    const auto home = m_world->path("home").toUtf8().toStdString();
-    for (const auto& entry : QDir("/proc").entryList(QDir::Dirs)) {
-        const auto pid = entry.toLongLong(); // 0 for what is no process
-        const auto line = pid > 0 ? processFile(pid, "cmdline") : std::string();
-        if (line.find(home) != std::string::npos && line.find("carrel-qemu") != std::string::npos) {
-            m_machine = pid;
-        }
-    }
+    m_machine = m_world->machinePid();
     QVERIFY(m_machine > 1);
 }
 
@@ -222,7 +205,7 @@ void TestChainKills::inRead(Victim victim) {
     QByteArray seen;
     QSEES(*reader, StandardOutput, "R1\n");
     reader->write("more\n");
-    kill(pid);
+    QVERIFY(killHard(pid));
     QDO(stillWell(before));
     reader->write("more\n");
     reader->closeWriteChannel();
@@ -241,7 +224,7 @@ void TestChainKills::inChange(Victim victim) {
     QSTATUS(m_world->shell("rm -f /tmp/changing /tmp/changed"), 0);
     QSTATUS(m_world->python(QByteArray(kChange).replace("%FILES%", QByteArray::number(kFiles))), 0);
     QSTATUS(m_world->shell("until [ -e /tmp/changing ]; do sleep 0.01; done"), 0);
-    kill(pid);
+    QVERIFY(killHard(pid));
     QDO(stillWell(before));
     QSTATUS(m_world->shell("until [ -e /tmp/changed ]; do sleep 0.1; done"), 0);
     m_wanted = m_world->guestTree("/workspace/work");
@@ -255,7 +238,7 @@ void TestChainKills::inReview(Victim victim) {
     auto review = m_world->begin({"changes", kAgent});
     QByteArray seen;
     QSEES(*review, StandardOutput, "Copying what changed");
-    kill(pid);
+    QVERIFY(killHard(pid));
     const auto ended = finish(*review);
     QVERIFY2(ended.status == 0 || (ended.status == 1 && ended.err.contains("carrel: ")),
              ended.all().constData());
@@ -275,7 +258,7 @@ void TestChainKills::inApply(Victim victim) {
     auto apply = m_world->begin({"apply", kAgent, "--yes", "work"});
     QByteArray seen;
     QSEES(*apply, StandardOutput, "\n20 of ");
-    kill(pid);
+    QVERIFY(killHard(pid));
     const auto ended = finish(*apply);
     QVERIFY2(ended.status == 0 || (ended.status == 1 && ended.err.contains("carrel: ")),
              ended.all().constData());
@@ -294,7 +277,7 @@ void TestChainKills::inUndo(Victim victim) {
     auto undo = m_world->begin({"undo", kAgent});
     QByteArray seen;
     QSEES(*undo, StandardOutput, "\n20 of ");
-    kill(pid);
+    QVERIFY(killHard(pid));
     const auto ended = finish(*undo);
     QVERIFY2(ended.status == 0 || (ended.status == 1 && ended.err.contains("carrel: ")),
              ended.all().constData());
@@ -326,7 +309,7 @@ void TestChainKills::clerkInBoot() {
     auto start = m_world->begin({"start", kAgent});
     QByteArray seen;
     QSEES(*start, StandardOutput, "opening the agent's disk");
-    kill(m_world->clerkPid());
+    QVERIFY(killHard(m_world->clerkPid()));
     const auto ended = finish(*start);
     QSTATUS(ended, 0);
     QCOMPARE(m_world->shell("cat '/workspace/work/old 005'").out, "old 005 is its own content\n");

@@ -178,7 +178,7 @@ void help(int fuse, int virtiofs) {
     const int sys = mounted("sysfs", "/helper/sys");
     const int dev = mounted("devtmpfs", "/helper/dev");
     const int port = openPort(sys, dev); // virtio is there, so /init has loaded its modules
-    load(fuse); // those two only where the peer is wanted
+    load(fuse);                          // those two only where the peer is wanted
     load(virtiofs);
     std::string line;
     for (char c = 0;;) {
