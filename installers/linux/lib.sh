@@ -27,7 +27,10 @@ packages_run=(
     qemu-system-x86 qemu-utils libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients
     mmdebstrap e2fsprogs uidmap kmod cpio xz-utils lz4 zstd gawk python3 rsync
 )
-packages_test=(python3-openpyxl binutils clang libclang-rt-14-dev qt6-base-dev attr acl git poppler-utils)
+packages_test=(
+    python3-openpyxl binutils clang libclang-rt-14-dev qt6-base-dev attr acl git poppler-utils
+    sqlite3 tcl8.6-dev zlib1g-dev dpkg-dev # tests/suites: ordinary programs, and building git and SQLite
+)
 
 # Other distributions: untested.
 map_package() {
@@ -36,6 +39,9 @@ map_package() {
     ubuntu:libboost1.81-dev) echo libboost1.83-dev ;;
     ubuntu:libboost-json1.81-dev) echo libboost-json1.83-dev ;;
     ubuntu:libclang-rt-14-dev) echo libclang-rt-dev ;;
+    fedora:sqlite3) echo sqlite ;;
+    fedora:tcl8.6-dev) echo tcl-devel ;;
+    fedora:zlib1g-dev) echo zlib-devel ;;
     fedora:build-essential) echo "gcc-c++ make glibc-static libstdc++-static" ;;
     fedora:ninja-build) echo ninja-build ;;
     fedora:pkg-config) echo pkgconf ;;
@@ -75,6 +81,10 @@ map_package() {
     arch:xz-utils) echo xz ;;
     arch:libclang-rt-14-dev) echo compiler-rt ;;
     arch:qt6-base-dev) echo qt6-base ;;
+    arch:sqlite3) echo sqlite ;;
+    arch:tcl8.6-dev) echo tcl ;;
+    arch:zlib1g-dev) echo zlib ;;
+    arch:dpkg-dev) echo dpkg ;;
     *) echo "$name" ;;
     esac
 }
@@ -151,6 +161,10 @@ continue_as_account() {
     grep -q "^$account:" /etc/subuid || usermod --add-subuids 200000-265535 --add-subgids 200000-265535 "$account"
     if [ -e /dev/kvm ] && getent group kvm >/dev/null; then
         usermod -a -G kvm "$account"
+    fi
+    # udev lets everybody open it; without udev only root may, and tests/suites mount as the account.
+    if [ "$script" = test.sh ] && [ -e /dev/fuse ] && ! runuser -u "$account" -- test -w /dev/fuse; then
+        setfacl -m "u:$account:rw" /dev/fuse || say "The account cannot open /dev/fuse: the suites on a share are skipped."
     fi
     home=$(getent passwd "$account" | cut -d: -f6)
     uid=$(id -u "$account")
