@@ -12,8 +12,11 @@ make -C "$source_dir" -j2 CC="$cc" CFLAGS="-O0 -w" NO_CURL=1 NO_OPENSSL=1 NO_EXP
 cd "$source_dir/t"
 case "${1:-}" in
 whole) set -- 't[0-7]*.sh' ;;
-# CHOSEN
-'') set -- t0010-racy-git.sh t7508-status.sh ;;
+# The index's races, references, hooks, work trees, rebase and commit, what packs and collects, clones, the untracked
+# cache (which trusts the times of folders).
+'') set -- t0010-racy-git.sh t1403-show-ref.sh t1800-hook.sh t2021-checkout-overwrite.sh t2400-worktree-add.sh \
+    t2403-worktree-move.sh t3400-rebase.sh t5304-prune.sh t5604-clone-reference.sh t6500-gc.sh t6501-freshen-objects.sh \
+    t7063-status-untracked-cache.sh t7503-pre-commit-and-pre-merge-commit-hooks.sh ;;
 esac
 # shellcheck disable=SC2086 # patterns
 mapfile -t scripts < <(printf '%s\n' $* | grep -Ev 'svn|p4|cvs|http|daemon')
