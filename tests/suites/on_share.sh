@@ -18,7 +18,7 @@ unshare -Urm true 2>/dev/null || refuse "SKIPPED: unprivileged user namespaces a
 
 mkdir -p "$suites"
 scratch=$(mktemp -d "$suites/run.XXXXXX")
-trap 'chmod -R u+rwX "$scratch"; rm -rf "$scratch"' EXIT
+trap 'chmod -R u+rwX "$scratch" 2>/dev/null || true; rm -rf "$scratch"' EXIT
 lower=$scratch/lower share=$scratch/share plain=$scratch/plain
 fresh() { # empty folders, whatever was there before
     if [ -d "$lower" ]; then
