@@ -1,18 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/clerk/content_receiver.h"
 
-#include <unistd.h>
-
 #include <utility>
 
 namespace carrel::clerk {
 
 namespace {
 constexpr std::uint32_t kStale = 116; // ESTALE, Linux numbering (frame.h)
+constexpr char kKeeping[] = "keeping the file's content for the review";
 }
 
 ContentReceiver::ContentReceiver(UniqueFd file, std::uint64_t maxBytes, Done done)
-    : m_file(std::move(file)), m_max(maxBytes), m_done(std::move(done)) {}
+    : m_file(std::move(file)), m_writer(m_file.get()), m_max(maxBytes), m_done(std::move(done)) {}
 
 void ContentReceiver::data(ByteSpan bytes) {
     if (isDone()) {
@@ -23,16 +22,8 @@ void ContentReceiver::data(ByteSpan bytes) {
         return;
     }
     m_received += bytes.size();
-    while (!bytes.empty()) {
-        const auto put = ::write(m_file.get(), bytes.data(), bytes.size());
-        if (put < 0 && errno == EINTR) {
-            continue;
-        }
-        if (put <= 0) {
-            settle(failErrno("keeping the file's content for the review"));
-            return;
-        }
-        bytes = bytes.subspan(static_cast<std::size_t>(put));
+    if (const int error = m_writer.write(bytes); error != 0) {
+        settle(failErrno(kKeeping, error));
     }
 }
 
@@ -62,6 +53,10 @@ void ContentReceiver::maybeSettle() {
     }
     if (*m_announced != m_received) {
         settle(fail(ErrorCode::Malformed, "the agent's machine sent another amount of bytes than it announced"));
+        return;
+    }
+    if (const int error = m_writer.finish(); error != 0) {
+        settle(failErrno(kKeeping, error));
         return;
     }
     settle(m_received);

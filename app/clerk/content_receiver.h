@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Takes one file's content from the guest into a file that the engine opened: the copy that a review freezes. Bounded by
 // what the engine allowed; done when the guest has both answered the request and ended the stream, and the two
-// agree about the size. Thread: the event loop's. Writes go to the page cache and do not wait for the disk.
+// agree about the size. Zeros become holes. Thread: the event loop's. Writes go to the page cache and do not wait for the disk.
 #pragma once
 
 #include "guest/protocol/bytes.h"
+#include "guest/protocol/hole_writer.h"
 #include "guest/protocol/result.h"
 #include "guest/protocol/unique_fd.h"
 
@@ -30,6 +31,7 @@ private:
     void maybeSettle();
 
     UniqueFd m_file;
+    HoleWriter m_writer;
     std::uint64_t m_max;
     std::uint64_t m_received = 0;
     bool m_ended = false;

@@ -2,6 +2,7 @@
 #include "app/files/content_store.h"
 
 #include "app/files/flush.h"
+#include "guest/protocol/hole_writer.h"
 
 #include <array>
 #include <dirent.h>
@@ -39,18 +40,8 @@ Error explain(std::string doing, int number) {
     return error;
 }
 
-Status writeAll(int fd, ByteSpan data) {
-    while (!data.empty()) {
-        const ssize_t wrote = ::write(fd, data.data(), data.size());
-        if (wrote < 0) {
-            if (errno == EINTR) {
-                continue;
-            }
-            return fail(explain("cannot write a file", errno));
-        }
-        data = data.subspan(static_cast<std::size_t>(wrote));
-    }
-    return {};
+Status outcome(int error) {
+    return error == 0 ? Status{} : fail(explain("cannot write a file", error));
 }
 
 // Reads `from` by position, hashes, and hands every chunk on.
@@ -161,10 +152,12 @@ Result<Stored> write(int dir, StepHook* hook, const Fill& fill) {
         return fail(explain("cannot make a file in the content store", errno));
     }
     CARREL_TRY(ask(hook, "store.write", "", "cannot write to the content store"));
-    auto stored = fill([&](ByteSpan chunk) { return writeAll(object.fd(), chunk); });
+    HoleWriter writer(object.fd());
+    auto stored = fill([&](ByteSpan chunk) { return outcome(writer.write(chunk)); });
     if (!stored) {
         return fail(std::move(stored).error());
     }
+    CARREL_TRY(outcome(writer.finish()));
     return Stored{*stored, std::move(object)};
 }
 
@@ -359,10 +352,12 @@ Status ContentStore::copyTo(const Sha256& id, int to) const {
     if (!fd) {
         return fail(std::move(fd).error());
     }
-    auto copied = pump(fd->get(), UINT64_MAX, [&](ByteSpan chunk) { return writeAll(to, chunk); });
+    HoleWriter writer(to);
+    auto copied = pump(fd->get(), UINT64_MAX, [&](ByteSpan chunk) { return outcome(writer.write(chunk)); });
     if (!copied) {
         return fail(std::move(copied).error());
     }
+    CARREL_TRY(outcome(writer.finish()));
     if (copied->sha256 != id) {
         return fail(damaged(id));
     }

@@ -61,8 +61,8 @@ public:
 
     // Whether a crash would leave it.
     [[nodiscard]] bool has(const Sha256& id) const;
-    // Copies an object to `to` (at its current position) and verifies while copying. After an error the bytes
-    // written to `to` are worthless.
+    // Copies an object to `to`, a fresh and empty file, and verifies while copying. Zeros become holes, as in the objects
+    // themselves (hole_writer.h). After an error the bytes written to `to` are worthless.
     [[nodiscard]] Status copyTo(const Sha256& id, int to) const;
     // The whole object, verified; bigger than `maxBytes` is LimitExceeded.
     [[nodiscard]] Result<std::string> read(const Sha256& id, std::uint64_t maxBytes) const;

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/app/files/files_world.h"
 
+#include <QTemporaryFile>
 #include <QtTest>
+
+#include <csignal>
+#include <sys/resource.h>
 
 using namespace carrel;
 using namespace carrel::files;
@@ -77,6 +81,32 @@ private slots:
             QVERIFY(!stored && stored.error().sysErrno == ENOSPC);
             QCOMPARE(filesIn(at), 0U);
         }
+    }
+
+    // The size is set last of all. It may be what the disk has no room for, and then nothing gets a name.
+    void aHoleTooLargeLeavesNothing() {
+        QTemporaryDir dir;
+        const std::string at = dir.path().toStdString() + "/store";
+        auto store = ContentStore::open(at);
+        const std::string zeros(2 << 20, '\0');
+        rlimit before{};
+        QCOMPARE(::getrlimit(RLIMIT_FSIZE, &before), 0);
+        const rlimit small{1 << 20, before.rlim_max};
+        const auto handler = ::signal(SIGXFSZ, SIG_IGN);
+        QCOMPARE(::setrlimit(RLIMIT_FSIZE, &small), 0);
+        const auto stored = store->put(asBytes(zeros));
+        (void)::setrlimit(RLIMIT_FSIZE, &before);
+        QVERIFY(!stored && stored.error().sysErrno == EFBIG);
+        QCOMPARE(filesIn(at), 0U);
+        const auto whole = store->put(asBytes(zeros));
+        QVERIFY(whole);
+        QTemporaryFile copy;
+        QVERIFY(copy.open());
+        QCOMPARE(::setrlimit(RLIMIT_FSIZE, &small), 0);
+        const auto copied = store->copyTo(whole->sha256, copy.handle());
+        (void)::setrlimit(RLIMIT_FSIZE, &before);
+        (void)::signal(SIGXFSZ, handler);
+        QVERIFY(!copied && copied.error().sysErrno == EFBIG);
     }
 
     // Read like any other, but no name stands for it before it is flushed.
