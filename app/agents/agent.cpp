@@ -288,16 +288,21 @@ AgentState Agent::state() const {
     return m_state;
 }
 
-json::array Agent::describeShares() const {
+json::array Agent::describeShares(Tell what) const {
+    const std::lock_guard lock(m_mutex);
     json::array shares;
-    for (const auto& share : record().shares) {
-        shares.push_back(describeShare(share));
+    for (const auto& share : m_record.shares) {
+        auto described = describeShare(share);
+        if (const auto look = m_looks.find(share.id); what == Tell::Chosen && look != m_looks.end()) {
+            tell(look->second, described);
+        }
+        shares.push_back(std::move(described));
     }
     return shares;
 }
 
-json::object Agent::describe() const {
-    json::array shares = describeShares();
+json::object Agent::describe(Tell what) const {
+    json::array shares = describeShares(what);
     const std::lock_guard lock(m_mutex);
     json::object out{{"name", m_record.name},
                      {"id", m_record.id},

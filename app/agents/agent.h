@@ -12,6 +12,7 @@
 #include "app/agents/agent_record.h"
 #include "app/agents/auto_rules.h"
 #include "app/agents/door.h"
+#include "app/agents/folder_look.h"
 #include "app/agents/own_files.h"
 #include "app/agents/review_book.h"
 #include "app/agents/services.h"
@@ -90,8 +91,10 @@ public:
     [[nodiscard]] std::string name() const;
     [[nodiscard]] std::string id() const;
     [[nodiscard]] AgentState state() const;
-    [[nodiscard]] boost::json::object describe() const; // common.json, agent
-    [[nodiscard]] boost::json::array describeShares() const;
+    // Chosen: to whom has just chosen the folders, with what a look through them found.
+    enum class Tell { Known, Chosen };
+    [[nodiscard]] boost::json::object describe(Tell what = Tell::Known) const; // common.json, agent
+    [[nodiscard]] boost::json::array describeShares(Tell what = Tell::Known) const;
     [[nodiscard]] activity::ActivityLog& log() { return *m_log; }
 
     // agent_life.cpp
@@ -282,6 +285,7 @@ private:
 
     mutable std::mutex m_mutex; // guards everything below
     AgentRecord m_record;
+    std::map<std::uint32_t, FolderLook> m_looks; // by share: of those chosen since this object was made
     AgentState m_state = AgentState::Created;
     std::string m_failure;
     std::shared_ptr<hypervisor::Machine> m_machine;

@@ -3,6 +3,7 @@
 #include "app/agents/agent.h"
 
 #include "app/clerk/hidden_names.h"
+#include "app/clerk/placeholders.h"
 #include "guest/protocol/change_report.h"
 #include "guest/protocol/strict_json.h"
 
@@ -149,6 +150,9 @@ void Agent::rememberStaged(std::uint32_t share, std::uint64_t staged) {
 files::FreezeLimits Agent::freezeLimits() {
     files::FreezeLimits limits;
     limits.hidden = [names = clerk::HiddenNames(kHiddenNames)](const SharePath& path) { return hides(names, path); };
+    limits.placeholder = [](const SharePath& path, const files::NodeState& state) {
+        return state.kind == files::NodeKind::File && clerk::placeholderOf(path.name(), state.size).has_value();
+    };
     return limits;
 }
 

@@ -113,8 +113,13 @@ Result<json::object> Agent::addShare(const NewShare& wanted) {
     CARREL_TRY(note(EventKind::ShareAdded, share.name, std::move(detail)));
     with.shares.push_back(share);
     CARREL_TRY(saveRecord(with));
+    if (const UniqueFd chosen(::open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)); chosen) {
+        auto look = lookThrough(chosen.get());
+        const std::lock_guard lock(m_mutex);
+        m_looks[share.id] = std::move(look);
+    }
     CARREL_TRY(renewClerk());
-    return describeShares().back().as_object();
+    return describeShares(Tell::Chosen).back().as_object();
 }
 
 Result<ShareRecord> Agent::findShare(const std::string& name) const {

@@ -36,6 +36,16 @@ void ShareBroker::Impl::noticeOnce(WatchOutcome outcome) {
     }
 }
 
+void ShareBroker::Impl::noticeOnce(Placeholder kind) {
+    if (!noticedPlaceholders.insert(kind).second || !events.notice) {
+        return;
+    }
+    const std::string program(programOf(kind));
+    events.notice("The agent tried to read a file that is not on this computer: " + program +
+                  " keeps it elsewhere, and only a placeholder stands for it here. Make it available offline in " +
+                  program + ", then the agent can read it");
+}
+
 void ShareBroker::Impl::take(const HostEvent& event, std::set<NodeId>& changed) {
     if (event.kind == HostEventKind::Folder) {
         changed.insert(event.folder);

@@ -5,6 +5,7 @@
 #include "app/clerk/folder_listing.h"
 #include "app/clerk/lower_codec.h"
 #include "app/clerk/open_files.h"
+#include "app/clerk/placeholders.h"
 #include "app/clerk/settled.h"
 #include "app/clerk/share_broker.h"
 #include "app/clerk/share_folder.h"
@@ -95,6 +96,7 @@ struct ShareBroker::Impl {
     void invalidateAll();
     void send(Bytes&& message) const;
     void noticeOnce(WatchOutcome outcome);
+    void noticeOnce(Placeholder kind);
 
     ShareFolder folder;
     NodeTable table;
@@ -108,6 +110,7 @@ struct ShareBroker::Impl {
     std::set<NodeId> firstReads; // asked, not yet answered
     std::map<std::pair<NodeId, std::string>, Restless> restless;
     std::set<WatchOutcome> noticed;
+    std::set<Placeholder> noticedPlaceholders;
     bool revoked = false;
 };
 

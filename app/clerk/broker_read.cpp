@@ -138,6 +138,10 @@ std::optional<Bytes> ShareBroker::Impl::attempt(Deferred& asked) {
     if (node->type != NodeType::File) {
         return errorReply(asked.unique, node->type == NodeType::Directory ? EISDIR : EINVAL);
     }
+    if (const auto kind = placeholderOf(node->name, node->version.size)) {
+        noticeOnce(*kind);
+        return errorReply(asked.unique, ENODATA);
+    }
     const auto file = fileOf(*node);
     if (!file) {
         if (file.error() == ESTALE) {

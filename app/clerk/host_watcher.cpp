@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/clerk/host_watcher.h"
 
+#include "app/clerk/drives.h"
+
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
 #include <set>
 #include <sys/inotify.h>
-#include <sys/vfs.h>
 
 namespace carrel::clerk {
 
@@ -17,25 +18,6 @@ constexpr std::uint32_t kNameEvents = IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN
 // IN_CLOSE_WRITE besides IN_MODIFY: stores through a mapping are announced by nothing earlier.
 constexpr std::uint32_t kContentEvents = IN_MODIFY | IN_ATTRIB | IN_CLOSE_WRITE;
 constexpr std::uint32_t kSelfEvents = IN_DELETE_SELF | IN_MOVE_SELF;
-
-// File systems whose content changes without this kernel's doing; magic numbers of statfs(2).
-bool changesElsewhere(std::uint64_t magic) {
-    constexpr std::array<std::uint64_t, 12> kRemote{
-        0x6969,     // NFS
-        0xff534d42, // CIFS
-        0xfe534d42, // SMB2
-        0x517b,     // SMB
-        0x65735546, // FUSE: sshfs, cloud drives, …
-        0x01021997, // 9P
-        0x5346414f, // AFS
-        0x6b414653, // kAFS
-        0x00c36400, // Ceph
-        0x73757245, // Coda
-        0x786f4256, // VirtualBox folders
-        0xbacbacbc, // VMware folders
-    };
-    return std::find(kRemote.begin(), kRemote.end(), magic) != kRemote.end();
-}
 
 } // namespace
 
@@ -51,12 +33,8 @@ WatchOutcome HostWatcher::watch(NodeId folder, int folderFd) {
     if (m_byNode.count(folder) != 0) {
         return WatchOutcome::Watched;
     }
-    struct statfs info {};
-    if (::fstatfs(folderFd, &info) != 0) {
-        return WatchOutcome::Failed;
-    }
-    if (changesElsewhere(static_cast<std::uint64_t>(info.f_type) & 0xffffffffU)) {
-        return WatchOutcome::FileSystemCannot;
+    if (const Reports reports = reportsOfFolder(folderFd); reports != Reports::Changes) {
+        return reports == Reports::Unknown ? WatchOutcome::Failed : WatchOutcome::FileSystemCannot;
     }
     if (m_byWatch.size() >= m_options.maxWatches) {
         return WatchOutcome::LimitReached;

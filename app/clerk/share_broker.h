@@ -16,6 +16,7 @@
 //    off, never slept for: handle() answers nothing, and runDeferred() gives the reply later. After
 //    kBusyAfter it is EBUSY. Not seen: stores through a shared writable mapping to a page that is dirty
 //    already change no time stamp (mmap(2)); they are covered only where the lease is.
+//  - What is in a placeholder of a sync program (placeholders.h) is never taken for the file that it stands for.
 //  - A replaced or deleted file is still read through the descriptor that was open, as long as the budget of
 //    descriptors keeps it.
 //
@@ -29,7 +30,7 @@
 // Ownership: owns root, table, watcher and descriptors. Thread: one; nothing blocks beyond a local file
 // system call. Errors on the wire are errno values: ESTALE unknown or outdated node, EINVAL malformed, EROFS
 // what would write, ENOSYS anything else unknown, EACCES unreadable, mounted over or revoked, EBUSY being
-// written, ENFILE no room for nodes.
+// written, ENFILE no room for nodes, ENODATA a placeholder.
 #pragma once
 
 #include "app/clerk/hidden_names.h"
@@ -90,7 +91,8 @@ public:
         std::function<void(Bytes&& message)> notify;
         // The first READ of each file version; once per node, also across clerks. Unset: Proceed.
         std::function<FirstReadAnswer(const FirstRead&)> firstRead;
-        // One line for the user, once per kind: changes on the host cannot be watched, and what that means.
+        // One line for the user, once per kind: changes on the host cannot be watched, or a placeholder cannot be
+        // read, and what that means.
         std::function<void(std::string text)> notice;
         // Puts what was read where the guest offered room for it (lower_wire.h, "Window"). Unset or false: in
         // the reply.

@@ -209,6 +209,24 @@ std::string startText(const json::object& result) {
            ").\n";
 }
 
+std::string chosenText(const json::object& share) {
+    std::string out;
+    for (const auto& value : listAt(share, "placeholders")) {
+        if (value.is_object()) {
+            const auto program = shown(textAt(value.get_object(), "program"), 40);
+            out += std::string(flagAt(share, "looked_in_part") ? "  At least " : "  ") +
+                   countText(numberAt(value.get_object(), "files"), "file in it only stands for what ",
+                             "files in it only stand for what ") +
+                   program + " keeps elsewhere. The agent cannot read that,\n  and no change of it is applied. Make available "
+                   "offline in " + program + " what the agent shall work on.\n";
+        }
+    }
+    if (flagAt(share, "unreported")) {
+        out += "  It is on a network or removable drive that does not report changes: the agent looks again every second.\n";
+    }
+    return out;
+}
+
 std::string sharesText(const json::array& shares) {
     if (shares.empty()) {
         return "No folders are shared.\n";

@@ -49,6 +49,8 @@ private:
 [[nodiscard]] std::string doctorText(const boost::json::object& result);
 [[nodiscard]] std::string agentsText(const boost::json::array& agents);
 [[nodiscard]] std::string startText(const boost::json::object& result); // of agent.start
+// What there is to tell of a folder that was just chosen; a line each, or nothing.
+[[nodiscard]] std::string chosenText(const boost::json::object& share);
 [[nodiscard]] std::string sharesText(const boost::json::array& shares);
 [[nodiscard]] std::string imagesText(const boost::json::array& images);
 [[nodiscard]] std::string changesText(const boost::json::object& result); // of changes

@@ -43,15 +43,15 @@ int create(Context& context, const CreateOptions& options) {
     return context.show("agent.create", std::move(params), [](const json::object& result) {
         const auto& agent = objectAt(result, "agent");
         const auto name = shown(textAt(agent, "name"), 40);
-        std::string out = "Agent " + name + " is made.";
+        std::string out = "Agent " + name + " is made.\n";
         for (const auto& share : listAt(agent, "shares")) {
             if (share.is_object()) {
-                out += "\n  " + shown(pathAt(share.get_object(), "dir"), 400) + " is " +
+                out += "  " + shown(pathAt(share.get_object(), "dir"), 400) + " is " +
                        shown(textAt(share.get_object(), "guest_path"), 300) + " in its machine (" +
-                       shown(textAt(share.get_object(), "mode"), 20) + ")";
+                       shown(textAt(share.get_object(), "mode"), 20) + ")\n" + chosenText(share.get_object());
             }
         }
-        return out + "\nStart it with: carrel start " + name + "\n";
+        return out + "Start it with: carrel start " + name + "\n";
     });
 }
 

@@ -63,7 +63,7 @@ void addShareVerbs(CLI::App& app, Context& context) {
             return context.show("share.add", std::move(*params), [](const json::object& result) {
                 const auto& added = objectAt(result, "share");
                 return shown(pathAt(added, "dir"), 400) + " is " + shown(textAt(added, "guest_path"), 300) +
-                       " in the machine (" + shown(textAt(added, "mode"), 20) + ").\n";
+                       " in the machine (" + shown(textAt(added, "mode"), 20) + ").\n" + chosenText(added);
             });
         };
     });

@@ -64,7 +64,7 @@ Result<json::value> create(Engine& engine, api::Call& call) {
     if (!made) {
         return fail(std::move(made).error());
     }
-    return json::object{{"agent", (*made)->describe()}};
+    return json::object{{"agent", (*made)->describe(Agent::Tell::Chosen)}};
 }
 
 Result<json::value> start(Engine& engine, api::Call& call) {

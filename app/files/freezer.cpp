@@ -135,6 +135,11 @@ void Freezer::look(const ChangeEntry& claim, FrozenEntry& entry, Place& place) {
             auto names = observe(place, LookAt::Names);
             return names ? std::move(*names) : NodeState{};
         }
+        if (m_limits.placeholder && m_limits.placeholder(path, *state)) {
+            flag(entry, ConflictKind::Unreadable,
+                 "it only stands for a file that a sync program keeps elsewhere, and a change here would be one of that file");
+            state->content.reset();
+        }
         return std::move(*state);
     };
     if (claim.kind == ChangeKind::Renamed) {

@@ -47,7 +47,7 @@ enum class ConflictKind {
     Gone,        // what it changes is no longer there
     HardLinked,  // the file has several names; changing one would part them
     Foreign,     // it belongs to another account, or is no plain file, folder or link
-    Unreadable,  // the host itself cannot read it
+    Unreadable,  // the host itself cannot read it, or it is a placeholder of what is not here
     LinkOutside, // a link that leads out of the share
     Refused,     // a claim that makes no sense, e.g. a reserved name
 };
@@ -105,6 +105,9 @@ struct FreezeLimits {
     // Names that the guest is never shown, by their path on the host; all beneath one is hidden with it. What stands there
     // is no guest's to move, change or delete, nor to learn of by what becomes of a guess. Empty: there are none.
     std::function<bool(const SharePath&)> hidden;
+    // Is what stands at that path on the host a placeholder, of a file that a sync program keeps elsewhere? Then it stays,
+    // and its bytes are nobody's. Empty: there are none.
+    std::function<bool(const SharePath&, const NodeState&)> placeholder;
 };
 
 struct FrozenSet {

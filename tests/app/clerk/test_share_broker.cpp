@@ -70,6 +70,36 @@ private slots:
         QCOMPARE(init.as<lower::InitOut>().major, 7U);
     }
 
+    // The blank that a sync program leaves is not what the file holds: no byte of it, and no record that it was read.
+    void aPlaceholderIsNotRead() {
+        write(m_share + "/report.odt.nextcloud", " ");
+        write(m_share + "/plan.odt.nextcloud", " ");
+        write(m_share + "/old.owncloud", " ");
+        write(m_share + "/notes.nextcloud", "a file of the user's own");
+        Guest guest(m_share);
+        const std::uint64_t report = guest.node(kRootNode, "report.odt.nextcloud");
+        QVERIFY(report != 0); // it is seen
+        for (int i = 0; i < 2; ++i) {
+            const Answer answer = guest.read(report);
+            QCOMPARE(answer.error, ENODATA);
+            QVERIFY(answer.body.empty());
+        }
+        QCOMPARE(guest.read(guest.node(kRootNode, "plan.odt.nextcloud")).error, ENODATA);
+        QCOMPARE(guest.notices.size(), std::size_t{1}); // once for each program
+        QVERIFY2(guest.notices[0].find("available offline in Nextcloud") != std::string::npos, guest.notices[0].c_str());
+        QCOMPARE(guest.read(guest.node(kRootNode, "old.owncloud")).error, ENODATA);
+        QCOMPARE(guest.notices.size(), std::size_t{2});
+        QVERIFY2(guest.notices[1].find("available offline in ownCloud") != std::string::npos, guest.notices[1].c_str());
+        QVERIFY(guest.firstReads.empty());
+        QCOMPARE(guest.text(guest.node(kRootNode, "notes.nextcloud")), std::string("a file of the user's own"));
+        QCOMPARE(guest.notices.size(), std::size_t{2});
+        // Made available offline, it is another file.
+        QCOMPARE(::unlink((m_share + "/report.odt.nextcloud").c_str()), 0);
+        write(m_share + "/report.odt", "the report");
+        guest.hostEvents();
+        QCOMPARE(guest.text(guest.node(kRootNode, "report.odt")), std::string("the report"));
+    }
+
     void largeFileIsExact() {
         std::string text(3 * lower::kMaxRead + 12345, 'x');
         for (std::size_t i = 0; i < text.size(); ++i) {

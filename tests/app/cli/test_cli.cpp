@@ -63,6 +63,36 @@ private slots:
     void init() { m_engine = std::make_unique<FakeEngine>(*api::openHome(), kSchemas); }
     void cleanup() { m_engine.reset(); }
 
+    // What the look through a folder found when it was chosen, and not a word where it found nothing.
+    void chosenFolderIsToldOf() {
+        const auto schema = m_engine->schemas().load("share.add.json").as_object();
+        const auto share = schema.at("examples").as_array().at(1).as_object().at("result").as_object().at("share");
+        m_engine->setAnswer("share.add", boost::json::value{{"share", share}});
+        auto ran = run({"share", "add", "clerk", "/tmp/a"});
+        QCOMPARE(ran.status, 0);
+        QVERIFY2(ran.out.endsWith("(review).\n"
+                                  "  At least 12 files in it only stand for what Nextcloud keeps elsewhere. The agent cannot "
+                                  "read that,\n  and no change of it is applied. Make available offline in Nextcloud what the "
+                                  "agent shall work on.\n"
+                                  "  It is on a network or removable drive that does not report changes: the agent looks again "
+                                  "every second.\n"),
+                 ran.out.constData());
+        auto made = m_engine->schemas().load("agent.create.json").as_object().at("examples").as_array().at(0)
+                        .as_object().at("result").as_object();
+        auto& shares = made.at("agent").as_object().at("shares").as_array();
+        shares.push_back(share);
+        shares.at(1).as_object()["placeholders"] =
+            boost::json::array{boost::json::object{{"program", "own\x1b[2JCloud"}, {"files", 1}}};
+        shares.at(1).as_object().erase("looked_in_part");
+        m_engine->setAnswer("agent.create", made);
+        ran = run({"create", "clerk", "--share", "/tmp/a"});
+        QCOMPARE(ran.status, 0);
+        QVERIFY2(ran.out.contains("in its machine (review)\n  /home/ada/cloud is ") &&
+                     ran.out.contains("\n  1 file in it only stands for what own") && !ran.out.contains('\x1b') &&
+                     ran.out.endsWith("every second.\nStart it with: carrel start clerk\n"),
+                 ran.out.constData());
+    }
+
     void asksAndShows_data() {
         QTest::addColumn<QStringList>("arguments");
         QTest::addColumn<QString>("verb");
