@@ -117,14 +117,18 @@ bool Executor::isStranded(std::size_t entry) const {
     });
 }
 
-// Brought by an earlier apply, perhaps: it is that very folder.
+// Brought by an earlier apply, perhaps: then nothing is left where it came from. Whether its content is as expected each
+// change finds out for itself.
 bool Executor::isThere(const PlanEntry& moved) const {
     if (moved.ops.empty() || moved.ops.front().kind != OpKind::Move) {
         return false;
     }
-    const auto place = pin(m_root, moved.ops.front().path);
-    const auto inode = place ? inodeOf(*place) : Result<std::uint64_t>(0);
-    return inode && *inode != 0 && *inode == moved.ops.front().expect.inode;
+    const auto from = pin(m_root, *moved.ops.front().from);
+    if (!from) {
+        return from.error().code == ErrorCode::NotFound;
+    }
+    const auto inode = inodeOf(*from);
+    return inode && *inode == 0;
 }
 
 // NotDone with a reason: the system refused. An error: the state of the file could not be settled, or the
