@@ -236,9 +236,7 @@ bool MachineRig::until(const std::function<bool()>& done) {
 }
 
 bool MachineRig::greet(const json::array& shares) {
-    if (!until([&] {
-            return m_control->mux().isOpen() && m_files->mux().isOpen() && m_terminals->mux().isOpen();
-        })) {
+    if (!until([&] { return m_control->mux().isOpen() && m_files->mux().isOpen(); })) {
         return false;
     }
     const auto now = std::chrono::system_clock::now().time_since_epoch();
@@ -247,7 +245,8 @@ bool MachineRig::greet(const json::array& shares) {
                                        {"realtime_ns", std::chrono::nanoseconds(now).count()},
                                        {"agent", {{"id", "a1"}, {"name", "desk-one"}}},
                                        {"shares", shares}});
-    return answer.has_value();
+    // Commands are taken only after that, when the shares are there.
+    return answer.has_value() && until([&] { return m_terminals->mux().isOpen(); });
 }
 
 Result<json::value> MachineRig::call(const std::string& method, json::object params) {
