@@ -139,7 +139,8 @@ bool WorktreeImpl::sameContent(Entry* entry) {
     }
     if (entry->hashedGeneration != entry->generation || entry->contentHash.empty()) {
         Sha256 hash;
-        Bytes buffer(kChunk);
+        // As large as the file, not more: most are small and many, and a fresh page costs more than its hash.
+        Bytes buffer(std::clamp<std::size_t>(static_cast<std::size_t>(info.st_size), 1, kChunk));
         for (off_t at = 0;;) {
             const auto n = ::pread(fd->get(), buffer.data(), buffer.size(), at);
             if (n < 0) {

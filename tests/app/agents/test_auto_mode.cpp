@@ -93,17 +93,26 @@ void TestAutoMode::newAndOwnFilesSettleAndUndo() {
     // I5, I9: who decided, and by what rule, before what it did.
     const auto decided = eventsOf(w, activity::EventKind::ApplyDecided);
     const auto done = eventsOf(w, activity::EventKind::ApplyDone);
-    QVERIFY(decided.size() == 2 && done.size() == 2);
+    // One apply for each time the guest came to rest: two, or more where this computer was slow between two writes.
+    QVERIFY(decided.size() >= 2 && done.size() == decided.size());
     QVERIFY(decided.at(0).seq < done.at(0).seq);
     QCOMPARE(by(decided.at(0)), std::string("auto"));
     QVERIFY(decided.at(0).event.provenance == activity::Provenance::Host);
     QVERIFY(decided.at(0).event.detail.at("rule").as_string() == "auto mode of papers");
     const auto past = w.agent->history({}, 10);
-    QVERIFY(past.size() == 2 && past.at(0).apply.facts.by == kByAuto && past.at(1).apply.facts.done == 3);
+    QCOMPARE(past.size(), decided.size());
+    std::uint64_t changes = 0;
+    for (const auto& one : past) {
+        QVERIFY(one.apply.facts.by == kByAuto);
+        changes += one.apply.facts.done;
+    }
+    QCOMPARE(changes, std::uint64_t{4}); // a, d, d/x; then a again
     // I4
-    QVERIFY(w.agent->undo(2, quiet));
+    QVERIFY(w.agent->undo(past.at(0).apply.number, quiet));
     QCOMPARE(contentOf(w.share() / "a"), std::string("one\n"));
-    QVERIFY(w.agent->undo(1, quiet));
+    for (std::size_t i = 1; i < past.size(); ++i) {
+        QVERIFY(w.agent->undo(past.at(i).apply.number, quiet));
+    }
     QCOMPARE(filesIn(w.share()), std::size_t{0});
 }
 

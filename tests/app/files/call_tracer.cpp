@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/app/files/call_tracer.h"
 
+#include "tests/support/sanitized.h"
+
 #include <QtGlobal>
 
 #include <algorithm>
@@ -266,18 +268,11 @@ Traced trace(const std::function<std::string()>&, Watched, Watcher&) {
 
 #endif
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define CARREL_TEST_SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define CARREL_TEST_SANITIZED 1
-#endif
-#endif
-
 std::string whyNoTracing() {
-#if defined(CARREL_TEST_SANITIZED)
-    return "a sanitizer's runtime makes calls of its own; TestApplyCrash ends the child at the announced steps instead";
-#elif !defined(__x86_64__)
+    if (carrel::test::kSanitized) {
+        return "a sanitizer's runtime makes calls of its own; TestApplyCrash ends the child at the announced steps instead";
+    }
+#if !defined(__x86_64__)
     return "the tracer knows the registers of x86-64 only; TestApplyCrash ends the child at the announced steps instead";
 #else
     const pid_t child = ::fork();

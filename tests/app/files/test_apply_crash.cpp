@@ -3,6 +3,7 @@
 // Nth call that changes anything, for every N; the parent then recovers with fresh objects and compares every
 // name, mode, time and byte.
 #include "tests/app/files/files_world.h"
+#include "tests/support/sanitized.h"
 
 #include <QtTest>
 
@@ -11,6 +12,7 @@
 using namespace carrel;
 using namespace carrel::files;
 using namespace carrel::files::test;
+using carrel::test::strideOf;
 
 namespace {
 
@@ -134,7 +136,7 @@ private slots:
     void applyKilledAnywhere() {
         QFETCH(bool, forward);
         int steps = 0;
-        for (;; ++steps) {
+        for (;; steps += strideOf(1)) {
             m_frozen->restore();
             const bool killed = killedAt(steps, [&](StepHook& hook) {
                 auto review = m_world.review(&hook);
@@ -164,13 +166,13 @@ private slots:
                          qPrintable(QString::number(steps)));
             }
         }
-        qInfo("killed before each of %d steps", steps);
+        qInfo("killed at steps up to %d", steps);
         QVERIFY(steps > 150);
     }
 
     void undoKilledAnywhere() {
         int steps = 0;
-        for (;; ++steps) {
+        for (;; steps += strideOf(1)) {
             m_applied->restore();
             const bool killed = killedAt(steps, [&](StepHook& hook) {
                 auto review = m_world.review(&hook);
@@ -188,13 +190,13 @@ private slots:
             QVERIFY2(same(snapshot(m_world.share, Times::All), began ? m_beforeExactly : m_afterExactly),
                      qPrintable(QString::number(steps)));
         }
-        qInfo("killed before each of %d steps", steps);
+        qInfo("killed at steps up to %d", steps);
         QVERIFY(steps > 150);
     }
 
     // A crash in the recovery of a crash.
     void recoveryKilledAnywhere() {
-        for (int first = 5; first < 400; first += 23) {
+        for (int first = 5; first < 400; first += strideOf(23)) {
             for (int second = 0;; ++second) {
                 m_frozen->restore();
                 (void)killedAt(first, [&](StepHook& hook) {
@@ -219,7 +221,7 @@ private slots:
     // The user writes to the file while Carrel is dead: their bytes stay, under the name or beside it.
     void editedWhileCarrelWasDead() {
         int steps = 0;
-        for (;; ++steps) {
+        for (;; steps += strideOf(1)) {
             m_frozen->restore();
             const bool killed = killedAt(steps, [&](StepHook& hook) {
                 auto review = m_world.review(&hook);
