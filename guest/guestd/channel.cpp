@@ -39,7 +39,9 @@ Channel::Channel(UniqueFd descriptor, Options options)
                     },
                 .writable =
                     [this](std::uint32_t stream) {
-                        record({ChannelEvent::Kind::Writable, 0, stream, 0, {}});
+                        if (m_options.tellWritable == TellWritable::Yes) {
+                            record({ChannelEvent::Kind::Writable, 0, stream, 0, {}});
+                        }
                     },
                 .epoch =
                     [this](const Epoch&) {
@@ -235,6 +237,22 @@ Channel::Sent Channel::openStream(EpochNumber epoch, std::uint32_t stream, Strea
 Status Channel::sendMessage(EpochNumber epoch, std::uint32_t stream, ByteSpan message) {
     Status status;
     if (within(epoch, [&] { status = m_mux.sendMessage(stream, message); }) == Sent::Gone) {
+        return epochOver(m_options.name);
+    }
+    return status;
+}
+
+Status Channel::sendMessages(EpochNumber epoch, std::uint32_t stream, const std::vector<Bytes>& messages) {
+    Status status;
+    const auto sendAll = [&] {
+        for (const auto& message : messages) {
+            status = m_mux.sendMessage(stream, message);
+            if (!status) {
+                return;
+            }
+        }
+    };
+    if (within(epoch, sendAll) == Sent::Gone) {
         return epochOver(m_options.name);
     }
     return status;

@@ -31,7 +31,7 @@ struct ChannelEvent {
         Data,     // a message or a piece; the handler owes consumed()
         End,      // the host will send no more on this stream
         Reset,    // the host ended the stream abnormally
-        Writable, // what was queued for the stream has gone
+        Writable, // what was queued for the stream has gone; told only where Options asks for it
         Epoch,    // a new host end; every stream of the last epoch is gone
     };
     Kind kind = Kind::Data;
@@ -44,10 +44,12 @@ struct ChannelEvent {
 class Channel {
 public:
     enum class Sent { Queued, Gone };
+    enum class TellWritable { No, Yes };
     struct Options {
         std::string name;
         std::function<std::optional<StreamKind>(std::uint32_t stream)> accept;
         std::function<void(ChannelEvent&&)> handler;
+        TellWritable tellWritable = TellWritable::Yes; // each one wakes the channel's thread
     };
 
     Channel(UniqueFd descriptor, Options options);
@@ -63,6 +65,8 @@ public:
     Sent openStream(EpochNumber epoch, std::uint32_t stream, StreamKind kind);
     // Error Unavailable when the epoch is over, LimitExceeded when the stream's queue is full.
     [[nodiscard]] Status sendMessage(EpochNumber epoch, std::uint32_t stream, ByteSpan message);
+    // The same for several, with one call of the system for all. The first error; what comes after it is not sent.
+    [[nodiscard]] Status sendMessages(EpochNumber epoch, std::uint32_t stream, const std::vector<Bytes>& messages);
     [[nodiscard]] Status sendBytes(EpochNumber epoch, std::uint32_t stream, ByteSpan bytes);
     Sent sendEnd(EpochNumber epoch, std::uint32_t stream);
     Sent sendReset(EpochNumber epoch, std::uint32_t stream, std::uint32_t reason);

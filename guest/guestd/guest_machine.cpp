@@ -118,7 +118,8 @@ Status GuestMachine::openChannels() {
           [this](ChannelEvent&& event) { m_control.handle(std::move(event)); }}},
         {control::kPortFiles,
          &m_filesChannel,
-         {"files", UnionShares::accept, [this](ChannelEvent&& event) { m_shares.handle(std::move(event)); }}},
+         {"files", UnionShares::accept, [this](ChannelEvent&& event) { m_shares.handle(std::move(event)); },
+          Channel::TellWritable::No}},
         // Nothing travels here yet; the handshake is answered so that the host finds it alive.
         {control::kPortNetwork, &m_networkChannel, {"network", nothing, [](ChannelEvent&&) {}}},
         {control::kPortTerminals,

@@ -115,9 +115,9 @@ void UnionShares::handle(ChannelEvent&& event) {
     }
 }
 
-void UnionShares::sendToHost(std::uint32_t id, const Bytes& message) {
+void UnionShares::sendToHost(std::uint32_t id, const std::vector<Bytes>& messages) {
     // A failure means that nobody is connected: the lower client asks again in the next epoch.
-    static_cast<void>(m_files->sendMessage(m_files->epoch(), id, message));
+    static_cast<void>(m_files->sendMessages(m_files->epoch(), id, messages));
 }
 
 Result<UnionShares::SharePtr> UnionShares::find(std::uint32_t id) const {
@@ -162,7 +162,7 @@ Status UnionShares::add(const ShareSpec& spec) {
     }
     share->folder = folder;
     share->lower = std::make_shared<worktree::ChannelLower>(
-        [this, id = spec.id](const Bytes& message) { sendToHost(id, message); }, worktree::kDoorTimeout,
+        [this, id = spec.id](const std::vector<Bytes>& messages) { sendToHost(id, messages); }, worktree::kDoorTimeout,
         m_options.window);
     {
         // Known before its first request: the answers come on the channel's thread.

@@ -53,7 +53,7 @@ private:
     [[nodiscard]] Result<SharePtr> find(std::uint32_t id) const;
     [[nodiscard]] Result<SharePtr> findMounted(std::uint32_t id) const;
     void forget(std::uint32_t id);
-    void sendToHost(std::uint32_t id, const Bytes& message);
+    void sendToHost(std::uint32_t id, const std::vector<Bytes>& messages);
     void watchStaged();
 
     Options m_options;

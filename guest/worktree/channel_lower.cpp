@@ -89,15 +89,6 @@ Page pageFrom(ByteSpan rest, std::uint64_t cookie) {
 } // namespace
 
 struct ChannelLower::Impl {
-    struct Pending {
-        Bytes request;
-        bool answered = false;
-        int error = 0;
-        bool inWindow = false;
-        Bytes reply;
-        std::condition_variable ready;
-    };
-
     struct Answer {
         bool arrived = false; // false: given up, `error` says EIO
         int error = EIO;
@@ -105,13 +96,25 @@ struct ChannelLower::Impl {
         Bytes body;
     };
 
+    // Shared, so that a waiter can be woken after the lock is let go: woken under it, it would only wait again, and each
+    // switch costs as much as the work.
+    struct Pending {
+        Bytes request;
+        std::uint32_t asked = 0; // bytes of a read
+        std::optional<ReadWindow::Part> part;
+        std::function<void(SysResult<Bytes>)> done; // of a read ahead: nobody waits
+        Answer answer;
+        std::condition_variable ready;
+    };
+    using PendingPtr = std::shared_ptr<Pending>;
+
     Send send;
     std::chrono::milliseconds doorTimeout;
     std::shared_ptr<ReadWindow> window;
     std::mutex sendMutex; // one message at a time, in order
     std::mutex mutex;
     std::uint64_t nextUnique = 2;
-    std::map<std::uint64_t, Pending*> pending;
+    std::map<std::uint64_t, PendingPtr> pending;
     bool connected = false; // an epoch has begun
     bool stopped = false;
     std::mutex eventsMutex;
@@ -130,9 +133,14 @@ struct ChannelLower::Impl {
         return out;
     }
 
-    void post(Bytes bytes) {
+    void post(const std::vector<Bytes>& messages) {
         const std::lock_guard lock(sendMutex);
-        send(std::move(bytes));
+        send(messages);
+    }
+    void post(Bytes bytes) {
+        std::vector<Bytes> one;
+        one.push_back(std::move(bytes));
+        post(one);
     }
 
     SysResult<Bytes> call(Opcode opcode, std::uint64_t node, ByteSpan body) {
@@ -143,8 +151,17 @@ struct ChannelLower::Impl {
         return std::move(answer.body);
     }
 
+    // Under the mutex.
+    std::uint64_t enter(Opcode opcode, std::uint64_t node, ByteSpan body, const PendingPtr& item) {
+        const std::uint64_t unique = nextUnique;
+        nextUnique += 2; // as the kernel does: odd ones are interrupts
+        item->request = message(opcode, unique, node, body);
+        pending.emplace(unique, item);
+        return unique;
+    }
+
     Answer exchange(Opcode opcode, std::uint64_t node, ByteSpan body) {
-        Pending mine;
+        const auto mine = std::make_shared<Pending>();
         std::uint64_t unique = 0;
         bool now = false;
         {
@@ -152,28 +169,23 @@ struct ChannelLower::Impl {
             if (stopped) {
                 return {};
             }
-            unique = nextUnique;
-            nextUnique += 2; // as the kernel does: odd ones are interrupts
-            mine.request = message(opcode, unique, node, body);
-            pending.emplace(unique, &mine);
+            unique = enter(opcode, node, body, mine);
             now = connected;
         }
         if (now) {
-            post(mine.request);
+            post(mine->request);
         }
         std::unique_lock lock(mutex);
         const auto deadline = Clock::now() + doorTimeout;
-        const bool done = mine.ready.wait_until(lock, deadline, [&] { return mine.answered || stopped; });
+        const bool done =
+            mine->ready.wait_until(lock, deadline, [&] { return mine->answer.arrived || stopped; });
         pending.erase(unique);
         if (!done) {
             lock.unlock();
             put64(node, unique); // nobody wants the answer any more
             return {};
         }
-        if (!mine.answered) {
-            return {};
-        }
-        return {true, mine.error, mine.inWindow, std::move(mine.reply)};
+        return std::move(mine->answer); // as it was made, when it has not arrived
     }
 
     // READ or READDIRPLUS.
@@ -187,6 +199,41 @@ struct ChannelLower::Impl {
             part->abandon();
         }
         return bytesOf(std::move(answer), part, in.size);
+    }
+
+    void readAhead(std::vector<AheadRead> reads) {
+        std::vector<Bytes> messages;
+        std::vector<AheadRead> refused;
+        {
+            const std::lock_guard lock(mutex);
+            for (auto& read : reads) {
+                if (stopped) {
+                    refused.push_back(std::move(read));
+                    continue;
+                }
+                const auto item = std::make_shared<Pending>();
+                item->asked = std::min(read.size, kMaxRead);
+                if (auto part = window ? window->lend(item->asked) : std::nullopt) {
+                    item->part.emplace(std::move(*part));
+                }
+                item->done = std::move(read.done);
+                ReadIn in{};
+                in.size = item->asked;
+                in.fh = item->part ? item->part->offset() + 1 : 0;
+                Bytes body;
+                put(body, in);
+                enter(Opcode::Read, read.node, body, item);
+                if (connected) {
+                    messages.push_back(item->request);
+                }
+            }
+        }
+        if (!messages.empty()) {
+            post(messages);
+        }
+        for (const auto& read : refused) {
+            read.done(sysFail(EIO));
+        }
     }
 
     // The bytes of a READ, from wherever the answer says that they are.
@@ -251,10 +298,25 @@ ChannelLower::~ChannelLower() {
 }
 
 void ChannelLower::stop() {
-    const std::lock_guard lock(m_impl->mutex);
-    m_impl->stopped = true;
-    for (auto& [unique, pending] : m_impl->pending) {
-        pending->ready.notify_all();
+    std::vector<Impl::PendingPtr> ahead;
+    {
+        const std::lock_guard lock(m_impl->mutex);
+        m_impl->stopped = true;
+        for (auto at = m_impl->pending.begin(); at != m_impl->pending.end();) {
+            at->second->ready.notify_all();
+            if (at->second->done) {
+                if (at->second->part) {
+                    at->second->part->abandon();
+                }
+                ahead.push_back(std::move(at->second));
+                at = m_impl->pending.erase(at);
+            } else {
+                ++at;
+            }
+        }
+    }
+    for (const auto& item : ahead) {
+        item->done(sysFail(EIO));
     }
 }
 
@@ -271,14 +333,12 @@ void ChannelLower::onEpoch() {
         again.push_back(Impl::message(Opcode::Init, m_impl->nextUnique, 0, body));
         m_impl->nextUnique += 2;
         for (const auto& [unique, pending] : m_impl->pending) {
-            if (!pending->answered) {
+            if (!pending->answer.arrived) {
                 again.push_back(pending->request);
             }
         }
     }
-    for (auto& bytes : again) {
-        m_impl->post(std::move(bytes));
-    }
+    m_impl->post(again);
     const std::lock_guard lock(m_impl->eventsMutex);
     if (m_impl->events != nullptr) {
         m_impl->events->everythingChanged();
@@ -298,22 +358,34 @@ void ChannelLower::onMessage(ByteSpan message) {
         m_impl->event(header.error, body);
         return;
     }
-    const std::lock_guard lock(m_impl->mutex);
-    const auto it = m_impl->pending.find(header.unique);
-    if (it == m_impl->pending.end() || it->second->answered) {
-        return; // INIT's, a second answer after an epoch, or one that nobody waits for any more
+    Impl::PendingPtr item;
+    {
+        const std::lock_guard lock(m_impl->mutex);
+        const auto it = m_impl->pending.find(header.unique);
+        if (it == m_impl->pending.end() || it->second->answer.arrived) {
+            return; // INIT's, a second answer after an epoch, or one that nobody waits for any more
+        }
+        item = it->second;
+        auto& answer = item->answer;
+        answer.error = 0;
+        if (header.error < 0 && header.error > -4096) {
+            answer.error = -header.error;
+        } else if (header.error != 0 && header.error != kInWindow) {
+            answer.error = EIO;
+        } else {
+            answer.inWindow = header.error == kInWindow;
+            answer.body.assign(body.begin(), body.end());
+        }
+        answer.arrived = true;
+        if (item->done) {
+            m_impl->pending.erase(it);
+        }
     }
-    Impl::Pending& pending = *it->second;
-    if (header.error < 0 && header.error > -4096) {
-        pending.error = -header.error;
-    } else if (header.error != 0 && header.error != kInWindow) {
-        pending.error = EIO;
+    if (item->done) {
+        item->done(Impl::bytesOf(std::move(item->answer), item->part, item->asked));
     } else {
-        pending.inWindow = header.error == kInWindow;
-        pending.reply.assign(body.begin(), body.end());
+        item->ready.notify_all();
     }
-    pending.answered = true;
-    pending.ready.notify_all();
 }
 
 SysResult<LowerEntry> ChannelLower::lookup(std::uint64_t parent, std::string_view name) {
@@ -364,6 +436,10 @@ SysResult<Bytes> ChannelLower::read(std::uint64_t node, std::uint64_t offset, st
     in.offset = offset;
     in.size = std::min(size, kMaxRead);
     return m_impl->read(Opcode::Read, node, in);
+}
+
+void ChannelLower::readAhead(std::vector<AheadRead> reads) {
+    m_impl->readAhead(std::move(reads));
 }
 
 SysResult<std::vector<LowerDirEntry>> ChannelLower::readdirplus(std::uint64_t node, std::uint64_t cookie) {

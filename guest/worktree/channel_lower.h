@@ -18,11 +18,10 @@
 
 namespace carrel::worktree {
 
-inline constexpr std::chrono::seconds kDoorTimeout{120};
-
 class ChannelLower final : public LowerClient {
 public:
-    using Send = std::function<void(Bytes)>; // drops the message when nobody is connected
+    // Messages in order, handed over in one go where that saves a trip; dropped when nobody is connected.
+    using Send = std::function<void(const std::vector<Bytes>&)>;
     // `window`: memory that the host writes to; may be none.
     explicit ChannelLower(Send send, std::chrono::milliseconds doorTimeout = kDoorTimeout,
                           std::shared_ptr<ReadWindow> window = {});
@@ -37,6 +36,7 @@ public:
     [[nodiscard]] SysResult<std::string> readlink(std::uint64_t node) override;
     [[nodiscard]] SysResult<Bytes> read(std::uint64_t node, std::uint64_t offset,
                                         std::uint32_t size) override;
+    void readAhead(std::vector<AheadRead> reads) override;
     [[nodiscard]] SysResult<std::vector<LowerDirEntry>> readdirplus(std::uint64_t node,
                                                                     std::uint64_t cookie) override;
     [[nodiscard]] SysResult<lower::StatfsOut> statfs() override;

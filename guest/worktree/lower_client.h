@@ -11,6 +11,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,6 +37,16 @@ struct LowerDirEntry {
     std::uint64_t cookie = 0;
 };
 
+inline constexpr std::chrono::seconds kDoorTimeout{120}; // nobody at the door for so long: EIO
+
+// A file that will probably be read soon.
+struct AheadRead {
+    std::uint64_t node = 0;
+    std::uint32_t size = 0; // from its first byte
+    // Called once: at once, or on a thread that must not be blocked (and then with no lock of the caller's held).
+    std::function<void(SysResult<Bytes>)> done;
+};
+
 // What the host says of its own accord. Called on a thread that must not be blocked: note it down and return.
 class LowerEvents {
 public:
@@ -55,6 +66,8 @@ public:
     // At most kMaxRead bytes; shorter only at the end of the file. ESTALE: that version is gone.
     [[nodiscard]] virtual SysResult<Bytes> read(std::uint64_t node, std::uint64_t offset,
                                                 std::uint32_t size) = 0;
+    // Asks for all of them in one go and does not wait.
+    virtual void readAhead(std::vector<AheadRead> reads) = 0;
     // Entries after `cookie` (0: from the start), without "." and ".."; an empty answer ends it.
     [[nodiscard]] virtual SysResult<std::vector<LowerDirEntry>> readdirplus(std::uint64_t node,
                                                                             std::uint64_t cookie) = 0;

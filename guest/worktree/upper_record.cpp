@@ -198,7 +198,7 @@ Result<Transaction> decodeTransaction(std::string_view text) {
 }
 
 Result<Replayed> replayLog(ByteSpan log) {
-    static constexpr std::string_view kMagic = "CARREL-UPPER-1\n";
+    static constexpr std::string_view kMagic = "CARREL-UPPER-2\n";
     if (log.size() < kMagic.size() || asText(log.first(kMagic.size())) != kMagic) {
         return fail(ErrorCode::Malformed, "The record of the staged work is not one of this version");
     }

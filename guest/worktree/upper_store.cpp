@@ -14,8 +14,9 @@
 namespace carrel::worktree {
 namespace {
 
-constexpr std::string_view kMagic = "CARREL-UPPER-1\n";
+constexpr std::string_view kMagic = "CARREL-UPPER-2\n";
 constexpr std::uint64_t kReserveStep = 1024 * 1024;
+constexpr unsigned kGroupBits = 9; // objects in one folder
 constexpr std::size_t kEntriesPerRecord = 1000;
 constexpr std::size_t kOpenObjects = 32; // of each share; a process may have 1024 by default
 
@@ -157,10 +158,13 @@ void UpperStore::removeStrayObjects() {
             wanted.insert(entry.object);
         }
     }
-    for (unsigned fan = 0; fan < 256; ++fan) {
-        std::array<char, 16> name{};
-        std::snprintf(name.data(), name.size(), "objects/%02x", fan);
-        const int fd = ::openat(m_dir.get(), name.data(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const int all = ::openat(m_dir.get(), "objects", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR* groups = all < 0 ? nullptr : ::fdopendir(all);
+    for (const dirent* group = nullptr; groups != nullptr && (group = ::readdir(groups)) != nullptr;) {
+        if (group->d_name[0] == '.') {
+            continue;
+        }
+        const int fd = ::openat(all, group->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (fd < 0) {
             continue;
         }
@@ -178,6 +182,12 @@ void UpperStore::removeStrayObjects() {
             }
         }
         ::closedir(dir);
+        ::unlinkat(all, group->d_name, AT_REMOVEDIR); // ENOTEMPTY as a rule
+    }
+    if (groups != nullptr) {
+        ::closedir(groups);
+    } else if (all >= 0) {
+        ::close(all);
     }
 }
 
@@ -218,8 +228,10 @@ int UpperStore::commit(const Transaction& transaction) {
 }
 
 std::string UpperStore::objectPath(std::uint64_t id) const {
-    std::array<char, 48> name{};
-    std::snprintf(name.data(), name.size(), "objects/%02x/%llu", static_cast<unsigned>(id & 255U),
+    // Neighbours in time are neighbours on the disk: spread over many folders, each of the first few hundred files that a
+    // program writes made a folder first, which took three times as long as the file.
+    std::array<char, 64> name{};
+    std::snprintf(name.data(), name.size(), "objects/%llx/%llu", static_cast<unsigned long long>(id >> kGroupBits),
                   static_cast<unsigned long long>(id));
     return name.data();
 }

@@ -2,7 +2,7 @@
 // What is staged, on the guest's disk: an append-only log of metadata and one file per written content.
 //
 //   <dir>/log            "CARREL-UPPER-1\n", then records: u32 length, u32 CRC-32 of the payload, payload.
-//   <dir>/objects/xx/n   content of object n (decimal; xx = n mod 256 in hex)
+//   <dir>/objects/x/n    content of object n (decimal; x = n / 512 in hex)
 //
 // A record is one operation: JSON {"put": [entry…], "del": [id…], "epoch": n?}. Replay stops at the first
 // record that is cut short or damaged: what a crash left half written. Each start writes the log anew.

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "guest/protocol/file_time.h"
+#include "guest/worktree/read_ahead.h"
 #include "guest/worktree/upper_store.h"
 #include "guest/worktree/worktree.h"
 
@@ -81,6 +82,23 @@ struct Node {
     std::uint64_t nextCookie = 1;
     std::map<std::string, LowerRef, std::less<>>
         listed; // the host's answers that came with a listing, not yet used
+    std::chrono::steady_clock::time_point listedAt{}; // the oldest of them
+    int fetching = 0;                                 // listings on their way; what changed meanwhile:
+    std::set<std::string, std::less<>> changed;
+    bool allChanged = false;
+    struct { // files read one after the other (planAhead)
+        std::string last;
+        std::string upTo; // asked for until here
+        unsigned steps = 0;
+        unsigned left = 0; // asked for and not yet read
+        unsigned window = 0;
+    } reading;
+    struct { // names asked for one by one (nameAsked)
+        unsigned single = 0;
+        std::uint64_t cookie = 0; // where the next page of the listing begins
+        bool whole = false;
+        bool running = false;
+    } asking;
 };
 
 class WorktreeImpl final : public LowerEvents {
@@ -163,6 +181,26 @@ private:
     enum class Given { Taken, NoRoom, AskHost, End };
     Given giveListed(const NodePtr& dir, DirItem& item, std::uint64_t cookie, Plus plus,
                      const Worktree::TakeItem& take);
+
+    // worktree_ahead.cpp
+    std::vector<LowerRef> planAhead(const Node& node);
+    std::optional<SysResult<Bytes>> readAhead(const NodePtr& node, const LowerRef& lower, std::uint64_t offset,
+                                              std::uint32_t size);
+    std::optional<Found> takeListed(Node& dir, std::string_view name);
+    void nameAsked(const NodePtr& dir, std::uint64_t lowerDir);
+    static void markChanged(Node& dir, std::string_view name);
+    class Fetch { // of a listing, for as long as it is on its way
+    public:
+        Fetch(WorktreeImpl& tree, const NodePtr& dir);
+        ~Fetch();
+        Fetch(const Fetch&) = delete;
+        Fetch& operator=(const Fetch&) = delete;
+        [[nodiscard]] bool isOld(const std::string& name) const;
+
+    private:
+        WorktreeImpl& m_tree;
+        NodePtr m_dir;
+    };
 
     // Under m_state.
     NodePtr find(NodeId id);
@@ -254,6 +292,7 @@ private:
     std::mutex m_ops;
     std::mutex m_state;
     std::unordered_map<NodeId, NodePtr> m_nodes;
+    ReadAhead m_ahead;
     std::unordered_map<std::uint64_t, std::unique_ptr<Entry>> m_entries;
     Entry* m_rootEntry = nullptr;
     NodeId m_lastNode = kRoot;

@@ -28,11 +28,12 @@ SysStatus writeAll(int fd, ByteSpan bytes, std::uint64_t offset) {
 } // namespace
 
 SysResult<Bytes> WorktreeImpl::read(NodeId id, std::uint64_t offset, std::uint32_t size) {
+    NodePtr node;
     LowerRef lower;
     UpperStore::ObjectFile own;
     {
         const std::lock_guard lock(m_state);
-        const auto node = find(id);
+        node = find(id);
         if (!node) {
             return sysFail(ESTALE);
         }
@@ -45,8 +46,12 @@ SysResult<Bytes> WorktreeImpl::read(NodeId id, std::uint64_t offset, std::uint32
             lower = node->lower;
         }
     }
+    if (!own && !lower) {
+        return sysFail(ESTALE);
+    }
     if (!own) {
-        return lower ? m_lower->read(lower->id, offset, std::min(size, lower::kMaxRead)) : sysFail(ESTALE);
+        auto ahead = readAhead(node, lower, offset, size);
+        return ahead ? std::move(*ahead) : m_lower->read(lower->id, offset, std::min(size, lower::kMaxRead));
     }
     Bytes out(size);
     std::size_t have = 0;

@@ -82,12 +82,20 @@ SysResult<Found> WorktreeImpl::lowerChild(const NodePtr& dir, std::string_view n
         const std::lock_guard lock(m_state);
         base = dir->lower;
         path = lowerPathOf(*dir);
+        if (path) {
+            if (auto listed = takeListed(*dir, name)) {
+                return std::move(*listed);
+            }
+        }
     }
     if (!path) {
         return Found{};
     }
     if (base) {
         auto found = ask(base, name);
+        if (found && found->ref) {
+            nameAsked(dir, base->id);
+        }
         if (found || found.error() != ESTALE) {
             return found;
         }
@@ -103,6 +111,8 @@ SysResult<Found> WorktreeImpl::lowerChild(const NodePtr& dir, std::string_view n
     {
         const std::lock_guard lock(m_state);
         dir->lower = again->ref;
+        dir->listed.clear();
+        dir->asking = {};
     }
     auto found = ask(again->ref, name);
     if (!found && found.error() == ESTALE) {
@@ -323,6 +333,8 @@ SysResult<bool> WorktreeImpl::isEmpty(const NodePtr& dir) {
 
 // The names are read once per listing; later pages go on through them.
 SysStatus WorktreeImpl::startListing(const NodePtr& dir) {
+    const Fetch fetch(*this, dir);
+    const auto began = std::chrono::steady_clock::now();
     auto names = lowerNames(dir);
     if (!names) {
         return sysFail(names.error());
@@ -350,8 +362,9 @@ SysStatus WorktreeImpl::startListing(const NodePtr& dir) {
             dir->byCookie.emplace_hint(dir->byCookie.end(), dir->nextCookie++, at->first);
         }
     }
-    std::erase_if(*names, [](const auto& known) { return known.second == nullptr; });
+    std::erase_if(*names, [&](const auto& known) { return known.second == nullptr || fetch.isOld(known.first); });
     dir->listed.swap(*names);
+    dir->listedAt = began;
     return {};
 }
 
@@ -478,9 +491,7 @@ void WorktreeImpl::entryChanged(std::uint64_t parent, std::string_view name) {
         if (node->lower && node->lower->id == parent && isFolder(*node)) {
             note(KernelNote::Kind::Entry, id, name);
             note(KernelNote::Kind::Listing, id);
-            if (const auto listed = node->listed.find(name); listed != node->listed.end()) {
-                node->listed.erase(listed);
-            }
+            markChanged(*node, name);
             changed = below(lowerPathOf(*node), name);
         }
     }
@@ -511,6 +522,7 @@ void WorktreeImpl::everythingChanged() {
         }
         if (isFolder(*node)) {
             node->listed.clear();
+            node->allChanged = true;
             note(KernelNote::Kind::Listing, id);
         }
     }

@@ -74,6 +74,7 @@ WorktreeImpl::WorktreeImpl(Options options, std::shared_ptr<LowerClient> lower,
 
 WorktreeImpl::~WorktreeImpl() {
     m_lower->setEvents(nullptr);
+    m_ahead.close(); // while there is still an owner for the nodes that it lets go of
     (void)m_store->sync();
     for (auto& [id, node] : m_nodes) {
         node->parent.reset();

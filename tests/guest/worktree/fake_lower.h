@@ -80,6 +80,13 @@ public:
         out.resize(n > 0 ? static_cast<std::size_t>(n) : 0);
         return out;
     }
+    std::atomic<int> asked{0}; // ahead, in all
+    void readAhead(std::vector<AheadRead> reads) override {
+        for (const auto& one : reads) {
+            ++asked;
+            one.done(read(one.node, 0, one.size));
+        }
+    }
     SysResult<std::vector<LowerDirEntry>> readdirplus(std::uint64_t node, std::uint64_t cookie) override {
         const std::lock_guard lock(m_mutex);
         const auto it = m_nodes.find(node);

@@ -23,13 +23,16 @@ struct Asked {
 class Outbox {
 public:
     ChannelLower::Send send() {
-        return [this](Bytes&& bytes) {
-            Asked asked;
-            asked.head = loadLe<lower::InHeader>(bytes);
-            asked.body.assign(bytes.begin() + sizeof asked.head, bytes.end());
+        return [this](const std::vector<Bytes>& messages) {
             const std::lock_guard lock(m_mutex);
-            m_whole = m_whole && asked.head.len == bytes.size();
-            m_sent.push_back(std::move(asked));
+            for (const auto& bytes : messages) {
+                Asked asked;
+                asked.head = loadLe<lower::InHeader>(bytes);
+                asked.body.assign(bytes.begin() + sizeof asked.head, bytes.end());
+                m_whole = m_whole && asked.head.len == bytes.size();
+                m_sent.push_back(std::move(asked));
+            }
+            ++m_goes;
             m_news.notify_all();
         };
     }
@@ -47,6 +50,10 @@ public:
         const std::lock_guard lock(m_mutex);
         return m_sent.empty();
     }
+    [[nodiscard]] int goes() { // how often something was sent, however much
+        const std::lock_guard lock(m_mutex);
+        return m_goes;
+    }
     [[nodiscard]] bool whole() { // every header told its message's length
         const std::lock_guard lock(m_mutex);
         return m_whole;
@@ -57,6 +64,7 @@ private:
     std::condition_variable m_news;
     std::deque<Asked> m_sent;
     bool m_whole = true;
+    int m_goes = 0;
 };
 
 inline Bytes replyTo(std::uint64_t unique, std::int32_t error, ByteSpan body = {}) {

@@ -13,7 +13,7 @@
 namespace carrel::worktree {
 
 inline Bytes emptyLog() {
-    return toBytes("CARREL-UPPER-1\n");
+    return toBytes("CARREL-UPPER-2\n");
 }
 inline void appendRecord(Bytes& log, std::string_view payload) {
     boost::crc_32_type sum;

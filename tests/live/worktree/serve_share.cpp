@@ -44,7 +44,7 @@ public:
             }
         }
         m_window = clerk::Window(std::move(memory));
-        m_lower = std::make_shared<worktree::ChannelLower>([this](Bytes bytes) { send(std::move(bytes)); },
+        m_lower = std::make_shared<worktree::ChannelLower>([this](const std::vector<Bytes>& messages) { send(messages); },
                                                            worktree::kDoorTimeout, m_room);
         auto nodes = clerk::NodeTable::adopt(UniqueFd(::memfd_create("nodes", MFD_CLOEXEC)));
         if (!nodes) {
@@ -82,10 +82,10 @@ public:
     [[nodiscard]] std::shared_ptr<worktree::ChannelLower> lower() const { return m_lower; }
 
 private:
-    void send(Bytes&& bytes) {
+    void send(const std::vector<Bytes>& messages) {
         {
             const std::lock_guard lock(m_mutex);
-            m_requests.push_back(std::move(bytes));
+            m_requests.insert(m_requests.end(), messages.begin(), messages.end());
         }
         wake();
     }

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "guest/worktree/read_ahead.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <list>
+
+namespace carrel::worktree {
+
+struct ReadAhead::Slot {
+    File file;
+    bool answered = false;
+    bool useful = false; // as long as the file is said to be
+    int waiting = 0;
+    Bytes bytes;
+};
+
+struct ReadAhead::State {
+    std::mutex mutex;
+    std::condition_variable news;
+    bool closed = false;
+    std::list<Slot> slots; // the oldest first; few, so that a look through all is cheap
+
+    std::list<Slot>::iterator find(std::uint64_t id) {
+        return std::find_if(slots.begin(), slots.end(), [id](const Slot& slot) { return slot.file.id == id; });
+    }
+
+    void answer(std::uint64_t id, SysResult<Bytes> bytes) {
+        {
+            const std::lock_guard lock(mutex);
+            const auto at = find(id);
+            if (at == slots.end()) {
+                return;
+            }
+            at->answered = true;
+            at->useful = bytes && bytes->size() == at->file.size;
+            if (at->useful) {
+                at->bytes = std::move(*bytes);
+            }
+            if (at->waiting == 0) {
+                return;
+            }
+        }
+        news.notify_all();
+    }
+};
+
+ReadAhead::ReadAhead()
+    : m_state(std::make_shared<State>()) {}
+
+ReadAhead::~ReadAhead() {
+    close();
+}
+
+void ReadAhead::ask(LowerClient& lower, std::vector<File> files) {
+    std::vector<AheadRead> reads;
+    std::list<Slot> gone; // their nodes are let go of without the lock
+    {
+        const std::lock_guard lock(m_state->mutex);
+        for (auto& file : files) {
+            if (m_state->closed || file.size == 0 || file.size > kMaxFile || m_state->find(file.id) != m_state->slots.end()) {
+                continue;
+            }
+            if (m_state->slots.size() >= kMaxFiles) {
+                const auto old = std::find_if(m_state->slots.begin(), m_state->slots.end(),
+                                              [](const Slot& slot) { return slot.answered && slot.waiting == 0; });
+                if (old == m_state->slots.end()) {
+                    break; // all on their way
+                }
+                gone.splice(gone.end(), m_state->slots, old);
+            }
+            reads.push_back({file.id, file.size, [state = m_state, id = file.id](SysResult<Bytes> bytes) {
+                                 state->answer(id, std::move(bytes));
+                             }});
+            m_state->slots.emplace_back().file = std::move(file);
+        }
+    }
+    if (!reads.empty()) {
+        lower.readAhead(std::move(reads));
+    }
+}
+
+std::optional<SysResult<Bytes>> ReadAhead::take(std::uint64_t id, std::uint64_t offset, std::uint32_t size,
+                                                std::chrono::milliseconds patience) {
+    std::list<Slot> gone;
+    std::unique_lock lock(m_state->mutex);
+    const auto at = m_state->find(id);
+    if (at == m_state->slots.end()) {
+        return std::nullopt;
+    }
+    ++at->waiting;
+    const bool came = m_state->news.wait_for(lock, patience, [&] { return at->answered || m_state->closed; });
+    --at->waiting;
+    if (!came || m_state->closed) {
+        return sysFail(EIO);
+    }
+    std::optional<SysResult<Bytes>> out;
+    const std::uint64_t whole = at->bytes.size();
+    if (at->useful && offset == 0 && size >= whole && at->waiting == 0) {
+        out = std::move(at->bytes);
+    } else if (at->useful) {
+        const auto from = std::min(offset, whole);
+        const auto part = ByteSpan(at->bytes).subspan(from, std::min<std::uint64_t>(size, whole - from));
+        out = Bytes(part.begin(), part.end());
+    }
+    if (at->waiting == 0 && (!at->useful || offset + size >= whole)) {
+        gone.splice(gone.end(), m_state->slots, at);
+    }
+    return out;
+}
+
+void ReadAhead::close() {
+    std::list<Slot> gone;
+    std::unique_lock lock(m_state->mutex);
+    m_state->closed = true;
+    m_state->news.notify_all();
+    // Whoever still waits has its slot; there is none when the tree goes (worktree.h).
+    for (auto at = m_state->slots.begin(); at != m_state->slots.end();) {
+        const auto next = std::next(at);
+        if (at->waiting == 0) {
+            gone.splice(gone.end(), m_state->slots, at);
+        }
+        at = next;
+    }
+    lock.unlock();
+}
+
+} // namespace carrel::worktree
