@@ -8,7 +8,8 @@
 //   GETATTR     fuse_getattr_in → fuse_attr_out
 //   READLINK    → text
 //   READ        fuse_read_in (fh: see Window, size ≤ kMaxRead) → bytes
-//   READDIRPLUS fuse_read_in (offset = cookie, size ≤ kMaxRead) → fuse_direntplus records, 8-byte aligned
+//   READDIRPLUS fuse_read_in (offset = cookie, size ≤ kMaxRead) → fuse_direntplus records, 8-byte aligned; as many as there
+//               is room for, so that a reply with room left for the longest one (kLongestDirent) is the last
 //   STATFS      → fuse_statfs_out
 //   FORGET, BATCH_FORGET                            no reply
 //   anything else → ENOSYS; what would write → EROFS
@@ -28,6 +29,7 @@
 // names are not shown. A folder's version does not matter: a folder keeps its node while it is the same inode.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 namespace carrel::lower {
@@ -60,6 +62,7 @@ struct InitIn { std::uint32_t major, minor, maxReadahead, flags, flags2, unused[
 struct InitOut { std::uint32_t major, minor, maxReadahead, flags; std::uint16_t maxBackground, congestionThreshold; std::uint32_t maxWrite, timeGran; std::uint16_t maxPages, mapAlignment; std::uint32_t flags2, unused[7]; };
 struct Dirent { std::uint64_t ino, off; std::uint32_t namelen, type; };
 struct DirentPlus { EntryOut entry; Dirent dirent; };
+inline constexpr std::size_t kLongestDirent = (sizeof(DirentPlus) + 255 + 7) / 8 * 8;
 struct ForgetIn { std::uint64_t nlookup; };
 struct ForgetOne { std::uint64_t nodeid, nlookup; };
 struct BatchForgetIn { std::uint32_t count, dummy; };

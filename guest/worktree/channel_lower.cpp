@@ -442,7 +442,7 @@ void ChannelLower::readAhead(std::vector<AheadRead> reads) {
     m_impl->readAhead(std::move(reads));
 }
 
-SysResult<std::vector<LowerDirEntry>> ChannelLower::readdirplus(std::uint64_t node, std::uint64_t cookie) {
+SysResult<LowerPage> ChannelLower::readdirplus(std::uint64_t node, std::uint64_t cookie) {
     ReadIn in{};
     in.offset = cookie;
     in.size = 256 * 1024;
@@ -458,8 +458,9 @@ SysResult<std::vector<LowerDirEntry>> ChannelLower::readdirplus(std::uint64_t no
         if (!page.whole) {
             return sysFail(EIO);
         }
-        if (reply->empty() || !page.entries.empty()) {
-            return std::move(page.entries);
+        const bool last = reply->size() + kLongestDirent <= in.size;
+        if (last || !page.entries.empty()) {
+            return LowerPage{std::move(page.entries), last};
         }
         in.offset = page.last; // only "." and "..": go on, an empty answer would mean the end
     }

@@ -37,8 +37,7 @@ public:
     [[nodiscard]] SysResult<Bytes> read(std::uint64_t node, std::uint64_t offset,
                                         std::uint32_t size) override;
     void readAhead(std::vector<AheadRead> reads) override;
-    [[nodiscard]] SysResult<std::vector<LowerDirEntry>> readdirplus(std::uint64_t node,
-                                                                    std::uint64_t cookie) override;
+    [[nodiscard]] SysResult<LowerPage> readdirplus(std::uint64_t node, std::uint64_t cookie) override;
     [[nodiscard]] SysResult<lower::StatfsOut> statfs() override;
     void forget(std::uint64_t node, std::uint64_t lookups) override;
     void setEvents(LowerEvents* events) override;

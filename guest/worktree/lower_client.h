@@ -37,6 +37,11 @@ struct LowerDirEntry {
     std::uint64_t cookie = 0;
 };
 
+struct LowerPage {
+    std::vector<LowerDirEntry> entries;
+    bool last = false; // nothing comes after it; so does an empty one say
+};
+
 inline constexpr std::chrono::seconds kDoorTimeout{120}; // nobody at the door for so long: EIO
 
 // A file that will probably be read soon.
@@ -68,9 +73,8 @@ public:
                                                 std::uint32_t size) = 0;
     // Asks for all of them in one go and does not wait.
     virtual void readAhead(std::vector<AheadRead> reads) = 0;
-    // Entries after `cookie` (0: from the start), without "." and ".."; an empty answer ends it.
-    [[nodiscard]] virtual SysResult<std::vector<LowerDirEntry>> readdirplus(std::uint64_t node,
-                                                                            std::uint64_t cookie) = 0;
+    // Entries after `cookie` (0: from the start), without "." and "..".
+    [[nodiscard]] virtual SysResult<LowerPage> readdirplus(std::uint64_t node, std::uint64_t cookie) = 0;
     [[nodiscard]] virtual SysResult<lower::StatfsOut> statfs() = 0;
     virtual void forget(std::uint64_t node, std::uint64_t lookups) = 0; // never blocks
     virtual void setEvents(LowerEvents* events) = 0; // nullptr: no more events after it returns

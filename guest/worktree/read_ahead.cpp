@@ -19,10 +19,29 @@ struct ReadAhead::State {
     std::mutex mutex;
     std::condition_variable news;
     bool closed = false;
-    std::list<Slot> slots; // the oldest first; few, so that a look through all is cheap
+    std::list<Slot> slots; // the oldest first; a few hundred at most, so that a look through all is cheap
+    std::uint64_t bytes = 0;
 
     std::list<Slot>::iterator find(std::uint64_t id) {
         return std::find_if(slots.begin(), slots.end(), [id](const Slot& slot) { return slot.file.id == id; });
+    }
+
+    void drop(std::list<Slot>::iterator at, std::list<Slot>& gone) {
+        bytes -= at->file.size;
+        gone.splice(gone.end(), slots, at);
+    }
+
+    // The oldest that nobody came for go.
+    bool makeRoom(std::uint32_t size, std::list<Slot>& gone) {
+        while (bytes + size > kMaxBytes || slots.size() >= kMaxFiles) {
+            const auto old = std::find_if(slots.begin(), slots.end(),
+                                          [](const Slot& slot) { return slot.answered && slot.waiting == 0; });
+            if (old == slots.end()) {
+                return false;
+            }
+            drop(old, gone);
+        }
+        return true;
     }
 
     void answer(std::uint64_t id, SysResult<Bytes> bytes) {
@@ -61,17 +80,13 @@ void ReadAhead::ask(LowerClient& lower, std::vector<File> files) {
             if (m_state->closed || file.size == 0 || file.size > kMaxFile || m_state->find(file.id) != m_state->slots.end()) {
                 continue;
             }
-            if (m_state->slots.size() >= kMaxFiles) {
-                const auto old = std::find_if(m_state->slots.begin(), m_state->slots.end(),
-                                              [](const Slot& slot) { return slot.answered && slot.waiting == 0; });
-                if (old == m_state->slots.end()) {
-                    break; // all on their way
-                }
-                gone.splice(gone.end(), m_state->slots, old);
+            if (!m_state->makeRoom(file.size, gone)) {
+                break; // all are on their way
             }
             reads.push_back({file.id, file.size, [state = m_state, id = file.id](SysResult<Bytes> bytes) {
                                  state->answer(id, std::move(bytes));
                              }});
+            m_state->bytes += file.size;
             m_state->slots.emplace_back().file = std::move(file);
         }
     }
@@ -104,7 +119,7 @@ std::optional<SysResult<Bytes>> ReadAhead::take(std::uint64_t id, std::uint64_t 
         out = Bytes(part.begin(), part.end());
     }
     if (at->waiting == 0 && (!at->useful || offset + size >= whole)) {
-        gone.splice(gone.end(), m_state->slots, at);
+        m_state->drop(at, gone);
     }
     return out;
 }
@@ -118,7 +133,7 @@ void ReadAhead::close() {
     for (auto at = m_state->slots.begin(); at != m_state->slots.end();) {
         const auto next = std::next(at);
         if (at->waiting == 0) {
-            gone.splice(gone.end(), m_state->slots, at);
+            m_state->drop(at, gone);
         }
         at = next;
     }

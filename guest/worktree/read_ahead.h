@@ -25,7 +25,8 @@ struct LowerNode;
 class ReadAhead {
 public:
     static constexpr std::uint32_t kMaxFile = 64 * 1024;
-    static constexpr std::size_t kMaxFiles = 96; // at most 6 MiB
+    static constexpr std::uint64_t kMaxBytes = 6 * 1024 * 1024; // of all
+    static constexpr std::size_t kMaxFiles = 256;
 
     struct File {
         std::shared_ptr<LowerNode> node; // held until it is read, or makes room

@@ -13,8 +13,9 @@ using Clock = std::chrono::steady_clock;
 
 constexpr unsigned kMaxSkip = 8;        // names between two reads that still count as one after the other
 constexpr unsigned kSure = 2;           // steps in order before anything is asked for
-constexpr unsigned kFirstAhead = 4;     // then twice as many each time,
-constexpr unsigned kMostAhead = 32;     // up to these
+constexpr unsigned kFirstAhead = 8;     // then four times as many each time,
+constexpr unsigned kMostAhead = 64;     // up to these
+constexpr unsigned kWalks = 8;          // files in order in the folder before: the next folder will be read so, too
 constexpr unsigned kLongestLook = 256;  // names looked at for one plan
 constexpr unsigned kFirstPageAfter = 3; // look-ups of single names; a page costs as much as eight of them
 constexpr unsigned kNextPageAfter = 8;
@@ -61,12 +62,18 @@ std::vector<LowerRef> WorktreeImpl::planAhead(const Node& node) {
     if (order.last == node.name) {
         return next;
     }
-    const bool follows = !order.last.empty() && comesSoonAfter(dir, order.last, node.name);
+    const bool goesOn = order.last.empty() && m_inOrder >= kWalks;
+    const bool follows = goesOn || (!order.last.empty() && comesSoonAfter(dir, order.last, node.name));
     order.last = node.name;
     if (!follows) {
         order = {node.name, node.name, 0, 0, kFirstAhead};
+        m_inOrder = 0;
         return next;
     }
+    if (goesOn) {
+        order = {node.name, node.name, kSure, 0, kMostAhead / 2};
+    }
+    ++m_inOrder;
     order.left -= std::min(order.left, 1U);
     if (++order.steps < kSure || order.left > order.window / 2) {
         return next;
@@ -81,7 +88,7 @@ std::vector<LowerRef> WorktreeImpl::planAhead(const Node& node) {
         return next.size() < order.window && ++looked < kLongestLook;
     });
     order.left += static_cast<unsigned>(next.size());
-    order.window = std::min(order.window * 2, kMostAhead);
+    order.window = std::min(order.window * 4, kMostAhead);
     return next;
 }
 
@@ -177,7 +184,8 @@ void WorktreeImpl::nameAsked(const NodePtr& dir, std::uint64_t lowerDir) {
     const Fetch fetch(*this, dir);
     const auto page = m_lower->readdirplus(lowerDir, cookie);
     std::vector<std::pair<std::string, LowerRef>> fresh;
-    for (const auto& item : page.value_or(std::vector<LowerDirEntry>())) {
+    for (std::size_t i = 0; page && i < page->entries.size(); ++i) {
+        const auto& item = page->entries[i];
         if (item.entry.node != 0) {
             fresh.emplace_back(item.name, hold(item.entry)); // also what is not kept: it counts as a look-up
         }
@@ -185,8 +193,8 @@ void WorktreeImpl::nameAsked(const NodePtr& dir, std::uint64_t lowerDir) {
     const std::lock_guard lock(m_state);
     auto& names = dir->asking;
     names.running = false;
-    names.whole = !page || page->empty();
-    names.cookie = names.whole ? 0 : page->back().cookie;
+    names.whole = !page || page->last || page->entries.empty();
+    names.cookie = names.whole ? 0 : page->entries.back().cookie;
     if (!dir->lower || dir->lower->id != lowerDir) {
         return;
     }

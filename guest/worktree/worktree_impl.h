@@ -293,6 +293,7 @@ private:
     std::mutex m_state;
     std::unordered_map<NodeId, NodePtr> m_nodes;
     ReadAhead m_ahead;
+    unsigned m_inOrder = 0; // files read one after the other, over folders
     std::unordered_map<std::uint64_t, std::unique_ptr<Entry>> m_entries;
     Entry* m_rootEntry = nullptr;
     NodeId m_lastNode = kRoot;

@@ -291,16 +291,16 @@ SysResult<WorktreeImpl::Names> WorktreeImpl::lowerNames(const NodePtr& dir) {
                 error = page.error();
                 break;
             }
-            if (page->empty()) {
-                return names;
-            }
-            for (auto& item : *page) {
+            for (auto& item : page->entries) {
                 auto ref = item.entry.node != 0 ? hold(item.entry) : nullptr;
                 if (isValidName(item.name)) {
                     names.insert_or_assign(std::move(item.name), std::move(ref));
                 }
             }
-            cookie = page->back().cookie;
+            if (page->last || page->entries.empty()) {
+                return names;
+            }
+            cookie = page->entries.back().cookie;
         }
         if (error != ESTALE) {
             return sysFail(error);

@@ -107,8 +107,8 @@ private:
             break;
         }
         case 5: {
-            const auto entries = m_lower.readdirplus(1, 5);
-            for (const auto& item : entries ? *entries : std::vector<LowerDirEntry>{}) {
+            const auto page = m_lower.readdirplus(1, 5).value_or(LowerPage());
+            for (const auto& item : page.entries) {
                 require(isValidName(item.name) && (item.entry.node == 0 || plausible(item.entry.attr)));
                 require(item.entry.entryValid <= std::chrono::seconds(86401));
             }

@@ -87,7 +87,7 @@ public:
             one.done(read(one.node, 0, one.size));
         }
     }
-    SysResult<std::vector<LowerDirEntry>> readdirplus(std::uint64_t node, std::uint64_t cookie) override {
+    SysResult<LowerPage> readdirplus(std::uint64_t node, std::uint64_t cookie) override {
         const std::lock_guard lock(m_mutex);
         const auto it = m_nodes.find(node);
         DIR* dir = it == m_nodes.end() ? nullptr : ::opendir(it->second.path.c_str());
@@ -101,13 +101,14 @@ public:
         ::closedir(dir);
         std::erase_if(names, [](const auto& name) { return name == "." || name == ".."; });
         std::sort(names.begin(), names.end());
-        std::vector<LowerDirEntry> out;
-        for (std::size_t i = cookie; i < names.size() && out.size() < 3;
-             ++i) { // small pages find paging mistakes
+        LowerPage out;
+        std::size_t i = cookie;
+        for (; i < names.size() && out.entries.size() < 3; ++i) { // small pages find paging mistakes
             if (auto entry = entryOf(it->second.path + "/" + names[i])) {
-                out.push_back({names[i], *entry, i + 1});
+                out.entries.push_back({names[i], *entry, i + 1});
             }
         }
+        out.last = i == names.size() && i % 2 == 0; // else an empty page tells
         return out;
     }
     SysResult<lower::StatfsOut> statfs() override { return lower::StatfsOut{}; }

@@ -43,6 +43,17 @@ struct World {
     ChannelLower lower;
 };
 
+// A page without a name for us, and without room for another. Its last cookie, `last` or more.
+std::uint64_t fullOfDots(std::uint32_t size, std::uint64_t last, World& world, const Asked& asked) {
+    Bytes page;
+    for (std::uint64_t at = 1'000'000; page.size() + lower::kLongestDirent <= size; ++at) {
+        appendName(page, ".", 0, at);
+    }
+    appendName(page, "..", 0, last);
+    world.answer(asked, page);
+    return last;
+}
+
 std::string nameIn(const Asked& asked) {
     return asked.body.empty() ? std::string()
                               : std::string(asText(asked.body).substr(0, asked.body.size() - 1));
@@ -360,16 +371,14 @@ private slots:
         auto call = std::async(std::launch::async, [&] { return world.lower.readdirplus(1, 5); });
         Asked asked = world.outbox.next();
         QCOMPARE(asked.as<lower::ReadIn>().offset, std::uint64_t{5});
-        Bytes dots; // no name for us in it, and yet not the end
-        appendName(dots, ".", 0, 6);
-        appendName(dots, "..", 0, 7);
-        world.answer(asked, dots);
+        // No name for us in it, and yet not the end: it is full.
+        const std::uint64_t last = fullOfDots(asked.as<lower::ReadIn>().size, 6, world, asked);
         asked = world.outbox.next();
-        QCOMPARE(asked.as<lower::ReadIn>().offset, std::uint64_t{7});
+        QCOMPARE(asked.as<lower::ReadIn>().offset, last);
         Bytes page;
-        appendName(page, "a", 11, 8);
-        appendName(page, "b/c", 12, 9);
-        appendName(page, "device", 13, 10, 0020666);
+        appendName(page, "a", 11, last + 1);
+        appendName(page, "b/c", 12, last + 2);
+        appendName(page, "device", 13, last + 3, 0020666);
         world.answer(asked, page);
         for (const std::uint64_t node : {12, 13}) {
             const Asked forgotten = world.outbox.next();
@@ -377,12 +386,30 @@ private slots:
             QCOMPARE(forgotten.head.nodeid, node);
         }
         const auto listed = call.get();
-        QCOMPARE(listed->size(), std::size_t{1});
-        QCOMPARE(listed->front().name, std::string("a"));
-        QCOMPARE(listed->front().cookie, std::uint64_t{10}); // the next page begins after what was left out
+        QCOMPARE(listed->entries.size(), std::size_t{1});
+        QCOMPARE(listed->entries.front().name, std::string("a"));
+        QCOMPARE(listed->entries.front().cookie, last + 3); // the next page begins after what was left out
+        QVERIFY(listed->last);                              // there was room for more
         auto rest = std::async(std::launch::async, [&] { return world.lower.readdirplus(1, 10); });
         world.answer(world.outbox.next(), {});
-        QVERIFY(rest.get()->empty());
+        const auto nothing = rest.get();
+        QVERIFY(nothing && nothing->entries.empty() && nothing->last);
+    }
+
+    void onlyAFullPageHasAnother() {
+        World world;
+        world.connect();
+        auto call = std::async(std::launch::async, [&] { return world.lower.readdirplus(1, 0); });
+        const Asked asked = world.outbox.next();
+        Bytes page;
+        std::uint64_t at = 0;
+        while (page.size() + lower::kLongestDirent <= asked.as<lower::ReadIn>().size) {
+            ++at;
+            appendName(page, "name " + std::to_string(at), 10 + at, at);
+        }
+        world.answer(asked, page);
+        const auto listed = call.get();
+        QVERIFY(listed && listed->entries.size() == at && !listed->last);
     }
 
     void aListingWithoutEndIsAnError() {
@@ -400,9 +427,7 @@ private slots:
             }
             const Asked asked = world.outbox.next();
             ++pages;
-            Bytes dots;
-            appendName(dots, "..", 0, asked.as<lower::ReadIn>().offset == 1 ? 2 : 1);
-            world.answer(asked, dots);
+            (void)fullOfDots(asked.as<lower::ReadIn>().size, asked.as<lower::ReadIn>().offset == 1 ? 2 : 1, world, asked);
         }
         QCOMPARE(call.get().error(), EIO);
         QVERIFY(pages < 1000);
