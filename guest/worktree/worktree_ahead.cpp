@@ -39,7 +39,9 @@ template <class Each> void namesAfter(const Node& dir, const std::string& name, 
     }
 }
 
-bool comesSoonAfter(const Node& dir, const std::string& last, const std::string& name) {
+} // namespace
+
+bool WorktreeImpl::comesSoonAfter(const Node& dir, const std::string& last, const std::string& name) {
     unsigned steps = 0;
     bool found = false;
     namesAfter(dir, last, [&](const std::string& next, const Node*, const LowerRef&) {
@@ -48,8 +50,6 @@ bool comesSoonAfter(const Node& dir, const std::string& last, const std::string&
     });
     return found;
 }
-
-} // namespace
 
 // Under m_state.
 std::vector<LowerRef> WorktreeImpl::planAhead(const Node& node) {

@@ -9,10 +9,13 @@
 #include "guest/worktree/worktree.h"
 
 #include <atomic>
+#include <condition_variable>
+#include <deque>
 #include <map>
 #include <mutex>
 #include <set>
 #include <shared_mutex>
+#include <thread>
 #include <unordered_map>
 
 namespace carrel::worktree {
@@ -93,6 +96,17 @@ struct Node {
         unsigned left = 0; // asked for and not yet read
         unsigned window = 0;
     } reading;
+    // Listed before anybody asked (Scout).
+    enum class Scouted {
+        No,
+        Waits,
+        Runs,
+        Found
+    } scouted = Scouted::No;
+    std::map<std::string, LowerRef, std::less<>> found;
+    std::chrono::steady_clock::time_point foundAt{};
+    std::uint64_t foundIn = 0; // the host's folder
+    std::string lastListed; // of the folders in this one
     struct { // names asked for one by one (nameAsked)
         unsigned single = 0;
         std::uint64_t cookie = 0; // where the next page of the listing begins
@@ -202,9 +216,33 @@ private:
         NodePtr m_dir;
     };
 
+    static bool comesSoonAfter(const Node& dir, const std::string& last, const std::string& name);
+    class Scout {
+    public:
+        explicit Scout(WorktreeImpl& tree);
+        ~Scout();
+        Scout(const Scout&) = delete;
+        Scout& operator=(const Scout&) = delete;
+        void listed(Node& dir);
+        std::optional<std::map<std::string, LowerRef, std::less<>>> take(const NodePtr& dir);
+        void end();
+
+    private:
+        [[nodiscard]] bool wanted(const Node& node) const;
+        void run();
+        WorktreeImpl& m_tree;
+        // Under m_state.
+        std::deque<NodePtr> m_queue;
+        std::condition_variable m_news;
+        bool m_ends = false;
+        std::thread m_thread; // from the first listing in order on
+    };
+
     // Under m_state.
     NodePtr find(NodeId id);
     NodePtr materialise(const NodePtr& dir, std::string_view name, Entry* entry, const LowerRef& lower);
+    void setLower(Node& node, LowerRef lower);
+    void unlistLower(Node& node);
     void detach(Node& node, Node::Link link);
     void dropIfUnused(Node& node);
     NodeEntry answer(Node& node);
@@ -292,7 +330,9 @@ private:
     std::mutex m_ops;
     std::mutex m_state;
     std::unordered_map<NodeId, NodePtr> m_nodes;
+    std::unordered_multimap<std::uint64_t, Node*> m_byLower; // those of m_nodes that have one
     ReadAhead m_ahead;
+    Scout m_scout{*this};
     unsigned m_inOrder = 0; // files read one after the other, over folders
     std::unordered_map<std::uint64_t, std::unique_ptr<Entry>> m_entries;
     Entry* m_rootEntry = nullptr;

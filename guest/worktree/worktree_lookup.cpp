@@ -110,7 +110,7 @@ SysResult<Found> WorktreeImpl::lowerChild(const NodePtr& dir, std::string_view n
     }
     {
         const std::lock_guard lock(m_state);
-        dir->lower = again->ref;
+        setLower(*dir, again->ref);
         dir->listed.clear();
         dir->asking = {};
     }
@@ -281,7 +281,7 @@ SysResult<WorktreeImpl::Names> WorktreeImpl::lowerNames(const NodePtr& dir) {
             }
             base = found->ref;
             const std::lock_guard lock(m_state);
-            dir->lower = base;
+            setLower(*dir, base);
         }
         std::uint64_t cookie = 0;
         int error = 0;
@@ -335,11 +335,13 @@ SysResult<bool> WorktreeImpl::isEmpty(const NodePtr& dir) {
 SysStatus WorktreeImpl::startListing(const NodePtr& dir) {
     const Fetch fetch(*this, dir);
     const auto began = std::chrono::steady_clock::now();
-    auto names = lowerNames(dir);
+    auto scouted = m_scout.take(dir);
+    auto names = scouted ? SysResult<Names>(std::move(*scouted)) : lowerNames(dir);
     if (!names) {
         return sysFail(names.error());
     }
     const std::lock_guard lock(m_state);
+    m_scout.listed(*dir);
     if (dir->entry != nullptr) {
         for (const auto& [name, child] : dir->entry->children) {
             if (child->kind == EntryKind::Whiteout) {
@@ -364,7 +366,7 @@ SysStatus WorktreeImpl::startListing(const NodePtr& dir) {
     }
     std::erase_if(*names, [&](const auto& known) { return known.second == nullptr || fetch.isOld(known.first); });
     dir->listed.swap(*names);
-    dir->listedAt = began;
+    dir->listedAt = scouted ? dir->foundAt : began;
     return {};
 }
 
@@ -487,10 +489,12 @@ void WorktreeImpl::note(KernelNote::Kind kind, NodeId node, std::string_view nam
 void WorktreeImpl::entryChanged(std::uint64_t parent, std::string_view name) {
     const std::lock_guard lock(m_state);
     std::optional<std::string> changed;
-    for (const auto& [id, node] : m_nodes) {
-        if (node->lower && node->lower->id == parent && isFolder(*node)) {
-            note(KernelNote::Kind::Entry, id, name);
-            note(KernelNote::Kind::Listing, id);
+    const auto [first, end] = m_byLower.equal_range(parent);
+    for (auto at = first; at != end; ++at) {
+        Node* node = at->second;
+        if (isFolder(*node)) {
+            note(KernelNote::Kind::Entry, node->id, name);
+            note(KernelNote::Kind::Listing, node->id);
             markChanged(*node, name);
             changed = below(lowerPathOf(*node), name);
         }
@@ -506,10 +510,9 @@ void WorktreeImpl::entryChanged(std::uint64_t parent, std::string_view name) {
 
 void WorktreeImpl::nodeChanged(std::uint64_t lower) {
     const std::lock_guard lock(m_state);
-    for (const auto& [id, node] : m_nodes) {
-        if (node->lower && node->lower->id == lower) {
-            note(isFolder(*node) ? KernelNote::Kind::Listing : KernelNote::Kind::Attributes, id);
-        }
+    const auto [first, end] = m_byLower.equal_range(lower);
+    for (auto at = first; at != end; ++at) {
+        note(isFolder(*at->second) ? KernelNote::Kind::Listing : KernelNote::Kind::Attributes, at->second->id);
     }
 }
 

@@ -48,7 +48,7 @@ bool WorktreeImpl::settleFile(Entry* entry, const LowerRef& host, Batch& batch) 
             batch.doomed.push_back(node->object);
         }
         node->object = 0;
-        node->lower = host;
+        setLower(*node, host);
         note(KernelNote::Kind::Attributes, node->id);
     }
     const std::string name = entry->name;
@@ -67,7 +67,7 @@ void WorktreeImpl::settleFolder(Entry* entry, const LowerRef& host, Batch& batch
     entry->fromLower = true;
     entry->cover = coverOf(host->attr);
     if (entry->node != nullptr) {
-        entry->node->lower = host;
+        setLower(*entry->node, host);
         note(KernelNote::Kind::Attributes, entry->node->id);
     }
     touch(entry, batch);

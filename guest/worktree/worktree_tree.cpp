@@ -65,20 +65,23 @@ WorktreeImpl::WorktreeImpl(Options options, std::shared_ptr<LowerClient> lower,
     node->lookups = 1;
     node->entry = m_rootEntry;
     m_rootEntry->node = node.get();
-    node->lower = std::make_shared<LowerNode>(); // no owner: the root is never forgotten
-    node->lower->id = lower::kRootNode;
-    node->lower->attr.mode = S_IFDIR | 0755;
-    m_nodes.emplace(kRoot, std::move(node));
+    const auto lowerRoot = std::make_shared<LowerNode>(); // no owner: the root is never forgotten
+    lowerRoot->id = lower::kRootNode;
+    lowerRoot->attr.mode = S_IFDIR | 0755;
+    m_nodes.emplace(kRoot, node);
+    setLower(*node, lowerRoot);
     m_lower->setEvents(this);
 }
 
 WorktreeImpl::~WorktreeImpl() {
     m_lower->setEvents(nullptr);
+    m_scout.end();
     m_ahead.close(); // while there is still an owner for the nodes that it lets go of
     (void)m_store->sync();
     for (auto& [id, node] : m_nodes) {
         node->parent.reset();
     }
+    m_byLower.clear();
     m_nodes.clear();
 }
 
@@ -106,7 +109,7 @@ NodePtr WorktreeImpl::materialise(const NodePtr& dir, std::string_view name, Ent
         }
         if (same) {
             if (lower) {
-                known.lower = lower;
+                setLower(known, lower);
             }
             return m_nodes.at(known.id);
         }
@@ -117,14 +120,34 @@ NodePtr WorktreeImpl::materialise(const NodePtr& dir, std::string_view name, Ent
     node->parent = dir;
     node->name = name;
     node->entry = entry;
-    node->lower = lower;
     if (entry != nullptr) {
         node->object = entry->object;
         entry->node = node.get();
     }
     dir->children.insert_or_assign(std::string(name), node.get());
     m_nodes.emplace(node->id, node);
+    setLower(*node, lower);
     return node;
+}
+
+// What the host says of one of its nodes concerns few of the many that the kernel knows.
+void WorktreeImpl::setLower(Node& node, LowerRef lower) {
+    unlistLower(node);
+    node.lower = std::move(lower);
+    if (node.lower && m_nodes.contains(node.id)) {
+        m_byLower.emplace(node.lower->id, &node);
+    }
+}
+
+void WorktreeImpl::unlistLower(Node& node) {
+    if (!node.lower) {
+        return;
+    }
+    const auto [first, end] = m_byLower.equal_range(node.lower->id);
+    const auto at = std::find_if(first, end, [&](const auto& item) { return item.second == &node; });
+    if (at != end) {
+        m_byLower.erase(at);
+    }
 }
 
 void WorktreeImpl::detach(Node& node, Node::Link link) {
@@ -155,6 +178,7 @@ void WorktreeImpl::dropIfUnused(Node& node) {
         return;
     }
     const NodePtr kept = it->second;
+    unlistLower(node);
     m_nodes.erase(it);
     if (node.parent) {
         if (const auto child = node.parent->children.find(node.name);

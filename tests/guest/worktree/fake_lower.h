@@ -10,6 +10,7 @@
 #include <atomic>
 #include <dirent.h>
 #include <fcntl.h>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <sys/stat.h>
@@ -23,7 +24,14 @@ public:
         m_nodes[lower::kRootNode] = {m_root, {}, nullptr};
     }
     std::atomic<int> lookups{0};
-    std::atomic<int> failWith{0}; // every request, as when nobody is at the door
+    std::size_t pageSize = 3; // small ones find paging mistakes
+    std::atomic<int> reads{0};        // those ahead, too
+    std::atomic<int> asked{0};        // ahead
+    std::atomic<std::uint64_t> bytesAhead{0};
+    std::atomic<int> failWith{0};     // every request, as when nobody is at the door
+    std::atomic<int> failAhead{0};    // what is asked for ahead
+    std::function<void()> whileListing; // after the host has looked, before the answer is there
+    std::chrono::nanoseconds valid = std::chrono::hours(24);
 
     SysResult<LowerEntry> lookup(std::uint64_t parent, std::string_view name) override {
         ++lookups;
@@ -64,6 +72,7 @@ public:
         return text;
     }
     SysResult<Bytes> read(std::uint64_t node, std::uint64_t offset, std::uint32_t size) override {
+        ++reads;
         if (failWith != 0) {
             return sysFail(failWith);
         }
@@ -80,15 +89,37 @@ public:
         out.resize(n > 0 ? static_cast<std::size_t>(n) : 0);
         return out;
     }
-    std::atomic<int> asked{0}; // ahead, in all
-    void readAhead(std::vector<AheadRead> reads) override {
-        for (const auto& one : reads) {
+    void readAhead(std::vector<AheadRead> wanted) override {
+        for (const auto& one : wanted) {
             ++asked;
-            one.done(read(one.node, 0, one.size));
+            bytesAhead += one.size;
+            auto bytes = read(one.node, 0, one.size);
+            one.done(failAhead != 0 ? SysResult<Bytes>(sysFail(failAhead)) : std::move(bytes));
         }
     }
     SysResult<LowerPage> readdirplus(std::uint64_t node, std::uint64_t cookie) override {
+        auto page = pageOf(node, cookie);
+        if (whileListing) {
+            whileListing();
+        }
+        return page;
+    }
+    // 0: never seen.
+    std::uint64_t nodeAt(const std::string& path) {
         const std::lock_guard lock(m_mutex);
+        std::uint64_t found = 0;
+        for (const auto& [node, version] : m_nodes) {
+            found = version.path == path ? node : found;
+        }
+        return found;
+    }
+    int listed(std::uint64_t node) { // how often, from the start
+        const std::lock_guard lock(m_mutex);
+        return m_listed[node];
+    }
+    SysResult<LowerPage> pageOf(std::uint64_t node, std::uint64_t cookie) {
+        const std::lock_guard lock(m_mutex);
+        m_listed[node] += cookie == 0 ? 1 : 0;
         const auto it = m_nodes.find(node);
         DIR* dir = it == m_nodes.end() ? nullptr : ::opendir(it->second.path.c_str());
         if (dir == nullptr) {
@@ -103,7 +134,7 @@ public:
         std::sort(names.begin(), names.end());
         LowerPage out;
         std::size_t i = cookie;
-        for (; i < names.size() && out.entries.size() < 3; ++i) { // small pages find paging mistakes
+        for (; i < names.size() && out.entries.size() < pageSize; ++i) {
             if (auto entry = entryOf(it->second.path + "/" + names[i])) {
                 out.entries.push_back({names[i], *entry, i + 1});
             }
@@ -175,13 +206,14 @@ private:
             m_nodes[id] = version;
         }
         ++m_held[id];
-        return LowerEntry{id, attrOf(info), std::chrono::hours(24), std::chrono::hours(24)};
+        return LowerEntry{id, attrOf(info), valid, valid};
     }
 
     std::string m_root;
     std::mutex m_mutex;
     std::map<std::uint64_t, Version> m_nodes;
     std::map<std::uint64_t, std::int64_t> m_held;
+    std::map<std::uint64_t, int> m_listed;
     std::uint64_t m_last = 1;
 };
 

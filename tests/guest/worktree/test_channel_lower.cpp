@@ -43,6 +43,16 @@ struct World {
     ChannelLower lower;
 };
 
+struct Ahead {
+    std::vector<std::string> told;
+    AheadRead read(std::uint64_t node, std::uint32_t size) {
+        return {node, size, [this, node](SysResult<Bytes> bytes) {
+                    told.push_back(std::to_string(node) + " " +
+                                   (bytes ? std::string(asText(*bytes)) : "error " + std::to_string(bytes.error())));
+                }};
+    }
+};
+
 // A page without a name for us, and without room for another. Its last cookie, `last` or more.
 std::uint64_t fullOfDots(std::uint32_t size, std::uint64_t last, World& world, const Asked& asked) {
     Bytes page;
@@ -126,6 +136,47 @@ private slots:
         world.lower.onMessage(
             replyTo(world.outbox.next().head.unique, lower::kInWindow, bodyOf(entryOut(11))));
         QCOMPARE(name.get().error(), EIO);
+    }
+
+    // In one go, each answered for itself, in any order.
+    void severalReadsAhead() {
+        Bytes memory(4 * 1024 * 1024);
+        World world(kDoorTimeout, std::make_shared<ReadWindow>(memory));
+        world.connect();
+        const int goes = world.outbox.goes();
+        Ahead ahead;
+        world.lower.readAhead({ahead.read(5, 10), ahead.read(6, 8192), ahead.read(7, 20)});
+        QCOMPARE(world.outbox.goes(), goes + 1);
+        const Asked five = world.outbox.next();
+        const Asked six = world.outbox.next();
+        const Asked seven = world.outbox.next();
+        QVERIFY(five.opcode() == Opcode::Read && five.head.nodeid == 5 && five.as<lower::ReadIn>().size == 10);
+        QCOMPARE(five.as<lower::ReadIn>().fh, std::uint64_t{0});
+        const auto at = six.as<lower::ReadIn>().fh - 1;
+        QVERIFY(at + 8192 <= memory.size());
+        std::memset(memory.data() + at, 'w', 8192);
+        world.lower.onMessage(replyTo(six.head.unique, lower::kInWindow, bodyOf(lower::WindowOut{8192})));
+        world.lower.onMessage(replyTo(seven.head.unique, -ESTALE));
+        world.answer(five, toBytes("five"));
+        world.answer(five, toBytes("again")); // nobody waits for that
+        QCOMPARE(ahead.told, (std::vector<std::string>{"6 " + std::string(8192, 'w'), "7 error 116", "5 five"}));
+    }
+
+    void readsAheadOutliveTheClerk() {
+        World world;
+        Ahead ahead;
+        world.lower.readAhead({ahead.read(5, 10)});
+        QVERIFY(world.outbox.empty()); // nobody there yet
+        world.connect();
+        const Asked first = world.outbox.next();
+        world.connect();
+        const Asked again = world.outbox.next();
+        QVERIFY(again.head.unique == first.head.unique && again.head.nodeid == 5);
+        QVERIFY(ahead.told.empty());
+        world.lower.stop();
+        world.answer(again, toBytes("late"));
+        world.lower.readAhead({ahead.read(6, 10)});
+        QCOMPARE(ahead.told, (std::vector<std::string>{"5 error 5", "6 error 5"})); // each told once
     }
 
     void noPartOfTheWindowIsLentTwice() {
