@@ -23,7 +23,8 @@ struct ReadAhead::State {
     std::uint64_t bytes = 0;
 
     std::list<Slot>::iterator find(std::uint64_t id) {
-        return std::find_if(slots.begin(), slots.end(), [id](const Slot& slot) { return slot.file.id == id; });
+        return std::find_if(slots.begin(), slots.end(),
+                            [id](const Slot& slot) { return slot.file.id == id; });
     }
 
     void drop(std::list<Slot>::iterator at, std::list<Slot>& gone) {
@@ -34,8 +35,9 @@ struct ReadAhead::State {
     // The oldest that nobody came for go.
     bool makeRoom(std::uint32_t size, std::list<Slot>& gone) {
         while (bytes + size > kMaxBytes || slots.size() >= kMaxFiles) {
-            const auto old = std::find_if(slots.begin(), slots.end(),
-                                          [](const Slot& slot) { return slot.answered && slot.waiting == 0; });
+            const auto old = std::find_if(slots.begin(), slots.end(), [](const Slot& slot) {
+                return slot.answered && slot.waiting == 0;
+            });
             if (old == slots.end()) {
                 return false;
             }
@@ -77,7 +79,8 @@ void ReadAhead::ask(LowerClient& lower, std::vector<File> files) {
     {
         const std::lock_guard lock(m_state->mutex);
         for (auto& file : files) {
-            if (m_state->closed || file.size == 0 || file.size > kMaxFile || m_state->find(file.id) != m_state->slots.end()) {
+            if (m_state->closed || file.size == 0 || file.size > kMaxFile ||
+                m_state->find(file.id) != m_state->slots.end()) {
                 continue;
             }
             if (!m_state->makeRoom(file.size, gone)) {

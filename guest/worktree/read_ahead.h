@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Small files that were asked for before a program reads them, until it does. A trip to the host costs the same for one
-// file and for thirty. A file node is one version (lower_wire.h), so what lies here is never out of date: it is what a READ
-// of that node would give.
+// Small files that were asked for before a program reads them, until it does. A trip to the host costs the
+// same for one file and for thirty. A file node is one version (lower_wire.h), so what lies here is never out
+// of date: it is what a READ of that node would give.
 //
-// The host writes each of them down as read, as it does with everything that it hands over: its record may name a few files
-// that no program in the machine opened. It never misses one.
+// The host writes each of them down as read, as it does with everything that it hands over: its record may
+// name a few files that no program in the machine opened. It never misses one.
 //
 // Ownership: WorktreeImpl's. Thread: any; the lower client's calls may come after close().
 #pragma once
@@ -41,10 +41,10 @@ public:
 
     // Those that are not here or on their way already.
     void ask(LowerClient& lower, std::vector<File> files);
-    // None: not asked for, or no answer of use; then ask the host. Waits for what is on its way (EIO after `patience`). What
-    // was read to its end is here no more: the kernel has it.
-    [[nodiscard]] std::optional<SysResult<Bytes>> take(std::uint64_t id, std::uint64_t offset, std::uint32_t size,
-                                                       std::chrono::milliseconds patience);
+    // None: not asked for, or no answer of use; then ask the host. Waits for what is on its way (EIO after
+    // `patience`). What was read to its end is here no more: the kernel has it.
+    [[nodiscard]] std::optional<SysResult<Bytes>>
+    take(std::uint64_t id, std::uint64_t offset, std::uint32_t size, std::chrono::milliseconds patience);
     void close(); // lets go of every node; nothing is taken in any more
 
 private:

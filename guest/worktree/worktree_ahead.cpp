@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a program will want next. Programs that walk a folder take its names in the order of a listing, which is ours to
-// choose (by name) and the one that git and make keep anyway. After a few steps in that order the next files are asked for in
-// one go; after a few look-ups of names one by one, a page of the listing.
+// What a program will want next. Programs that walk a folder take its names in the order of a listing, which
+// is ours to choose (by name) and the one that git and make keep anyway. After a few steps in that order the
+// next files are asked for in one go; after a few look-ups of names one by one, a page of the listing.
 #include "guest/worktree/worktree_impl.h"
 
 #include <algorithm>
@@ -11,27 +11,30 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr unsigned kMaxSkip = 8;        // names between two reads that still count as one after the other
-constexpr unsigned kSure = 2;           // steps in order before anything is asked for
-constexpr unsigned kFirstAhead = 8;     // then four times as many each time,
-constexpr unsigned kMostAhead = 64;     // up to these
-constexpr unsigned kWalks = 8;          // files in order in the folder before: the next folder will be read so, too
+constexpr unsigned kMaxSkip = 8;    // names between two reads that still count as one after the other
+constexpr unsigned kSure = 2;       // steps in order before anything is asked for
+constexpr unsigned kFirstAhead = 8; // then four times as many each time,
+constexpr unsigned kMostAhead = 64; // up to these
+constexpr unsigned kWalks = 8; // files in order in the folder before: the next folder will be read so, too
 constexpr unsigned kLongestLook = 256;  // names looked at for one plan
 constexpr unsigned kFirstPageAfter = 3; // look-ups of single names; a page costs as much as eight of them
 constexpr unsigned kNextPageAfter = 8;
 constexpr unsigned kAgainAfter = 16; // the listing was read to its end, and still names are asked for
 constexpr std::size_t kMostChanged = 1000;
 
-// The names after `name`, in order, those that the kernel knows and those that only a listing told of. Until `each` has enough.
+// The names after `name`, in order, those that the kernel knows and those that only a listing told of. Until
+// `each` has enough.
 template <class Each> void namesAfter(const Node& dir, const std::string& name, const Each& each) {
     auto known = dir.children.upper_bound(name);
-    auto listed = dir.listed.upper_bound(name);
-    while (known != dir.children.end() || listed != dir.listed.end()) {
-        const bool takeKnown = listed == dir.listed.end() || (known != dir.children.end() && known->first <= listed->first);
-        if (takeKnown && listed != dir.listed.end() && listed->first == known->first) {
+    auto listed = dir.listing().listed.upper_bound(name);
+    while (known != dir.children.end() || listed != dir.listing().listed.end()) {
+        const bool takeKnown = listed == dir.listing().listed.end() ||
+                               (known != dir.children.end() && known->first <= listed->first);
+        if (takeKnown && listed != dir.listing().listed.end() && listed->first == known->first) {
             ++listed;
         }
-        const bool more = takeKnown ? each(known->first, known->second, LowerRef()) : each(listed->first, nullptr, listed->second);
+        const bool more = takeKnown ? each(known->first, known->second, LowerRef())
+                                    : each(listed->first, nullptr, listed->second);
         if (!more) {
             return;
         }
@@ -58,7 +61,7 @@ std::vector<LowerRef> WorktreeImpl::planAhead(const Node& node) {
         return next;
     }
     Node& dir = *node.parent;
-    auto& order = dir.reading;
+    auto& order = dir.listing().reading;
     if (order.last == node.name) {
         return next;
     }
@@ -79,21 +82,23 @@ std::vector<LowerRef> WorktreeImpl::planAhead(const Node& node) {
         return next;
     }
     unsigned looked = 0;
-    namesAfter(dir, std::max(order.upTo, node.name), [&](const std::string& name, const Node* known, const LowerRef& listed) {
-        const LowerRef ref = known == nullptr ? listed : known->object == 0 ? known->lower : nullptr;
-        if (ref) {
-            next.push_back(ref);
-        }
-        order.upTo = name;
-        return next.size() < order.window && ++looked < kLongestLook;
-    });
+    namesAfter(
+        dir, std::max(order.upTo, node.name),
+        [&](const std::string& name, const Node* known, const LowerRef& listed) {
+            const LowerRef ref = known == nullptr ? listed : known->object == 0 ? known->lower : nullptr;
+            if (ref) {
+                next.push_back(ref);
+            }
+            order.upTo = name;
+            return next.size() < order.window && ++looked < kLongestLook;
+        });
     order.left += static_cast<unsigned>(next.size());
     order.window = std::min(order.window * 4, kMostAhead);
     return next;
 }
 
-std::optional<SysResult<Bytes>> WorktreeImpl::readAhead(const NodePtr& node, const LowerRef& lower, std::uint64_t offset,
-                                                        std::uint32_t size) {
+std::optional<SysResult<Bytes>> WorktreeImpl::readAhead(const NodePtr& node, const LowerRef& lower,
+                                                        std::uint64_t offset, std::uint32_t size) {
     const auto fileOf = [this](const LowerRef& ref) {
         const std::lock_guard lock(m_lowerMutex);
         const bool small = (ref->attr.mode & S_IFMT) == S_IFREG && ref->attr.size <= ReadAhead::kMaxFile;
@@ -119,13 +124,13 @@ std::optional<SysResult<Bytes>> WorktreeImpl::readAhead(const NodePtr& node, con
 
 // Under m_state. An answer that came with a listing is used once.
 std::optional<Found> WorktreeImpl::takeListed(Node& dir, std::string_view name) {
-    const auto at = dir.listed.find(name);
-    if (at == dir.listed.end()) {
+    const auto at = dir.listing().listed.find(name);
+    if (at == dir.listing().listed.end()) {
         return std::nullopt;
     }
     const LowerRef ref = std::move(at->second);
-    dir.listed.erase(at);
-    const auto age = Clock::now() - dir.listedAt;
+    dir.listing().listed.erase(at);
+    const auto age = Clock::now() - dir.listing().listedAt;
     const std::lock_guard lock(m_lowerMutex);
     if (age >= ref->entryValid) {
         return std::nullopt;
@@ -137,30 +142,30 @@ WorktreeImpl::Fetch::Fetch(WorktreeImpl& tree, const NodePtr& dir)
     : m_tree(tree)
     , m_dir(dir) {
     const std::lock_guard lock(m_tree.m_state);
-    if (m_dir->fetching++ == 0) {
-        m_dir->changed.clear();
-        m_dir->allChanged = false;
+    if (m_dir->listing().fetching++ == 0) {
+        m_dir->listing().changed.clear();
+        m_dir->listing().allChanged = false;
     }
 }
 
 WorktreeImpl::Fetch::~Fetch() {
     const std::lock_guard lock(m_tree.m_state);
-    --m_dir->fetching;
+    --m_dir->listing().fetching;
 }
 
 // Under m_state. A change that the host told of while the listing was on its way may be missing in it.
 bool WorktreeImpl::Fetch::isOld(const std::string& name) const {
-    return m_dir->allChanged || m_dir->changed.contains(name);
+    return m_dir->listing().allChanged || m_dir->listing().changed.contains(name);
 }
 
 // Under m_state.
 void WorktreeImpl::markChanged(Node& dir, std::string_view name) {
-    if (const auto at = dir.listed.find(name); at != dir.listed.end()) {
-        dir.listed.erase(at);
+    if (const auto at = dir.listing().listed.find(name); at != dir.listing().listed.end()) {
+        dir.listing().listed.erase(at);
     }
-    if (dir.fetching > 0) {
-        dir.allChanged = dir.allChanged || dir.changed.size() >= kMostChanged;
-        dir.changed.emplace(name);
+    if (dir.listing().fetching > 0) {
+        dir.listing().allChanged = dir.listing().allChanged || dir.listing().changed.size() >= kMostChanged;
+        dir.listing().changed.emplace(name);
     }
 }
 
@@ -169,8 +174,10 @@ void WorktreeImpl::nameAsked(const NodePtr& dir, std::uint64_t lowerDir) {
     std::uint64_t cookie = 0;
     {
         const std::lock_guard lock(m_state);
-        auto& names = dir->asking;
-        const unsigned enough = names.whole ? kAgainAfter : names.cookie == 0 ? kFirstPageAfter : kNextPageAfter;
+        auto& names = dir->listing().asking;
+        const unsigned enough = names.whole         ? kAgainAfter
+                                : names.cookie == 0 ? kFirstPageAfter
+                                                    : kNextPageAfter;
         if (++names.single < enough || names.running) {
             return;
         }
@@ -191,19 +198,20 @@ void WorktreeImpl::nameAsked(const NodePtr& dir, std::uint64_t lowerDir) {
         }
     }
     const std::lock_guard lock(m_state);
-    auto& names = dir->asking;
+    auto& names = dir->listing().asking;
     names.running = false;
     names.whole = !page || page->last || page->entries.empty();
     names.cookie = names.whole ? 0 : page->entries.back().cookie;
     if (!dir->lower || dir->lower->id != lowerDir) {
         return;
     }
-    if (dir->listed.empty()) {
-        dir->listedAt = Clock::now(); // else what is there already is older, and its time counts for all
+    if (dir->listing().listed.empty()) {
+        dir->listing().listedAt =
+            Clock::now(); // else what is there already is older, and its time counts for all
     }
     for (auto& [name, ref] : fresh) {
         if (isValidName(name) && !fetch.isOld(name) && !dir->children.contains(name)) {
-            dir->listed.try_emplace(name, std::move(ref));
+            dir->listing().listed.try_emplace(name, std::move(ref));
         }
     }
 }

@@ -48,36 +48,8 @@ struct Found {    // an answer of the host's about a name
     nanoseconds valid{kDay};
 };
 
-struct Node;
-using NodePtr = std::shared_ptr<Node>;
-
-struct Entry : EntryRecord {
-    Entry* up = nullptr;
-    std::map<std::string, Entry*, std::less<>> children;
-    Node* node = nullptr; // where the kernel knows it
-    std::uint64_t generation = 0;
-    std::uint64_t hashedGeneration = 0; // of contentHash
-    std::string contentHash;
-};
-
-struct Node {
-    NodeId id = 0;
-    NodePtr parent; // kept after the name is gone
-    std::string name;
-    enum class Link {
-        Here,
-        Superseded,
-        Gone
-    } link = Link::Here; // Superseded: the host put another version there
-    std::map<std::string, Node*, std::less<>> children;
-    std::uint64_t lookups = 0;
-    Entry* entry = nullptr;
-    std::optional<EntryRecord> orphan; // metadata once the entry is gone but the node is not
-    std::uint64_t object = 0;          // bytes of its own
-    LowerRef lower;
-    std::int64_t ctimeNs = 0; // of changes made here
-    std::mutex copy;
-    std::shared_mutex io;
+// What is known of a folder's names besides those that the kernel holds.
+struct Listing {
     std::map<std::string, std::uint64_t, std::less<>>
         cookies; // names listed once keep their place in the listing
     std::map<std::uint64_t, std::string_view>
@@ -113,6 +85,51 @@ struct Node {
         bool whole = false;
         bool running = false;
     } asking;
+};
+
+struct Node;
+using NodePtr = std::shared_ptr<Node>;
+
+struct Entry : EntryRecord {
+    Entry* up = nullptr;
+    std::map<std::string, Entry*, std::less<>> children;
+    Node* node = nullptr; // where the kernel knows it
+    std::uint64_t generation = 0;
+    std::uint64_t hashedGeneration = 0; // of contentHash
+    std::string contentHash;
+};
+
+struct Node {
+    NodeId id = 0;
+    NodePtr parent; // kept after the name is gone
+    std::string name;
+    enum class Link {
+        Here,
+        Superseded,
+        Gone
+    } link = Link::Here; // Superseded: the host put another version there
+    std::map<std::string, Node*, std::less<>> children;
+    std::uint64_t lookups = 0;
+    Entry* entry = nullptr;
+    std::unique_ptr<EntryRecord> orphan; // metadata once the entry is gone but the node is not
+    std::uint64_t object = 0;          // bytes of its own
+    LowerRef lower;
+    std::int64_t ctimeNs = 0; // of changes made here
+    std::mutex copy;
+    std::shared_mutex io;
+    Listing& listing() {
+        if (!m_listing) {
+            m_listing = std::make_unique<Listing>();
+        }
+        return *m_listing;
+    }
+    [[nodiscard]] const Listing& listing() const {
+        static const Listing kNone;
+        return m_listing ? *m_listing : kNone;
+    }
+
+private:
+    std::unique_ptr<Listing> m_listing; // of a folder, once it is needed: most nodes are files, and there may be a million
 };
 
 class WorktreeImpl final : public LowerEvents {

@@ -173,7 +173,7 @@ SysStatus WorktreeImpl::attachCopy(const NodePtr& node, std::uint64_t object,
             record.mode = node->lower->attr.mode & 07777U;
             record.uid = m_options.ownerUid;
             record.gid = m_options.ownerGid;
-            node->orphan = record;
+            node->orphan = std::make_unique<EntryRecord>(std::move(record));
         }
         return {};
     }

@@ -111,8 +111,8 @@ SysResult<Found> WorktreeImpl::lowerChild(const NodePtr& dir, std::string_view n
     {
         const std::lock_guard lock(m_state);
         setLower(*dir, again->ref);
-        dir->listed.clear();
-        dir->asking = {};
+        dir->listing().listed.clear();
+        dir->listing().asking = {};
     }
     auto found = ask(again->ref, name);
     if (!found && found.error() == ESTALE) {
@@ -351,22 +351,22 @@ SysStatus WorktreeImpl::startListing(const NodePtr& dir) {
             }
         }
     }
-    for (auto it = dir->cookies.begin(); it != dir->cookies.end();) {
+    for (auto it = dir->listing().cookies.begin(); it != dir->listing().cookies.end();) {
         if (names->contains(it->first)) {
             ++it;
         } else {
-            dir->byCookie.erase(it->second);
-            it = dir->cookies.erase(it);
+            dir->listing().byCookie.erase(it->second);
+            it = dir->listing().cookies.erase(it);
         }
     }
     for (const auto& [name, ref] : *names) {
-        if (const auto [at, fresh] = dir->cookies.try_emplace(name, dir->nextCookie); fresh) {
-            dir->byCookie.emplace_hint(dir->byCookie.end(), dir->nextCookie++, at->first);
+        if (const auto [at, fresh] = dir->listing().cookies.try_emplace(name, dir->listing().nextCookie); fresh) {
+            dir->listing().byCookie.emplace_hint(dir->listing().byCookie.end(), dir->listing().nextCookie++, at->first);
         }
     }
     std::erase_if(*names, [&](const auto& known) { return known.second == nullptr || fetch.isOld(known.first); });
-    dir->listed.swap(*names);
-    dir->listedAt = scouted ? dir->foundAt : began;
+    dir->listing().listed.swap(*names);
+    dir->listing().listedAt = scouted ? dir->listing().foundAt : began;
     return {};
 }
 
@@ -385,21 +385,21 @@ bool WorktreeImpl::giveItem(DirItem& item, const NodeEntry& entry, Plus plus,
 WorktreeImpl::Given WorktreeImpl::giveListed(const NodePtr& dir, DirItem& item, std::uint64_t cookie,
                                              Plus plus, const Worktree::TakeItem& take) {
     const std::lock_guard lock(m_state);
-    const auto next = dir->byCookie.upper_bound(cookie);
-    if (next == dir->byCookie.end()) {
+    const auto next = dir->listing().byCookie.upper_bound(cookie);
+    if (next == dir->listing().byCookie.end()) {
         return Given::End;
     }
     item.cookie = next->first;
     item.name = next->second;
-    const auto known = dir->listed.find(item.name);
-    if (known == dir->listed.end() || (dir->entry != nullptr && dir->entry->children.contains(item.name))) {
+    const auto known = dir->listing().listed.find(item.name);
+    if (known == dir->listing().listed.end() || (dir->entry != nullptr && dir->entry->children.contains(item.name))) {
         return Given::AskHost;
     }
     const auto node = materialise(dir, item.name, nullptr, known->second);
     const bool taken = giveItem(item, answer(*node), plus, take);
     if (taken) {
         node->lookups += plus == Plus::Yes ? 1 : 0;
-        dir->listed.erase(known);
+        dir->listing().listed.erase(known);
     }
     dropIfUnused(*node);
     return taken ? Given::Taken : Given::NoRoom;
@@ -524,8 +524,8 @@ void WorktreeImpl::everythingChanged() {
             note(KernelNote::Kind::Entry, node->parent->id, node->name);
         }
         if (isFolder(*node)) {
-            node->listed.clear();
-            node->allChanged = true;
+            node->listing().listed.clear();
+            node->listing().allChanged = true;
             note(KernelNote::Kind::Listing, id);
         }
     }

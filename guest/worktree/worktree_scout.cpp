@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Listings ahead. Whoever walks a tree lists one folder after the other, by name; the trip to the host for the next ones is
-// made on a thread of its own while the program is still busy with this one.
+// Listings ahead. Whoever walks a tree lists one folder after the other, by name; the trip to the host for
+// the next ones is made on a thread of its own while the program is still busy with this one.
 #include "guest/worktree/worktree_impl.h"
 
 #include <algorithm>
@@ -41,8 +41,9 @@ void WorktreeImpl::Scout::listed(Node& dir) {
         return;
     }
     Node& parent = *dir.parent;
-    const bool follows = !parent.lastListed.empty() && comesSoonAfter(parent, parent.lastListed, dir.name);
-    parent.lastListed = dir.name;
+    const bool follows =
+        !parent.listing().lastListed.empty() && comesSoonAfter(parent, parent.listing().lastListed, dir.name);
+    parent.listing().lastListed = dir.name;
     if (!follows || m_ends) {
         return;
     }
@@ -50,9 +51,9 @@ void WorktreeImpl::Scout::listed(Node& dir) {
          at != parent.children.end() && m_queue.size() < kFolders; ++at) {
         const auto node = m_tree.find(at->second->id);
         if (wanted(*node)) {
-            node->scouted = Node::Scouted::Waits;
+            node->listing().scouted = Listing::Scouted::Waits;
             m_queue.push_back(node);
-        } else if (m_tree.isFolder(*node) && node->scouted == Node::Scouted::No) {
+        } else if (m_tree.isFolder(*node) && node->listing().scouted == Listing::Scouted::No) {
             break; // the program has been there, or it is large: no way to tell what comes next
         }
     }
@@ -63,7 +64,8 @@ void WorktreeImpl::Scout::listed(Node& dir) {
 }
 
 bool WorktreeImpl::Scout::wanted(const Node& node) const {
-    if (node.scouted != Node::Scouted::No || !node.cookies.empty() || !node.lower || !m_tree.isFolder(node)) {
+    if (node.listing().scouted != Listing::Scouted::No || !node.listing().cookies.empty() || !node.lower ||
+        !m_tree.isFolder(node)) {
         return false;
     }
     const std::lock_guard lock(m_tree.m_lowerMutex);
@@ -74,23 +76,24 @@ bool WorktreeImpl::Scout::wanted(const Node& node) const {
 std::optional<WorktreeImpl::Names> WorktreeImpl::Scout::take(const NodePtr& dir) {
     Names old;
     std::unique_lock lock(m_tree.m_state);
-    m_news.wait(lock, [&] { return dir->scouted != Node::Scouted::Runs; });
-    if (dir->scouted == Node::Scouted::Waits) {
+    m_news.wait(lock, [&] { return dir->listing().scouted != Listing::Scouted::Runs; });
+    if (dir->listing().scouted == Listing::Scouted::Waits) {
         std::erase(m_queue, dir);
-        dir->scouted = Node::Scouted::No;
+        dir->listing().scouted = Listing::Scouted::No;
     }
-    if (dir->scouted == Node::Scouted::No) {
+    if (dir->listing().scouted == Listing::Scouted::No) {
         return std::nullopt;
     }
-    dir->scouted = Node::Scouted::No;
-    --dir->fetching;
+    dir->listing().scouted = Listing::Scouted::No;
+    --dir->listing().fetching;
     std::optional<Names> names;
-    const bool same = dir->changed.empty() && !dir->allChanged && dir->lower && dir->lower->id == dir->foundIn;
+    const bool same = dir->listing().changed.empty() && !dir->listing().allChanged && dir->lower &&
+                      dir->lower->id == dir->listing().foundIn;
     const std::lock_guard inner(m_tree.m_lowerMutex);
-    if (same && Clock::now() - dir->foundAt < dir->lower->entryValid) {
-        names = std::move(dir->found);
+    if (same && Clock::now() - dir->listing().foundAt < dir->lower->entryValid) {
+        names = std::move(dir->listing().found);
     }
-    old.swap(dir->found);
+    old.swap(dir->listing().found);
     return names;
 }
 
@@ -103,19 +106,19 @@ void WorktreeImpl::Scout::run() {
         }
         const NodePtr dir = std::move(m_queue.front());
         m_queue.pop_front();
-        dir->scouted = Node::Scouted::Runs;
+        dir->listing().scouted = Listing::Scouted::Runs;
         lock.unlock();
         std::optional<Fetch> fetch(std::in_place, m_tree, dir);
         const auto began = Clock::now();
         auto names = m_tree.lowerNames(dir);
         lock.lock();
-        dir->scouted = Node::Scouted::No;
+        dir->listing().scouted = Listing::Scouted::No;
         if (names && dir->lower) {
-            dir->foundIn = dir->lower->id;
-            dir->scouted = Node::Scouted::Found;
-            ++dir->fetching; // what changes from now on counts, too
-            dir->found = std::move(*names);
-            dir->foundAt = began;
+            dir->listing().foundIn = dir->lower->id;
+            dir->listing().scouted = Listing::Scouted::Found;
+            ++dir->listing().fetching; // what changes from now on counts, too
+            dir->listing().found = std::move(*names);
+            dir->listing().foundAt = began;
         }
         m_news.notify_all();
         lock.unlock();

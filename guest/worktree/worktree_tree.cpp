@@ -162,7 +162,7 @@ void WorktreeImpl::detach(Node& node, Node::Link link) {
     }
     node.link = link;
     if (node.entry != nullptr) {
-        node.orphan = *node.entry;
+        node.orphan = std::make_unique<EntryRecord>(*node.entry);
         node.entry->node = nullptr;
         node.entry = nullptr;
     }
@@ -416,7 +416,7 @@ void WorktreeImpl::dropEntry(Entry* entry, Batch& batch) {
     }
     if (entry->node != nullptr) {
         if (entry->kind != EntryKind::Directory && !entry->fromLower) {
-            entry->node->orphan = *entry;
+            entry->node->orphan = std::make_unique<EntryRecord>(*entry);
         }
         entry->node->entry = nullptr;
     } else if (entry->object != 0) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is asked for before a program wants it: it saves trips, is never a guess about content, and never hides a change.
+// What is asked for before a program wants it: it saves trips, is never a guess about content, and never
+// hides a change.
 #include "tests/guest/worktree/worktree_fixture.h"
 
 #include <numeric>
@@ -107,10 +108,15 @@ private slots:
         list(f, "d");
         readAll(f, "d", {0, 1, 2, 3, 4});
         const auto node = f.walk("d/" + nameOf(5))->node;
-        for (const auto& [offset, size] : {std::pair<std::uint64_t, std::uint32_t>{4096, 4096}, {0, 4096}, {8192, 4096}, {8192, 4096}, {20'000, 10}}) {
+        for (const auto& [offset, size] : {std::pair<std::uint64_t, std::uint32_t>{4096, 4096},
+                                           {0, 4096},
+                                           {8192, 4096},
+                                           {8192, 4096},
+                                           {20'000, 10}}) {
             const auto bytes = f.tree->read(node, offset, size);
             QVERIFY(bytes);
-            QCOMPARE(std::string(asText(*bytes)), offset < text.size() ? text.substr(offset, size) : std::string());
+            QCOMPARE(std::string(asText(*bytes)),
+                     offset < text.size() ? text.substr(offset, size) : std::string());
         }
     }
 
