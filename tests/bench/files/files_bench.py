@@ -131,7 +131,8 @@ def helper_initrd(at, release, binaries):
 
 
 class World:
-    def __init__(self, arguments):
+    def __init__(self, arguments, peer=True):
+        self.with_peer = peer
         self.at = pathlib.Path(tempfile.mkdtemp(prefix="carrel-bench-", dir="/tmp"))
         self.binaries = pathlib.Path(arguments.bin).resolve()
         self.home = self.at / "home"
@@ -147,11 +148,14 @@ class World:
         (self.home / "images/default").write_text(image.name + "\n")
         for program in PROGRAMS:
             shutil.copy(self.binaries / program, self.bin)
+        self.cache = arguments.cache
+        if not peer:
+            shutil.copy(self.binaries / "carrel-qemu", self.bin)
+            return
         shutil.copy(HELPER / "qemu-with-helper.sh", self.bin / "carrel-qemu")
         initrd = helper_initrd(self.at, (image / "kernel.release").read_text().strip(), self.binaries)
         (self.bin / "helper.conf").write_text(
             f"socket={self.at}/peer.sock\nport={self.at}/helper.sock\ninitrd={initrd}\n")
-        self.cache = arguments.cache
 
     def carrel(self, *arguments):
         done = subprocess.run([self.bin / "carrel", *arguments], env={**os.environ, "CARREL_HOME": str(self.home)},
@@ -164,15 +168,17 @@ class World:
         tools = self.at / "tools"
         tools.mkdir()
         shutil.copy(self.binaries / "bench-files-work", tools)
-        self.daemon = start_virtiofsd(self.peer, self.at / "peer.sock", self.cache)
+        if self.with_peer:
+            self.daemon = start_virtiofsd(self.peer, self.at / "peer.sock", self.cache)
         self.carrel("create", "bench")
         self.carrel("share", "add", "bench", str(self.ours))
         self.carrel("share", "add", "bench", f"{tools}:read-only")
         self.carrel("start", "bench")
-        self.port = socket.socket(socket.AF_UNIX)
-        self.port.connect(str(self.at / "helper.sock"))
-        self.answers = self.port.makefile("r")
-        self.helper("mount")
+        if self.with_peer:
+            self.port = socket.socket(socket.AF_UNIX)
+            self.port.connect(str(self.at / "helper.sock"))
+            self.answers = self.port.makefile("r")
+            self.helper("mount")
         self.carrel("exec", "bench", "--", "cp", "/workspace/tools/bench-files-work", "/root/work")
 
     def ask(self, line):
@@ -183,17 +189,23 @@ class World:
         """Seconds used so far: the machine's user, system, guestd's user, system; then QEMU, clerk, engine on the host."""
         times = [int(each) / 100 for each in self.ask("cpu").split()]
         for name in ("qemu-system", "carrel-clerk", "carrel-engine"):
-            total = 0.0
-            for process in pathlib.Path("/proc").glob("[0-9]*"):
-                try:
-                    command = (process / "cmdline").read_bytes()
-                    if name.encode() in command.split(b"\0")[0] and str(self.at).encode() in command:
-                        fields = (process / "stat").read_text().rsplit(")", 1)[1].split()
-                        total += (int(fields[11]) + int(fields[12])) / 100
-                except OSError:
-                    pass
-            times.append(total)
+            fields = [(each / "stat").read_text().rsplit(")", 1)[1].split() for each in self.processes(name)]
+            times.append(sum(int(each[11]) + int(each[12]) for each in fields) / 100)
         return times
+
+    def processes(self, name):
+        """Those of this run: with its folder in their command line, or in that of their parent (the clerk's is bare)."""
+        found = []
+        for process in pathlib.Path("/proc").glob("[0-9]*"):
+            try:
+                command = (process / "cmdline").read_bytes()
+                parent = (process / "stat").read_text().rsplit(")", 1)[1].split()[1]
+                near = command + pathlib.Path("/proc", parent, "cmdline").read_bytes()
+                if name.encode() in command.split(b"\0")[0] and str(self.at).encode() in near:
+                    found.append(process)
+            except OSError:
+                pass
+        return found
 
     def helper(self, line):
         answer = self.ask(line)

@@ -4,12 +4,11 @@
 
     million_bench.py --bin BUILD/bin --image HOME/images/ID [--files 1000000]
 
-The same machine is started with a small share and with the large one; then everything in the large one is listed and looked
-at, cold and warm, on both sides (as in files_bench.py, whose machine and peer these are).
+The same machine is started with an empty share and with the large one; then everything in the large one is listed and looked
+at twice. No peer: its daemon ends with each machine.
 """
 import argparse
 import os
-import pathlib
 import statistics
 import sys
 import time
@@ -29,16 +28,9 @@ def fill(folder, files):
 
 def clerk_memory(world):
     """MiB: resident now, and at most so far; of the newest clerk of this run."""
-    found = []
-    for process in pathlib.Path("/proc").glob("[0-9]*"):
-        try:
-            if b"carrel-clerk" in (process / "cmdline").read_bytes().split(b"\0")[0] and \
-                    os.readlink(process / "exe").startswith(str(world.at)):
-                lines = dict(line.split(":", 1) for line in (process / "status").read_text().splitlines() if ":" in line)
-                found.append((int(process.name), *(int(lines[key].split()[0]) / 1024 for key in ("VmRSS", "VmHWM"))))
-        except (OSError, KeyError):
-            pass
-    return max(found)[1:] if found else (0.0, 0.0)
+    newest = max(world.processes("carrel-clerk"), key=lambda process: int(process.name))
+    lines = dict(line.split(":", 1) for line in (newest / "status").read_text().splitlines() if ":" in line)
+    return tuple(int(lines[key].split()[0]) / 1024 for key in ("VmRSS", "VmHWM"))
 
 
 def main():
@@ -50,11 +42,11 @@ def main():
     arguments = parser.parse_args()
     if os.getuid() == 0:
         sys.exit("run it as an ordinary user: Carrel refuses to run as root")
-    world = World(arguments)
+    world = World(arguments, peer=False)
     try:
         world.start()
-        small = clerk_memory(world)
-        starts = {"small share": [], "large share": []}
+        empty = clerk_memory(world)
+        starts = {"empty share": [], "large share": []}
 
         def start_again(which):
             world.carrel("stop", "bench")
@@ -63,7 +55,7 @@ def main():
             starts[which].append(time.monotonic() - begin)
 
         for _ in range(3):
-            start_again("small share")
+            start_again("empty share")
         say(f"making {arguments.files} files")
         fill(world.ours / "many", arguments.files)
         for _ in range(3):
@@ -74,10 +66,10 @@ def main():
         after_scan = clerk_memory(world)
         for which, times in starts.items():
             print(f"start to ready, {which}: {statistics.median(times):.1f} s   ({' '.join(f'{t:.1f}' for t in times)})")
-        ratio = statistics.median(starts["large share"]) / statistics.median(starts["small share"])
-        print(f"large ÷ small: {ratio:.2f}")
+        ratio = statistics.median(starts["large share"]) / statistics.median(starts["empty share"])
+        print(f"large ÷ empty: {ratio:.2f}")
         print(f"scan of {arguments.files} files, cold: {scans[0]:.1f} s, again: {scans[1]:.1f} s")
-        print(f"the clerk's memory (MiB, now and at most): small share {small[0]:.0f} {small[1]:.0f}; large one after the start "
+        print(f"the clerk's memory (MiB, now and at most): empty share {empty[0]:.0f} {empty[1]:.0f}; large one after the start "
               f"{after_start[0]:.0f} {after_start[1]:.0f}, after the scan {after_scan[0]:.0f} {after_scan[1]:.0f}")
     finally:
         world.end()
