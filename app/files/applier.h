@@ -40,6 +40,10 @@
 // A journal that cannot be flushed is written to no more: the call ends with an error, and recover() settles
 // the rest. Half a line that a full disk left is cut off at once.
 //
+// Extended attributes: a file that takes the place of another takes over those, too, and nothing that the folder gives to
+// new ones (acl(5)). An undo puts back those of the old file, but for what the user set, set otherwise or removed since the
+// apply: that stays on it. Where nothing comes back that could bear it the user's attributes conflict.
+//
 // A swapped-out or moved-away file is removed only when its bytes are in the store. A file that recovery
 // cannot account for (changed by somebody after the crash) is never removed: it is kept beside as
 // "<name>.carrel-kept-<apply id>". Temporaries are named ".carrel-tmp-<apply id>-<n>"; a guest's changes to
@@ -127,7 +131,7 @@ public:
     // `root` is borrowed. NotFound when a selected path is not in the set.
     [[nodiscard]] Result<ApplyReport>
     apply(int root, const FrozenSet& set, std::span<const Selected> selection, const Progress& progress = {});
-    // Takes back what of `id` (an apply or an undo) stands: content, mode, time and name. Where that conflicts in part,
+    // Takes back what of `id` (an apply or an undo) stands: content, attributes, mode, time and name. Where that conflicts in part,
     // the rest stays and can be asked for again. Refused when all of it is taken back already, or when it or an undo of
     // it is unfinished.
     [[nodiscard]] Result<ApplyReport> undo(int root, const std::string& id, const Progress& progress = {});

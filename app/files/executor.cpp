@@ -12,6 +12,8 @@ namespace carrel::files {
 
 namespace {
 
+constexpr const char* kTooManyAttributes = "it has more extended attributes than Carrel could put back";
+
 bool hasTwoNames(const Op& op) {
     return op.kind == OpKind::Move || op.kind == OpKind::Exchange;
 }
@@ -202,8 +204,15 @@ Status Executor::checkSubject(const Op& op, const Place& subject, const NodeStat
     if (old.kind == NodeKind::File && old.links > 1) {
         return fail(ErrorCode::Conflict, "the file has several names (hard links)");
     }
-    if (!fitsJournal(old)) {
-        return fail(ErrorCode::Conflict, "it has more extended attributes than Carrel could put back");
+    if (!fitsJournal(old.xattrs)) {
+        return fail(ErrorCode::Conflict, kTooManyAttributes);
+    }
+    // What the user set since the apply stays on what comes back in an undo (stagePut()): a tag says something of the file,
+    // and is no reason to keep the agent's bytes. Where nothing comes that could bear it, it is one.
+    const bool bears = old.kind == NodeKind::File && op.want.kind == NodeKind::File;
+    const bool takesAway = op.kind == OpKind::Remove || (op.kind == OpKind::Put && !bears);
+    if (op.attributes == Xattrs::Exact && takesAway && usersAttributes(old.xattrs) != usersAttributes(expected.xattrs)) {
+        return fail(ErrorCode::Conflict, kOtherAttributes);
     }
     if (old.kind == NodeKind::File && op.kind != OpKind::Mode) {
         auto fd = openFile(subject);
@@ -288,7 +297,7 @@ Status Executor::start(std::size_t entry, std::size_t index, const Pinned& pinne
             return fail(std::move(staged).error());
         }
         CARREL_TRY(m_writer.flush({&*staged, 1}));
-        CARREL_TRY(m_journal.staged(entry, index, staged->inode, Durable::Now));
+        CARREL_TRY(m_journal.staged(entry, index, staged->inode, staged->attributes, Durable::Now));
         return placeStaged(*place, staged->name, record.old);
     }
     case OpKind::Remove:
@@ -299,7 +308,7 @@ Status Executor::start(std::size_t entry, std::size_t index, const Pinned& pinne
     case OpKind::Move:
         return m_writer.moveNew(*from, from->name, *place, place->name);
     case OpKind::Exchange:
-        CARREL_TRY(m_journal.staged(entry, index, other.inode, Durable::Now));
+        CARREL_TRY(m_journal.staged(entry, index, other.inode, {}, Durable::Now));
         return m_writer.exchange(*from, from->name, *place, place->name);
     case OpKind::Mode:
         return m_writer.setMode(*place, op.want.mode);
@@ -336,7 +345,15 @@ Result<TreeWriter::Staged> Executor::stagePut(std::size_t entry, std::size_t ind
     }
     const bool files = old.kind == NodeKind::File && op.want.kind == NodeKind::File;
     const Place* keepFrom = files ? &place : (other ? &*other : nullptr);
-    return m_writer.stage(place, temp, op.want, keepFrom, op.attributes);
+    NodeState want = op.want;
+    if (files && op.attributes == Xattrs::Exact) {
+        want.xattrs = withChanges(std::move(want.xattrs), op.expect.xattrs, old.xattrs);
+    }
+    auto staged = m_writer.stage(place, temp, want, keepFrom, op.attributes);
+    if (staged && !fitsJournal(staged->attributes)) {
+        return fail(ErrorCode::Conflict, kTooManyAttributes);
+    }
+    return staged;
 }
 
 Status Executor::placeStaged(const Place& place, const std::string& temp, const NodeState& old) {

@@ -99,7 +99,7 @@ Result<Executor::Verdict> Executor::resolveRemove(const OpIndex& index, const Op
         return fail(std::move(why).error());
     }
     if (why->empty()) {
-        CARREL_TRY(m_journal.staged(index.first, index.second, record.old.inode, Durable::Later)); // it was away
+        CARREL_TRY(m_journal.staged(index.first, index.second, record.old.inode, {}, Durable::Later)); // it was away
         CARREL_TRY(m_writer.unlink(place, temp));
         return Verdict{State::Done, {}};
     }

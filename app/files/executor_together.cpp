@@ -131,6 +131,7 @@ bool Executor::isReady(std::vector<Member>& members) {
         if (member.staged.inode != 0) {
             staged.push_back(std::move(member.staged));
             member.staged.inode = staged.back().inode;
+            member.staged.attributes = std::move(staged.back().attributes);
         }
     }
     if (!m_store.flush() || !m_writer.flush(staged)) {
@@ -138,7 +139,7 @@ bool Executor::isReady(std::vector<Member>& members) {
     }
     for (const auto& member : members) {
         if (member.staged.inode != 0 &&
-            !m_journal.staged(member.entry, 0, member.staged.inode, Durable::Later)) {
+            !m_journal.staged(member.entry, 0, member.staged.inode, member.staged.attributes, Durable::Later)) {
             return false;
         }
     }

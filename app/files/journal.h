@@ -71,6 +71,7 @@ struct OpRecord {
     bool done = false;
     NodeState old;            // what was there when it began
     std::uint64_t staged = 0; // inode of the complete temporary, or of what stood at an exchange's path; 0 = none
+    Attributes left;          // of a Put: the user's attributes on what it put there
     std::optional<std::int64_t> folderBefore, folderAfter, fromFolderBefore, fromFolderAfter;
 };
 struct EntryRecord {
@@ -99,7 +100,8 @@ public:
     [[nodiscard]] ApplyReport report() const;
 
     [[nodiscard]] Status begin(std::size_t entry, std::size_t op, const OpRecord& record, Durable durable);
-    [[nodiscard]] Status staged(std::size_t entry, std::size_t op, std::uint64_t inode, Durable durable);
+    [[nodiscard]] Status staged(std::size_t entry, std::size_t op, std::uint64_t inode, const Attributes& left,
+                                Durable durable);
     [[nodiscard]] Status done(std::size_t entry, std::size_t op, std::optional<std::int64_t> folderAfter,
                               std::optional<std::int64_t> fromFolderAfter);
     [[nodiscard]] Status outcome(std::size_t entry, Outcome outcome, const std::string& reason);

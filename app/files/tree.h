@@ -38,12 +38,19 @@ enum class LookAt { Names, Content, ContentAndXattrs };
 // How it differs, for a person.
 [[nodiscard]] std::string difference(const NodeState& actual, const NodeState& expected);
 
+using Attributes = std::map<std::string, std::string>; // extended ones, by name
+// Those that a user sets, tags and access lists; the others are the system's own doing.
+[[nodiscard]] Attributes usersAttributes(const Attributes& all);
+// `wanted`, with what was changed from `before` to `now` (set, set otherwise, removed) changed in it as well.
+[[nodiscard]] Attributes withChanges(Attributes wanted, const Attributes& before, const Attributes& now);
+
 // May a link at `link` with that text exist in the share? Relative, ".." only at its beginning, never above
 // the root: so it stays inside whatever other links the guest makes. `root` < 0 skips the look at links that
 // are there already.
 [[nodiscard]] bool staysInside(int root, const SharePath& link, std::string_view target);
 
-enum class Xattrs { Keep, Exact }; // of the file it takes the place of, or exactly those of the wanted state
+// Of the file it takes the place of, or those of the wanted state and what was changed of them since (withChanges()).
+enum class Xattrs { Keep, Exact };
 
 class TreeWriter {
 public:
@@ -55,6 +62,7 @@ public:
         std::string name;
         std::uint64_t inode = 0;
         UniqueFd fd; // none: a link
+        Attributes attributes; // the user's, as they are on it
     };
     // Makes `name` beside the place: complete, with content, attributes, mode and time, but not flushed. `keepFrom`
     // (may be null): the file whose owner group, and with Keep whose extended attributes, go over.
