@@ -38,7 +38,8 @@
 //             apply and its undo is gone on from.
 //
 // A journal that cannot be flushed is written to no more: the call ends with an error, and recover() settles
-// the rest. Half a line that a full disk left is cut off at once.
+// the rest. Half a line that a full disk left is cut off at once, and so is a line whose flush was asked for and failed:
+// without its flushed "end" an apply has not ended.
 //
 // Extended attributes: a file that takes the place of another takes over those, too, and nothing that the folder gives to
 // new ones (acl(5)). An undo puts back those of the old file, but for what the user set, set otherwise or removed since the

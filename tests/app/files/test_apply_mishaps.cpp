@@ -103,6 +103,63 @@ private slots:
         QVERIFY2(applied->complete(), describe(*applied).c_str());
     }
 
+    // The last line is written and not flushed: the apply has not ended, whoever looks. The next start ends it and tells it,
+    // or the next decision does.
+    void anEndThatIsNotFlushedIsNone() {
+        struct LastFlush : StepHook {
+            int at = 0, fails = 0;
+            int before(std::string_view name, std::string_view) override {
+                return name == "journal.flush" && ++at == fails ? EIO : 0;
+            }
+        };
+        int flushes = 0;
+        for (const char* then : {"", "start", "undo", "undo is not flushed"}) {
+            World w;
+            for (const char* name : {"f", "g"}) {
+                writeFile(w.at(name), "as it was\n");
+                w.content(ChangeKind::Modified, name, "agent\n");
+            }
+            const auto before = snapshot(w.share, Times::All);
+            LastFlush disk;
+            auto review = w.review(&disk);
+            auto set = w.freeze(*review);
+            VERIFY_OK(set);
+            const bool applyIsFlushed = std::string_view(then).empty() || std::string_view(then) == "undo is not flushed";
+            disk.fails = applyIsFlushed ? 0 : flushes;
+            auto applied = review->apply(w.root.get(), set->id, everything(*set));
+            QCOMPARE(applied.has_value(), applyIsFlushed);
+            flushes = disk.at;
+            std::string id = review->applies()->front().id;
+            if (!applyIsFlushed) {
+                QVERIFY(!review->applies()->front().finished);
+                QVERIFY2(applied.error().text().find("interrupted") != std::string::npos, applied.error().text().c_str());
+            }
+            if (std::string_view(then) == "start") {
+                review.reset();
+                review = w.review();
+                auto reports = review->recover(w.opener());
+                VERIFY_OK(reports);
+                QVERIFY(reports->size() == 1 && reports->front().complete() && reports->front().id == id);
+                QVERIFY(review->recover(w.opener())->empty());
+            }
+            if (std::string_view(then) == "undo is not flushed") {
+                disk.at = 0;
+                disk.fails = flushes;
+                QVERIFY(!review->undo(w.root.get(), id));
+                QVERIFY(!review->applies()->back().finished && review->applies()->back().undoes == id);
+                auto reports = review->recover(w.opener());
+                VERIFY_OK(reports);
+                QVERIFY(reports->size() == 1 && reports->front().complete() && reports->front().undoes == id);
+            } else {
+                auto undone = review->undo(w.root.get(), id);
+                VERIFY_OK(undone);
+                QVERIFY2(undone->complete(), describe(*undone).c_str());
+            }
+            QVERIFY(review->applies()->front().finished);
+            QVERIFY(same(snapshot(w.share, Times::All), before));
+        }
+    }
+
     // Saved anew between a crash and the start after it: it was never away.
     void aRemovalThatNeverHappenedIsNotTold() {
         World w;
