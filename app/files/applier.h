@@ -57,7 +57,9 @@
 //
 // Paths: resolved with openat2(2) RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS to a pinned
 // parent folder, once per operation; everything else happens relative to that descriptor. An operation is
-// settled in the folder in which it was begun, whatever stands at the path by then.
+// settled in the folder in which it was begun, whatever stands at the path by then. So it is after a crash: the journal
+// knows the folder by its number and time of birth, and if somebody renamed or moved it, it is looked for in the whole share
+// (folder_search.h). If it is not there, the outcome says so, and names the temporary that may be left in it.
 //
 // Owner: the engine, one per agent. Thread: blocking, one call at a time per Applier (it holds no lock;
 // FileReview does). Errors of a whole call: Io (journal cannot be written: then nothing has been changed),

@@ -24,7 +24,8 @@ Executor::Executor(int root, Journal& journal, ContentStore& store, StepHook* ho
     : m_root(root)
     , m_journal(journal)
     , m_store(store)
-    , m_writer(store, hook) {}
+    , m_writer(store, hook)
+    , m_search(root) {}
 
 std::string Executor::tempName(std::size_t entry, std::size_t op) const {
     return std::string(kTemporaryPrefix) + m_journal.plan().id + "-" + std::to_string(entry) + "-" +
@@ -88,6 +89,8 @@ Status Executor::settleEntry(std::size_t entry, Rest rest) {
             if (planned.ops[op].kind == OpKind::Put && !m_journal.record(entry, op).begun) {
                 if (auto place = pin(m_root, planned.ops[op].path)) {
                     CARREL_TRY(clearStale(*place, tempName(entry, op)));
+                } else if (isConflict(place.error())) {
+                    CARREL_TRY(clearStrayed(entry, op));
                 }
             }
             verdict.reason = "stopped before it";
@@ -140,10 +143,14 @@ Result<Executor::Verdict> Executor::run(std::size_t entry, std::size_t op) {
     const Status started = pinned ? start(entry, op, *pinned) : Status(fail(pinned.error()));
     if (!m_journal.record(entry, op).begun) {
         const Error& error = started.error();
+        if (!pinned && isConflict(error)) {
+            CARREL_TRY(clearStrayed(entry, op));
+        }
         return Verdict{isConflict(error) ? State::Conflict : State::NotDone, error.message};
     }
     // In the same folders, wherever they have gone: by now a path may lead to others.
-    auto resolved = pinned ? resolveAt(entry, op, *pinned) : resolve(entry, op);
+    const bool here = pinned && isWhereItBegan(m_journal.record(entry, op), *pinned);
+    auto resolved = here ? resolveAt(entry, op, *pinned) : resolve(entry, op);
     if (resolved) {
         explain(*resolved, started);
     }
@@ -282,6 +289,8 @@ Status Executor::start(std::size_t entry, std::size_t index, const Pinned& pinne
     // A first attempt that a crash cut short moved the folder's time with its temporary file; what counts is what the
     // folder had before that one.
     const OpRecord& earlier = m_journal.record(entry, index);
+    record.in = idOfFolder(*place);
+    record.fromIn = from ? idOfFolder(*from) : std::nullopt;
     record.folderBefore = earlier.begun ? earlier.folderBefore : folderTime(*place);
     record.fromFolderBefore = earlier.begun ? earlier.fromFolderBefore : from ? folderTime(*from) : std::nullopt;
     if (op.kind == OpKind::Put && !earlier.begun) {
@@ -359,17 +368,6 @@ Result<TreeWriter::Staged> Executor::stagePut(std::size_t entry, std::size_t ind
 Status Executor::placeStaged(const Place& place, const std::string& temp, const NodeState& old) {
     return old.kind == NodeKind::Absent ? m_writer.moveNew(place, temp, place, place.name)
                                         : m_writer.exchange(place, temp, place, place.name);
-}
-
-Result<Executor::Verdict> Executor::resolve(std::size_t entry, std::size_t index) {
-    auto pinned = pinBoth(m_journal.plan().entries[entry].ops[index]);
-    if (pinned) {
-        return resolveAt(entry, index, *pinned);
-    }
-    if (isConflict(pinned.error())) {
-        return Verdict{State::Conflict, pinned.error().message};
-    }
-    return fail(std::move(pinned).error());
 }
 
 Result<Executor::Verdict> Executor::resolveAt(std::size_t entry, std::size_t index, const Pinned& pinned) {

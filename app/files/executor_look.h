@@ -11,6 +11,7 @@
 namespace carrel::files {
 
 inline constexpr const char* kStillWritten = "another program has it open for writing";
+inline constexpr const char* kSomethingElse = "something else stands there by now";
 inline constexpr const char* kOtherAttributes = "its attributes are others now";
 
 // Another name in the same folder.

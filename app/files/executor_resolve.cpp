@@ -5,6 +5,92 @@
 
 namespace carrel::files {
 
+bool Executor::isWhereItBegan(const OpRecord& record, const Pinned& pinned) {
+    const auto is = [](const std::optional<FolderId>& began, const Place& place) { return !began || began == idOfFolder(place); };
+    return is(record.in, pinned.place) && (!pinned.from || is(record.fromIn, *pinned.from));
+}
+
+// A folder that somebody renamed after a crash is still the one that our temporary is in, and another one of its name is
+// not. A file system may give out other numbers after a mount; then the temporary's own name tells.
+Result<std::optional<Executor::Located>> Executor::locate(const SharePath& path, const std::optional<FolderId>& id,
+                                                          const std::string& temp) {
+    auto place = pin(m_root, path);
+    if (!place && !isConflict(place.error())) {
+        return fail(std::move(place).error());
+    }
+    if (place) {
+        auto held = inodeOf(beside(*place, temp));
+        if (!held) {
+            return fail(std::move(held).error());
+        }
+        if (!id || id == idOfFolder(*place) || *held != 0) {
+            return Located{std::move(*place)};
+        }
+    }
+    const std::string name(path.name());
+    auto found = id ? m_search.find(*id, name) : Result<std::optional<Place>>(std::nullopt);
+    if (found && !*found) {
+        found = m_search.findHolder(temp, name);
+    }
+    if (!found) {
+        return fail(std::move(found).error());
+    }
+    if (*found) {
+        return Located{std::move(**found)};
+    }
+    return place ? std::optional(Located{std::move(*place), Sure::No}) : std::nullopt;
+}
+
+Executor::Verdict Executor::lost(std::size_t entry, std::size_t index) const {
+    const OpKind kind = m_journal.plan().entries[entry].ops[index].kind;
+    std::string reason = "in the middle of this its folder was moved out of the shared folder, or removed: in it, this may "
+                         "have been done or not";
+    if (kind == OpKind::Put || kind == OpKind::Remove) {
+        reason += ", and it may hold " + tempName(entry, index) +
+                  ", which is the file as it was or Carrel's copy of what was to take its place";
+    }
+    return {State::Conflict, std::move(reason)};
+}
+
+Result<Executor::Verdict> Executor::resolve(std::size_t entry, std::size_t index) {
+    const Op& op = m_journal.plan().entries[entry].ops[index];
+    const OpRecord& record = m_journal.record(entry, index);
+    const std::string temp = tempName(entry, index);
+    auto place = locate(op.path, record.in, temp);
+    if (!place) {
+        return fail(std::move(place).error());
+    }
+    const bool two = op.kind == OpKind::Move || op.kind == OpKind::Exchange;
+    auto from = two ? locate(*op.from, record.fromIn, temp) : Result<std::optional<Located>>(std::nullopt);
+    if (!from) {
+        return fail(std::move(from).error());
+    }
+    if (!*place || (two && !*from)) {
+        return lost(entry, index);
+    }
+    const bool sure = (*place)->sure == Sure::Yes && (!two || (*from)->sure == Sure::Yes);
+    Pinned pinned{std::move((*place)->place), std::nullopt};
+    if (two) {
+        pinned.from = std::move((*from)->place);
+    }
+    auto verdict = resolveAt(entry, index, pinned);
+    const bool proven = sure || (verdict && verdict->state == State::Done && op.kind != OpKind::Remove);
+    return verdict && !proven ? lost(entry, index) : std::move(verdict);
+}
+
+// Our temporary, without a line of its own (clearStale()), in a folder that was renamed since.
+Status Executor::clearStrayed(std::size_t entry, std::size_t index) {
+    if (!m_journal.isResumed() || m_journal.plan().entries[entry].ops[index].kind != OpKind::Put) {
+        return {};
+    }
+    const std::string temp = tempName(entry, index);
+    auto holder = m_search.findHolder(temp, temp);
+    if (!holder) {
+        return fail(std::move(holder).error());
+    }
+    return *holder ? clearStale(**holder, temp) : Status{};
+}
+
 Result<Executor::Verdict> Executor::resolvePut(const Op& op, const OpRecord& record, const Place& place,
                                                const std::string& temp) {
     if (record.staged == 0) {
@@ -53,9 +139,19 @@ Result<Executor::Verdict> Executor::resolveReplace(const Op& op, const OpRecord&
         return fail(inodes.error());
     }
     const auto [inTemp, inName] = *inodes;
+    if (inTemp == 0 && (inName == record.staged || inName == record.old.inode)) {
+        return Verdict{inName == record.staged ? State::Done : State::NotDone, {}}; // or taken back and cleaned up
+    }
     if (inTemp == 0) {
-        // Finished, or taken back and cleaned up.
-        return Verdict{inName == record.old.inode ? State::NotDone : State::Done, {}};
+        // Somebody saved it anew, after the swap or before there was one. Told as done, the agent's version would be given up.
+        auto now = observe(place, LookAt::Content);
+        if (!now) {
+            return fail(std::move(now).error());
+        }
+        const bool isOld = matches(*now, record.old);
+        return matches(*now, op.want) ? Verdict{State::Done, {}}
+               : isOld                ? Verdict{}
+                                      : Verdict{State::Conflict, kSomethingElse};
     }
     if (inTemp == record.staged) {
         CARREL_TRY(discard(place, temp, op.want)); // not swapped, or swapped back
@@ -90,7 +186,7 @@ Result<Executor::Verdict> Executor::resolveRemove(const OpIndex& index, const Op
     if (record.old.kind == NodeKind::Directory || inTemp == 0) {
         // Something else of that name, and nothing says that it was ever away: somebody saved it anew before we came.
         if (record.old.kind != NodeKind::Directory && inName != 0 && inName != record.old.inode && record.staged == 0) {
-            return Verdict{State::Conflict, "something else stands there by now"};
+            return Verdict{State::Conflict, kSomethingElse};
         }
         return Verdict{inName == record.old.inode ? State::NotDone : State::Done, {}};
     }

@@ -104,6 +104,7 @@ bool Executor::prepare(std::size_t entry, FolderTimes& times, std::vector<Member
     if (fresh) {
         at->second.original = at->second.next = folderTime(pinned->place);
     }
+    record.in = idOfFolder(pinned->place);
     record.folderBefore = at->second.next;
     if (!m_journal.begin(entry, 0, record, Durable::Later)) {
         return false;

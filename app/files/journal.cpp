@@ -48,6 +48,25 @@ Status writeAll(int fd, std::string_view text) {
     return {};
 }
 
+void putFolderId(json::object& out, std::string_view key, const std::optional<FolderId>& id) {
+    if (id) {
+        out[key] = json::object{{"inode", id->inode}, {"born_ns", id->bornNs}};
+    }
+}
+
+std::optional<FolderId> takeFolderId(JsonFields& fields, std::string_view key) {
+    const auto* object = fields.optionalObject(key);
+    if (object == nullptr) {
+        return std::nullopt;
+    }
+    JsonFields inner(*object, "folder");
+    const FolderId id{inner.number("inode"), inner.signedNumber("born_ns")};
+    if (!inner.finish()) {
+        fields.problem(key, "names no folder");
+    }
+    return id;
+}
+
 // What the line says, if its checksum is right.
 std::optional<std::string_view> soundBody(std::string_view line) {
     if (line.size() <= kSumDigits) {
@@ -206,6 +225,7 @@ Result<Journal> Journal::load(const std::string& dir, const std::string& id, Ste
         return failErrno("cannot repair the journal of the apply");
     }
     journal.m_length = *sound;
+    journal.m_resumed = true;
     return journal;
 }
 
@@ -280,6 +300,8 @@ Status Journal::take(const json::object& line) {
         record = OpRecord{};
         record.begun = true;
         record.old = std::move(*old);
+        record.in = takeFolderId(fields, "in");
+        record.fromIn = takeFolderId(fields, "from_in");
         record.folderBefore = takeTime(fields, line, "folder");
         record.fromFolderBefore = takeTime(fields, line, "from_folder");
     } else if (type == "staged") {
@@ -336,6 +358,8 @@ Status Journal::flush() {
 
 Status Journal::begin(std::size_t entry, std::size_t op, const OpRecord& record, Durable durable) {
     json::object line{{"t", "begin"}, {"e", entry}, {"o", op}, {"old", nodeToJson(record.old)}};
+    putFolderId(line, "in", record.in);
+    putFolderId(line, "from_in", record.fromIn);
     putTime(line, "folder", record.folderBefore);
     putTime(line, "from_folder", record.fromFolderBefore);
     return append(std::move(line), durable);

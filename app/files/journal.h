@@ -72,6 +72,7 @@ struct OpRecord {
     NodeState old;            // what was there when it began
     std::uint64_t staged = 0; // inode of the complete temporary, or of what stood at an exchange's path; 0 = none
     Attributes left;          // of a Put: the user's attributes on what it put there
+    std::optional<FolderId> in, fromIn; // the folders in which it began, of the path and of where it came from
     std::optional<std::int64_t> folderBefore, folderAfter, fromFolderBefore, fromFolderAfter;
 };
 struct EntryRecord {
@@ -96,6 +97,7 @@ public:
         return m_entries[entry].ops[op];
     }
     [[nodiscard]] bool ended() const { return m_ended; }
+    [[nodiscard]] bool isResumed() const { return m_resumed; } // read from disk: an interruption came between
     [[nodiscard]] bool goesBack() const { return m_goesBack; } // recovery decided to roll it back
     [[nodiscard]] ApplyReport report() const;
 
@@ -120,6 +122,7 @@ private:
     StepHook* m_hook;
     std::vector<EntryRecord> m_entries;
     std::size_t m_length = 0; // of the log's whole lines
+    bool m_resumed = false;
     bool m_broken = false;
     bool m_ended = false;
     bool m_goesBack = false;

@@ -10,6 +10,8 @@
 #include "guest/protocol/file_time.h"
 #include "guest/protocol/unique_fd.h"
 
+#include <compare>
+#include <map>
 #include <span>
 #include <string>
 #include <sys/stat.h>
@@ -20,6 +22,13 @@ namespace carrel::files {
 struct Place {
     UniqueFd parent; // readable, so that it can be flushed
     std::string name;
+};
+
+// Which folder it is, whatever it is called; a number alone is given to another one later. Not across file systems.
+struct FolderId {
+    std::uint64_t inode = 0;
+    std::int64_t bornNs = 0; // 0: the file system does not tell
+    friend auto operator<=>(const FolderId&, const FolderId&) = default;
 };
 
 // NotFound: the parent is not there. Conflict: a link or something else stands in the way.
