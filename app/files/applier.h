@@ -23,16 +23,17 @@
 // What recover() finds of each operation in progress, and does:
 //
 //   any:      no line, or "begin" only: nothing has happened but perhaps a temporary, which goes. Not done;
-//             finish starts it again. (A power cut may lose the "begin" of a put and keep its temporary.)
-//   create:   the temporary has the staged inode: it goes; not done. The name has it: done.
+//             finish starts it again. (A power cut may lose the "begin" of a put and keep its temporary. If the temporary is
+//             the old file all the same, the log was damaged later: it is kept beside.)
+//   create:   there is a temporary: it goes; not done. The name has the wanted state: done.
 //   replace:  the temporary has the staged inode: it goes; not done. The name has it, and the temporary is
-//             the old file: still the base, then that goes, done; else back with it, a conflict. The name
-//             has it, and there is no temporary: done.
+//             the old file: still the base, then that goes, done; else back with it, a conflict. There is no
+//             temporary: done if the name has the wanted state, not done if the old one, else a conflict.
 //   remove:   the temporary is the old file: still the base, then it goes, done; else back, a conflict.
 //             Neither is there: done.
 //   move:     the new name has the base's inode: still the base, then done; else back, a conflict.
 //   exchange: each name has the other's inode: both still as they were, then done; else back, a conflict.
-//   mode:     it is the wanted one: done.
+//   mode:     the same file or folder has the wanted one: done.
 //   apply:    all entries are done, "end" is missing: the folders' times, and "end".
 //   roll back: "back" is in the log before anything of it happens, so that a crash between the end of the
 //             apply and its undo is gone on from.

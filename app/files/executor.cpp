@@ -87,11 +87,7 @@ Status Executor::settleEntry(std::size_t entry, Rest rest) {
         }
         if (verdict.state == State::NotDone && rest == Rest::Leave) {
             if (planned.ops[op].kind == OpKind::Put && !m_journal.record(entry, op).begun) {
-                if (auto place = pin(m_root, planned.ops[op].path)) {
-                    CARREL_TRY(clearStale(*place, tempName(entry, op)));
-                } else if (isConflict(place.error())) {
-                    CARREL_TRY(clearStrayed(entry, op));
-                }
+                CARREL_TRY(clearUntold(entry, op));
             }
             verdict.reason = "stopped before it";
             failure = Outcome::NotRun;
@@ -143,8 +139,8 @@ Result<Executor::Verdict> Executor::run(std::size_t entry, std::size_t op) {
     const Status started = pinned ? start(entry, op, *pinned) : Status(fail(pinned.error()));
     if (!m_journal.record(entry, op).begun) {
         const Error& error = started.error();
-        if (!pinned && isConflict(error)) {
-            CARREL_TRY(clearStrayed(entry, op));
+        if (isConflict(error)) {
+            CARREL_TRY(clearUntold(entry, op));
         }
         return Verdict{isConflict(error) ? State::Conflict : State::NotDone, error.message};
     }
@@ -294,7 +290,7 @@ Status Executor::start(std::size_t entry, std::size_t index, const Pinned& pinne
     record.folderBefore = earlier.begun ? earlier.folderBefore : folderTime(*place);
     record.fromFolderBefore = earlier.begun ? earlier.fromFolderBefore : from ? folderTime(*from) : std::nullopt;
     if (op.kind == OpKind::Put && !earlier.begun) {
-        CARREL_TRY(clearStale(*place, tempName(entry, index)));
+        CARREL_TRY(clearStale(op, *place, tempName(entry, index)));
     }
     // These change nothing that counts before their "staged" line, which flushes this one, too.
     const bool stages = op.kind == OpKind::Put || op.kind == OpKind::Exchange;
@@ -320,22 +316,32 @@ Status Executor::start(std::size_t entry, std::size_t index, const Pinned& pinne
         CARREL_TRY(m_journal.staged(entry, index, other.inode, {}, Durable::Now));
         return m_writer.exchange(*from, from->name, *place, place->name);
     case OpKind::Mode:
-        return m_writer.setMode(*place, op.want.mode);
+        return m_writer.setMode(*place, record.old.inode, op.want.mode);
     }
     return {};
 }
 
 // A power cut may keep the temporary and lose the line that told of it, which is flushed with the next one only. Nothing was
-// swapped then, and the name, with this apply's random id in it, is nobody else's.
-Status Executor::clearStale(const Place& place, const std::string& temp) {
-    auto there = observe(beside(place, temp), LookAt::Names);
+// swapped then, and the name, with this apply's random id in it, is nobody else's. But a folder may have been put to use
+// meanwhile; and if the line rotted later it is the old file that is there, and perhaps nowhere else.
+Status Executor::clearStale(const Op& put, const Place& place, const std::string& temp) {
+    const Place own = beside(place, temp);
+    auto there = observe(own, LookAt::Names);
+    if (there && there->kind == NodeKind::File && there->size == put.expect.size && put.expect.content != put.want.content) {
+        there = observe(own, LookAt::Content);
+    }
     if (!there) {
         return fail(std::move(there).error());
     }
     if (there->kind == NodeKind::Absent) {
         return {};
     }
-    return there->kind == NodeKind::Directory ? m_writer.removeFolder(place, temp) : m_writer.unlink(place, temp);
+    if (there->kind == NodeKind::Directory) {
+        return discard(place, temp, *there);
+    }
+    // By its time, too: the beginning of the new content may be all that the old one was.
+    const bool isOld = there->content && there->content == put.expect.content && there->mtimeNs == put.expect.mtimeNs;
+    return isOld ? putAside(place, temp) : m_writer.unlink(place, temp);
 }
 
 Result<TreeWriter::Staged> Executor::stagePut(std::size_t entry, std::size_t index, const Place& place,
@@ -387,7 +393,7 @@ Result<Executor::Verdict> Executor::resolveAt(std::size_t entry, std::size_t ind
         case OpKind::Exchange:
             return resolveExchange(op, record, *place, *from);
         case OpKind::Mode:
-            return resolveMode(op, *place);
+            return resolveMode(op, record, *place);
         }
         return Verdict{};
     }();

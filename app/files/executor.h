@@ -77,17 +77,16 @@ private:
     Status placeStaged(const Place& place, const std::string& temp, const NodeState& old);
     Result<Verdict> resolvePut(const Op& op, const OpRecord& record, const Place& place,
                                const std::string& temp);
-    Result<Verdict> resolveCreate(const Op& op, const OpRecord& record, const Place& place,
-                                  const std::string& temp);
+    Result<Verdict> resolveCreate(const Op& op, const Place& place, const std::string& temp);
     Result<Verdict> resolveReplace(const Op& op, const OpRecord& record, const Place& place,
                                    const std::string& temp);
     Result<Verdict> resolveRemove(const OpIndex& index, const OpRecord& record, const Place& place,
                                   const std::string& temp);
     Result<Verdict> resolveMove(const Op& op, const OpRecord& record, const Place& place, const Place& from);
     Result<Verdict> resolveExchange(const Op& op, const OpRecord& record, const Place& place, const Place& from);
-    Result<Verdict> resolveMode(const Op& op, const Place& place);
-    Status clearStale(const Place& place, const std::string& temp);
-    Status clearStrayed(std::size_t entry, std::size_t op);
+    Result<Verdict> resolveMode(const Op& op, const OpRecord& record, const Place& place);
+    Status clearStale(const Op& put, const Place& place, const std::string& temp);
+    Status clearUntold(std::size_t entry, std::size_t op);
     Status discard(const Place& place, const std::string& temp, const NodeState& want);
     Status putAside(const Place& place, const std::string& temp);
     Status newFolderTimes();

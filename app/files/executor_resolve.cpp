@@ -28,15 +28,12 @@ Result<std::optional<Executor::Located>> Executor::locate(const SharePath& path,
         }
     }
     const std::string name(path.name());
-    auto found = id ? m_search.find(*id, name) : Result<std::optional<Place>>(std::nullopt);
-    if (found && !*found) {
+    auto found = id ? m_search.find(*id, name) : std::nullopt;
+    if (!found) {
         found = m_search.findHolder(temp, name);
     }
-    if (!found) {
-        return fail(std::move(found).error());
-    }
-    if (*found) {
-        return Located{std::move(**found)};
+    if (found) {
+        return Located{std::move(*found)};
     }
     return place ? std::optional(Located{std::move(*place), Sure::No}) : std::nullopt;
 }
@@ -78,53 +75,45 @@ Result<Executor::Verdict> Executor::resolve(std::size_t entry, std::size_t index
     return verdict && !proven ? lost(entry, index) : std::move(verdict);
 }
 
-// Our temporary, without a line of its own (clearStale()), in a folder that was renamed since.
-Status Executor::clearStrayed(std::size_t entry, std::size_t index) {
-    if (!m_journal.isResumed() || m_journal.plan().entries[entry].ops[index].kind != OpKind::Put) {
+// Our temporary, if a crash left one without its line (clearStale()), also in a folder that was renamed since.
+Status Executor::clearUntold(std::size_t entry, std::size_t index) {
+    const Op& op = m_journal.plan().entries[entry].ops[index];
+    if (!m_journal.isResumed() || op.kind != OpKind::Put) {
         return {};
     }
     const std::string temp = tempName(entry, index);
-    auto holder = m_search.findHolder(temp, temp);
-    if (!holder) {
-        return fail(std::move(holder).error());
+    auto place = pin(m_root, op.path);
+    if (place) {
+        return clearStale(op, *place, temp);
     }
-    return *holder ? clearStale(**holder, temp) : Status{};
+    if (!isConflict(place.error())) {
+        return {}; // nothing to be seen of it, and so nothing to be said
+    }
+    const auto holder = m_search.findHolder(temp, std::string(op.path.name()));
+    return holder ? clearStale(op, *holder, temp) : Status{};
 }
 
 Result<Executor::Verdict> Executor::resolvePut(const Op& op, const OpRecord& record, const Place& place,
                                                const std::string& temp) {
     if (record.staged == 0) {
-        // Without its line nothing has been swapped: whatever bears that name is our own, perhaps half
-        // written.
-        const auto there = inodeOf(beside(place, temp));
-        if (!there) {
-            return fail(there.error());
-        }
-        if (*there != 0) {
-            CARREL_TRY(op.want.kind == NodeKind::Directory ? m_writer.removeFolder(place, temp)
-                                                           : m_writer.unlink(place, temp));
-        }
+        CARREL_TRY(clearStale(op, place, temp)); // without its line nothing has been swapped
         return Verdict{};
     }
-    return record.old.kind == NodeKind::Absent ? resolveCreate(op, record, place, temp)
+    return record.old.kind == NodeKind::Absent ? resolveCreate(op, place, temp)
                                                : resolveReplace(op, record, place, temp);
 }
 
-Result<Executor::Verdict> Executor::resolveCreate(const Op& op, const OpRecord& record, const Place& place,
-                                                  const std::string& temp) {
-    const auto inodes = inodesOf(beside(place, temp), place);
-    if (!inodes) {
-        return fail(inodes.error());
+Result<Executor::Verdict> Executor::resolveCreate(const Op& op, const Place& place, const std::string& temp) {
+    const auto inTemp = inodeOf(beside(place, temp));
+    if (!inTemp) {
+        return fail(inTemp.error());
     }
-    const auto [inTemp, inName] = *inodes;
-    if (inTemp != 0) {
+    if (*inTemp != 0) {
         CARREL_TRY(discard(place, temp, op.want));
         return Verdict{};
     }
-    if (inName == record.staged) {
-        return Verdict{State::Done, {}};
-    }
-    // Placed, and changed by somebody since; or removed after a conflict. Only what is there can tell.
+    // Placed; or not, and somebody made another of that name. Only what is there can tell: the number of a temporary that went
+    // may be that of the next new file.
     auto now = observe(place, LookAt::Content);
     if (!now) {
         return fail(std::move(now).error());
@@ -139,11 +128,10 @@ Result<Executor::Verdict> Executor::resolveReplace(const Op& op, const OpRecord&
         return fail(inodes.error());
     }
     const auto [inTemp, inName] = *inodes;
-    if (inTemp == 0 && (inName == record.staged || inName == record.old.inode)) {
-        return Verdict{inName == record.staged ? State::Done : State::NotDone, {}}; // or taken back and cleaned up
-    }
     if (inTemp == 0) {
-        // Somebody saved it anew, after the swap or before there was one. Told as done, the agent's version would be given up.
+        // Finished, or taken back and cleaned up. If it is neither the one nor the other by now, somebody saved it anew, after
+        // the swap or before there was one: told as done, the agent's version would be given up. Numbers prove nothing here,
+        // that of the temporary may have been given to that new file.
         auto now = observe(place, LookAt::Content);
         if (!now) {
             return fail(std::move(now).error());
@@ -184,8 +172,8 @@ Result<Executor::Verdict> Executor::resolveRemove(const OpIndex& index, const Op
     }
     const auto [inTemp, inName] = *inodes;
     if (record.old.kind == NodeKind::Directory || inTemp == 0) {
-        // Something else of that name, and nothing says that it was ever away: somebody saved it anew before we came.
-        if (record.old.kind != NodeKind::Directory && inName != 0 && inName != record.old.inode && record.staged == 0) {
+        // Something else of that name, and nothing says that it was ever away: somebody made it anew before we came.
+        if (inName != 0 && inName != record.old.inode && record.staged == 0) {
             return Verdict{State::Conflict, kSomethingElse};
         }
         return Verdict{inName == record.old.inode ? State::NotDone : State::Done, {}};
@@ -267,12 +255,13 @@ Result<Executor::Verdict> Executor::resolveExchange(const Op& op, const OpRecord
     return Verdict{State::Conflict, std::move(why)};
 }
 
-Result<Executor::Verdict> Executor::resolveMode(const Op& op, const Place& place) {
+Result<Executor::Verdict> Executor::resolveMode(const Op& op, const OpRecord& record, const Place& place) {
     auto now = observe(place, LookAt::Names);
     if (!now) {
         return fail(std::move(now).error());
     }
-    return Verdict{now->kind == op.want.kind && now->mode == op.want.mode ? State::Done : State::NotDone, {}};
+    const bool done = now->kind == op.want.kind && now->mode == op.want.mode && now->inode == record.old.inode;
+    return Verdict{done ? State::Done : State::NotDone, {}};
 }
 
 // Our own complete temporary. It had the file's name for a moment if it was swapped back, so somebody may

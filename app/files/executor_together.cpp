@@ -81,7 +81,7 @@ Status Executor::runTogether(const std::vector<std::size_t>& entries) {
     if (!isReady(members)) {
         // Nothing has changed under its name. The disk may need the room at once, and each by itself says what is wrong.
         for (const auto& member : members) {
-            (void)clearStale(member.pinned.place, tempName(member.entry, 0));
+            (void)clearStale(m_journal.plan().entries[member.entry].ops.front(), member.pinned.place, tempName(member.entry, 0));
         }
         return {};
     }
@@ -97,7 +97,7 @@ bool Executor::prepare(std::size_t entry, FolderTimes& times, std::vector<Member
     auto pinned = pinBoth(op);
     OpRecord record;
     if (!pinned || !check(op, pinned->place, record.old) || !keep(pinned->place, record.old) ||
-        (op.kind == OpKind::Put && !clearStale(pinned->place, tempName(entry, 0)))) {
+        (op.kind == OpKind::Put && !clearStale(op, pinned->place, tempName(entry, 0)))) {
         return true; // by itself it will say why
     }
     const auto [at, fresh] = times.of.try_emplace(op.path.parent());
@@ -113,7 +113,7 @@ bool Executor::prepare(std::size_t entry, FolderTimes& times, std::vector<Member
     if (op.kind == OpKind::Put) {
         auto staged = stagePut(entry, 0, member.pinned.place, record.old);
         if (!staged) {
-            (void)clearStale(member.pinned.place, tempName(entry, 0));
+            (void)clearStale(op, member.pinned.place, tempName(entry, 0));
             return false;
         }
         member.staged = std::move(*staged);

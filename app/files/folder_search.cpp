@@ -20,14 +20,14 @@ std::optional<FolderId> idOfFolder(const Place& place) {
     return FolderId{stx.stx_ino, born ? toNs({stx.stx_btime.tv_sec, stx.stx_btime.tv_nsec}) : 0};
 }
 
-Result<std::optional<Place>> FolderSearch::find(const FolderId& id, const std::string& name) {
-    CARREL_TRY(look());
+std::optional<Place> FolderSearch::find(const FolderId& id, const std::string& name) {
+    look();
     const auto found = m_folders.find(id);
     return found == m_folders.end() ? std::optional<Place>() : reach(found->second, name, id);
 }
 
-Result<std::optional<Place>> FolderSearch::findHolder(const std::string& temporary, const std::string& name) {
-    CARREL_TRY(look());
+std::optional<Place> FolderSearch::findHolder(const std::string& temporary, const std::string& name) {
+    look();
     const auto found = m_temporaries.find(temporary);
     return found == m_temporaries.end() ? std::optional<Place>() : reach(found->second, name, std::nullopt);
 }
@@ -42,37 +42,34 @@ std::optional<Place> FolderSearch::reach(const SharePath& folder, const std::str
     return std::move(*place);
 }
 
-Status FolderSearch::look() {
+void FolderSearch::look() {
     if (m_looked) {
-        return {};
+        return;
     }
     std::vector<SharePath> waiting{SharePath()};
     for (std::size_t folders = 0; !waiting.empty() && folders < kMostFolders; ++folders) {
         const SharePath next = std::move(waiting.back());
         waiting.pop_back();
-        CARREL_TRY(lookInto(next, waiting));
+        lookInto(next, waiting);
     }
     m_looked = true;
-    return {};
 }
 
-// What cannot be looked into is passed over: we could have begun nothing there.
-Status FolderSearch::lookInto(const SharePath& path, std::vector<SharePath>& waiting) {
+void FolderSearch::lookInto(const SharePath& path, std::vector<SharePath>& waiting) {
     auto inside = path.child("x"); // pin() opens the parent of what it is given
     auto place = inside ? pin(m_root, *inside) : Result<Place>(fail(inside.error()));
     if (!place) {
-        return {};
+        return;
     }
     if (const auto id = idOfFolder(*place)) {
         m_folders.emplace(*id, path);
     }
     const std::unique_ptr<DIR, int (*)(DIR*)> dir(::fdopendir(place->parent.get()), ::closedir);
     if (!dir) {
-        return failErrno("cannot look for a folder that was moved");
+        return;
     }
     const int at = place->parent.release(); // the listing's now
-    errno = 0;
-    for (; const dirent* item = ::readdir(dir.get()); errno = 0) {
+    while (const dirent* item = ::readdir(dir.get())) {
         const std::string_view name = item->d_name;
         if (name.starts_with(kTemporaryPrefix)) {
             m_temporaries.emplace(name, path);
@@ -86,7 +83,6 @@ Status FolderSearch::lookInto(const SharePath& path, std::vector<SharePath>& wai
             waiting.push_back(std::move(*folder));
         }
     }
-    return errno == 0 ? Status{} : Status(failErrno("cannot look for a folder that was moved"));
 }
 
 } // namespace carrel::files

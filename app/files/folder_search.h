@@ -21,17 +21,18 @@ public:
     explicit FolderSearch(int root) // borrowed
         : m_root(root) {}
 
-    // `name` in the folder of that identity, anywhere beneath the root; not across a link. None: it is not there, or not
-    // among the first kMostFolders.
-    [[nodiscard]] Result<std::optional<Place>> find(const FolderId& id, const std::string& name);
+    // `name` in the folder of that identity, anywhere beneath the root; not across a link. None: it is not there, or where
+    // we may not look, or not among the first kMostFolders. (No error: one bad folder anywhere would keep all recovery from
+    // coming to an end.)
+    [[nodiscard]] std::optional<Place> find(const FolderId& id, const std::string& name);
     // The same, of the folder that this temporary of ours is in.
-    [[nodiscard]] Result<std::optional<Place>> findHolder(const std::string& temporary, const std::string& name);
+    [[nodiscard]] std::optional<Place> findHolder(const std::string& temporary, const std::string& name);
 
 private:
     [[nodiscard]] std::optional<Place> reach(const SharePath& folder, const std::string& name,
                                              const std::optional<FolderId>& id) const;
-    [[nodiscard]] Status look();
-    [[nodiscard]] Status lookInto(const SharePath& path, std::vector<SharePath>& waiting);
+    void look();
+    void lookInto(const SharePath& path, std::vector<SharePath>& waiting);
 
     static constexpr std::size_t kMostFolders = 1'000'000;
     int m_root;

@@ -461,10 +461,17 @@ Status TreeWriter::removeFolder(const Place& place, const std::string& name) {
     return {};
 }
 
-Status TreeWriter::setMode(const Place& place, std::uint32_t mode) {
+Status TreeWriter::setMode(const Place& place, std::uint64_t inode, std::uint32_t mode) {
     auto fd = openFile(place);
     if (!fd) {
         return fail(std::move(fd).error());
+    }
+    struct stat st {};
+    if (::fstat(fd->get(), &st) != 0) {
+        return failErrno("cannot look at the file");
+    }
+    if (st.st_ino != inode) {
+        return fail(ErrorCode::Conflict, "something else stands there by now");
     }
     CARREL_TRY(ask("chmod", place.name, "cannot set the permissions"));
     if (::fchmod(fd->get(), mode) != 0) {

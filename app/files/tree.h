@@ -83,7 +83,8 @@ public:
     [[nodiscard]] Status exchange(const Place& a, const std::string& aName, const Place& b, const std::string& bName);
     [[nodiscard]] Status unlink(const Place& place, const std::string& name);
     [[nodiscard]] Status removeFolder(const Place& place, const std::string& name); // Conflict when not empty
-    [[nodiscard]] Status setMode(const Place& place, std::uint32_t mode);
+    // Conflict when it is not that inode any more: another file's permissions are not ours to change.
+    [[nodiscard]] Status setMode(const Place& place, std::uint64_t inode, std::uint32_t mode);
     [[nodiscard]] Status setFolderTime(int folder, std::int64_t mtimeNs, std::string_view path);
     [[nodiscard]] Status flush(const Place& place);
 
