@@ -3,6 +3,11 @@
 // '/'). A pattern without '/' is compared with every single name (".env", "*.pem", ".ssh"); one with '/' with
 // the whole path from the share's root ("config/secrets.*"). What lies beneath a hidden folder is hidden with
 // it. Thread: value.
+//
+// Upper and lower case are one: on many a disk ".SSH" opens ".ssh" (vfat, exfat, ntfs, ext4 with casefold), and nobody keeps
+// a key under the one name and something to share under the other. So are names that such a disk takes for one another: with
+// dots or blanks at their end, with letters that fold to ASCII ones, and with characters that show nothing (Unicode
+// CaseFolding.txt, Default_Ignorable_Code_Point). Left over: the short names that vfat and ntfs make up ("SSH~1").
 #pragma once
 
 #include <string>

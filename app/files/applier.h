@@ -23,22 +23,28 @@
 // What recover() finds of each operation in progress, and does:
 //
 //   any:      no line, or "begin" only: nothing has happened but perhaps a temporary, which goes. Not done;
-//             finish starts it again. (A power cut may lose the "begin" of a put and keep its temporary.)
-//   create:   the temporary has the staged inode: it goes; not done. The name has it: done.
+//             finish starts it again. (A power cut may lose the "begin" of a put and keep its temporary. If the temporary is
+//             the old file all the same, the log was damaged later: it is kept beside.)
+//   create:   there is a temporary: it goes; not done. The name has the wanted state: done.
 //   replace:  the temporary has the staged inode: it goes; not done. The name has it, and the temporary is
-//             the old file: still the base, then that goes, done; else back with it, a conflict. The name
-//             has it, and there is no temporary: done.
+//             the old file: still the base, then that goes, done; else back with it, a conflict. There is no
+//             temporary: done if the name has the wanted state, not done if the old one, else a conflict.
 //   remove:   the temporary is the old file: still the base, then it goes, done; else back, a conflict.
 //             Neither is there: done.
 //   move:     the new name has the base's inode: still the base, then done; else back, a conflict.
 //   exchange: each name has the other's inode: both still as they were, then done; else back, a conflict.
-//   mode:     it is the wanted one: done.
+//   mode:     the same file or folder has the wanted one: done.
 //   apply:    all entries are done, "end" is missing: the folders' times, and "end".
 //   roll back: "back" is in the log before anything of it happens, so that a crash between the end of the
 //             apply and its undo is gone on from.
 //
 // A journal that cannot be flushed is written to no more: the call ends with an error, and recover() settles
-// the rest. Half a line that a full disk left is cut off at once.
+// the rest. Half a line that a full disk left is cut off at once, and so is a line whose flush was asked for and failed:
+// without its flushed "end" an apply has not ended.
+//
+// Extended attributes: a file that takes the place of another takes over those, too, and nothing that the folder gives to
+// new ones (acl(5)). An undo puts back those of the old file, but for what the user set, set otherwise or removed since the
+// apply: that stays on it. Where nothing comes back that could bear it the user's attributes conflict.
 //
 // A swapped-out or moved-away file is removed only when its bytes are in the store. A file that recovery
 // cannot account for (changed by somebody after the crash) is never removed: it is kept beside as
@@ -52,7 +58,9 @@
 //
 // Paths: resolved with openat2(2) RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS to a pinned
 // parent folder, once per operation; everything else happens relative to that descriptor. An operation is
-// settled in the folder in which it was begun, whatever stands at the path by then.
+// settled in the folder in which it was begun, whatever stands at the path by then. So it is after a crash: the journal
+// knows the folder by its number and time of birth, and if somebody renamed or moved it, it is looked for in the whole share
+// (folder_search.h). If it is not there, the outcome says so, and names the temporary that may be left in it.
 //
 // Owner: the engine, one per agent. Thread: blocking, one call at a time per Applier (it holds no lock;
 // FileReview does). Errors of a whole call: Io (journal cannot be written: then nothing has been changed),
@@ -127,7 +135,7 @@ public:
     // `root` is borrowed. NotFound when a selected path is not in the set.
     [[nodiscard]] Result<ApplyReport>
     apply(int root, const FrozenSet& set, std::span<const Selected> selection, const Progress& progress = {});
-    // Takes back what of `id` (an apply or an undo) stands: content, mode, time and name. Where that conflicts in part,
+    // Takes back what of `id` (an apply or an undo) stands: content, attributes, mode, time and name. Where that conflicts in part,
     // the rest stays and can be asked for again. Refused when all of it is taken back already, or when it or an undo of
     // it is unfinished.
     [[nodiscard]] Result<ApplyReport> undo(int root, const std::string& id, const Progress& progress = {});

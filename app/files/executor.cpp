@@ -12,6 +12,8 @@ namespace carrel::files {
 
 namespace {
 
+constexpr const char* kTooManyAttributes = "it has more extended attributes than Carrel could put back";
+
 bool hasTwoNames(const Op& op) {
     return op.kind == OpKind::Move || op.kind == OpKind::Exchange;
 }
@@ -22,7 +24,8 @@ Executor::Executor(int root, Journal& journal, ContentStore& store, StepHook* ho
     : m_root(root)
     , m_journal(journal)
     , m_store(store)
-    , m_writer(store, hook) {}
+    , m_writer(store, hook)
+    , m_search(root) {}
 
 std::string Executor::tempName(std::size_t entry, std::size_t op) const {
     return std::string(kTemporaryPrefix) + m_journal.plan().id + "-" + std::to_string(entry) + "-" +
@@ -84,9 +87,7 @@ Status Executor::settleEntry(std::size_t entry, Rest rest) {
         }
         if (verdict.state == State::NotDone && rest == Rest::Leave) {
             if (planned.ops[op].kind == OpKind::Put && !m_journal.record(entry, op).begun) {
-                if (auto place = pin(m_root, planned.ops[op].path)) {
-                    CARREL_TRY(clearStale(*place, tempName(entry, op)));
-                }
+                CARREL_TRY(clearUntold(entry, op));
             }
             verdict.reason = "stopped before it";
             failure = Outcome::NotRun;
@@ -138,10 +139,14 @@ Result<Executor::Verdict> Executor::run(std::size_t entry, std::size_t op) {
     const Status started = pinned ? start(entry, op, *pinned) : Status(fail(pinned.error()));
     if (!m_journal.record(entry, op).begun) {
         const Error& error = started.error();
+        if (isConflict(error)) {
+            CARREL_TRY(clearUntold(entry, op));
+        }
         return Verdict{isConflict(error) ? State::Conflict : State::NotDone, error.message};
     }
     // In the same folders, wherever they have gone: by now a path may lead to others.
-    auto resolved = pinned ? resolveAt(entry, op, *pinned) : resolve(entry, op);
+    const bool here = pinned && isWhereItBegan(m_journal.record(entry, op), *pinned);
+    auto resolved = here ? resolveAt(entry, op, *pinned) : resolve(entry, op);
     if (resolved) {
         explain(*resolved, started);
     }
@@ -202,8 +207,15 @@ Status Executor::checkSubject(const Op& op, const Place& subject, const NodeStat
     if (old.kind == NodeKind::File && old.links > 1) {
         return fail(ErrorCode::Conflict, "the file has several names (hard links)");
     }
-    if (!fitsJournal(old)) {
-        return fail(ErrorCode::Conflict, "it has more extended attributes than Carrel could put back");
+    if (!fitsJournal(old.xattrs)) {
+        return fail(ErrorCode::Conflict, kTooManyAttributes);
+    }
+    // What the user set since the apply stays on what comes back in an undo (stagePut()): a tag says something of the file,
+    // and is no reason to keep the agent's bytes. Where nothing comes that could bear it, it is one.
+    const bool bears = old.kind == NodeKind::File && op.want.kind == NodeKind::File;
+    const bool takesAway = op.kind == OpKind::Remove || (op.kind == OpKind::Put && !bears);
+    if (op.attributes == Xattrs::Exact && takesAway && usersAttributes(old.xattrs) != usersAttributes(expected.xattrs)) {
+        return fail(ErrorCode::Conflict, kOtherAttributes);
     }
     if (old.kind == NodeKind::File && op.kind != OpKind::Mode) {
         auto fd = openFile(subject);
@@ -273,10 +285,12 @@ Status Executor::start(std::size_t entry, std::size_t index, const Pinned& pinne
     // A first attempt that a crash cut short moved the folder's time with its temporary file; what counts is what the
     // folder had before that one.
     const OpRecord& earlier = m_journal.record(entry, index);
+    record.in = idOfFolder(*place);
+    record.fromIn = from ? idOfFolder(*from) : std::nullopt;
     record.folderBefore = earlier.begun ? earlier.folderBefore : folderTime(*place);
     record.fromFolderBefore = earlier.begun ? earlier.fromFolderBefore : from ? folderTime(*from) : std::nullopt;
     if (op.kind == OpKind::Put && !earlier.begun) {
-        CARREL_TRY(clearStale(*place, tempName(entry, index)));
+        CARREL_TRY(clearStale(op, *place, tempName(entry, index)));
     }
     // These change nothing that counts before their "staged" line, which flushes this one, too.
     const bool stages = op.kind == OpKind::Put || op.kind == OpKind::Exchange;
@@ -288,7 +302,7 @@ Status Executor::start(std::size_t entry, std::size_t index, const Pinned& pinne
             return fail(std::move(staged).error());
         }
         CARREL_TRY(m_writer.flush({&*staged, 1}));
-        CARREL_TRY(m_journal.staged(entry, index, staged->inode, Durable::Now));
+        CARREL_TRY(m_journal.staged(entry, index, staged->inode, staged->attributes, Durable::Now));
         return placeStaged(*place, staged->name, record.old);
     }
     case OpKind::Remove:
@@ -299,25 +313,35 @@ Status Executor::start(std::size_t entry, std::size_t index, const Pinned& pinne
     case OpKind::Move:
         return m_writer.moveNew(*from, from->name, *place, place->name);
     case OpKind::Exchange:
-        CARREL_TRY(m_journal.staged(entry, index, other.inode, Durable::Now));
+        CARREL_TRY(m_journal.staged(entry, index, other.inode, {}, Durable::Now));
         return m_writer.exchange(*from, from->name, *place, place->name);
     case OpKind::Mode:
-        return m_writer.setMode(*place, op.want.mode);
+        return m_writer.setMode(*place, record.old.inode, op.want.mode);
     }
     return {};
 }
 
 // A power cut may keep the temporary and lose the line that told of it, which is flushed with the next one only. Nothing was
-// swapped then, and the name, with this apply's random id in it, is nobody else's.
-Status Executor::clearStale(const Place& place, const std::string& temp) {
-    auto there = observe(beside(place, temp), LookAt::Names);
+// swapped then, and the name, with this apply's random id in it, is nobody else's. But a folder may have been put to use
+// meanwhile; and if the line rotted later it is the old file that is there, and perhaps nowhere else.
+Status Executor::clearStale(const Op& put, const Place& place, const std::string& temp) {
+    const Place own = beside(place, temp);
+    auto there = observe(own, LookAt::Names);
+    if (there && there->kind == NodeKind::File && there->size == put.expect.size && put.expect.content != put.want.content) {
+        there = observe(own, LookAt::Content);
+    }
     if (!there) {
         return fail(std::move(there).error());
     }
     if (there->kind == NodeKind::Absent) {
         return {};
     }
-    return there->kind == NodeKind::Directory ? m_writer.removeFolder(place, temp) : m_writer.unlink(place, temp);
+    if (there->kind == NodeKind::Directory) {
+        return discard(place, temp, *there);
+    }
+    // By its time, too: the beginning of the new content may be all that the old one was.
+    const bool isOld = there->content && there->content == put.expect.content && there->mtimeNs == put.expect.mtimeNs;
+    return isOld ? putAside(place, temp) : m_writer.unlink(place, temp);
 }
 
 Result<TreeWriter::Staged> Executor::stagePut(std::size_t entry, std::size_t index, const Place& place,
@@ -336,23 +360,20 @@ Result<TreeWriter::Staged> Executor::stagePut(std::size_t entry, std::size_t ind
     }
     const bool files = old.kind == NodeKind::File && op.want.kind == NodeKind::File;
     const Place* keepFrom = files ? &place : (other ? &*other : nullptr);
-    return m_writer.stage(place, temp, op.want, keepFrom, op.attributes);
+    NodeState want = op.want;
+    if (files && op.attributes == Xattrs::Exact) {
+        want.xattrs = withChanges(std::move(want.xattrs), op.expect.xattrs, old.xattrs);
+    }
+    auto staged = m_writer.stage(place, temp, want, keepFrom, op.attributes);
+    if (staged && !fitsJournal(staged->attributes)) {
+        return fail(ErrorCode::Conflict, kTooManyAttributes);
+    }
+    return staged;
 }
 
 Status Executor::placeStaged(const Place& place, const std::string& temp, const NodeState& old) {
     return old.kind == NodeKind::Absent ? m_writer.moveNew(place, temp, place, place.name)
                                         : m_writer.exchange(place, temp, place, place.name);
-}
-
-Result<Executor::Verdict> Executor::resolve(std::size_t entry, std::size_t index) {
-    auto pinned = pinBoth(m_journal.plan().entries[entry].ops[index]);
-    if (pinned) {
-        return resolveAt(entry, index, *pinned);
-    }
-    if (isConflict(pinned.error())) {
-        return Verdict{State::Conflict, pinned.error().message};
-    }
-    return fail(std::move(pinned).error());
 }
 
 Result<Executor::Verdict> Executor::resolveAt(std::size_t entry, std::size_t index, const Pinned& pinned) {
@@ -372,7 +393,7 @@ Result<Executor::Verdict> Executor::resolveAt(std::size_t entry, std::size_t ind
         case OpKind::Exchange:
             return resolveExchange(op, record, *place, *from);
         case OpKind::Mode:
-            return resolveMode(op, *place);
+            return resolveMode(op, record, *place);
         }
         return Verdict{};
     }();

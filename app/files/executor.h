@@ -9,6 +9,7 @@
 // Internal to app/files. Thread: blocking, one at a time.
 #pragma once
 
+#include "app/files/folder_search.h"
 #include "app/files/journal.h"
 #include "app/files/tree.h"
 
@@ -54,6 +55,15 @@ private:
         std::optional<Place> from;
     };
     Result<Pinned> pinBoth(const Op& op);
+    [[nodiscard]] static bool isWhereItBegan(const OpRecord& record, const Pinned& pinned);
+    // Where it began, if that can be told. Not: the path leads there as far as anybody knows, and nothing proves it.
+    enum class Sure { Yes, No };
+    struct Located {
+        Place place;
+        Sure sure = Sure::Yes;
+    };
+    Result<std::optional<Located>> locate(const SharePath& path, const std::optional<FolderId>& id, const std::string& temp);
+    [[nodiscard]] Verdict lost(std::size_t entry, std::size_t op) const;
     Status start(std::size_t entry, std::size_t op, const Pinned& pinned);
     Result<Verdict> resolve(std::size_t entry, std::size_t op);
     Result<Verdict> resolveAt(std::size_t entry, std::size_t op, const Pinned& pinned);
@@ -67,16 +77,16 @@ private:
     Status placeStaged(const Place& place, const std::string& temp, const NodeState& old);
     Result<Verdict> resolvePut(const Op& op, const OpRecord& record, const Place& place,
                                const std::string& temp);
-    Result<Verdict> resolveCreate(const Op& op, const OpRecord& record, const Place& place,
-                                  const std::string& temp);
+    Result<Verdict> resolveCreate(const Op& op, const Place& place, const std::string& temp);
     Result<Verdict> resolveReplace(const Op& op, const OpRecord& record, const Place& place,
                                    const std::string& temp);
     Result<Verdict> resolveRemove(const OpIndex& index, const OpRecord& record, const Place& place,
                                   const std::string& temp);
     Result<Verdict> resolveMove(const Op& op, const OpRecord& record, const Place& place, const Place& from);
     Result<Verdict> resolveExchange(const Op& op, const OpRecord& record, const Place& place, const Place& from);
-    Result<Verdict> resolveMode(const Op& op, const Place& place);
-    Status clearStale(const Place& place, const std::string& temp);
+    Result<Verdict> resolveMode(const Op& op, const OpRecord& record, const Place& place);
+    Status clearStale(const Op& put, const Place& place, const std::string& temp);
+    Status clearUntold(std::size_t entry, std::size_t op);
     Status discard(const Place& place, const std::string& temp, const NodeState& want);
     Status putAside(const Place& place, const std::string& temp);
     Status newFolderTimes();
@@ -86,6 +96,7 @@ private:
     Journal& m_journal;
     ContentStore& m_store;
     TreeWriter m_writer;
+    FolderSearch m_search;
     std::size_t m_linkBudget = FreezeLimits{}.movedEntries; // see whyLinksForbid()
 };
 

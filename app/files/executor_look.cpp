@@ -40,7 +40,7 @@ Result<std::string> whyNotGone(const Place& place, const std::string& name, cons
         return difference(*now, old);
     }
     const bool sameAttributes = what != LookAt::ContentAndXattrs || now->xattrs == old.xattrs;
-    return std::string(sameAttributes ? "" : "its attributes are others now");
+    return std::string(sameAttributes ? "" : kOtherAttributes);
 }
 
 Result<std::pair<std::uint64_t, std::uint64_t>> inodesOf(const Place& a, const Place& b) {

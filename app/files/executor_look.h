@@ -11,6 +11,8 @@
 namespace carrel::files {
 
 inline constexpr const char* kStillWritten = "another program has it open for writing";
+inline constexpr const char* kSomethingElse = "something else stands there by now";
+inline constexpr const char* kOtherAttributes = "its attributes are others now";
 
 // Another name in the same folder.
 [[nodiscard]] Place beside(const Place& place, const std::string& name);

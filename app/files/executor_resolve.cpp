@@ -5,40 +5,115 @@
 
 namespace carrel::files {
 
+bool Executor::isWhereItBegan(const OpRecord& record, const Pinned& pinned) {
+    const auto is = [](const std::optional<FolderId>& began, const Place& place) { return !began || began == idOfFolder(place); };
+    return is(record.in, pinned.place) && (!pinned.from || is(record.fromIn, *pinned.from));
+}
+
+// A folder that somebody renamed after a crash is still the one that our temporary is in, and another one of its name is
+// not. A file system may give out other numbers after a mount; then the temporary's own name tells.
+Result<std::optional<Executor::Located>> Executor::locate(const SharePath& path, const std::optional<FolderId>& id,
+                                                          const std::string& temp) {
+    auto place = pin(m_root, path);
+    if (!place && !isConflict(place.error())) {
+        return fail(std::move(place).error());
+    }
+    if (place) {
+        auto held = inodeOf(beside(*place, temp));
+        if (!held) {
+            return fail(std::move(held).error());
+        }
+        if (!id || id == idOfFolder(*place) || *held != 0) {
+            return Located{std::move(*place)};
+        }
+    }
+    const std::string name(path.name());
+    auto found = id ? m_search.find(*id, name) : std::nullopt;
+    if (!found) {
+        found = m_search.findHolder(temp, name);
+    }
+    if (found) {
+        return Located{std::move(*found)};
+    }
+    return place ? std::optional(Located{std::move(*place), Sure::No}) : std::nullopt;
+}
+
+Executor::Verdict Executor::lost(std::size_t entry, std::size_t index) const {
+    const OpKind kind = m_journal.plan().entries[entry].ops[index].kind;
+    std::string reason = "in the middle of this its folder was moved out of the shared folder, or removed: in it, this may "
+                         "have been done or not";
+    if (kind == OpKind::Put || kind == OpKind::Remove) {
+        reason += ", and it may hold " + tempName(entry, index) +
+                  ", which is the file as it was or Carrel's copy of what was to take its place";
+    }
+    return {State::Conflict, std::move(reason)};
+}
+
+Result<Executor::Verdict> Executor::resolve(std::size_t entry, std::size_t index) {
+    const Op& op = m_journal.plan().entries[entry].ops[index];
+    const OpRecord& record = m_journal.record(entry, index);
+    const std::string temp = tempName(entry, index);
+    auto place = locate(op.path, record.in, temp);
+    if (!place) {
+        return fail(std::move(place).error());
+    }
+    const bool two = op.kind == OpKind::Move || op.kind == OpKind::Exchange;
+    auto from = two ? locate(*op.from, record.fromIn, temp) : Result<std::optional<Located>>(std::nullopt);
+    if (!from) {
+        return fail(std::move(from).error());
+    }
+    if (!*place || (two && !*from)) {
+        return lost(entry, index);
+    }
+    const bool sure = (*place)->sure == Sure::Yes && (!two || (*from)->sure == Sure::Yes);
+    Pinned pinned{std::move((*place)->place), std::nullopt};
+    if (two) {
+        pinned.from = std::move((*from)->place);
+    }
+    auto verdict = resolveAt(entry, index, pinned);
+    const bool proven = sure || (verdict && verdict->state == State::Done && op.kind != OpKind::Remove);
+    return verdict && !proven ? lost(entry, index) : std::move(verdict);
+}
+
+// Our temporary, if a crash left one without its line (clearStale()), also in a folder that was renamed since.
+Status Executor::clearUntold(std::size_t entry, std::size_t index) {
+    const Op& op = m_journal.plan().entries[entry].ops[index];
+    if (!m_journal.isResumed() || op.kind != OpKind::Put) {
+        return {};
+    }
+    const std::string temp = tempName(entry, index);
+    auto place = pin(m_root, op.path);
+    if (place) {
+        return clearStale(op, *place, temp);
+    }
+    if (!isConflict(place.error())) {
+        return {}; // nothing to be seen of it, and so nothing to be said
+    }
+    const auto holder = m_search.findHolder(temp, std::string(op.path.name()));
+    return holder ? clearStale(op, *holder, temp) : Status{};
+}
+
 Result<Executor::Verdict> Executor::resolvePut(const Op& op, const OpRecord& record, const Place& place,
                                                const std::string& temp) {
     if (record.staged == 0) {
-        // Without its line nothing has been swapped: whatever bears that name is our own, perhaps half
-        // written.
-        const auto there = inodeOf(beside(place, temp));
-        if (!there) {
-            return fail(there.error());
-        }
-        if (*there != 0) {
-            CARREL_TRY(op.want.kind == NodeKind::Directory ? m_writer.removeFolder(place, temp)
-                                                           : m_writer.unlink(place, temp));
-        }
+        CARREL_TRY(clearStale(op, place, temp)); // without its line nothing has been swapped
         return Verdict{};
     }
-    return record.old.kind == NodeKind::Absent ? resolveCreate(op, record, place, temp)
+    return record.old.kind == NodeKind::Absent ? resolveCreate(op, place, temp)
                                                : resolveReplace(op, record, place, temp);
 }
 
-Result<Executor::Verdict> Executor::resolveCreate(const Op& op, const OpRecord& record, const Place& place,
-                                                  const std::string& temp) {
-    const auto inodes = inodesOf(beside(place, temp), place);
-    if (!inodes) {
-        return fail(inodes.error());
+Result<Executor::Verdict> Executor::resolveCreate(const Op& op, const Place& place, const std::string& temp) {
+    const auto inTemp = inodeOf(beside(place, temp));
+    if (!inTemp) {
+        return fail(inTemp.error());
     }
-    const auto [inTemp, inName] = *inodes;
-    if (inTemp != 0) {
+    if (*inTemp != 0) {
         CARREL_TRY(discard(place, temp, op.want));
         return Verdict{};
     }
-    if (inName == record.staged) {
-        return Verdict{State::Done, {}};
-    }
-    // Placed, and changed by somebody since; or removed after a conflict. Only what is there can tell.
+    // Placed; or not, and somebody made another of that name. Only what is there can tell: the number of a temporary that went
+    // may be that of the next new file.
     auto now = observe(place, LookAt::Content);
     if (!now) {
         return fail(std::move(now).error());
@@ -54,8 +129,17 @@ Result<Executor::Verdict> Executor::resolveReplace(const Op& op, const OpRecord&
     }
     const auto [inTemp, inName] = *inodes;
     if (inTemp == 0) {
-        // Finished, or taken back and cleaned up.
-        return Verdict{inName == record.old.inode ? State::NotDone : State::Done, {}};
+        // Finished, or taken back and cleaned up. If it is neither the one nor the other by now, somebody saved it anew, after
+        // the swap or before there was one: told as done, the agent's version would be given up. Numbers prove nothing here,
+        // that of the temporary may have been given to that new file.
+        auto now = observe(place, LookAt::Content);
+        if (!now) {
+            return fail(std::move(now).error());
+        }
+        const bool isOld = matches(*now, record.old);
+        return matches(*now, op.want) ? Verdict{State::Done, {}}
+               : isOld                ? Verdict{}
+                                      : Verdict{State::Conflict, kSomethingElse};
     }
     if (inTemp == record.staged) {
         CARREL_TRY(discard(place, temp, op.want)); // not swapped, or swapped back
@@ -88,9 +172,9 @@ Result<Executor::Verdict> Executor::resolveRemove(const OpIndex& index, const Op
     }
     const auto [inTemp, inName] = *inodes;
     if (record.old.kind == NodeKind::Directory || inTemp == 0) {
-        // Something else of that name, and nothing says that it was ever away: somebody saved it anew before we came.
-        if (record.old.kind != NodeKind::Directory && inName != 0 && inName != record.old.inode && record.staged == 0) {
-            return Verdict{State::Conflict, "something else stands there by now"};
+        // Something else of that name, and nothing says that it was ever away: somebody made it anew before we came.
+        if (inName != 0 && inName != record.old.inode && record.staged == 0) {
+            return Verdict{State::Conflict, kSomethingElse};
         }
         return Verdict{inName == record.old.inode ? State::NotDone : State::Done, {}};
     }
@@ -99,7 +183,7 @@ Result<Executor::Verdict> Executor::resolveRemove(const OpIndex& index, const Op
         return fail(std::move(why).error());
     }
     if (why->empty()) {
-        CARREL_TRY(m_journal.staged(index.first, index.second, record.old.inode, Durable::Later)); // it was away
+        CARREL_TRY(m_journal.staged(index.first, index.second, record.old.inode, {}, Durable::Later)); // it was away
         CARREL_TRY(m_writer.unlink(place, temp));
         return Verdict{State::Done, {}};
     }
@@ -171,12 +255,13 @@ Result<Executor::Verdict> Executor::resolveExchange(const Op& op, const OpRecord
     return Verdict{State::Conflict, std::move(why)};
 }
 
-Result<Executor::Verdict> Executor::resolveMode(const Op& op, const Place& place) {
+Result<Executor::Verdict> Executor::resolveMode(const Op& op, const OpRecord& record, const Place& place) {
     auto now = observe(place, LookAt::Names);
     if (!now) {
         return fail(std::move(now).error());
     }
-    return Verdict{now->kind == op.want.kind && now->mode == op.want.mode ? State::Done : State::NotDone, {}};
+    const bool done = now->kind == op.want.kind && now->mode == op.want.mode && now->inode == record.old.inode;
+    return Verdict{done ? State::Done : State::NotDone, {}};
 }
 
 // Our own complete temporary. It had the file's name for a moment if it was swapped back, so somebody may

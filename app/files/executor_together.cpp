@@ -81,7 +81,7 @@ Status Executor::runTogether(const std::vector<std::size_t>& entries) {
     if (!isReady(members)) {
         // Nothing has changed under its name. The disk may need the room at once, and each by itself says what is wrong.
         for (const auto& member : members) {
-            (void)clearStale(member.pinned.place, tempName(member.entry, 0));
+            (void)clearStale(m_journal.plan().entries[member.entry].ops.front(), member.pinned.place, tempName(member.entry, 0));
         }
         return {};
     }
@@ -97,13 +97,14 @@ bool Executor::prepare(std::size_t entry, FolderTimes& times, std::vector<Member
     auto pinned = pinBoth(op);
     OpRecord record;
     if (!pinned || !check(op, pinned->place, record.old) || !keep(pinned->place, record.old) ||
-        (op.kind == OpKind::Put && !clearStale(pinned->place, tempName(entry, 0)))) {
+        (op.kind == OpKind::Put && !clearStale(op, pinned->place, tempName(entry, 0)))) {
         return true; // by itself it will say why
     }
     const auto [at, fresh] = times.of.try_emplace(op.path.parent());
     if (fresh) {
         at->second.original = at->second.next = folderTime(pinned->place);
     }
+    record.in = idOfFolder(pinned->place);
     record.folderBefore = at->second.next;
     if (!m_journal.begin(entry, 0, record, Durable::Later)) {
         return false;
@@ -112,7 +113,7 @@ bool Executor::prepare(std::size_t entry, FolderTimes& times, std::vector<Member
     if (op.kind == OpKind::Put) {
         auto staged = stagePut(entry, 0, member.pinned.place, record.old);
         if (!staged) {
-            (void)clearStale(member.pinned.place, tempName(entry, 0));
+            (void)clearStale(op, member.pinned.place, tempName(entry, 0));
             return false;
         }
         member.staged = std::move(*staged);
@@ -131,6 +132,7 @@ bool Executor::isReady(std::vector<Member>& members) {
         if (member.staged.inode != 0) {
             staged.push_back(std::move(member.staged));
             member.staged.inode = staged.back().inode;
+            member.staged.attributes = std::move(staged.back().attributes);
         }
     }
     if (!m_store.flush() || !m_writer.flush(staged)) {
@@ -138,7 +140,7 @@ bool Executor::isReady(std::vector<Member>& members) {
     }
     for (const auto& member : members) {
         if (member.staged.inode != 0 &&
-            !m_journal.staged(member.entry, 0, member.staged.inode, Durable::Later)) {
+            !m_journal.staged(member.entry, 0, member.staged.inode, member.staged.attributes, Durable::Later)) {
             return false;
         }
     }

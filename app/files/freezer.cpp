@@ -87,7 +87,8 @@ void flag(FrozenEntry& entry, ConflictKind kind, std::string reason) {
 bool isReserved(const SharePath& path) {
     const auto parts = path.components();
     return std::any_of(parts.begin(), parts.end(), [](std::string_view part) {
-        return part.starts_with(kTemporaryPrefix) || part.find(".carrel-kept-") != std::string_view::npos;
+        const std::string name = lowered(part); // on some disks another spelling opens the same file
+        return name.starts_with(kTemporaryPrefix) || name.find(".carrel-kept-") != std::string::npos;
     });
 }
 

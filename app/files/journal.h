@@ -71,6 +71,8 @@ struct OpRecord {
     bool done = false;
     NodeState old;            // what was there when it began
     std::uint64_t staged = 0; // inode of the complete temporary, or of what stood at an exchange's path; 0 = none
+    Attributes left;          // of a Put: the user's attributes on what it put there
+    std::optional<FolderId> in, fromIn; // the folders in which it began, of the path and of where it came from
     std::optional<std::int64_t> folderBefore, folderAfter, fromFolderBefore, fromFolderAfter;
 };
 struct EntryRecord {
@@ -95,11 +97,13 @@ public:
         return m_entries[entry].ops[op];
     }
     [[nodiscard]] bool ended() const { return m_ended; }
+    [[nodiscard]] bool isResumed() const { return m_resumed; } // read from disk: an interruption came between
     [[nodiscard]] bool goesBack() const { return m_goesBack; } // recovery decided to roll it back
     [[nodiscard]] ApplyReport report() const;
 
     [[nodiscard]] Status begin(std::size_t entry, std::size_t op, const OpRecord& record, Durable durable);
-    [[nodiscard]] Status staged(std::size_t entry, std::size_t op, std::uint64_t inode, Durable durable);
+    [[nodiscard]] Status staged(std::size_t entry, std::size_t op, std::uint64_t inode, const Attributes& left,
+                                Durable durable);
     [[nodiscard]] Status done(std::size_t entry, std::size_t op, std::optional<std::int64_t> folderAfter,
                               std::optional<std::int64_t> fromFolderAfter);
     [[nodiscard]] Status outcome(std::size_t entry, Outcome outcome, const std::string& reason);
@@ -118,6 +122,7 @@ private:
     StepHook* m_hook;
     std::vector<EntryRecord> m_entries;
     std::size_t m_length = 0; // of the log's whole lines
+    bool m_resumed = false;
     bool m_broken = false;
     bool m_ended = false;
     bool m_goesBack = false;

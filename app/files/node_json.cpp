@@ -30,13 +30,7 @@ json::object nodeToJson(const NodeState& state) {
     if (!state.linkTarget.empty()) {
         putPath(out, "target", state.linkTarget);
     }
-    if (!state.xattrs.empty()) {
-        json::array list;
-        for (const auto& [name, value] : state.xattrs) {
-            list.push_back(json::array{toBase64(name), toBase64(value)});
-        }
-        out["xattrs"] = std::move(list);
-    }
+    putAttributes(out, "xattrs", state.xattrs);
     return out;
 }
 
@@ -69,30 +63,47 @@ Result<NodeState> nodeFrom(const json::object& object) {
         fields.problem("sha256", "belongs to files only");
     }
     state.linkTarget = takeOptionalPath(fields, object, "target").value_or("");
-    for (const auto& item : fields.optionalArray("xattrs", kMaxAttributes)) {
+    state.xattrs = takeAttributes(fields, "xattrs");
+    CARREL_TRY(fields.finish());
+    return state;
+}
+
+void putAttributes(json::object& out, std::string_view key, const std::map<std::string, std::string>& attributes) {
+    if (attributes.empty()) {
+        return;
+    }
+    json::array list;
+    for (const auto& [name, value] : attributes) {
+        list.push_back(json::array{toBase64(name), toBase64(value)});
+    }
+    out[key] = std::move(list);
+}
+
+std::map<std::string, std::string> takeAttributes(JsonFields& fields, std::string_view key) {
+    std::map<std::string, std::string> attributes;
+    for (const auto& item : fields.optionalArray(key, kMaxAttributes)) {
         const auto* pair = item.if_array();
         if (pair == nullptr || pair->size() != 2 || !(*pair)[0].is_string() || !(*pair)[1].is_string()) {
-            fields.problem("xattrs", "is not a list of pairs");
+            fields.problem(key, "is not a list of pairs");
             break;
         }
         auto name = fromBase64((*pair)[0].get_string());
         auto value = fromBase64((*pair)[1].get_string());
         if (!name || !value) {
-            fields.problem("xattrs", "is not base64");
+            fields.problem(key, "is not base64");
             break;
         }
-        state.xattrs[std::move(*name)] = std::move(*value);
+        attributes[std::move(*name)] = std::move(*value);
     }
-    CARREL_TRY(fields.finish());
-    return state;
+    return attributes;
 }
 
-bool fitsJournal(const NodeState& state) {
+bool fitsJournal(const std::map<std::string, std::string>& attributes) {
     std::size_t bytes = 0;
-    for (const auto& [name, value] : state.xattrs) {
+    for (const auto& [name, value] : attributes) {
         bytes += name.size() + value.size();
     }
-    return state.xattrs.size() <= kMaxAttributes && bytes <= kMaxAttributeBytes;
+    return attributes.size() <= kMaxAttributes && bytes <= kMaxAttributeBytes;
 }
 
 } // namespace carrel::files

@@ -165,6 +165,7 @@ Op reversed(const Op& op, const OpRecord& record) {
     switch (op.kind) {
     case OpKind::Put:
         back.kind = record.old.kind == NodeKind::Absent ? OpKind::Remove : OpKind::Put;
+        back.expect.xattrs = record.left;
         break;
     case OpKind::Remove:
         back.kind = OpKind::Put;

@@ -15,12 +15,6 @@ char lower(char c) {
     return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
 }
 
-std::string lowered(std::string_view text) {
-    std::string out(text);
-    std::transform(out.begin(), out.end(), out.begin(), lower);
-    return out;
-}
-
 struct Rule {
     std::string_view name;
     const char* why;
@@ -174,6 +168,25 @@ bool hasInvisible(std::string_view name) {
     return false;
 }
 
+// vfat, exfat and ntfs know no case, and no dots or blanks at a name's end: "Makefile." is the makefile there.
+std::string asADiskMayTakeIt(std::string_view name) {
+    std::string out = lowered(name);
+    out.erase(out.find_last_not_of(". ") + 1);
+    return out;
+}
+
+// Short names as vfat and ntfs make them up ("GIT~1" for ".git"), and letters that fold to other ones where a rule would
+// apply (".\u017fsh"): names with a dot in front are ASCII by custom.
+bool mayBeTakenForAnother(std::string_view name) {
+    const auto stem = name.substr(0, name.find('.'));
+    const auto tilde = stem.rfind('~');
+    const bool isShort = tilde != std::string_view::npos && tilde > 0 && tilde + 1 < stem.size() && stem.size() <= 8 &&
+                         stem.find_first_not_of("0123456789", tilde + 1) == std::string_view::npos;
+    const bool folds = name.starts_with('.') &&
+                       std::any_of(name.begin(), name.end(), [](char c) { return static_cast<std::uint8_t>(c) >= 0x80; });
+    return isShort || folds;
+}
+
 // Of a repository's own folder what git only stores and reads: a commit's bytes, where branches stand. A warning at each of
 // them would bury the ones that count (hooks, config). gitrepository-layout(5); what is not named here is high.
 bool isGitData(const std::vector<std::string_view>& parts, std::size_t git) {
@@ -189,13 +202,13 @@ bool isGitData(const std::vector<std::string_view>& parts, std::size_t git) {
     }
     // objects/info names other repositories to read from.
     return std::find(kStores.begin(), kStores.end(), first) != kStores.end() &&
-           !(first == "objects" && parts[git + 2] == "info");
+           !(first == "objects" && asADiskMayTakeIt(parts[git + 2]) == "info");
 }
 
 RiskVerdict judgeName(const SharePath& path) {
     const auto parts = path.components();
     for (std::size_t i = 0; i < parts.size(); ++i) {
-        const std::string part = lowered(parts[i]);
+        const std::string part = asADiskMayTakeIt(parts[i]);
         for (const Rule& rule : kFolders) {
             if (part == rule.name && !(parts[i] == ".git" && isGitData(parts, i))) {
                 return high(rule.why);
@@ -207,8 +220,11 @@ RiskVerdict judgeName(const SharePath& path) {
         if (hasInvisible(parts[i])) {
             return high("its name holds invisible characters");
         }
+        if (mayBeTakenForAnother(parts[i])) {
+            return high("some disks take its name for that of another file");
+        }
     }
-    const std::string name = lowered(path.name());
+    const std::string name = asADiskMayTakeIt(path.name());
     for (const Rule& rule : kNames) {
         if (name == rule.name) {
             return high(rule.why);
@@ -221,13 +237,19 @@ RiskVerdict judgeName(const SharePath& path) {
     }
     // A bare git repository needs no .git: these two names in any folder make git obey the folder (hooks,
     // config).
-    if ((parts.size() >= 2 && lowered(parts[parts.size() - 2]) == "hooks")) {
+    if ((parts.size() >= 2 && asADiskMayTakeIt(parts[parts.size() - 2]) == "hooks")) {
         return high("programs run what lies in a hooks folder");
     }
     return {};
 }
 
 } // namespace
+
+std::string lowered(std::string_view text) {
+    std::string out(text);
+    std::transform(out.begin(), out.end(), out.begin(), lower);
+    return out;
+}
 
 bool isCaseTwin(std::string_view a, std::string_view b) {
     return a != b && a.size() == b.size() &&

@@ -18,6 +18,7 @@ struct RiskVerdict {
 
 // `head` is the beginning of the new content (4 KiB are enough).
 [[nodiscard]] RiskVerdict judgeRisk(const FrozenEntry& entry, std::string_view head);
+[[nodiscard]] std::string lowered(std::string_view text); // ASCII
 // Equal when case is ignored (ASCII) although the bytes differ.
 [[nodiscard]] bool isCaseTwin(std::string_view a, std::string_view b);
 

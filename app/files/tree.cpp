@@ -3,10 +3,12 @@
 
 #include "app/files/flush.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstring>
 #include <dirent.h>
 #include <fcntl.h>
+#include <iterator>
 #include <linux/openat2.h>
 #include <sys/syscall.h>
 #include <sys/xattr.h>
@@ -76,6 +78,19 @@ Status writeXattrs(int fd, const std::map<std::string, std::string>& xattrs) {
     return {};
 }
 
+// What a new file was given by its folder (acl(5), default entries) and what it takes the place of has not: another account
+// would be let in by it.
+Status removeOthers(int fd, const Attributes& wanted) {
+    NodeState made;
+    CARREL_TRY(readXattrs(fd, made));
+    for (const auto& [name, value] : usersAttributes(made.xattrs)) {
+        if (!wanted.contains(name) && ::fremovexattr(fd, name.c_str()) != 0 && errno != ENODATA) {
+            return failErrno("cannot remove the attribute " + name);
+        }
+    }
+    return {};
+}
+
 Status setTime(int fd, std::int64_t ns) {
     const timespec times[2] = {{0, UTIME_OMIT}, toTimespec(ns)};
     if (::futimens(fd, times) != 0) {
@@ -123,6 +138,27 @@ NodeKind kindOf(mode_t mode) {
 }
 
 } // namespace
+
+Attributes usersAttributes(const Attributes& all) {
+    Attributes out;
+    std::copy_if(all.begin(), all.end(), std::inserter(out, out.end()), [](const auto& each) { return isTheUsers(each.first); });
+    return out;
+}
+
+Attributes withChanges(Attributes wanted, const Attributes& before, const Attributes& now) {
+    for (const auto& [name, value] : usersAttributes(now)) {
+        const auto was = before.find(name);
+        if (was == before.end() || was->second != value) {
+            wanted[name] = value;
+        }
+    }
+    for (const auto& [name, value] : usersAttributes(before)) {
+        if (!now.contains(name)) {
+            wanted.erase(name);
+        }
+    }
+    return wanted;
+}
 
 bool isOurs(const Place& place) {
     struct stat st {};
@@ -333,6 +369,9 @@ Status TreeWriter::fill(int fd, const std::string& name, const NodeState& want, 
     }
     CARREL_TRY(ask("stage.attributes", name, "cannot set the new file's attributes"));
     CARREL_TRY(writeXattrs(fd, attributes.xattrs));
+    if (keepFrom != nullptr || xattrs == Xattrs::Exact) {
+        CARREL_TRY(removeOthers(fd, attributes.xattrs));
+    }
     if (::fchmod(fd, want.mode) != 0) { // after the ACL: the mode is what was reviewed
         return failErrno("cannot set the new file's permissions");
     }
@@ -368,7 +407,7 @@ Result<TreeWriter::Staged> TreeWriter::stage(const Place& place, const std::stri
         if (::fstatat(parent, name.c_str(), &st, AT_SYMLINK_NOFOLLOW) != 0) {
             return failErrno("cannot look at the new link");
         }
-        return Staged{name, st.st_ino, {}};
+        return Staged{name, st.st_ino, {}, {}};
     }
     if (want.kind == NodeKind::Directory && ::mkdirat(parent, name.c_str(), 0700) != 0) {
         return fail(writeError("cannot make the folder", errno));
@@ -383,7 +422,9 @@ Result<TreeWriter::Staged> TreeWriter::stage(const Place& place, const std::stri
     if (::fstat(fd.get(), &st) != 0) {
         return failErrno("cannot look at the new file");
     }
-    return Staged{name, st.st_ino, std::move(fd)};
+    NodeState made;
+    CARREL_TRY(readXattrs(fd.get(), made)); // its folder may have given it some
+    return Staged{name, st.st_ino, std::move(fd), usersAttributes(made.xattrs)};
 }
 
 Status TreeWriter::moveNew(const Place& from, const std::string& fromName, const Place& to,
@@ -420,10 +461,17 @@ Status TreeWriter::removeFolder(const Place& place, const std::string& name) {
     return {};
 }
 
-Status TreeWriter::setMode(const Place& place, std::uint32_t mode) {
+Status TreeWriter::setMode(const Place& place, std::uint64_t inode, std::uint32_t mode) {
     auto fd = openFile(place);
     if (!fd) {
         return fail(std::move(fd).error());
+    }
+    struct stat st {};
+    if (::fstat(fd->get(), &st) != 0) {
+        return failErrno("cannot look at the file");
+    }
+    if (st.st_ino != inode) {
+        return fail(ErrorCode::Conflict, "something else stands there by now");
     }
     CARREL_TRY(ask("chmod", place.name, "cannot set the permissions"));
     if (::fchmod(fd->get(), mode) != 0) {

@@ -10,6 +10,8 @@
 #include "guest/protocol/file_time.h"
 #include "guest/protocol/unique_fd.h"
 
+#include <compare>
+#include <map>
 #include <span>
 #include <string>
 #include <sys/stat.h>
@@ -20,6 +22,13 @@ namespace carrel::files {
 struct Place {
     UniqueFd parent; // readable, so that it can be flushed
     std::string name;
+};
+
+// Which folder it is, whatever it is called; a number alone is given to another one later. Not across file systems.
+struct FolderId {
+    std::uint64_t inode = 0;
+    std::int64_t bornNs = 0; // 0: the file system does not tell
+    friend auto operator<=>(const FolderId&, const FolderId&) = default;
 };
 
 // NotFound: the parent is not there. Conflict: a link or something else stands in the way.
@@ -38,12 +47,19 @@ enum class LookAt { Names, Content, ContentAndXattrs };
 // How it differs, for a person.
 [[nodiscard]] std::string difference(const NodeState& actual, const NodeState& expected);
 
+using Attributes = std::map<std::string, std::string>; // extended ones, by name
+// Those that a user sets, tags and access lists; the others are the system's own doing.
+[[nodiscard]] Attributes usersAttributes(const Attributes& all);
+// `wanted`, with what was changed from `before` to `now` (set, set otherwise, removed) changed in it as well.
+[[nodiscard]] Attributes withChanges(Attributes wanted, const Attributes& before, const Attributes& now);
+
 // May a link at `link` with that text exist in the share? Relative, ".." only at its beginning, never above
 // the root: so it stays inside whatever other links the guest makes. `root` < 0 skips the look at links that
 // are there already.
 [[nodiscard]] bool staysInside(int root, const SharePath& link, std::string_view target);
 
-enum class Xattrs { Keep, Exact }; // of the file it takes the place of, or exactly those of the wanted state
+// Of the file it takes the place of, or those of the wanted state and what was changed of them since (withChanges()).
+enum class Xattrs { Keep, Exact };
 
 class TreeWriter {
 public:
@@ -55,6 +71,7 @@ public:
         std::string name;
         std::uint64_t inode = 0;
         UniqueFd fd; // none: a link
+        Attributes attributes; // the user's, as they are on it
     };
     // Makes `name` beside the place: complete, with content, attributes, mode and time, but not flushed. `keepFrom`
     // (may be null): the file whose owner group, and with Keep whose extended attributes, go over.
@@ -66,7 +83,8 @@ public:
     [[nodiscard]] Status exchange(const Place& a, const std::string& aName, const Place& b, const std::string& bName);
     [[nodiscard]] Status unlink(const Place& place, const std::string& name);
     [[nodiscard]] Status removeFolder(const Place& place, const std::string& name); // Conflict when not empty
-    [[nodiscard]] Status setMode(const Place& place, std::uint32_t mode);
+    // Conflict when it is not that inode any more: another file's permissions are not ours to change.
+    [[nodiscard]] Status setMode(const Place& place, std::uint64_t inode, std::uint32_t mode);
     [[nodiscard]] Status setFolderTime(int folder, std::int64_t mtimeNs, std::string_view path);
     [[nodiscard]] Status flush(const Place& place);
 

@@ -103,6 +103,63 @@ private slots:
         QVERIFY2(applied->complete(), describe(*applied).c_str());
     }
 
+    // The last line is written and not flushed: the apply has not ended, whoever looks. The next start ends it and tells it,
+    // or the next decision does.
+    void anEndThatIsNotFlushedIsNone() {
+        struct LastFlush : StepHook {
+            int at = 0, fails = 0;
+            int before(std::string_view name, std::string_view) override {
+                return name == "journal.flush" && ++at == fails ? EIO : 0;
+            }
+        };
+        int flushes = 0;
+        for (const char* then : {"", "start", "undo", "undo is not flushed"}) {
+            World w;
+            for (const char* name : {"f", "g"}) {
+                writeFile(w.at(name), "as it was\n");
+                w.content(ChangeKind::Modified, name, "agent\n");
+            }
+            const auto before = snapshot(w.share, Times::All);
+            LastFlush disk;
+            auto review = w.review(&disk);
+            auto set = w.freeze(*review);
+            VERIFY_OK(set);
+            const bool applyIsFlushed = std::string_view(then).empty() || std::string_view(then) == "undo is not flushed";
+            disk.fails = applyIsFlushed ? 0 : flushes;
+            auto applied = review->apply(w.root.get(), set->id, everything(*set));
+            QCOMPARE(applied.has_value(), applyIsFlushed);
+            flushes = disk.at;
+            std::string id = review->applies()->front().id;
+            if (!applyIsFlushed) {
+                QVERIFY(!review->applies()->front().finished);
+                QVERIFY2(applied.error().text().find("interrupted") != std::string::npos, applied.error().text().c_str());
+            }
+            if (std::string_view(then) == "start") {
+                review.reset();
+                review = w.review();
+                auto reports = review->recover(w.opener());
+                VERIFY_OK(reports);
+                QVERIFY(reports->size() == 1 && reports->front().complete() && reports->front().id == id);
+                QVERIFY(review->recover(w.opener())->empty());
+            }
+            if (std::string_view(then) == "undo is not flushed") {
+                disk.at = 0;
+                disk.fails = flushes;
+                QVERIFY(!review->undo(w.root.get(), id));
+                QVERIFY(!review->applies()->back().finished && review->applies()->back().undoes == id);
+                auto reports = review->recover(w.opener());
+                VERIFY_OK(reports);
+                QVERIFY(reports->size() == 1 && reports->front().complete() && reports->front().undoes == id);
+            } else {
+                auto undone = review->undo(w.root.get(), id);
+                VERIFY_OK(undone);
+                QVERIFY2(undone->complete(), describe(*undone).c_str());
+            }
+            QVERIFY(review->applies()->front().finished);
+            QVERIFY(same(snapshot(w.share, Times::All), before));
+        }
+    }
+
     // Saved anew between a crash and the start after it: it was never away.
     void aRemovalThatNeverHappenedIsNotTold() {
         World w;
@@ -110,22 +167,8 @@ private slots:
             writeFile(w.at(name), "as it was\n");
             w.claim(ChangeKind::Deleted, name);
         }
-        FrozenSet set;
-        {
-            auto review = w.review();
-            set = w.freeze(*review).value();
-        }
-        if (const pid_t child = ::fork(); child == 0) {
-            Meddler dies;
-            dies.step = "rename";
-            dies.action = [] { ::_exit(0); };
-            auto review = FileReview::open(w.data, &dies);
-            (void)(*review)->apply(w.root.get(), set.id, everything(set));
-            ::_exit(1);
-        } else {
-            int status = 0;
-            QVERIFY(::waitpid(child, &status, 0) == child && status == 0);
-        }
+        const FrozenSet set = frozen(w);
+        QVERIFY(diesAt("rename", w, [&](FileReview& review) { (void)review.apply(w.root.get(), set.id, everything(set)); }));
         writeFile(w.at("f.new"), "saved by an editor\n");
         fs::rename(w.at("f.new"), w.at("f"));
         auto review = w.review();
@@ -138,6 +181,124 @@ private slots:
         }
         QCOMPARE(slurp(w.at("f")), std::string("saved by an editor\n"));
         QVERIFY(!fs::exists(w.at("g")));
+    }
+
+    void aFolderIsNotToldToBeGoneWhereAnotherStands() {
+        World w;
+        fs::create_directory(w.at("d"));
+        w.claim(ChangeKind::Deleted, "d", EntryType::Directory);
+        const FrozenSet set = frozen(w);
+        QVERIFY(diesAt("rmdir", w, [&](FileReview& review) { (void)review.apply(w.root.get(), set.id, everything(set)); }));
+        fs::create_directory(w.at("mine"));
+        writeFile(w.at("mine/f"), "mine\n");
+        fs::remove(w.at("d"));
+        fs::rename(w.at("mine"), w.at("d"));
+        auto review = w.review();
+        auto reports = review->recover(w.opener());
+        VERIFY_OK(reports);
+        QVERIFY2(reports->front().entries.at(0).outcome == Outcome::Conflict, describe(reports->front()).c_str());
+        QCOMPARE(slurp(w.at("d/f")), std::string("mine\n"));
+    }
+
+    // Two crashes, before the swap and after the temporary of it went; then the user saves the file anew. It was never
+    // replaced, and if it were told so, the agent's version would be given up.
+    void aReplacementThatNeverHappenedIsNotTold() {
+        for (const bool creates : {false, true}) {
+            World w;
+            if (!creates) {
+                writeFile(w.at("f"), "as it was\n");
+            }
+            w.content(creates ? ChangeKind::Created : ChangeKind::Modified, "f", "agent\n");
+            const FrozenSet set = frozen(w);
+            QVERIFY(diesAt(creates ? "rename" : "exchange", w, [&](FileReview& review) {
+                (void)review.apply(w.root.get(), set.id, everything(set));
+            }));
+            QVERIFY(diesAt("journal.append", w, [&](FileReview& review) { (void)review.recover(w.opener()); }));
+            writeFile(w.at("f.new"), "saved by an editor\n"); // it may be given the number that the temporary had
+            fs::rename(w.at("f.new"), w.at("f"));
+            auto review = w.review();
+            auto reports = review->recover(w.opener());
+            VERIFY_OK(reports);
+            QCOMPARE(reports->size(), std::size_t{1});
+            QVERIFY2(reports->front().entries.at(0).outcome == Outcome::Conflict, describe(reports->front()).c_str());
+            QCOMPARE(slurp(w.at("f")), std::string("saved by an editor\n"));
+            QCOMPARE(snapshot(w.share, Times::Files).size(), std::size_t{1});
+        }
+    }
+
+    // The user saves the file anew, under rights of its own, between the look and the change of the rights.
+    void rightsOfAnotherFileAreNotChanged() {
+        World w;
+        writeFile(w.at("f"), "as it was\n");
+        w.claim(ChangeKind::Mode, "f").mode = 0666;
+        const FrozenSet set = frozen(w);
+        Meddler meddler;
+        auto review = w.review(&meddler);
+        meddler.step = "journal.append";
+        meddler.action = [&] {
+            writeFile(w.at("f.new"), "a secret\n", 0600);
+            fs::rename(w.at("f.new"), w.at("f"));
+        };
+        auto applied = review->apply(w.root.get(), set.id, everything(set));
+        VERIFY_OK(applied);
+        QVERIFY2(applied->entries.at(0).outcome == Outcome::Conflict, describe(*applied).c_str());
+        struct stat st {};
+        QVERIFY(::stat(w.at("f").c_str(), &st) == 0 && (st.st_mode & 0777) == 0600);
+        QCOMPARE(slurp(w.at("f")), std::string("a secret\n"));
+    }
+
+    // Some program puts a file of its own into each new folder, also one that a crash left half made.
+    void aHalfMadeFolderThatIsInUseIsKept() {
+        for (const char* step : {"stage.attributes", "stage.flush", "journal.flush", "rename"}) {
+            World w;
+            w.claim(ChangeKind::Created, "d", EntryType::Directory);
+            const FrozenSet set = frozen(w);
+            QVERIFY(diesAt(step, w, [&](FileReview& review) { (void)review.apply(w.root.get(), set.id, everything(set)); }));
+            std::string temporary;
+            for (const auto& item : fs::directory_iterator(w.share)) {
+                temporary = item.path().string();
+            }
+            QVERIFY2(!temporary.empty(), step);
+            writeFile(temporary + "/index", "somebody's\n");
+            auto review = w.review();
+            auto reports = review->recover(w.opener());
+            VERIFY_OK(reports);
+            QVERIFY(reports->size() == 1 && reports->front().complete());
+            std::size_t kept = 0;
+            for (const auto& item : fs::directory_iterator(w.share)) {
+                kept += slurp(item.path() / "index") == "somebody's\n" ? 1 : 0;
+                QVERIFY(!item.path().filename().string().starts_with(kTemporaryPrefix));
+            }
+            QCOMPARE(kept, std::size_t{1});
+            QVERIFY(fs::is_directory(w.at("d")));
+        }
+    }
+
+    // The journal rots after the swap: it no longer says that the temporary is the user's own file by now.
+    void whatADamagedJournalForgetsIsKept_data() {
+        QTest::addColumn<int>("line");
+        QTest::newRow("began") << 0;
+        QTest::newRow("staged") << 1;
+    }
+    void whatADamagedJournalForgetsIsKept() {
+        QFETCH(int, line);
+        World w;
+        writeFile(w.at("f"), "as it was\n");
+        w.content(ChangeKind::Modified, "f", "agent\n");
+        const FrozenSet set = frozen(w);
+        QVERIFY(diesAt("unlink", w, [&](FileReview& review) { (void)review.apply(w.root.get(), set.id, everything(set)); }));
+        QCOMPARE(slurp(w.at("f")), std::string("agent\n"));
+        const std::string log = w.data + "/applies/" + w.review()->applies()->front().id + "/log";
+        std::string text = slurp(log);
+        const auto second = text.find('\n') + 1;
+        text.at(20 + (line == 0 ? 0 : second)) ^= 1;
+        std::ofstream(log, std::ios::trunc) << text;
+        auto review = w.review();
+        VERIFY_OK(review->recover(w.opener()));
+        const auto now = snapshot(w.share, Times::Files);
+        QVERIFY(std::any_of(now.begin(), now.end(), [](const auto& item) {
+            return item.second.find("as it was\n") != std::string::npos && !item.first.starts_with(kTemporaryPrefix);
+        }));
     }
 
     // One that cannot be done leaves the others to go together; each has its own outcome.
@@ -175,6 +336,26 @@ private slots:
         VERIFY_OK(undone);
         QVERIFY2(undone->complete(), describe(*undone).c_str());
         QVERIFY(same(snapshot(w.share, Times::All), before));
+    }
+
+private:
+    static FrozenSet frozen(World& w) {
+        auto review = w.review();
+        return w.freeze(*review).value();
+    }
+    // A child does it, and dies before the first step of that name.
+    static bool diesAt(const char* step, World& w, const std::function<void(FileReview&)>& work) {
+        if (const pid_t child = ::fork(); child == 0) {
+            Meddler dies;
+            dies.step = step;
+            dies.action = [] { ::_exit(0); };
+            auto review = w.review(&dies);
+            work(*review);
+            ::_exit(1);
+        } else {
+            int status = 0;
+            return ::waitpid(child, &status, 0) == child && status == 0;
+        }
     }
 };
 

@@ -186,6 +186,7 @@ private slots:
         w.content(ChangeKind::Created, "appeared", "guest\n");
         w.content(ChangeKind::Modified, "fifo", "v2\n");
         w.content(ChangeKind::Created, ".carrel-tmp-x", "v2\n");
+        w.content(ChangeKind::Created, ".CARREL-Tmp-y", "v2\n");
         w.link("out", "/etc/passwd");
         w.link("up", "../x");
         w.link("sly", "d/../../x");
@@ -204,6 +205,7 @@ private slots:
         QVERIFY(kind("appeared") == ConflictKind::Appeared);
         QVERIFY(kind("fifo") == ConflictKind::Foreign);
         QVERIFY(kind(".carrel-tmp-x") == ConflictKind::Refused);
+        QVERIFY(kind(".CARREL-Tmp-y") == ConflictKind::Refused);
         QVERIFY(kind("out") == ConflictKind::LinkOutside);
         QVERIFY(kind("up") == ConflictKind::LinkOutside);
         QVERIFY(kind("sly") == ConflictKind::LinkOutside);

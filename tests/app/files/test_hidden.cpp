@@ -265,6 +265,54 @@ private slots:
         QCOMPARE(slurp(w.at("proj/.env")), std::string(kKey));
     }
 
+    // Whatever a disk that knows no case, or folds more than that, opens the secret by.
+    void spellings_data() {
+        QTest::addColumn<QByteArray>("name");
+        QTest::addColumn<bool>("hidden");
+        const auto row = [](const char* name, bool hidden) { QTest::addRow("%s", name) << QByteArray(name) << hidden; };
+        row(".SSH", true);
+        row(".Env", true);
+        row(".ENV.local", true);
+        row("ID_RSA", true);
+        row("Server.PEM", true);
+        row(".CARREL-TMP-1", true);
+        row(".ssh.", true);
+        row(".env. .", true);
+        row("server.pem ", true);
+        row(".\xc5\xbf\xc5\xbfh", true);                 // long s
+        row(".\xc3\x9fh", true);                         // sharp s
+        row(".\xe2\x84\xaauBE", true);                   // the Kelvin sign
+        row("key.kdb\xe2\x80\x8dX", true);               // a joiner of no width
+        row(".s\xc2\xadsh", true);                       // a soft hyphen
+        row(".\xf3\xa0\x80\xa0" "env", true);            // a tag
+        row("env", false);
+        row(".sshd", false);
+        row("pem", false);
+        row("Stra\xc3\x9f" "e.txt", false);
+        row(".\xc5", false);                              // no text
+        row(".\xff" "env", false);
+        row(".", false);
+    }
+    void spellings() {
+        QFETCH(QByteArray, name);
+        QFETCH(bool, hidden);
+        QCOMPARE(clerk::HiddenNames(agents::kHiddenNames).hides("", name.toStdString()), hidden);
+        QCOMPARE(clerk::HiddenNames(agents::kHiddenNames).hides("folder", name.toStdString()), hidden);
+        if (hidden) {
+            SecretWorld w;
+            w.renamed(name.toStdString(), "shown");
+            auto review = w.review();
+            const auto set = w.freezeHidden(*review);
+            QVERIFY(set && set->entries.size() == 1 && set->entries.front().conflict == ConflictKind::Refused);
+        }
+    }
+    void spellingsOfAWholePath() {
+        const clerk::HiddenNames names({"Config/secrets.*", "*.Key"});
+        QVERIFY(names.hides("config", "secrets.yml") && names.hides("CONFIG", "Secrets.YML") && names.hides("config.", "secrets.yml"));
+        QVERIFY(!names.hides("", "secrets.yml") && !names.hides("config/sub", "secrets.yml"));
+        QVERIFY(names.hides("", "a.KEY"));
+    }
+
     // A link of the user's is no way around the names either.
     void notThroughALink() {
         SecretWorld w;

@@ -33,6 +33,23 @@ private slots:
         row(".git/refs/heads/main", "x", 0644, false);
         row(".git/HEAD", "x", 0644, false);
         row(".git/objects/ab/cdef", "x", 0755, true);
+        row(".git/objects/INFO/alternates", "x", 0644, true);
+        // What vfat, exfat and ntfs take for one of these.
+        row(".git./config", "x", 0644, true);
+        row("git~1/config", "x", 0644, true);
+        row("GIT~12/config", "x", 0644, true);
+        row(".git /config", "x", 0644, true);
+        row("Makefile.", "x", 0644, true);
+        row("tool.exe. ", "x", 0644, true);
+        row("hooks./x", "x", 0644, true);
+        row(".\xc5\xbf"
+            "sh/config",
+            "x", 0644, true);
+        row("notes.txt~", "x", 0644, false);
+        row("report~1 final.txt", "x", 0644, false);
+        row("Stra\xc3\x9f"
+            "e.txt",
+            "x", 0644, false);
         row(".envrc", "x", 0644, true);
         row("home/.bashrc", "x", 0644, true);
         row(".vscode/tasks.json", "{}", 0644, true);

@@ -109,22 +109,31 @@ std::string trueAndMended(CrashWorld& c, FileReview& review, const Result<ApplyR
 class TestShareTrouble : public QObject {
     Q_OBJECT
 private slots:
-    // At many levels, from not one free page to enough, of the share's disk or of the one with Carrel's own data.
+    // At many levels, from not one free page to enough, of the share's disk, of the one with Carrel's own data, or of one
+    // that holds both, where every copy that is kept takes room from the new file.
     void fullDisk_data() {
+        QTest::addColumn<bool>("share");
         QTest::addColumn<bool>("ours");
-        QTest::newRow("the share's") << false;
-        QTest::newRow("Carrel's own") << true;
+        QTest::newRow("the share's") << true << false;
+        QTest::newRow("Carrel's own") << false << true;
+        QTest::newRow("both") << true << true;
     }
     void fullDisk() {
+        QFETCH(bool, share);
         QFETCH(bool, ours);
-        VERIFY_IN_NAMESPACE([ours]() -> std::string {
+        VERIFY_IN_NAMESPACE([share, ours]() -> std::string {
             CrashWorld c;
             World& w = c.world;
+            const std::string disk = w.base + "/disk";
+            const Mounts mounts{{w.share, w.data, disk}};
             fs::create_directory(w.data);
-            const std::string disk = ours ? w.data : w.share;
-            const Mounts mounts{{disk}};
+            fs::create_directory(disk);
             if (::mount("tmpfs", disk.c_str(), "tmpfs", 0, kDiskSize) != 0) {
                 return "-this system lets no namespace mount a tmpfs";
+            }
+            for (const auto& [isOn, place] : {std::pair{share, w.share}, std::pair{ours, w.data}}) {
+                const std::string there = disk + place.substr(w.base.size());
+                NEED(!isOn || (fs::create_directory(there) && ::mount(there.c_str(), place.c_str(), nullptr, MS_BIND, nullptr) == 0), "");
             }
             w.openRoot();
             NEED(c.prepare(), "");
@@ -132,7 +141,7 @@ private slots:
             int levels = 0;
             for (unsigned long pages = 0; refused == levels; pages = pages * 5 / 4 + 1, ++levels) {
                 c.frozen->restore();
-                const std::string ballast = disk + "/" + std::string(kTemporaryPrefix) + "ballast";
+                const std::string ballast = disk + "/ballast";
                 struct statvfs st {};
                 NEED(::statvfs(disk.c_str(), &st) == 0 && st.f_bfree > pages, "");
                 UniqueFd fd(::open(ballast.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));

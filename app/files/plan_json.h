@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// A plan as plan.json holds it, schema 1. Internal to app/files. Thread: pure functions.
+#pragma once
+
+#include "app/files/journal.h"
+#include "guest/protocol/strict_json.h"
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace carrel::files {
+
+inline constexpr std::uint64_t kMaxPlanText = std::uint64_t{1} << 30U;
+
+[[nodiscard]] std::string planText(const Plan& plan);
+[[nodiscard]] Result<Plan> planFrom(std::string_view text);
+
+// A time that may be missing.
+void putTime(boost::json::object& out, std::string_view key, std::optional<std::int64_t> time);
+[[nodiscard]] std::optional<std::int64_t> takeTime(JsonFields& fields, const boost::json::object& object,
+                                                   std::string_view key);
+
+} // namespace carrel::files
