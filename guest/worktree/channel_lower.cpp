@@ -41,6 +41,7 @@ bool plausible(const Attr& attr) {
 
 // More pages in a row than this without one name for us: no folder is like that.
 constexpr int kMaxEmptyPages = 16;
+constexpr std::size_t kForgetsTogether = 256;
 
 struct Page {
     std::vector<LowerDirEntry> entries;
@@ -115,7 +116,8 @@ struct ChannelLower::Impl {
     std::mutex mutex;
     std::uint64_t nextUnique = 2;
     std::map<std::uint64_t, PendingPtr> pending;
-    bool connected = false; // an epoch has begun
+    std::vector<ForgetOne> forgets; // not sent yet; fewer than kForgetsTogether
+    bool connected = false;         // an epoch has begun
     bool stopped = false;
     std::mutex eventsMutex;
     LowerEvents* events = nullptr;
@@ -134,8 +136,32 @@ struct ChannelLower::Impl {
     }
 
     void post(const std::vector<Bytes>& messages) {
+        auto given = takeForgets();
         const std::lock_guard lock(sendMutex);
-        send(messages);
+        if (!given) {
+            send(messages);
+            return;
+        }
+        std::vector<Bytes> all{std::move(*given)};
+        all.insert(all.end(), messages.begin(), messages.end());
+        send(all);
+    }
+    // Nodes come to be forgotten by the thousand, and nobody waits for it: they go with the next request, or together.
+    std::optional<Bytes> takeForgets() {
+        std::vector<ForgetOne> all;
+        {
+            const std::lock_guard lock(mutex);
+            all.swap(forgets);
+        }
+        if (all.empty()) {
+            return std::nullopt;
+        }
+        Bytes body;
+        put(body, BatchForgetIn{static_cast<std::uint32_t>(all.size()), 0});
+        for (const auto& one : all) {
+            put(body, one);
+        }
+        return message(Opcode::BatchForget, 0, 0, body);
     }
     void post(Bytes bytes) {
         std::vector<Bytes> one;
@@ -484,10 +510,12 @@ void ChannelLower::forget(std::uint64_t node, std::uint64_t lookups) {
         if (!m_impl->connected || m_impl->stopped) {
             return;
         }
+        m_impl->forgets.push_back({node, lookups});
+        if (m_impl->forgets.size() < kForgetsTogether) {
+            return;
+        }
     }
-    Bytes body;
-    put(body, ForgetIn{lookups});
-    m_impl->post(Impl::message(Opcode::Forget, 0, node, body));
+    m_impl->post(std::vector<Bytes>());
 }
 
 void ChannelLower::setEvents(LowerEvents* events) {

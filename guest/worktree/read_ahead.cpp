@@ -11,6 +11,7 @@ struct ReadAhead::Slot {
     File file;
     bool answered = false;
     bool useful = false; // as long as the file is said to be
+    bool disowned = false;
     int waiting = 0;
     Bytes bytes;
 };
@@ -54,7 +55,7 @@ struct ReadAhead::State {
                 return;
             }
             at->answered = true;
-            at->useful = bytes && bytes->size() == at->file.size;
+            at->useful = bytes && bytes->size() == at->file.size && !at->disowned;
             if (at->useful) {
                 at->bytes = std::move(*bytes);
             }
@@ -109,8 +110,14 @@ std::optional<SysResult<Bytes>> ReadAhead::take(std::uint64_t id, std::uint64_t 
     ++at->waiting;
     const bool came = m_state->news.wait_for(lock, patience, [&] { return at->answered || m_state->closed; });
     --at->waiting;
-    if (!came || m_state->closed) {
+    if (m_state->closed) {
         return sysFail(EIO);
+    }
+    if (!came) { // lost on the way: whoever asks next asks for itself
+        if (at->waiting == 0) {
+            m_state->drop(at, gone);
+        }
+        return std::nullopt;
     }
     std::optional<SysResult<Bytes>> out;
     const std::uint64_t whole = at->bytes.size();
@@ -125,6 +132,20 @@ std::optional<SysResult<Bytes>> ReadAhead::take(std::uint64_t id, std::uint64_t 
         m_state->drop(at, gone);
     }
     return out;
+}
+
+void ReadAhead::drop(std::uint64_t id) {
+    std::list<Slot> gone;
+    const std::lock_guard lock(m_state->mutex);
+    const auto at = m_state->find(id);
+    if (at == m_state->slots.end()) {
+        return;
+    }
+    at->disowned = true;
+    at->useful = false;
+    if (at->answered && at->waiting == 0) {
+        m_state->drop(at, gone);
+    }
 }
 
 void ReadAhead::close() {

@@ -45,6 +45,8 @@ public:
     // `patience`). What was read to its end is here no more: the kernel has it.
     [[nodiscard]] std::optional<SysResult<Bytes>>
     take(std::uint64_t id, std::uint64_t offset, std::uint32_t size, std::chrono::milliseconds patience);
+    // The host disowned that version: what came of it is given out no more.
+    void drop(std::uint64_t id);
     void close(); // lets go of every node; nothing is taken in any more
 
 private:

@@ -125,7 +125,8 @@ Result<EntryRecord> entryFrom(const json::object& object) {
     return entry;
 }
 
-// Entries must hang on the root, without a ring, and each name once (the older entry has it).
+} // namespace
+
 void dropLoose(std::map<std::uint64_t, EntryRecord>& entries) {
     std::multimap<std::uint64_t, const EntryRecord*>
         children; // those of one parent in the order of their ids
@@ -147,8 +148,6 @@ void dropLoose(std::map<std::uint64_t, EntryRecord>& entries) {
     }
     std::erase_if(entries, [&](const auto& item) { return !good.contains(item.first); });
 }
-
-} // namespace
 
 std::string encodeTransaction(const Transaction& transaction) {
     json::array put;

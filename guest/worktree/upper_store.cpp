@@ -105,8 +105,9 @@ Status UpperStore::load() {
     std::erase_if(state.entries, [&](const auto& item) {
         struct stat info {};
         return item.second.object != 0 &&
-               ::fstatat(m_dir.get(), objectPath(item.second.object).c_str(), &info, 0) != 0;
+               ::fstatat(m_dir.get(), objectPath(item.second.object).c_str(), &info, 0) != 0 && errno == ENOENT;
     });
+    dropLoose(state.entries); // what was beneath one of those
     ++state.epoch;
     CARREL_TRY(rewriteLog(state));
     m_epoch = state.epoch;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is staged, on the guest's disk: an append-only log of metadata and one file per written content.
 //
-//   <dir>/log            "CARREL-UPPER-1\n", then records: u32 length, u32 CRC-32 of the payload, payload.
+//   <dir>/log            "CARREL-UPPER-2\n", then records: u32 length, u32 CRC-32 of the payload, payload.
 //   <dir>/objects/x/n    content of object n (decimal; x = n / 512 in hex)
 //
 // A record is one operation: JSON {"put": [entry…], "del": [id…], "epoch": n?}. Replay stops at the first
@@ -81,6 +81,8 @@ struct Replayed {
 // Replays a log as far as it is whole, and drops entries that hang nowhere. Malformed when it is no log at
 // all.
 [[nodiscard]] Result<Replayed> replayLog(ByteSpan log);
+// Entries must hang on the root, without a ring, and each name once (the older entry has it): what does not, goes.
+void dropLoose(std::map<std::uint64_t, EntryRecord>& entries);
 
 class UpperStore {
 public:

@@ -99,8 +99,7 @@ std::vector<LowerRef> WorktreeImpl::planAhead(const Node& node) {
 
 std::optional<SysResult<Bytes>> WorktreeImpl::readAhead(const NodePtr& node, const LowerRef& lower,
                                                         std::uint64_t offset, std::uint32_t size) {
-    const auto fileOf = [this](const LowerRef& ref) {
-        const std::lock_guard lock(m_lowerMutex);
+    const auto fileOf = [](const LowerRef& ref) { // a file's attributes stay as they are
         const bool small = (ref->attr.mode & S_IFMT) == S_IFREG && ref->attr.size <= ReadAhead::kMaxFile;
         return ReadAhead::File{ref, ref->id, small ? static_cast<std::uint32_t>(ref->attr.size) : 0};
     };
@@ -160,37 +159,67 @@ bool WorktreeImpl::Fetch::isOld(const std::string& name) const {
 
 // Under m_state.
 void WorktreeImpl::markChanged(Node& dir, std::string_view name) {
-    if (const auto at = dir.listing().listed.find(name); at != dir.listing().listed.end()) {
-        dir.listing().listed.erase(at);
+    auto& known = dir.listing();
+    if (const auto at = known.listed.find(name); at != known.listed.end()) {
+        m_ahead.drop(at->second->id);
+        known.listed.erase(at);
     }
-    if (dir.listing().fetching > 0) {
-        dir.listing().allChanged = dir.listing().allChanged || dir.listing().changed.size() >= kMostChanged;
-        dir.listing().changed.emplace(name);
+    if (const auto at = dir.children.find(name); at != dir.children.end() && at->second->lower) {
+        m_ahead.drop(at->second->lower->id);
+    }
+    dropFound(known);
+    if (known.fetching > 0) {
+        known.allChanged = known.allChanged || known.changed.size() >= kMostChanged;
+        known.changed.emplace(name);
     }
 }
 
-// A name was asked for by itself, and is there. Are there more such questions to come?
+// Under m_state.
+void WorktreeImpl::dropFound(Listing& known) {
+    if (known.scouted == Listing::Scouted::Found) {
+        known.scouted = Listing::Scouted::No;
+        known.found.clear();
+    }
+}
+
+// Under m_state. The folder is another one of the host's, or nobody knows what happened in it.
+void WorktreeImpl::forgetListed(Node& dir) {
+    auto& known = dir.listing();
+    known.listed.clear();
+    dropFound(known);
+    const bool running = known.asking.running;
+    known.asking = {};
+    known.asking.running = running;
+    known.allChanged = known.allChanged || known.fetching > 0;
+}
+
+// A name was asked for by itself, and is there. Are there more such questions to come? Does not wait.
 void WorktreeImpl::nameAsked(const NodePtr& dir, std::uint64_t lowerDir) {
+    const std::lock_guard lock(m_state);
+    auto& names = dir->listing().asking;
+    const unsigned enough = names.whole         ? kAgainAfter
+                            : names.cookie == 0 ? kFirstPageAfter
+                                                : kNextPageAfter;
+    if (++names.single < enough || names.running) {
+        return;
+    }
+    if (names.whole) {
+        names = {};
+    }
+    names.single = 0;
+    names.running = m_scout.askPage(dir, lowerDir);
+}
+
+void WorktreeImpl::fetchPage(const NodePtr& dir, std::uint64_t lowerDir) {
+    std::vector<std::pair<std::string, LowerRef>> fresh; // let go of after the lock
+    const Fetch fetch(*this, dir);
+    const auto began = Clock::now();
     std::uint64_t cookie = 0;
     {
         const std::lock_guard lock(m_state);
-        auto& names = dir->listing().asking;
-        const unsigned enough = names.whole         ? kAgainAfter
-                                : names.cookie == 0 ? kFirstPageAfter
-                                                    : kNextPageAfter;
-        if (++names.single < enough || names.running) {
-            return;
-        }
-        if (names.whole) {
-            names = {};
-        }
-        names.single = 0;
-        names.running = true;
-        cookie = names.cookie;
+        cookie = dir->listing().asking.cookie;
     }
-    const Fetch fetch(*this, dir);
     const auto page = m_lower->readdirplus(lowerDir, cookie);
-    std::vector<std::pair<std::string, LowerRef>> fresh;
     for (std::size_t i = 0; page && i < page->entries.size(); ++i) {
         const auto& item = page->entries[i];
         if (item.entry.node != 0) {
@@ -198,20 +227,21 @@ void WorktreeImpl::nameAsked(const NodePtr& dir, std::uint64_t lowerDir) {
         }
     }
     const std::lock_guard lock(m_state);
-    auto& names = dir->listing().asking;
-    names.running = false;
-    names.whole = !page || page->last || page->entries.empty();
-    names.cookie = names.whole ? 0 : page->entries.back().cookie;
+    auto& known = dir->listing();
+    known.asking.running = false;
     if (!dir->lower || dir->lower->id != lowerDir) {
+        known.asking = {};
         return;
     }
-    if (dir->listing().listed.empty()) {
-        dir->listing().listedAt =
-            Clock::now(); // else what is there already is older, and its time counts for all
+    known.asking.whole = !page || page->last || page->entries.empty();
+    known.asking.cookie = known.asking.whole ? 0 : page->entries.back().cookie;
+    if (known.listed.empty()) {
+        known.listedAt = began; // else what is there already is older, and its time counts for all
     }
     for (auto& [name, ref] : fresh) {
-        if (isValidName(name) && !fetch.isOld(name) && !dir->children.contains(name)) {
-            dir->listing().listed.try_emplace(name, std::move(ref));
+        const bool staged = dir->entry != nullptr && dir->entry->children.contains(name);
+        if (isValidName(name) && !staged && !fetch.isOld(name) && !dir->children.contains(name)) {
+            known.listed.try_emplace(name, std::move(ref));
         }
     }
 }

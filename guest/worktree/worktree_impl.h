@@ -32,7 +32,8 @@ class WorktreeImpl;
 struct LowerNode {
     std::uint64_t id = 0;
     std::uint64_t lookups = 0;
-    lower::Attr attr{};
+    bool folder = false;
+    lower::Attr attr{}; // a file's stays as it is (one node, one version); a folder's is guarded by m_lowerMutex
     nanoseconds entryValid{kDay};
     nanoseconds attrValid{kDay};
     WorktreeImpl* owner = nullptr;
@@ -77,7 +78,7 @@ struct Listing {
     } scouted = Scouted::No;
     std::map<std::string, LowerRef, std::less<>> found;
     std::chrono::steady_clock::time_point foundAt{};
-    std::uint64_t foundIn = 0; // the host's folder
+    nanoseconds foundValid{};
     std::string lastListed; // of the folders in this one
     struct { // names asked for one by one (nameAsked)
         unsigned single = 0;
@@ -204,7 +205,8 @@ private:
                                 const std::string& path, nanoseconds& valid);
     SysResult<Place> resolve(const NodePtr& dir, std::string_view name);
     using Names = std::map<std::string, LowerRef, std::less<>>;
-    SysResult<Names> lowerNames(const NodePtr& dir);
+    // `from`: the host's folder that was listed; none when there is nothing at that place.
+    SysResult<Names> lowerNames(const NodePtr& dir, LowerRef* from = nullptr);
     SysResult<bool> isEmpty(const NodePtr& dir);
     SysStatus startListing(const NodePtr& dir);
     // Counts a lookup of the item only when it was taken (and is answered with its node).
@@ -219,7 +221,10 @@ private:
                                               std::uint32_t size);
     std::optional<Found> takeListed(Node& dir, std::string_view name);
     void nameAsked(const NodePtr& dir, std::uint64_t lowerDir);
-    static void markChanged(Node& dir, std::string_view name);
+    void fetchPage(const NodePtr& dir, std::uint64_t lowerDir);
+    void markChanged(Node& dir, std::string_view name);
+    static void dropFound(Listing& known);
+    static void forgetListed(Node& dir);
     class Fetch { // of a listing, for as long as it is on its way
     public:
         Fetch(WorktreeImpl& tree, const NodePtr& dir);
@@ -242,14 +247,24 @@ private:
         Scout& operator=(const Scout&) = delete;
         void listed(Node& dir);
         std::optional<std::map<std::string, LowerRef, std::less<>>> take(const NodePtr& dir);
+        bool askPage(const NodePtr& dir, std::uint64_t lowerDir);
+        void waitForPage(const NodePtr& dir, std::unique_lock<std::mutex>& lock);
         void end();
 
     private:
+        enum class Want { Folder, Page };
+        struct Job {
+            NodePtr dir;
+            Want want = Want::Folder;
+            std::uint64_t lowerDir = 0;
+        };
+        void add(Job job);
         [[nodiscard]] bool wanted(const Node& node) const;
         void run();
+        void listFolder(const NodePtr& dir);
         WorktreeImpl& m_tree;
         // Under m_state.
-        std::deque<NodePtr> m_queue;
+        std::deque<Job> m_queue;
         std::condition_variable m_news;
         bool m_ends = false;
         std::thread m_thread; // from the first listing in order on
@@ -293,6 +308,7 @@ private:
     [[nodiscard]] std::uint64_t nextId() { return ++m_lastId; }
     int commit(Batch& batch);
     [[nodiscard]] static Cover coverOf(const lower::Attr& attr);
+    lower::Attr attrOf(const LowerRef& ref);
     static bool isFolderAttr(const lower::Attr& attr) { return (attr.mode & S_IFMT) == S_IFDIR; }
 
     // worktree_io.cpp

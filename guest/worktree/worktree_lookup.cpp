@@ -6,6 +6,11 @@
 #include <fcntl.h>
 
 namespace carrel::worktree {
+namespace {
+
+constexpr nanoseconds kAbsentValid = std::chrono::seconds(5);
+
+} // namespace
 
 LowerNode::~LowerNode() {
     if (owner == nullptr) {
@@ -30,10 +35,14 @@ LowerRef WorktreeImpl::hold(const LowerEntry& entry) {
         kept = std::make_shared<LowerNode>();
         kept->id = entry.node;
         kept->owner = this;
+        kept->folder = isFolderAttr(entry.attr);
+        kept->attr = entry.attr;
         slot = kept;
     }
     ++kept->lookups;
-    kept->attr = entry.attr;
+    if (kept->folder) {
+        kept->attr = entry.attr;
+    }
     kept->entryValid = entry.entryValid;
     kept->attrValid = entry.attrValid;
     return kept;
@@ -79,7 +88,8 @@ SysResult<Found> WorktreeImpl::lowerChild(const NodePtr& dir, std::string_view n
     LowerRef base;
     std::optional<std::string> path;
     {
-        const std::lock_guard lock(m_state);
+        std::unique_lock lock(m_state);
+        m_scout.waitForPage(dir, lock);
         base = dir->lower;
         path = lowerPathOf(*dir);
         if (path) {
@@ -105,14 +115,12 @@ SysResult<Found> WorktreeImpl::lowerChild(const NodePtr& dir, std::string_view n
     if (!again) {
         return again;
     }
-    if (!again->ref || !isFolderAttr(again->ref->attr)) {
+    if (!again->ref || !again->ref->folder) {
         return Found{nullptr, again->valid};
     }
     {
         const std::lock_guard lock(m_state);
         setLower(*dir, again->ref);
-        dir->listing().listed.clear();
-        dir->listing().asking = {};
     }
     auto found = ask(again->ref, name);
     if (!found && found.error() == ESTALE) {
@@ -190,6 +198,8 @@ SysResult<NodeEntry> WorktreeImpl::lookup(NodeId parent, std::string_view name) 
             if (const auto it = dir->children.find(name); it != dir->children.end()) {
                 detach(*it->second, Node::Link::Superseded);
             }
+            // No event takes it back when the host's news were too many, or another clerk came.
+            valid = std::min(valid, kAbsentValid);
             return NodeEntry{0, {}, valid, valid};
         }
         const auto node = materialise(dir, name, entry, usable);
@@ -258,7 +268,7 @@ SysResult<std::string> WorktreeImpl::readlink(NodeId id) {
     return lower ? m_lower->readlink(lower->id) : sysFail(EINVAL);
 }
 
-SysResult<WorktreeImpl::Names> WorktreeImpl::lowerNames(const NodePtr& dir) {
+SysResult<WorktreeImpl::Names> WorktreeImpl::lowerNames(const NodePtr& dir, LowerRef* from) {
     Names names;
     LowerRef base;
     std::optional<std::string> path;
@@ -276,7 +286,7 @@ SysResult<WorktreeImpl::Names> WorktreeImpl::lowerNames(const NodePtr& dir) {
             if (!found) {
                 return sysFail(found.error());
             }
-            if (!found->ref || !isFolderAttr(found->ref->attr)) {
+            if (!found->ref || !found->ref->folder) {
                 return names;
             }
             base = found->ref;
@@ -298,6 +308,9 @@ SysResult<WorktreeImpl::Names> WorktreeImpl::lowerNames(const NodePtr& dir) {
                 }
             }
             if (page->last || page->entries.empty()) {
+                if (from != nullptr) {
+                    *from = base;
+                }
                 return names;
             }
             cookie = page->entries.back().cookie;
@@ -336,7 +349,8 @@ SysStatus WorktreeImpl::startListing(const NodePtr& dir) {
     const Fetch fetch(*this, dir);
     const auto began = std::chrono::steady_clock::now();
     auto scouted = m_scout.take(dir);
-    auto names = scouted ? SysResult<Names>(std::move(*scouted)) : lowerNames(dir);
+    LowerRef from;
+    auto names = scouted ? SysResult<Names>(std::move(*scouted)) : lowerNames(dir, &from);
     if (!names) {
         return sysFail(names.error());
     }
@@ -365,6 +379,9 @@ SysStatus WorktreeImpl::startListing(const NodePtr& dir) {
         }
     }
     std::erase_if(*names, [&](const auto& known) { return known.second == nullptr || fetch.isOld(known.first); });
+    if (!scouted && dir->lower != from) {
+        names->clear(); // the names of a folder that is no longer this one: each is asked for anew
+    }
     dir->listing().listed.swap(*names);
     dir->listing().listedAt = scouted ? dir->listing().foundAt : began;
     return {};
@@ -396,7 +413,12 @@ WorktreeImpl::Given WorktreeImpl::giveListed(const NodePtr& dir, DirItem& item, 
         return Given::AskHost;
     }
     const auto node = materialise(dir, item.name, nullptr, known->second);
-    const bool taken = giveItem(item, answer(*node), plus, take);
+    auto given = answer(*node);
+    // The kernel may keep it for as long as the answer had to live when it was made, not from now on.
+    const nanoseconds age = std::chrono::steady_clock::now() - dir->listing().listedAt;
+    given.entryValid = std::max(nanoseconds(0), given.entryValid - age);
+    given.attrValid = std::max(nanoseconds(0), given.attrValid - age);
+    const bool taken = giveItem(item, given, plus, take);
     if (taken) {
         node->lookups += plus == Plus::Yes ? 1 : 0;
         dir->listing().listed.erase(known);
@@ -512,6 +534,9 @@ void WorktreeImpl::nodeChanged(std::uint64_t lower) {
     const std::lock_guard lock(m_state);
     const auto [first, end] = m_byLower.equal_range(lower);
     for (auto at = first; at != end; ++at) {
+        if (isFolder(*at->second)) {
+            dropFound(at->second->listing()); // there may be new names
+        }
         note(isFolder(*at->second) ? KernelNote::Kind::Listing : KernelNote::Kind::Attributes, at->second->id);
     }
 }
@@ -524,8 +549,7 @@ void WorktreeImpl::everythingChanged() {
             note(KernelNote::Kind::Entry, node->parent->id, node->name);
         }
         if (isFolder(*node)) {
-            node->listing().listed.clear();
-            node->listing().allChanged = true;
+            forgetListed(*node);
             note(KernelNote::Kind::Listing, id);
         }
     }

@@ -40,13 +40,13 @@ SysResult<WorktreeImpl::Place> WorktreeImpl::resolve(const NodePtr& dir, std::st
     }
     place.lower = std::move(*lower);
     if (place.entry != nullptr) {
-        if (place.lower && isFolderAttr(place.lower->attr) != place.folder) {
+        if (place.lower && place.lower->folder != place.folder) {
             place.lower = nullptr;
         }
         place.present = place.folder || place.lower != nullptr;
     } else {
         place.present = place.lower != nullptr;
-        place.folder = place.lower && isFolderAttr(place.lower->attr);
+        place.folder = place.lower && place.lower->folder;
     }
     return place;
 }

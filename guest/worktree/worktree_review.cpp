@@ -30,7 +30,7 @@ bool WorktreeImpl::settleFile(Entry* entry, const LowerRef& host, Batch& batch) 
     Node* folder = entry->up->node;
     releaseOrigin(entry, batch);
     bool same = false;
-    if (node != nullptr && host && !isFolderAttr(host->attr)) {
+    if (node != nullptr && host && !host->folder) {
         struct stat info {};
         fillStat(*node, info);
         const auto type = host->attr.mode & S_IFMT;
@@ -65,7 +65,7 @@ bool WorktreeImpl::settleFile(Entry* entry, const LowerRef& host, Batch& batch) 
 void WorktreeImpl::settleFolder(Entry* entry, const LowerRef& host, Batch& batch) {
     releaseOrigin(entry, batch);
     entry->fromLower = true;
-    entry->cover = coverOf(host->attr);
+    entry->cover = coverOf(attrOf(host));
     if (entry->node != nullptr) {
         setLower(*entry->node, host);
         note(KernelNote::Kind::Attributes, entry->node->id);
@@ -157,7 +157,7 @@ bool WorktreeImpl::settleOne(const ChangeRef& ref) {
     Entry* originUp = origin == nullptr ? nullptr : origin->up;
     bool kept = entry->generation != ref.generation;
     const bool folder = entry->kind == EntryKind::Directory;
-    if (folder && host.ref && isFolderAttr(host.ref->attr)) {
+    if (folder && host.ref && host.ref->folder) {
         const auto wanted = entry->mode;
         if (!kept) {
             entry->mode = host.ref->attr.mode & 07777U;

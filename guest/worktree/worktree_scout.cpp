@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Listings ahead. Whoever walks a tree lists one folder after the other, by name; the trip to the host for
-// the next ones is made on a thread of its own while the program is still busy with this one.
+// Listings ahead, on a thread of their own: of the folders that a program will list next (it walks a tree, one
+// folder after the other, by name), and pages of names for one that asks for them singly.
 #include "guest/worktree/worktree_impl.h"
 
 #include <algorithm>
@@ -11,8 +11,11 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t kFolders = 3;
+constexpr unsigned kLongestLook = 64; // names looked at to find them
 // As the host's file system counts: about a thousand names. What is larger is listed when it is asked for.
 constexpr std::uint64_t kMostBytes = 64 * 1024;
+constexpr std::size_t kMostNodes = 200'000; // held of the host's, which has a bound for all (kMaxNodes)
+constexpr nanoseconds kEmptyValid = std::chrono::seconds(1); // no name in it tells how long its answer holds
 
 } // namespace
 
@@ -27,6 +30,9 @@ void WorktreeImpl::Scout::end() {
     {
         const std::lock_guard lock(m_tree.m_state);
         m_ends = true;
+        for (const auto& job : m_queue) {
+            job.dir->listing().asking.running = false;
+        }
         m_queue.clear();
         m_news.notify_all();
     }
@@ -35,32 +41,38 @@ void WorktreeImpl::Scout::end() {
     }
 }
 
+// Under m_state.
+void WorktreeImpl::Scout::add(Job job) {
+    m_queue.push_back(std::move(job));
+    if (!m_thread.joinable()) {
+        m_thread = std::thread([this] { run(); });
+    }
+    m_news.notify_all();
+}
+
 // Under m_state. The folder is listed from its start.
 void WorktreeImpl::Scout::listed(Node& dir) {
     if (!dir.parent || dir.link != Node::Link::Here) {
         return;
     }
     Node& parent = *dir.parent;
-    const bool follows =
-        !parent.listing().lastListed.empty() && comesSoonAfter(parent, parent.listing().lastListed, dir.name);
-    parent.listing().lastListed = dir.name;
+    auto& last = parent.listing().lastListed;
+    const bool follows = !last.empty() && comesSoonAfter(parent, last, dir.name);
+    last = dir.name;
     if (!follows || m_ends) {
         return;
     }
+    unsigned looked = 0;
     for (auto at = parent.children.upper_bound(dir.name);
-         at != parent.children.end() && m_queue.size() < kFolders; ++at) {
+         at != parent.children.end() && m_queue.size() < kFolders && ++looked < kLongestLook; ++at) {
         const auto node = m_tree.find(at->second->id);
         if (wanted(*node)) {
             node->listing().scouted = Listing::Scouted::Waits;
-            m_queue.push_back(node);
+            add({node, Want::Folder, 0});
         } else if (m_tree.isFolder(*node) && node->listing().scouted == Listing::Scouted::No) {
             break; // the program has been there, or it is large: no way to tell what comes next
         }
     }
-    if (!m_queue.empty() && !m_thread.joinable()) {
-        m_thread = std::thread([this] { run(); });
-    }
-    m_news.notify_all();
 }
 
 bool WorktreeImpl::Scout::wanted(const Node& node) const {
@@ -69,32 +81,45 @@ bool WorktreeImpl::Scout::wanted(const Node& node) const {
         return false;
     }
     const std::lock_guard lock(m_tree.m_lowerMutex);
-    return node.lower->attr.size <= kMostBytes;
+    return node.lower->attr.size <= kMostBytes && m_tree.m_lowerNodes.size() < kMostNodes;
 }
 
-// What was found, unless anything has changed there since.
+// Under m_state. False: not now.
+bool WorktreeImpl::Scout::askPage(const NodePtr& dir, std::uint64_t lowerDir) {
+    {
+        const std::lock_guard lock(m_tree.m_lowerMutex);
+        if (m_ends || m_tree.m_lowerNodes.size() >= kMostNodes) {
+            return false;
+        }
+    }
+    add({dir, Want::Page, lowerDir});
+    return true;
+}
+
+// With m_state locked. Asking singly meanwhile would be for what comes with the page.
+void WorktreeImpl::Scout::waitForPage(const NodePtr& dir, std::unique_lock<std::mutex>& lock) {
+    m_news.wait(lock, [&] { return !dir->listing().asking.running; });
+}
+
+// What was found. A change that the host tells of takes it away (forgetListed, markChanged).
 std::optional<WorktreeImpl::Names> WorktreeImpl::Scout::take(const NodePtr& dir) {
     Names old;
     std::unique_lock lock(m_tree.m_state);
-    m_news.wait(lock, [&] { return dir->listing().scouted != Listing::Scouted::Runs; });
-    if (dir->listing().scouted == Listing::Scouted::Waits) {
-        std::erase(m_queue, dir);
-        dir->listing().scouted = Listing::Scouted::No;
+    auto& known = dir->listing();
+    m_news.wait(lock, [&] { return known.scouted != Listing::Scouted::Runs; });
+    if (known.scouted == Listing::Scouted::Waits) {
+        std::erase_if(m_queue, [&](const Job& job) { return job.dir == dir && job.want == Want::Folder; });
+        known.scouted = Listing::Scouted::No;
     }
-    if (dir->listing().scouted == Listing::Scouted::No) {
+    if (known.scouted == Listing::Scouted::No) {
         return std::nullopt;
     }
-    dir->listing().scouted = Listing::Scouted::No;
-    --dir->listing().fetching;
-    std::optional<Names> names;
-    const bool same = dir->listing().changed.empty() && !dir->listing().allChanged && dir->lower &&
-                      dir->lower->id == dir->listing().foundIn;
-    const std::lock_guard inner(m_tree.m_lowerMutex);
-    if (same && Clock::now() - dir->listing().foundAt < dir->lower->entryValid) {
-        names = std::move(dir->listing().found);
+    known.scouted = Listing::Scouted::No;
+    old.swap(known.found);
+    if (Clock::now() - known.foundAt >= known.foundValid) {
+        return std::nullopt;
     }
-    old.swap(dir->listing().found);
-    return names;
+    return std::move(old);
 }
 
 void WorktreeImpl::Scout::run() {
@@ -104,27 +129,43 @@ void WorktreeImpl::Scout::run() {
         if (m_ends) {
             return;
         }
-        const NodePtr dir = std::move(m_queue.front());
+        const Job job = std::move(m_queue.front());
         m_queue.pop_front();
-        dir->listing().scouted = Listing::Scouted::Runs;
-        lock.unlock();
-        std::optional<Fetch> fetch(std::in_place, m_tree, dir);
-        const auto began = Clock::now();
-        auto names = m_tree.lowerNames(dir);
-        lock.lock();
-        dir->listing().scouted = Listing::Scouted::No;
-        if (names && dir->lower) {
-            dir->listing().foundIn = dir->lower->id;
-            dir->listing().scouted = Listing::Scouted::Found;
-            ++dir->listing().fetching; // what changes from now on counts, too
-            dir->listing().found = std::move(*names);
-            dir->listing().foundAt = began;
+        if (job.want == Want::Folder) {
+            job.dir->listing().scouted = Listing::Scouted::Runs;
         }
-        m_news.notify_all();
         lock.unlock();
-        fetch.reset();
+        if (job.want == Want::Folder) {
+            listFolder(job.dir);
+        } else {
+            m_tree.fetchPage(job.dir, job.lowerDir);
+        }
         lock.lock();
+        m_news.notify_all();
     }
+}
+
+void WorktreeImpl::Scout::listFolder(const NodePtr& dir) {
+    const Fetch fetch(m_tree, dir);
+    const auto began = Clock::now();
+    LowerRef from;
+    auto names = m_tree.lowerNames(dir, &from);
+    nanoseconds valid = names && names->empty() ? kEmptyValid : kDay;
+    const std::lock_guard lock(m_tree.m_state);
+    auto& known = dir->listing();
+    known.scouted = Listing::Scouted::No;
+    // As one that is there and has not changed meanwhile; else whoever asks lists it anew.
+    if (!names || !from || dir->lower != from || known.allChanged || !known.changed.empty()) {
+        return;
+    }
+    const std::lock_guard inner(m_tree.m_lowerMutex);
+    for (const auto& [name, ref] : *names) {
+        valid = std::min(valid, ref ? ref->entryValid : nanoseconds(0));
+    }
+    known.scouted = Listing::Scouted::Found;
+    known.found = std::move(*names);
+    known.foundAt = began;
+    known.foundValid = valid;
 }
 
 } // namespace carrel::worktree

@@ -67,6 +67,7 @@ WorktreeImpl::WorktreeImpl(Options options, std::shared_ptr<LowerClient> lower,
     m_rootEntry->node = node.get();
     const auto lowerRoot = std::make_shared<LowerNode>(); // no owner: the root is never forgotten
     lowerRoot->id = lower::kRootNode;
+    lowerRoot->folder = true;
     lowerRoot->attr.mode = S_IFDIR | 0755;
     m_nodes.emplace(kRoot, node);
     setLower(*node, lowerRoot);
@@ -95,7 +96,7 @@ bool WorktreeImpl::isFolder(const Node& node) const {
     if (record != nullptr) {
         return record->kind == EntryKind::Directory;
     }
-    return node.lower && isFolderAttr(node.lower->attr);
+    return node.lower && node.lower->folder;
 }
 
 NodePtr WorktreeImpl::materialise(const NodePtr& dir, std::string_view name, Entry* entry,
@@ -132,8 +133,19 @@ NodePtr WorktreeImpl::materialise(const NodePtr& dir, std::string_view name, Ent
 
 // What the host says of one of its nodes concerns few of the many that the kernel knows.
 void WorktreeImpl::setLower(Node& node, LowerRef lower) {
+    const std::uint64_t before = node.lower ? node.lower->id : 0;
     unlistLower(node);
     node.lower = std::move(lower);
+    if (isFolder(node) && before != 0 && (!node.lower || node.lower->id != before)) {
+        // Names that were there are those of another folder.
+        forgetListed(node);
+        for (const auto& [name, child] : node.children) {
+            if (child->entry == nullptr) {
+                note(KernelNote::Kind::Entry, node.id, name);
+            }
+        }
+        note(KernelNote::Kind::Listing, node.id);
+    }
     if (node.lower && m_nodes.contains(node.id)) {
         m_byLower.emplace(node.lower->id, &node);
     }
@@ -196,6 +208,11 @@ void WorktreeImpl::dropIfUnused(Node& node) {
     if (parent) {
         dropIfUnused(*parent);
     }
+}
+
+lower::Attr WorktreeImpl::attrOf(const LowerRef& ref) {
+    const std::lock_guard lock(m_lowerMutex);
+    return ref->attr;
 }
 
 void WorktreeImpl::fillStat(const Node& node, struct stat& out) {
@@ -391,7 +408,7 @@ Entry* WorktreeImpl::adopt(const NodePtr& node, Batch& batch) {
         return node->entry;
     }
     Entry* up = entryFor(node->parent, batch);
-    const auto attr = node->lower->attr;
+    const auto attr = attrOf(node->lower);
     const bool folder = isFolderAttr(attr);
     Entry* entry = newEntry(up, node->name, folder ? EntryKind::Directory : EntryKind::File);
     entry->fromLower = true;
@@ -426,6 +443,9 @@ void WorktreeImpl::dropEntry(Entry* entry, Batch& batch) {
         if (const auto it = entry->up->children.find(entry->name);
             it != entry->up->children.end() && it->second == entry) {
             entry->up->children.erase(it);
+        }
+        if (entry->up->node != nullptr) { // what a listing told of the name may be older than the decision
+            markChanged(*entry->up->node, entry->name);
         }
     }
     batch.put.erase(entry);

@@ -60,6 +60,7 @@ public:
             require(count >= 0);
         }
         m_lower.stop();
+        require(m_ahead == 0);
         require(m_lower.statfs().error() == EIO);
     }
 
@@ -117,8 +118,16 @@ private:
         case 6:
             believed(m_lower.statfs(), sizeof(lower::StatfsOut));
             break;
-        default:
+        default: {
             m_lower.forget(7, 0);
+            const std::uint32_t size = next();
+            ++m_ahead;
+            m_lower.readAhead({{1, size, [this, size](const SysResult<Bytes>& bytes) {
+                                    --m_ahead;
+                                    require(m_ahead >= 0); // each is answered once
+                                    require(!bytes || bytes->size() <= size);
+                                }}});
+        }
         }
     }
     template <class T> void believed(const SysResult<T>& result, std::size_t size) {
@@ -126,15 +135,19 @@ private:
         require(result || (result.error() > 0 && result.error() < 4096));
     }
 
-    void take(Bytes&& message) {
+    void take(const Bytes& message) {
         require(message.size() >= sizeof(lower::InHeader));
         const auto head = loadLe<lower::InHeader>(message);
         require(head.len == message.size());
         const auto opcode = static_cast<Opcode>(head.opcode);
-        if (opcode == Opcode::Forget) {
+        if (opcode == Opcode::BatchForget) {
             require(head.unique == 0);
-            m_given[head.nodeid] -=
-                static_cast<std::int64_t>(loadLe<lower::ForgetIn>(message, sizeof head).nlookup);
+            const auto count = loadLe<lower::BatchForgetIn>(message, sizeof head).count;
+            for (std::size_t i = 0; i < count; ++i) {
+                const auto one = loadLe<lower::ForgetOne>(message, sizeof head + sizeof(lower::BatchForgetIn) +
+                                                                       i * sizeof(lower::ForgetOne));
+                m_given[one.nodeid] -= static_cast<std::int64_t>(one.nlookup);
+            }
             return;
         }
         if (opcode == Opcode::Interrupt || opcode == Opcode::Init) {
@@ -224,7 +237,13 @@ private:
     Bytes m_last; // the answer that counts
     std::map<std::uint64_t, bool> m_answered;
     std::map<std::uint64_t, std::int64_t> m_given; // lookups handed out per node and not given back
-    ChannelLower m_lower{[this](Bytes&& message) { take(std::move(message)); }, std::chrono::milliseconds(0)};
+    int m_ahead = 0; // reads ahead that nobody has answered
+    ChannelLower m_lower{[this](const std::vector<Bytes>& messages) {
+                             for (const auto& message : messages) {
+                                 take(message);
+                             }
+                         },
+                         std::chrono::milliseconds(0)};
 };
 
 } // namespace

@@ -32,6 +32,7 @@ public:
     std::atomic<int> failAhead{0};    // what is asked for ahead
     std::function<void()> whileListing; // after the host has looked, before the answer is there
     std::chrono::nanoseconds valid = std::chrono::hours(24);
+    std::chrono::nanoseconds validFiles = std::chrono::hours(24);
 
     SysResult<LowerEntry> lookup(std::uint64_t parent, std::string_view name) override {
         ++lookups;
@@ -89,9 +90,20 @@ public:
         out.resize(n > 0 ? static_cast<std::size_t>(n) : 0);
         return out;
     }
+    // What is asked for ahead stays unanswered until answerLost(): "abc".
+    bool loseAhead = false;
+    void answerLost() {
+        for (const auto& one : std::exchange(m_lost, {})) {
+            one.done(toBytes("abc"));
+        }
+    }
     void readAhead(std::vector<AheadRead> wanted) override {
         for (const auto& one : wanted) {
             ++asked;
+            if (loseAhead) {
+                m_lost.push_back(one);
+                continue;
+            }
             bytesAhead += one.size;
             auto bytes = read(one.node, 0, one.size);
             one.done(failAhead != 0 ? SysResult<Bytes>(sysFail(failAhead)) : std::move(bytes));
@@ -206,7 +218,8 @@ private:
             m_nodes[id] = version;
         }
         ++m_held[id];
-        return LowerEntry{id, attrOf(info), valid, valid};
+        const auto holds = folder ? valid : std::min(valid, validFiles);
+        return LowerEntry{id, attrOf(info), holds, holds};
     }
 
     std::string m_root;
@@ -214,6 +227,7 @@ private:
     std::map<std::uint64_t, Version> m_nodes;
     std::map<std::uint64_t, std::int64_t> m_held;
     std::map<std::uint64_t, int> m_listed;
+    std::vector<AheadRead> m_lost;
     std::uint64_t m_last = 1;
 };
 

@@ -43,6 +43,29 @@ struct World {
     ChannelLower lower;
 };
 
+using Forgotten = std::vector<std::pair<std::uint64_t, std::uint64_t>>; // node, look-ups
+
+// What was forgotten and not yet told of: it goes with the next request.
+Forgotten forgotten(World& world) {
+    auto call = std::async(std::launch::async, [&] { return world.lower.getattr(1); });
+    Forgotten all;
+    Asked asked = world.outbox.next();
+    for (; asked.opcode() == Opcode::BatchForget; asked = world.outbox.next()) {
+        const std::size_t count = asked.as<lower::BatchForgetIn>().count;
+        if (asked.body.size() != sizeof(lower::BatchForgetIn) + count * sizeof(lower::ForgetOne)) {
+            qFatal("a damaged message");
+        }
+        for (std::size_t i = 0; i < count; ++i) {
+            const auto one =
+                loadLe<lower::ForgetOne>(asked.body, sizeof(lower::BatchForgetIn) + i * sizeof(lower::ForgetOne));
+            all.emplace_back(one.nodeid, one.nlookup);
+        }
+    }
+    world.lower.onMessage(replyTo(asked.head.unique, -EIO));
+    (void)call.get();
+    return all;
+}
+
 struct Ahead {
     std::vector<std::string> told;
     AheadRead read(std::uint64_t node, std::uint32_t size) {
@@ -411,9 +434,7 @@ private slots:
         auto call = world.lookup("device");
         world.answer(world.outbox.next(), bodyOf(entryOut(9, 0020666)));
         QCOMPARE(call.get().error(), EIO);
-        const Asked forgotten = world.outbox.next();
-        QVERIFY(forgotten.opcode() == Opcode::Forget && forgotten.head.nodeid == 9);
-        QCOMPARE(forgotten.as<lower::ForgetIn>().nlookup, std::uint64_t{1});
+        QCOMPARE(forgotten(world), (Forgotten{{9, 1}}));
     }
 
     void aFolderIsListedInPages() {
@@ -431,16 +452,12 @@ private slots:
         appendName(page, "b/c", 12, last + 2);
         appendName(page, "device", 13, last + 3, 0020666);
         world.answer(asked, page);
-        for (const std::uint64_t node : {12, 13}) {
-            const Asked forgotten = world.outbox.next();
-            QVERIFY(forgotten.opcode() == Opcode::Forget);
-            QCOMPARE(forgotten.head.nodeid, node);
-        }
         const auto listed = call.get();
         QCOMPARE(listed->entries.size(), std::size_t{1});
         QCOMPARE(listed->entries.front().name, std::string("a"));
         QCOMPARE(listed->entries.front().cookie, last + 3); // the next page begins after what was left out
         QVERIFY(listed->last);                              // there was room for more
+        QCOMPARE(forgotten(world), (Forgotten{{12, 1}, {13, 1}}));
         auto rest = std::async(std::launch::async, [&] { return world.lower.readdirplus(1, 10); });
         world.answer(world.outbox.next(), {});
         const auto nothing = rest.get();
@@ -512,8 +529,8 @@ private slots:
         world.answer(world.outbox.next(),
                      asBytes({listing.constData(), static_cast<std::size_t>(listing.size())}));
         QCOMPARE(call.get().error(), EIO);
-        const Asked forgotten = world.outbox.next(); // what stood before the damage
-        QVERIFY(forgotten.opcode() == Opcode::Forget && forgotten.head.nodeid == 11);
+        const auto all = forgotten(world); // what stood before the damage
+        QVERIFY(!all.empty() && all.front().first == 11);
     }
 
     void forgettingNeedsAClerk() {
@@ -521,10 +538,16 @@ private slots:
         world.lower.forget(11, 3);
         QVERIFY(world.outbox.empty());
         world.connect();
+        QCOMPARE(forgotten(world), Forgotten());
         world.lower.forget(11, 3);
+        QVERIFY(world.outbox.empty()); // it goes with the next request
+        QCOMPARE(forgotten(world), (Forgotten{{11, 3}}));
+        for (std::uint64_t node = 1; node <= 256; ++node) { // or when there are many
+            world.lower.forget(node, 1);
+        }
         const Asked asked = world.outbox.next();
-        QVERIFY(asked.opcode() == Opcode::Forget && asked.head.unique == 0 && asked.head.nodeid == 11);
-        QCOMPARE(asked.as<lower::ForgetIn>().nlookup, std::uint64_t{3});
+        QVERIFY(asked.opcode() == Opcode::BatchForget && asked.head.unique == 0);
+        QCOMPARE(asked.as<lower::BatchForgetIn>().count, 256U);
     }
 };
 

@@ -3,6 +3,11 @@
 // hides a change.
 #include "tests/guest/worktree/worktree_fixture.h"
 
+#include "guest/worktree/read_ahead.h"
+
+#include <QDir>
+
+#include <future>
 #include <numeric>
 
 using namespace carrel;
@@ -248,6 +253,111 @@ private slots:
             return true;
         }));
         QVERIFY(std::ranges::find(names, "new") != names.end());
+    }
+
+    // The host moved another folder to that place: what was told of the first one's names is nothing here.
+    void anotherFolderInItsPlace_data() {
+        QTest::addColumn<bool>("listing");
+        QTest::newRow("after a listing") << true;
+        QTest::newRow("after single names") << false;
+    }
+    void anotherFolderInItsPlace() {
+        QFETCH(bool, listing);
+        Fixture f;
+        f.lower->pageSize = 100;
+        fill(f, {"d", "e"}, 20);
+        QCOMPARE(f.put("d/own", "staged"), 0); // so that the folder keeps its node
+        if (listing) {
+            list(f, "d");
+        }
+        readAll(f, "d", {0, 1, 2, 3, 4});
+        fs::rename(f.host / "d", f.host / "gone");
+        fs::rename(f.host / "e", f.host / "d");
+        f.lower->events->entryChanged(1, "d");
+        QCOMPARE(f.cat("d/" + nameOf(7)), "e/" + nameOf(7));
+        QCOMPARE(f.cat("d/own"), std::string("staged"));
+    }
+
+    // A folder of many files that are watched; the folder itself is not. Its listing holds as long as its names do.
+    void anUnwatchedFolderIsNotListedFromMemory() {
+        Fixture f;
+        f.lower->validFiles = std::chrono::nanoseconds(0);
+        fill(f, {"d0", "d1", "d2", "d3"}, 3);
+        QVERIFY(f.tree->readdir(kRoot, 0, Plus::Yes, [](const DirItem&) { return true; }));
+        list(f, "d0");
+        list(f, "d1");
+        const auto third = f.lower->nodeAt((f.host / "d2").string());
+        QTRY_VERIFY(f.lower->listed(third) > 0);
+        writeFile(f.host / "d2" / "new", "d2/new"); // and nobody tells
+        std::vector<std::string> names;
+        QVERIFY(f.tree->readdir(f.walk("d2")->node, 0, Plus::Yes, [&](const DirItem& item) {
+            names.push_back(item.name);
+            if (item.entry.entryValid != std::chrono::nanoseconds(0)) {
+                names.clear(); // longer than the host said
+            }
+            return true;
+        }));
+        QVERIFY(std::ranges::find(names, "new") != names.end());
+    }
+
+    // Where the answer never comes, a reader asks for itself.
+    void whatGetsLostIsAskedForAgain() {
+        ReadAhead ahead;
+        FakeLower lower(QDir::tempPath().toStdString());
+        lower.loseAhead = true;
+        ahead.ask(lower, {{nullptr, 5, 100}});
+        const auto none = ahead.take(5, 0, 100, std::chrono::milliseconds(1));
+        QVERIFY(!none);
+        QVERIFY(!ahead.take(5, 0, 100, std::chrono::hours(1))); // at once: it is not waited for a second time
+        lower.answerLost();                                     // too late, and no harm
+    }
+
+    void whatTheHostDisownsIsNotGivenOut() {
+        ReadAhead ahead;
+        FakeLower lower(QDir::tempPath().toStdString());
+        lower.loseAhead = true;
+        ahead.ask(lower, {{nullptr, 5, 3}, {nullptr, 6, 3}, {nullptr, 7, 3}});
+        ahead.drop(5); // on its way
+        lower.answerLost();
+        ahead.drop(6);
+        QVERIFY(!ahead.take(5, 0, 3, std::chrono::hours(1)));
+        QVERIFY(!ahead.take(6, 0, 3, std::chrono::hours(1)));
+        const auto seven = ahead.take(7, 0, 3, std::chrono::hours(1));
+        QVERIFY(seven && *seven && asText(**seven) == "abc");
+    }
+
+    void aReaderWaitsForWhatIsOnItsWay() {
+        ReadAhead ahead;
+        FakeLower lower(QDir::tempPath().toStdString());
+        lower.loseAhead = true;
+        ahead.ask(lower, {{nullptr, 5, 3}, {nullptr, 6, 3}});
+        auto first = std::async(std::launch::async, [&] { return ahead.take(5, 0, 3, std::chrono::hours(1)); });
+        auto second = std::async(std::launch::async, [&] { return ahead.take(6, 0, 3, std::chrono::hours(1)); });
+        lower.answerLost();
+        QVERIFY(first.get().value() && second.get().value());
+        ahead.ask(lower, {{nullptr, 8, 3}});
+        auto last = std::async(std::launch::async, [&] { return ahead.take(8, 0, 3, std::chrono::hours(1)); });
+        ahead.close();
+        const auto closed = last.get(); // none, when it closed before the reader came
+        QVERIFY(!closed || !closed->has_value());
+        lower.answerLost();
+    }
+
+    // More than there is room for: the oldest that nobody came for go, those on their way stay.
+    void thereIsABound() {
+        ReadAhead ahead;
+        FakeLower lower(QDir::tempPath().toStdString());
+        lower.loseAhead = true;
+        std::vector<ReadAhead::File> many;
+        for (std::uint64_t id = 1; id <= ReadAhead::kMaxFiles + 10; ++id) {
+            many.push_back({nullptr, id, 3});
+        }
+        ahead.ask(lower, many);
+        QCOMPARE(lower.asked.load(), static_cast<int>(ReadAhead::kMaxFiles));
+        lower.answerLost();
+        ahead.ask(lower, {{nullptr, 1000, 3}});
+        QVERIFY(!ahead.take(1, 0, 3, std::chrono::hours(1)));
+        QVERIFY(ahead.take(2, 0, 3, std::chrono::hours(1)).has_value());
     }
 
     void everyLookupIsGivenBack() {
