@@ -336,7 +336,7 @@ Status Journal::append(json::object line, Durable durable) {
         if (auto flushed = flush(); !flushed) {
             // Nobody acts on it, so nobody may find it: an apply would count as ended whose end the disk does not know. If it
             // cannot be cut off, it is found, and what it says is true: only a power cut could still take it away.
-            (void)::ftruncate(m_log.get(), static_cast<off_t>(m_length));
+            (void)!::ftruncate(m_log.get(), static_cast<off_t>(m_length));
             return flushed;
         }
     }
