@@ -116,7 +116,8 @@ void UnionShares::handle(ChannelEvent&& event) {
 }
 
 void UnionShares::sendToHost(std::uint32_t id, const std::vector<Bytes>& messages) {
-    // A failure means that nobody is connected: the lower client asks again in the next epoch.
+    // Where nobody is connected the lower client asks again in the next epoch. Where more than the channel's queue holds
+    // has been asked for and not taken, it is lost: whoever waits for it gets EIO after kDoorTimeout.
     static_cast<void>(m_files->sendMessages(m_files->epoch(), id, messages));
 }
 

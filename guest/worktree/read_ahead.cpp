@@ -110,25 +110,26 @@ std::optional<SysResult<Bytes>> ReadAhead::take(std::uint64_t id, std::uint64_t 
     ++at->waiting;
     const bool came = m_state->news.wait_for(lock, patience, [&] { return at->answered || m_state->closed; });
     --at->waiting;
-    if (m_state->closed) {
-        return sysFail(EIO);
-    }
-    if (!came) { // lost on the way: whoever asks next asks for itself
-        if (at->waiting == 0) {
+    const bool last = at->waiting == 0;
+    std::optional<SysResult<Bytes>> out;
+    if (m_state->closed || !came) { // closed, or lost on the way: then whoever asks next asks for itself
+        if (last) {
             m_state->drop(at, gone);
         }
-        return std::nullopt;
+        if (m_state->closed) {
+            out = sysFail(EIO);
+        }
+        return out;
     }
-    std::optional<SysResult<Bytes>> out;
     const std::uint64_t whole = at->bytes.size();
-    if (at->useful && offset == 0 && size >= whole && at->waiting == 0) {
+    if (at->useful && offset == 0 && size >= whole && last) {
         out = std::move(at->bytes);
     } else if (at->useful) {
         const auto from = std::min(offset, whole);
         const auto part = ByteSpan(at->bytes).subspan(from, std::min<std::uint64_t>(size, whole - from));
         out = Bytes(part.begin(), part.end());
     }
-    if (at->waiting == 0 && (!at->useful || offset + size >= whole)) {
+    if (last && (!at->useful || offset + size >= whole)) {
         m_state->drop(at, gone);
     }
     return out;
@@ -153,7 +154,7 @@ void ReadAhead::close() {
     std::unique_lock lock(m_state->mutex);
     m_state->closed = true;
     m_state->news.notify_all();
-    // Whoever still waits has its slot; there is none when the tree goes (worktree.h).
+    // Whoever still waits lets go of its own; nobody does when the tree goes (worktree.h).
     for (auto at = m_state->slots.begin(); at != m_state->slots.end();) {
         const auto next = std::next(at);
         if (at->waiting == 0) {

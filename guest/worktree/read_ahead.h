@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Small files that were asked for before a program reads them, until it does. A trip to the host costs the
-// same for one file and for thirty. A file node is one version (lower_wire.h), so what lies here is never out
-// of date: it is what a READ of that node would give.
+// same for one file and for thirty. A file node is one version (lower_wire.h), so what lies here is what a
+// READ of that node would give; when the host disowns the version, drop() takes it away.
 //
 // The host writes each of them down as read, as it does with everything that it hands over: its record may
 // name a few files that no program in the machine opened. It never misses one.
@@ -12,7 +12,6 @@
 #include "guest/worktree/lower_client.h"
 
 #include <condition_variable>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -41,8 +40,8 @@ public:
 
     // Those that are not here or on their way already.
     void ask(LowerClient& lower, std::vector<File> files);
-    // None: not asked for, or no answer of use; then ask the host. Waits for what is on its way (EIO after
-    // `patience`). What was read to its end is here no more: the kernel has it.
+    // None: not asked for, no answer of use, or none within `patience`; then ask the host. Waits for what is
+    // on its way; EIO once closed. What was read to its end is here no more: the kernel has it.
     [[nodiscard]] std::optional<SysResult<Bytes>>
     take(std::uint64_t id, std::uint64_t offset, std::uint32_t size, std::chrono::milliseconds patience);
     // The host disowned that version: what came of it is given out no more.

@@ -38,7 +38,11 @@ template <class Each> void namesAfter(const Node& dir, const std::string& name, 
         if (!more) {
             return;
         }
-        takeKnown ? static_cast<void>(++known) : static_cast<void>(++listed);
+        if (takeKnown) {
+            ++known;
+        } else {
+            ++listed;
+        }
     }
 }
 
@@ -167,26 +171,27 @@ void WorktreeImpl::markChanged(Node& dir, std::string_view name) {
     if (const auto at = dir.children.find(name); at != dir.children.end() && at->second->lower) {
         m_ahead.drop(at->second->lower->id);
     }
-    dropFound(known);
+    spoilScouted(known);
     if (known.fetching > 0) {
         known.allChanged = known.allChanged || known.changed.size() >= kMostChanged;
         known.changed.emplace(name);
     }
 }
 
-// Under m_state.
-void WorktreeImpl::dropFound(Listing& known) {
+// Under m_state. What was listed ahead, or is being listed, may be missing a name by now.
+void WorktreeImpl::spoilScouted(Listing& known) {
     if (known.scouted == Listing::Scouted::Found) {
         known.scouted = Listing::Scouted::No;
         known.found.clear();
     }
+    known.spoilt = true;
 }
 
 // Under m_state. The folder is another one of the host's, or nobody knows what happened in it.
 void WorktreeImpl::forgetListed(Node& dir) {
     auto& known = dir.listing();
     known.listed.clear();
-    dropFound(known);
+    spoilScouted(known);
     const bool running = known.asking.running;
     known.asking = {};
     known.asking.running = running;
@@ -197,9 +202,7 @@ void WorktreeImpl::forgetListed(Node& dir) {
 void WorktreeImpl::nameAsked(const NodePtr& dir, std::uint64_t lowerDir) {
     const std::lock_guard lock(m_state);
     auto& names = dir->listing().asking;
-    const unsigned enough = names.whole         ? kAgainAfter
-                            : names.cookie == 0 ? kFirstPageAfter
-                                                : kNextPageAfter;
+    const unsigned enough = names.whole ? kAgainAfter : names.cookie == 0 ? kFirstPageAfter : kNextPageAfter;
     if (++names.single < enough || names.running) {
         return;
     }

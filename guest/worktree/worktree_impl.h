@@ -76,6 +76,7 @@ struct Listing {
         Runs,
         Found
     } scouted = Scouted::No;
+    bool spoilt = false; // by something that happened since it began to run
     std::map<std::string, LowerRef, std::less<>> found;
     std::chrono::steady_clock::time_point foundAt{};
     nanoseconds foundValid{};
@@ -223,7 +224,7 @@ private:
     void nameAsked(const NodePtr& dir, std::uint64_t lowerDir);
     void fetchPage(const NodePtr& dir, std::uint64_t lowerDir);
     void markChanged(Node& dir, std::string_view name);
-    static void dropFound(Listing& known);
+    static void spoilScouted(Listing& known);
     static void forgetListed(Node& dir);
     class Fetch { // of a listing, for as long as it is on its way
     public:

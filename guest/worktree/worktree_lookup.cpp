@@ -535,7 +535,7 @@ void WorktreeImpl::nodeChanged(std::uint64_t lower) {
     const auto [first, end] = m_byLower.equal_range(lower);
     for (auto at = first; at != end; ++at) {
         if (isFolder(*at->second)) {
-            dropFound(at->second->listing()); // there may be new names
+            spoilScouted(at->second->listing());
         }
         note(isFolder(*at->second) ? KernelNote::Kind::Listing : KernelNote::Kind::Attributes, at->second->id);
     }

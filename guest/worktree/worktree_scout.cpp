@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Listings ahead, on a thread of their own: of the folders that a program will list next (it walks a tree, one
-// folder after the other, by name), and pages of names for one that asks for them singly.
+// Listings ahead, on a thread of their own: of the folders that a program will list next (it walks a tree,
+// one folder after the other, by name), and pages of names for one that asks for them singly.
 #include "guest/worktree/worktree_impl.h"
 
 #include <algorithm>
@@ -101,7 +101,7 @@ void WorktreeImpl::Scout::waitForPage(const NodePtr& dir, std::unique_lock<std::
     m_news.wait(lock, [&] { return !dir->listing().asking.running; });
 }
 
-// What was found. A change that the host tells of takes it away (forgetListed, markChanged).
+// What was found. A change that the host tells of takes it away (spoilScouted).
 std::optional<WorktreeImpl::Names> WorktreeImpl::Scout::take(const NodePtr& dir) {
     Names old;
     std::unique_lock lock(m_tree.m_state);
@@ -133,6 +133,7 @@ void WorktreeImpl::Scout::run() {
         m_queue.pop_front();
         if (job.want == Want::Folder) {
             job.dir->listing().scouted = Listing::Scouted::Runs;
+            job.dir->listing().spoilt = false;
         }
         lock.unlock();
         if (job.want == Want::Folder) {
@@ -146,7 +147,6 @@ void WorktreeImpl::Scout::run() {
 }
 
 void WorktreeImpl::Scout::listFolder(const NodePtr& dir) {
-    const Fetch fetch(m_tree, dir);
     const auto began = Clock::now();
     LowerRef from;
     auto names = m_tree.lowerNames(dir, &from);
@@ -154,8 +154,8 @@ void WorktreeImpl::Scout::listFolder(const NodePtr& dir) {
     const std::lock_guard lock(m_tree.m_state);
     auto& known = dir->listing();
     known.scouted = Listing::Scouted::No;
-    // As one that is there and has not changed meanwhile; else whoever asks lists it anew.
-    if (!names || !from || dir->lower != from || known.allChanged || !known.changed.empty()) {
+    // Only of a folder that is there and has not changed meanwhile; else whoever asks lists it anew.
+    if (!names || !from || dir->lower != from || known.spoilt) {
         return;
     }
     const std::lock_guard inner(m_tree.m_lowerMutex);

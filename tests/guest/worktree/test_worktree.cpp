@@ -275,6 +275,29 @@ private slots:
         QCOMPARE(f.lower->lookups.load(), before);
     }
 
+    // Content that the disk lost takes with it what hung on it, and nothing else.
+    void lostContentTakesNoOtherWorkWithIt() {
+        Fixture f;
+        fs::create_directories(f.host / "d");
+        writeFile(f.host / "d/x", "x");
+        QCOMPARE(f.put("other", "kept"), 0);
+        QVERIFY(f.tree->unlink(f.walk("d")->node, "x"));
+        QVERIFY(f.tree->rmdir(kRoot, "d"));
+        QCOMPARE(f.put("d", "a file now, over names that are covered"), 0);
+        f.tree.reset();
+        int removed = 0;
+        for (const auto& item : fs::recursive_directory_iterator(f.dir.path().toStdString() + "/upper/objects")) {
+            if (item.is_regular_file() && readFile(item.path()).starts_with("a file now")) {
+                fs::remove(item.path());
+                ++removed;
+            }
+        }
+        QCOMPARE(removed, 1);
+        f.open();
+        QCOMPARE(f.cat("other"), std::string("kept"));
+        QCOMPARE(f.cat("d/x"), std::string("x")); // the host's again
+    }
+
     void everyLookupIsGivenBack() {
         Fixture f;
         fs::create_directories(f.host / "d");
