@@ -242,8 +242,7 @@ void WorktreeImpl::fetchPage(const NodePtr& dir, std::uint64_t lowerDir) {
         known.listedAt = began; // else what is there already is older, and its time counts for all
     }
     for (auto& [name, ref] : fresh) {
-        const bool staged = dir->entry != nullptr && dir->entry->children.contains(name);
-        if (isValidName(name) && !staged && !fetch.isOld(name) && !dir->children.contains(name)) {
+        if (isValidName(name) && !fetch.isOld(name) && !dir->children.contains(name)) {
             known.listed.try_emplace(name, std::move(ref));
         }
     }

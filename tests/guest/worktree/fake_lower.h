@@ -30,7 +30,7 @@ public:
     std::atomic<std::uint64_t> bytesAhead{0};
     std::atomic<int> failWith{0};     // every request, as when nobody is at the door
     std::atomic<int> failAhead{0};    // what is asked for ahead
-    std::function<void()> whileListing; // after the host has looked, before the answer is there
+    std::function<void(std::uint64_t folder)> whileListing; // after the host has looked, before the answer is there
     std::chrono::nanoseconds valid = std::chrono::hours(24);
     std::chrono::nanoseconds validFiles = std::chrono::hours(24);
 
@@ -112,7 +112,7 @@ public:
     SysResult<LowerPage> readdirplus(std::uint64_t node, std::uint64_t cookie) override {
         auto page = pageOf(node, cookie);
         if (whileListing) {
-            whileListing();
+            whileListing(node);
         }
         return page;
     }
