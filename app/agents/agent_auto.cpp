@@ -83,11 +83,11 @@ void Agent::tendAutoShare(Door& at, const ShareRecord& share, AutoShare& state) 
     const auto claims = listChanges(at, share, {}, kLookPatience, IfBetween::GiveUp);
     const auto took = Clock::now() - now;
     state.nextLook =
-        Clock::now() + std::max<Clock::duration>(kLookShare * took, std::chrono::milliseconds(500));
+        Clock::now() + std::max<Clock::duration>(kLookShare * took, m_services.patience.autoLook);
     if (!claims) {
         const bool between =
             claims.error().code == ErrorCode::Unavailable; // else a review says what is wrong
-        state.nextLook = Clock::now() + (between ? Clock::duration(kAutoQuiet) : kAfterFailure);
+        state.nextLook = Clock::now() + (between ? Clock::duration(m_services.patience.autoQuiet) : kAfterFailure);
         return;
     }
     if (auto mark = markOf(*claims); mark != state.seen) {
@@ -95,7 +95,7 @@ void Agent::tendAutoShare(Door& at, const ShareRecord& share, AutoShare& state) 
         state.since = Clock::now();
         return;
     }
-    if (now - state.since < kAutoQuiet || (state.handled == state.seen && now < state.retry)) {
+    if (now - state.since < m_services.patience.autoQuiet || (state.handled == state.seen && now < state.retry)) {
         return;
     }
     state.handled = state.seen;

@@ -21,7 +21,6 @@ inline constexpr std::uint64_t kAutoFiles = 100;                       // per sh
 inline constexpr std::uint64_t kAutoFolders = 100;                     // new ones, beside the files
 inline constexpr std::uint64_t kAutoBytes = std::uint64_t{100} << 20U; // new content
 inline constexpr std::chrono::hours kAutoPeriod{1};
-inline constexpr std::chrono::seconds kAutoQuiet{2}; // nothing was staged for that long
 inline constexpr std::chrono::minutes kAutoDecisionTime{
     5}; // a review that a person looks at is left alone for that long
 

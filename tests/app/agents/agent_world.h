@@ -39,6 +39,9 @@ struct AgentWorld {
     mutable std::mutex idMutex;
     std::string id;
 
+    // Auto mode settles what was left alone for that long.
+    static constexpr std::chrono::milliseconds kAutoQuiet{200};
+
     explicit AgentWorld(bool withShare = false, ShareMode mode = ShareMode::Review) {
         for (const char* part : {"kernel", "initrd", "base"}) {
             std::ofstream(folder / part) << "x";
@@ -56,7 +59,9 @@ struct AgentWorld {
             return hypervisor::Accelerator::Hardware;
         };
         services.mayShare = [](const std::filesystem::path&) -> Status { return {}; };
-        services.patience.supervising = std::chrono::milliseconds(200);
+        services.patience.supervising = std::chrono::milliseconds(50);
+        services.patience.autoLook = std::chrono::milliseconds(50);
+        services.patience.autoQuiet = kAutoQuiet;
         services.complain = [](std::string_view) {};
         // As a guest does that is asked to power off.
         clerks.on("power.off", [this](const boost::json::object&) {

@@ -37,6 +37,16 @@ std::vector<activity::Recorded> eventsOf(AgentWorld& w, activity::EventKind kind
     return w.agent->log().query(query).value();
 }
 
+// Nothing waits, and each decision has its end in the log: that comes after what the guest is told.
+bool settled(AgentWorld& w, const PlayedGuest& guest) {
+    return QTest::qWaitFor(
+        [&] {
+            return guest.staged().empty() && eventsOf(w, activity::EventKind::ApplyDecided).size() ==
+                                                 eventsOf(w, activity::EventKind::ApplyDone).size();
+        },
+        kGuardMs);
+}
+
 std::string by(const activity::Recorded& event) {
     return std::string(event.event.detail.at("by").as_string());
 }
@@ -84,11 +94,11 @@ void TestAutoMode::newAndOwnFilesSettleAndUndo() {
     guest.write("a", "one\n");
     guest.makeFolder("d");
     guest.write("d/x", "deep\n");
-    QTRY_VERIFY_WITH_TIMEOUT(guest.staged().empty(), kGuardMs);
+    QVERIFY(settled(w, guest));
     QCOMPARE(contentOf(w.share() / "a"), std::string("one\n"));
     QCOMPARE(contentOf(w.share() / "d" / "x"), std::string("deep\n"));
     guest.write("a", "two\n"); // its own
-    QTRY_VERIFY_WITH_TIMEOUT(guest.staged().empty(), kGuardMs);
+    QVERIFY(settled(w, guest));
     QCOMPARE(contentOf(w.share() / "a"), std::string("two\n"));
     // I5, I9: who decided, and by what rule, before what it did.
     const auto decided = eventsOf(w, activity::EventKind::ApplyDecided);
@@ -170,7 +180,7 @@ void TestAutoMode::aFileThatTheUserChangedIsTheUsers() {
     PlayedGuest guest(w);
     guest.write("a", "by the agent\n");
     guest.write("b", "by the agent\n");
-    QTRY_VERIFY_WITH_TIMEOUT(guest.staged().empty(), kGuardMs);
+    QVERIFY(settled(w, guest));
     std::ofstream(w.share() / "a") << "by the user\n";
     guest.write("a", "again\n"); // against what the user wrote: no conflict, yet not its own
     guest.write("b", "again\n");
@@ -231,7 +241,7 @@ void TestAutoMode::aReviewIsLeftAlone() {
     guest.write("new", "new\n");
     const auto frozen = within(60s, "changes", [&] { return w.agent->freeze(quiet, {}); });
     QVERIFY2(frozen && frozen->sets.at(0).entries.size() == 2, frozen ? "" : frozen.error().text().c_str());
-    QTest::qWait(3 * 2000); // three times what it would wait
+    QTest::qWait(5 * w.kAutoQuiet.count()); // five times what it would wait
     QVERIFY(!fs::exists(w.share() / "new"));
     const auto applied = w.agent->apply(frozen->id, {{"papers/mine"}}, quiet);
     QVERIFY2(applied && applied->items.at(0).outcome == "done",
@@ -244,7 +254,7 @@ void TestAutoMode::reviewModeWaits() {
     QVERIFY(w.start());
     PlayedGuest guest(w);
     guest.write("a", "one\n");
-    QTest::qWait(5000);
+    QTest::qWait(5 * w.kAutoQuiet.count());
     QVERIFY(!fs::exists(w.share() / "a"));
     const auto refused = w.agent->setShareMode("papers", ShareMode::ReadOnly);
     QVERIFY(!refused && refused.error().code == ErrorCode::Refused); // it would be lost
