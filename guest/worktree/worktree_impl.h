@@ -317,7 +317,8 @@ private:
     static bool lostItsName(const Node& node) {
         return node.object != 0 && node.link == Node::Link::Superseded;
     }
-    SysStatus ensureOwn(const NodePtr& node, std::uint64_t keep);
+    // Copies the first `keep` bytes, or all where there are fewer. The object, if it was made now and cut to `keep`; else 0.
+    SysResult<std::uint64_t> ensureOwn(const NodePtr& node, std::uint64_t keep);
     SysStatus attachCopy(const NodePtr& node, std::uint64_t object, std::optional<std::string> hash);
     // worktree_rename.cpp; under m_state
     struct Move {

@@ -72,14 +72,14 @@ SysResult<Bytes> WorktreeImpl::read(NodeId id, std::uint64_t offset, std::uint32
     return out;
 }
 
-SysStatus WorktreeImpl::ensureOwn(const NodePtr& node, std::uint64_t keep) {
+SysResult<std::uint64_t> WorktreeImpl::ensureOwn(const NodePtr& node, std::uint64_t keep) {
     const std::lock_guard copying(node->copy);
     LowerRef lower;
     std::uint64_t object = 0;
     {
         const std::lock_guard lock(m_state);
         if (node->object != 0) {
-            return {};
+            return 0;
         }
         if (isFolder(*node)) {
             return sysFail(EISDIR);
@@ -131,7 +131,7 @@ SysStatus WorktreeImpl::ensureOwn(const NodePtr& node, std::uint64_t keep) {
         !attached) {
         return drop(attached.error());
     }
-    return {};
+    return wanted < whole ? object : 0;
 }
 
 // The copy is whole: from now on the node's bytes are its own.
@@ -297,7 +297,8 @@ SysResult<NodeEntry> WorktreeImpl::setattr(NodeId id, const SetAttr& set) {
         return sysFail(ESTALE);
     }
     if (set.size) {
-        if (const auto own = ensureOwn(node, *set.size); !own) {
+        const auto own = ensureOwn(node, *set.size);
+        if (!own) {
             return sysFail(own.error());
         }
         if (const auto again = stageAgain(node); !again) {
@@ -305,17 +306,21 @@ SysResult<NodeEntry> WorktreeImpl::setattr(NodeId id, const SetAttr& set) {
         }
         const std::shared_lock io(node->io);
         UpperStore::ObjectFile fd;
+        bool cut = false;
         {
             const std::lock_guard lock(m_state);
             if (node->object == 0) {
                 return sysFail(EAGAIN); // settled in between: the kernel's caller may try again
             }
+            cut = node->object == *own;
             if (node->entry != nullptr) {
                 node->entry->generation = ++m_generation;
             }
             fd = m_store->openObject(node->object);
         }
-        if (!fd || ::ftruncate(fd->get(), static_cast<off_t>(*set.size)) != 0) {
+        // A copy that was cut has its size, and the time of now, already: most files are written anew from
+        // nothing.
+        if (!fd || (!cut && ::ftruncate(fd->get(), static_cast<off_t>(*set.size)) != 0)) {
             return sysFail(errno);
         }
     }

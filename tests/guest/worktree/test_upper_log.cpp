@@ -72,6 +72,23 @@ private slots:
         QCOMPARE(*read->epoch, std::uint64_t{17});
     }
 
+    void namesOfEveryByteComeBack() {
+        for (int byte = 1; byte < 256; ++byte) {
+            if (byte == '/') {
+                continue;
+            }
+            for (const std::string& name : {std::string(1, static_cast<char>(byte)) + " and more",
+                                            std::string("\u2028 \"quoted\" \\ ") + static_cast<char>(byte)}) {
+                auto one = entry(2, 1, name, EntryKind::Symlink);
+                one.link = name;
+                one.origin = "d/" + name;
+                one.originPlace = 7;
+                const auto read = decodeTransaction(encodeTransaction({{one}, {}, {}}));
+                QVERIFY2(read && read->put.size() == 1 && read->put.at(0) == one, name.c_str());
+            }
+        }
+    }
+
     void aCutLogIsReadAsFarAsItIsWhole() {
         const std::vector<Transaction> steps{
             {{entry(2, 1, "a")}, {}, 5}, {{entry(3, 2, "b")}, {}, {}}, {{entry(4, 3, "c")}, {2}, {}}};
