@@ -207,7 +207,8 @@ Status UnionShares::remove(std::uint32_t id) {
         return fail(share.error());
     }
     if ((*share)->server) {
-        CARREL_TRY((*share)->server->flush());
+        // What is under way when the mount goes is lost.
+        CARREL_TRY((*share)->server->flush(std::chrono::seconds(5)));
         CARREL_TRY((*share)->tree->sync());
     }
     forget(id);
@@ -295,6 +296,7 @@ void UnionShares::watchStaged() {
                 m_options.touched(share->spec.id);
             }
             share->staged = now;
+            share->tree->tidy();
         }
         all.clear();
         lock.lock();

@@ -8,12 +8,13 @@
 
 #include "guest/protocol/file_time.h"
 #include "guest/protocol/unique_fd.h"
+#include "guest/worktree/kernel_notes.h"
 
 #include <algorithm>
 #include <array>
 #include <condition_variable>
-#include <deque>
 #include <fcntl.h>
+#include <fstream>
 #include <fuse_lowlevel.h>
 #include <mutex>
 #include <sys/mount.h>
@@ -25,9 +26,9 @@
 namespace carrel::worktree {
 namespace {
 
+constexpr const char* kConnections = "/sys/fs/fuse/connections";
 constexpr unsigned kMaxBackground = 64;
 constexpr unsigned kMaxIo = 256 * 4096; // max_pages 256
-constexpr std::size_t kMaxNotes = 100'000;
 
 double seconds(std::chrono::nanoseconds time) {
     return std::chrono::duration<double>(time).count();
@@ -339,12 +340,8 @@ struct FuseServer::Impl {
     std::thread notifier;
     std::mutex mutex;
     std::condition_variable wake;
-    std::deque<std::pair<std::chrono::steady_clock::time_point, KernelNote>> notes;
+    KernelNotes notes;
     bool ending = false;
-
-    // A reply that was under way when the host changed may reach the kernel after the note: tell it once
-    // more.
-    static constexpr std::chrono::milliseconds kAgain{400};
 
     void serve() {
         fuse_buf buffer{};
@@ -363,10 +360,7 @@ struct FuseServer::Impl {
 
     void take(const KernelNote& note) {
         const std::lock_guard lock(mutex);
-        if (notes.size() >= kMaxNotes) {
-            return; // beyond any real burst; the entries' time-outs bound what is missed
-        }
-        notes.emplace_back(std::chrono::steady_clock::now(), note);
+        notes.add(note);
         wake.notify_one();
     }
 
@@ -383,31 +377,38 @@ struct FuseServer::Impl {
         case KernelNote::Kind::Listing:
             fuse_lowlevel_notify_inval_inode(session, note.node, 0, 0);
             break;
+        case KernelNote::Kind::Everything:
+            break; // notify() looks through it
         }
     }
 
     void notify() {
-        std::deque<std::pair<std::chrono::steady_clock::time_point, KernelNote>> again;
+        using Which = KernelNotes::Which;
+        std::vector<NodeId> all; // still to be told of, once everything may have changed; the last one first
         std::unique_lock lock(mutex);
         while (!ending) {
-            if (notes.empty() && again.empty()) {
-                wake.wait(lock);
+            const auto now = std::chrono::steady_clock::now();
+            const auto note = notes.next(now, all.empty() ? Which::Any : Which::Quick);
+            if (!note && all.empty()) {
+                if (const auto due = notes.due(now)) {
+                    wake.wait_until(lock, *due);
+                } else {
+                    wake.wait(lock);
+                }
                 continue;
-            }
-            if (notes.empty() && wake.wait_until(lock, again.front().first) == std::cv_status::no_timeout) {
-                continue;
-            }
-            KernelNote note;
-            if (!notes.empty()) {
-                note = std::move(notes.front().second);
-                notes.pop_front();
-                again.emplace_back(std::chrono::steady_clock::now() + kAgain, note);
-            } else {
-                note = std::move(again.front().second);
-                again.pop_front();
             }
             lock.unlock();
-            tell(note);
+            if (!note) {
+                for (const auto& each : tree->notesOf(all.back())) {
+                    tell(each);
+                }
+                all.pop_back();
+            } else if (note->kind == KernelNote::Kind::Everything) {
+                all = tree->known();
+                std::reverse(all.begin(), all.end());
+            } else {
+                tell(*note);
+            }
             lock.lock();
         }
     }
@@ -459,10 +460,13 @@ Result<std::unique_ptr<FuseServer>> FuseServer::mount(Worktree& tree, const std:
     if (!raw->root) {
         return failErrno("The shared folder does not answer");
     }
-    // From here on, and not before: the kernel knows the root's mode and owner since the open. It drops attributes that it is
-    // told to forget while it asks for them, and a root that it knows nothing of is open to nobody (EACCES).
+    // From here on, and not before: the kernel knows the root's mode and owner since the open. It drops
+    // attributes that it is told to forget while it asks for them, and a root that it knows nothing of is
+    // open to nobody (EACCES).
     raw->notifier = std::thread([raw] { raw->notify(); });
     readFurtherAhead(raw->root.get());
+    (void)::mount("fusectl", kConnections, "fusectl", MS_NOSUID | MS_NODEV | MS_NOEXEC,
+                  nullptr); // for flush()
     return server;
 }
 
@@ -490,9 +494,26 @@ FuseServer::~FuseServer() {
     fuse_session_destroy(m_impl->session);
 }
 
-Status FuseServer::flush() {
+Status FuseServer::flush(std::chrono::milliseconds patience) {
     if (::syncfs(m_impl->root.get()) != 0) {
         return failErrno("Changes in memory cannot be written");
+    }
+    struct stat info {};
+    if (::fstat(m_impl->root.get(), &info) != 0) {
+        return failErrno("The shared folder does not answer");
+    }
+    // Documentation/filesystems/fuse.rst: "waiting" counts requests that wait or are being answered.
+    std::string file(kConnections);
+    file += '/';
+    file += std::to_string(info.st_dev);
+    file += "/waiting";
+    const auto until = std::chrono::steady_clock::now() + patience;
+    while (std::chrono::steady_clock::now() < until) {
+        unsigned waiting = 0;
+        if (!(std::ifstream(file) >> waiting) || waiting == 0) {
+            break;
+        }
+        std::this_thread::sleep_for(std::chrono::milliseconds(1)); // nothing tells when it changes
     }
     return {};
 }

@@ -20,7 +20,10 @@ public:
     FuseServer& operator=(const FuseServer&) = delete;
 
     // Writes the kernel's dirty pages to the Worktree (mmap). Not from a thread that a request waits for.
-    [[nodiscard]] Status flush();
+    // `patience`: syncfs(2) comes back when the kernel has queued them (Linux before 6.14 copies each page,
+    // and calls it written). So this waits until no request was under way once: at most that long, since a
+    // program that goes on working would never let it be.
+    [[nodiscard]] Status flush(std::chrono::milliseconds patience = std::chrono::milliseconds(200));
 
 private:
     struct Impl;

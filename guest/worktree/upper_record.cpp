@@ -8,6 +8,7 @@
 #include <array>
 #include <concepts>
 #include <set>
+#include <utility>
 
 namespace json = boost::json;
 
@@ -17,6 +18,7 @@ namespace {
 constexpr std::array<std::string_view, 6> kKinds{"file", "directory", "symlink",
                                                  "fifo", "socket",    "whiteout"};
 constexpr std::size_t kMaxRecordItems = 2'000'000;
+constexpr std::size_t kMaxBoot = 64;
 const JsonLimits kRecordLimits{kMaxLogRecord, 12};
 
 // Each write of a program in the guest waits for one: text put together at once costs a tenth of a tree of
@@ -227,6 +229,15 @@ std::string encodeTransaction(const Transaction& transaction) {
         if (transaction.epoch) {
             object.number("epoch", *transaction.epoch);
         }
+        if (transaction.more) {
+            object.key("more") += "true";
+        }
+        if (transaction.durable) {
+            object.number("durable", *transaction.durable);
+        }
+        if (!transaction.boot.empty()) {
+            object.text("boot", transaction.boot);
+        }
     }
     return out;
 }
@@ -256,44 +267,85 @@ Result<Transaction> decodeTransaction(std::string_view text) {
                                            : static_cast<std::uint64_t>(item.get_int64()));
     }
     out.epoch = fields.optionalNumber("epoch", kMaxEpoch);
+    out.more = fields.optionalBoolean("more");
+    out.durable = fields.optionalNumber("durable", kMaxEntryId);
+    out.boot = fields.optionalString("boot", kMaxBoot).value_or("");
     CARREL_TRY(fields.finish());
     return out;
 }
 
-Result<Replayed> replayLog(ByteSpan log) {
-    static constexpr std::string_view kMagic = "CARREL-UPPER-2\n";
-    if (log.size() < kMagic.size() || asText(log.first(kMagic.size())) != kMagic) {
-        return fail(ErrorCode::Malformed, "The record of the staged work is not one of this version");
-    }
-    Replayed out;
-    std::size_t at = kMagic.size();
+namespace {
+
+// The records that are whole, with where each of them ends; until `each` has seen enough.
+template <class Each> void eachRecord(ByteSpan log, std::size_t at, Each each) {
     while (log.size() - at >= 8) {
         const auto length = loadLe<std::uint32_t>(log, at);
         const auto sum = loadLe<std::uint32_t>(log, at + 4);
         if (length == 0 || length > kMaxLogRecord || length > log.size() - at - 8) {
-            break;
+            return;
         }
         const auto payload = log.subspan(at + 8, length);
         boost::crc_32_type crc;
         crc.process_bytes(payload.data(), payload.size());
         if (crc.checksum() != sum) {
-            break;
+            return;
         }
         auto transaction = decodeTransaction(asText(payload));
-        if (!transaction) {
-            break;
-        }
-        for (auto& entry : transaction->put) {
-            const auto id = entry.id;
-            out.entries.insert_or_assign(id, std::move(entry));
-        }
-        for (const auto id : transaction->del) {
-            out.entries.erase(id);
-        }
-        out.epoch = transaction->epoch.value_or(out.epoch);
-        ++out.records;
         at += 8 + length;
+        if (!transaction || !each(std::move(*transaction), at)) {
+            return;
+        }
     }
+}
+
+// As many bytes of it count.
+std::uint64_t countedOf(ByteSpan log, std::size_t begin, std::string_view boot) {
+    bool anotherBoot = false;
+    std::uint64_t durable = 0;
+    bool first = true;
+    eachRecord(log, begin, [&](const Transaction& record, std::size_t) {
+        if (std::exchange(first, false)) {
+            anotherBoot = !record.boot.empty() && record.boot != boot;
+        }
+        durable = std::max(durable, record.durable.value_or(0));
+        return anotherBoot;
+    });
+    return anotherBoot ? durable : log.size();
+}
+
+} // namespace
+
+Result<Replayed> replayLog(ByteSpan log, std::string_view boot) {
+    static constexpr std::string_view kMagic = "CARREL-UPPER-2\n";
+    if (log.size() < kMagic.size() || asText(log.first(kMagic.size())) != kMagic) {
+        return fail(ErrorCode::Malformed, "The record of the staged work is not one of this version");
+    }
+    Replayed out;
+    const auto counted = countedOf(log, kMagic.size(), boot);
+    std::vector<Transaction> parts; // of an operation that goes on
+    eachRecord(log, kMagic.size(), [&](Transaction record, std::size_t end) {
+        if (end > counted) {
+            return false;
+        }
+        const bool more = record.more;
+        parts.push_back(std::move(record));
+        if (more) {
+            return true;
+        }
+        for (auto& part : parts) {
+            for (auto& entry : part.put) {
+                const auto id = entry.id;
+                out.entries.insert_or_assign(id, std::move(entry));
+            }
+            for (const auto id : part.del) {
+                out.entries.erase(id);
+            }
+            out.epoch = part.epoch.value_or(out.epoch);
+        }
+        parts.clear();
+        ++out.records;
+        return true;
+    });
     dropLoose(out.entries);
     return out;
 }

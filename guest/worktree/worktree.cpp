@@ -10,7 +10,7 @@ Worktree::Worktree(std::unique_ptr<WorktreeImpl> impl)
 Worktree::~Worktree() = default;
 
 Result<std::unique_ptr<Worktree>> Worktree::open(const Options& options, std::shared_ptr<LowerClient> lower) {
-    auto store = UpperStore::open(options.upper);
+    auto store = UpperStore::open(options.upper, {options.longLog, options.durableEvery, options.boot});
     if (!store) {
         return fail(std::move(store).error());
     }
@@ -97,6 +97,12 @@ void Worktree::setKernelSink(std::function<void(const KernelNote&)> sink) {
 bool Worktree::mustForget(NodeId parent, std::string_view name) {
     return m_impl->mustForget(parent, name);
 }
+std::vector<NodeId> Worktree::known() {
+    return m_impl->known();
+}
+std::vector<KernelNote> Worktree::notesOf(NodeId node) {
+    return m_impl->notesOf(node);
+}
 Result<ChangeList> Worktree::changes(const SharePath& after, std::size_t limit) {
     return m_impl->changes(after, limit);
 }
@@ -117,6 +123,9 @@ std::uint64_t Worktree::stagedVersion() {
 }
 Status Worktree::sync() {
     return m_impl->sync();
+}
+void Worktree::tidy() {
+    m_impl->tidy();
 }
 
 } // namespace carrel::worktree

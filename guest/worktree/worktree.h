@@ -41,6 +41,10 @@ struct Options {
     Access access = Access::Review;
     std::uint32_t ownerUid = 0; // whose the host's files are, in ids of the mount
     std::uint32_t ownerGid = 0;
+    // See UpperStore::Settings.
+    std::uint64_t longLog = 64 * 1024 * 1024;
+    std::chrono::milliseconds durableEvery{5000};
+    std::string boot;
 };
 
 struct NodeEntry {
@@ -73,9 +77,10 @@ enum class Plus { No, Yes };
 
 // What the kernel has to forget. Delivered to the sink on any thread, also under locks: queue it and return.
 struct KernelNote {
-    enum class Kind { Entry, Attributes, Listing } kind = Kind::Entry;
-    NodeId node = 0;  // Entry: the folder
-    std::string name; // Entry
+    enum class Kind { Entry, Attributes, Listing, Everything } kind = Kind::Entry;
+    NodeId node = 0;     // Entry: the folder
+    std::string name;    // Entry
+    bool folder = false; // Entry: of a folder, as far as is known
 };
 
 struct ChangeList {
@@ -147,6 +152,11 @@ public:
     // ask the host.
     [[nodiscard]] bool mustForget(NodeId parent, std::string_view name);
 
+    // KernelNote::Everything: all nodes that the kernel may know, files before folders, and what there is to tell of
+    // one of them.
+    [[nodiscard]] std::vector<NodeId> known();
+    [[nodiscard]] std::vector<KernelNote> notesOf(NodeId node);
+
     // Review. The caller has flushed the kernel's dirty pages (FuseServer::flush).
     [[nodiscard]] Result<ChangeList> changes(const SharePath& after, std::size_t limit);
     [[nodiscard]] Result<std::unique_ptr<ContentReader>> content(const SharePath& path,
@@ -159,6 +169,8 @@ public:
     [[nodiscard]] std::uint64_t stagedVersion();
     // Makes everything staged durable.
     [[nodiscard]] Status sync();
+    // Gives the disk back what nobody can reach any more. Now and then; costs nothing where there is nothing.
+    void tidy();
 
 private:
     explicit Worktree(std::unique_ptr<WorktreeImpl> impl);

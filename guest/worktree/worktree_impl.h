@@ -33,7 +33,8 @@ struct LowerNode {
     std::uint64_t id = 0;
     std::uint64_t lookups = 0;
     bool folder = false;
-    lower::Attr attr{}; // a file's stays as it is (one node, one version); a folder's is guarded by m_lowerMutex
+    lower::Attr
+        attr{}; // a file's stays as it is (one node, one version); a folder's is guarded by m_lowerMutex
     nanoseconds entryValid{kDay};
     nanoseconds attrValid{kDay};
     WorktreeImpl* owner = nullptr;
@@ -70,18 +71,13 @@ struct Listing {
         unsigned window = 0;
     } reading;
     // Listed before anybody asked (Scout).
-    enum class Scouted {
-        No,
-        Waits,
-        Runs,
-        Found
-    } scouted = Scouted::No;
+    enum class Scouted { No, Waits, Runs, Found } scouted = Scouted::No;
     bool spoilt = false; // by something that happened since it began to run
     std::map<std::string, LowerRef, std::less<>> found;
     std::chrono::steady_clock::time_point foundAt{};
     nanoseconds foundValid{};
     std::string lastListed; // of the folders in this one
-    struct { // names asked for one by one (nameAsked)
+    struct {                // names asked for one by one (nameAsked)
         unsigned single = 0;
         std::uint64_t cookie = 0; // where the next page of the listing begins
         bool whole = false;
@@ -114,7 +110,7 @@ struct Node {
     std::uint64_t lookups = 0;
     Entry* entry = nullptr;
     std::unique_ptr<EntryRecord> orphan; // metadata once the entry is gone but the node is not
-    std::uint64_t object = 0;          // bytes of its own
+    std::uint64_t object = 0;            // bytes of its own
     LowerRef lower;
     std::int64_t ctimeNs = 0; // of changes made here
     std::mutex copy;
@@ -131,7 +127,8 @@ struct Node {
     }
 
 private:
-    std::unique_ptr<Listing> m_listing; // of a folder, once it is needed: most nodes are files, and there may be a million
+    std::unique_ptr<Listing>
+        m_listing; // of a folder, once it is needed: most nodes are files, and there may be a million
 };
 
 class WorktreeImpl final : public LowerEvents {
@@ -147,6 +144,8 @@ public:
     SysStatus readdir(NodeId node, std::uint64_t cookie, Plus plus, const Worktree::TakeItem& take);
     SysResult<struct statvfs> statfs();
     bool mustForget(NodeId parent, std::string_view name);
+    std::vector<NodeId> known();
+    std::vector<KernelNote> notesOf(NodeId node);
     void entryChanged(std::uint64_t parent, std::string_view name) override;
     void nodeChanged(std::uint64_t node) override;
     void everythingChanged() override;
@@ -176,11 +175,12 @@ public:
     Result<std::vector<SharePath>> settle(std::vector<ChangeRef> entries);
     Result<std::vector<SharePath>> discard(std::vector<ChangeRef> entries);
     Status sync();
+    void tidy() { m_store->tidy(); }
     [[nodiscard]] Access access() const { return m_options.access; }
 
     std::function<void(const KernelNote&)> m_sink; // guarded by m_sinkMutex
     std::mutex m_sinkMutex;
-    void note(KernelNote::Kind kind, NodeId node, std::string_view name = {});
+    void note(KernelNote::Kind kind, NodeId node, std::string_view name = {}, bool folder = false);
 
 private:
     friend struct LowerNode;
@@ -218,8 +218,8 @@ private:
 
     // worktree_ahead.cpp
     std::vector<LowerRef> planAhead(const Node& node);
-    std::optional<SysResult<Bytes>> readAhead(const NodePtr& node, const LowerRef& lower, std::uint64_t offset,
-                                              std::uint32_t size);
+    std::optional<SysResult<Bytes>> readAhead(const NodePtr& node, const LowerRef& lower,
+                                              std::uint64_t offset, std::uint32_t size);
     std::optional<Found> takeListed(Node& dir, std::string_view name);
     void nameAsked(const NodePtr& dir, std::uint64_t lowerDir);
     void fetchPage(const NodePtr& dir, std::uint64_t lowerDir);
@@ -308,16 +308,23 @@ private:
     [[nodiscard]] static bool sameAsHost(const Entry& entry);
     [[nodiscard]] std::uint64_t nextId() { return ++m_lastId; }
     int commit(Batch& batch);
+    // UpperStore::reserve() for an operation that may change all that is staged at and below these. Under
+    // m_ops.
+    [[nodiscard]] int reserveFor(const Entry* one, const Entry* other = nullptr);
+    [[nodiscard]] int reserveAt(const SharePath& path);
     [[nodiscard]] static Cover coverOf(const lower::Attr& attr);
     lower::Attr attrOf(const LowerRef& ref);
     static bool isFolderAttr(const lower::Attr& attr) { return (attr.mode & S_IFMT) == S_IFDIR; }
 
     // worktree_io.cpp
+    SysStatus writeOwn(int fd, ByteSpan bytes, std::uint64_t offset);
+    void wrote(Node& node, std::uint64_t object);
     SysStatus stageAgain(const NodePtr& node);
     static bool lostItsName(const Node& node) {
         return node.object != 0 && node.link == Node::Link::Superseded;
     }
-    // Copies the first `keep` bytes, or all where there are fewer. The object, if it was made now and cut to `keep`; else 0.
+    // Copies the first `keep` bytes, or all where there are fewer. The object, if it was made now and cut to
+    // `keep`; else 0.
     SysResult<std::uint64_t> ensureOwn(const NodePtr& node, std::uint64_t keep);
     SysStatus attachCopy(const NodePtr& node, std::uint64_t object, std::optional<std::string> hash);
     // worktree_rename.cpp; under m_state

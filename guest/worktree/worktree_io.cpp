@@ -27,6 +27,25 @@ SysStatus writeAll(int fd, ByteSpan bytes, std::uint64_t offset) {
 
 } // namespace
 
+SysStatus WorktreeImpl::writeOwn(int fd, ByteSpan bytes, std::uint64_t offset) {
+    auto done = writeAll(fd, bytes, offset);
+    if (!done && done.error() == ENOSPC && m_store->makeRoom()) { // what was removed may lie there still
+        done = writeAll(fd, bytes, offset);
+    }
+    return done;
+}
+
+// The bytes are there. A list that was made while they were on their way may have seen the old ones, and what
+// it said must not count for this generation. (The one before the bytes is for those who read meanwhile:
+// StagedReader.)
+void WorktreeImpl::wrote(Node& node, std::uint64_t object) {
+    m_store->written(object);
+    const std::lock_guard lock(m_state);
+    if (node.entry != nullptr && node.object == object) {
+        node.entry->generation = ++m_generation;
+    }
+}
+
 SysResult<Bytes> WorktreeImpl::read(NodeId id, std::uint64_t offset, std::uint32_t size) {
     NodePtr node;
     LowerRef lower;
@@ -114,7 +133,7 @@ SysResult<std::uint64_t> WorktreeImpl::ensureOwn(const NodePtr& node, std::uint6
         if (bytes->size() != step) {
             return drop(ESTALE); // not the size of this version: never pad, never mix
         }
-        if (const auto written = writeAll(fd->get(), *bytes, at); !written) {
+        if (const auto written = writeOwn(fd->get(), *bytes, at); !written) {
             return drop(written.error());
         }
         if (hashing) {
@@ -256,20 +275,24 @@ SysResult<std::size_t> WorktreeImpl::write(NodeId id, std::uint64_t offset, Byte
         {
             const std::shared_lock io(node->io);
             UpperStore::ObjectFile fd;
+            std::uint64_t object = 0;
             {
                 const std::lock_guard lock(m_state);
-                if (node->object != 0 && !lostItsName(*node)) {
+                object = node->object;
+                if (object != 0 && !lostItsName(*node)) {
                     if (node->entry != nullptr) {
                         node->entry->generation = ++m_generation; // before the bytes: see StagedReader
                     }
-                    fd = m_store->openObject(node->object);
+                    fd = m_store->openObject(object);
                     if (!fd) {
                         return sysFail(errno);
                     }
                 }
             }
             if (fd) {
-                if (const auto written = writeAll(fd->get(), bytes, offset); !written) {
+                const auto written = writeOwn(fd->get(), bytes, offset);
+                wrote(*node, object);
+                if (!written) {
                     return sysFail(written.error());
                 }
                 return bytes.size();
@@ -307,12 +330,14 @@ SysResult<NodeEntry> WorktreeImpl::setattr(NodeId id, const SetAttr& set) {
         const std::shared_lock io(node->io);
         UpperStore::ObjectFile fd;
         bool cut = false;
+        std::uint64_t object = 0;
         {
             const std::lock_guard lock(m_state);
             if (node->object == 0) {
                 return sysFail(EAGAIN); // settled in between: the kernel's caller may try again
             }
-            cut = node->object == *own;
+            object = node->object;
+            cut = object == *own;
             if (node->entry != nullptr) {
                 node->entry->generation = ++m_generation;
             }
@@ -323,6 +348,7 @@ SysResult<NodeEntry> WorktreeImpl::setattr(NodeId id, const SetAttr& set) {
         if (!fd || (!cut && ::ftruncate(fd->get(), static_cast<off_t>(*set.size)) != 0)) {
             return sysFail(errno);
         }
+        wrote(*node, object);
     }
     if (set.mode || set.uid || set.gid || set.mtimeNs) {
         const std::lock_guard ops(m_ops);
@@ -385,33 +411,41 @@ SysStatus WorktreeImpl::fallocate(NodeId id, int mode, std::uint64_t offset, std
     }
     const std::shared_lock io(node->io);
     UpperStore::ObjectFile fd;
+    std::uint64_t object = 0;
     {
         const std::lock_guard lock(m_state);
-        if (node->object == 0) {
+        object = node->object;
+        if (object == 0) {
             return sysFail(EAGAIN);
         }
         if (node->entry != nullptr) {
             node->entry->generation = ++m_generation;
         }
-        fd = m_store->openObject(node->object);
+        fd = m_store->openObject(object);
     }
-    if (!fd || ::fallocate(fd->get(), mode, static_cast<off_t>(offset), static_cast<off_t>(length)) != 0) {
-        return sysFail(errno);
+    const auto allocate = [&] {
+        return !fd || ::fallocate(fd->get(), mode, static_cast<off_t>(offset), static_cast<off_t>(length)) !=
+                           0
+                   ? errno
+                   : 0;
+    };
+    int error = allocate();
+    if (error == ENOSPC && m_store->makeRoom()) {
+        error = allocate();
+    }
+    wrote(*node, object);
+    if (error != 0) {
+        return sysFail(error);
     }
     return {};
 }
 
 SysStatus WorktreeImpl::fsync(NodeId id) {
-    UpperStore::ObjectFile fd;
     {
         const std::lock_guard lock(m_state);
-        const auto node = find(id);
-        if (node && node->object != 0) {
-            fd = m_store->openObject(node->object);
+        if (!find(id)) {
+            return sysFail(ESTALE);
         }
-    }
-    if (fd && ::fdatasync(fd->get()) != 0) {
-        return sysFail(errno);
     }
     if (const int error = m_store->sync(); error != 0) {
         return sysFail(error);

@@ -501,10 +501,10 @@ bool WorktreeImpl::mustForget(NodeId parent, std::string_view name) {
     return now->node != before;
 }
 
-void WorktreeImpl::note(KernelNote::Kind kind, NodeId node, std::string_view name) {
+void WorktreeImpl::note(KernelNote::Kind kind, NodeId node, std::string_view name, bool folder) {
     const std::lock_guard lock(m_sinkMutex);
     if (m_sink) {
-        m_sink({kind, node, std::string(name)});
+        m_sink({kind, node, std::string(name), folder});
     }
 }
 
@@ -515,7 +515,9 @@ void WorktreeImpl::entryChanged(std::uint64_t parent, std::string_view name) {
     for (auto at = first; at != end; ++at) {
         Node* node = at->second;
         if (isFolder(*node)) {
-            note(KernelNote::Kind::Entry, node->id, name);
+            const auto child = node->children.find(name);
+            note(KernelNote::Kind::Entry, node->id, name,
+                 child != node->children.end() && isFolder(*child->second));
             note(KernelNote::Kind::Listing, node->id);
             markChanged(*node, name);
             changed = below(lowerPathOf(*node), name);
@@ -544,15 +546,39 @@ void WorktreeImpl::nodeChanged(std::uint64_t lower) {
 void WorktreeImpl::everythingChanged() {
     const std::lock_guard lock(m_state);
     for (const auto& [id, node] : m_nodes) {
-        if (node->parent && node->link == Node::Link::Here &&
-            (node->entry == nullptr || node->entry->fromLower)) {
-            note(KernelNote::Kind::Entry, node->parent->id, node->name);
-        }
         if (isFolder(*node)) {
             forgetListed(*node);
-            note(KernelNote::Kind::Listing, id);
         }
     }
+    note(KernelNote::Kind::Everything, 0);
+}
+
+std::vector<NodeId> WorktreeImpl::known() {
+    const std::lock_guard lock(m_state);
+    std::vector<NodeId> all;
+    std::vector<NodeId> folders;
+    all.reserve(m_nodes.size());
+    for (const auto& [id, node] : m_nodes) {
+        (isFolder(*node) ? folders : all).push_back(id);
+    }
+    all.insert(all.end(), folders.begin(), folders.end());
+    return all;
+}
+
+std::vector<KernelNote> WorktreeImpl::notesOf(NodeId id) {
+    const std::lock_guard lock(m_state);
+    std::vector<KernelNote> notes;
+    if (const auto node = find(id)) {
+        const bool folder = isFolder(*node);
+        if (node->parent && node->link == Node::Link::Here &&
+            (node->entry == nullptr || node->entry->fromLower)) {
+            notes.push_back({KernelNote::Kind::Entry, node->parent->id, node->name, folder});
+        }
+        if (folder) {
+            notes.push_back({KernelNote::Kind::Listing, id, {}, false});
+        }
+    }
+    return notes;
 }
 
 } // namespace carrel::worktree

@@ -151,7 +151,7 @@ SysStatus WorktreeImpl::remove(NodeId parent, std::string_view name, Remove what
             return sysFail(empty ? ENOTEMPTY : empty.error());
         }
     }
-    if (const int full = m_store->reserve(); full != 0) {
+    if (const int full = reserveFor(place->entry); full != 0) {
         return sysFail(full);
     }
     const std::lock_guard lock(m_state);

@@ -272,7 +272,7 @@ SysStatus WorktreeImpl::rename(NodeId parent, std::string_view name, NodeId newP
             return sysFail(empty ? ENOTEMPTY : empty.error());
         }
     }
-    if (const int full = m_store->reserve(); full != 0) {
+    if (const int full = reserveFor(from->entry, to->entry); full != 0) {
         return sysFail(full);
     }
     const std::lock_guard lock(m_state);

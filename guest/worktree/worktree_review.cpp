@@ -91,7 +91,8 @@ void WorktreeImpl::rebase(Entry* entry, const LowerRef& host, Batch& batch) {
     if (!host && entry->kind == EntryKind::Whiteout) {
         dropEntry(entry, batch);
     } else if (entry->kind == EntryKind::File && entry->fromLower && (!host || sameAsHost(*entry))) {
-        // Only the move was staged. It would say nothing from here on, and yet be what the next work here is made against.
+        // Only the move was staged. It would say nothing from here on, and yet be what the next work here is
+        // made against.
         forgetEntry(entry, batch);
     }
 }
@@ -143,7 +144,7 @@ bool WorktreeImpl::settleOne(const ChangeRef& ref) {
     if (node) {
         io = std::unique_lock(node->io); // no write is half done
     }
-    if (m_store->reserve() != 0) {
+    if (reserveAt(ref.path) != 0) {
         return true;
     }
     const std::lock_guard lock(m_state);
@@ -252,7 +253,7 @@ bool WorktreeImpl::discardOne(const ChangeRef& ref) {
     if (node) {
         io = std::unique_lock(node->io);
     }
-    if (m_store->reserve() != 0) {
+    if (reserveAt(ref.path) != 0) {
         return true;
     }
     const std::lock_guard lock(m_state);

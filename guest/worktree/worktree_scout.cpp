@@ -119,7 +119,7 @@ std::optional<WorktreeImpl::Names> WorktreeImpl::Scout::take(const NodePtr& dir)
     if (Clock::now() - known.foundAt >= known.foundValid) {
         return std::nullopt;
     }
-    return std::move(old);
+    return old;
 }
 
 void WorktreeImpl::Scout::run() {

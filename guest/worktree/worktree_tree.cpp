@@ -141,7 +141,7 @@ void WorktreeImpl::setLower(Node& node, LowerRef lower) {
         forgetListed(node);
         for (const auto& [name, child] : node.children) {
             if (child->entry == nullptr) {
-                note(KernelNote::Kind::Entry, node.id, name);
+                note(KernelNote::Kind::Entry, node.id, name, isFolder(*child));
             }
         }
         note(KernelNote::Kind::Listing, node.id);
@@ -479,7 +479,45 @@ int WorktreeImpl::commit(Batch& batch) {
     for (const auto object : batch.doomed) {
         m_store->doomObject(object);
     }
+    if (m_store->isLong()) {
+        std::vector<const EntryRecord*> all;
+        all.reserve(m_entries.size());
+        for (const auto& [id, entry] : m_entries) {
+            if (id != kRootEntry) {
+                all.push_back(entry.get());
+            }
+        }
+        m_store->compact(all);
+    }
     return error;
+}
+
+int WorktreeImpl::reserveAt(const SharePath& path) {
+    const Entry* entry = nullptr;
+    {
+        const std::lock_guard lock(m_state);
+        entry = entryAt(path);
+    }
+    return reserveFor(entry);
+}
+
+int WorktreeImpl::reserveFor(const Entry* one, const Entry* other) {
+    std::size_t count = 1;
+    {
+        const std::lock_guard lock(m_state);
+        std::vector<const Entry*> open{one, other};
+        while (!open.empty()) {
+            const Entry* entry = open.back();
+            open.pop_back();
+            if (entry != nullptr) {
+                ++count;
+                for (const auto& [name, child] : entry->children) {
+                    open.push_back(child);
+                }
+            }
+        }
+    }
+    return m_store->reserve(count);
 }
 
 } // namespace carrel::worktree

@@ -64,12 +64,15 @@ class TestUpperLog : public QObject {
     Q_OBJECT
 private slots:
     void everyFieldComesBack() {
-        const Transaction written{{full(), entry(2, 1, "d")}, {3, UINT64_MAX}, 17};
+        const Transaction written{{full(), entry(2, 1, "d")}, {3, UINT64_MAX}, 17, true, 99, "a boot"};
         const auto read = decodeTransaction(encodeTransaction(written));
         QVERIFY(read);
         QVERIFY(read->put == written.put);
         QVERIFY(read->del == written.del);
         QCOMPARE(*read->epoch, std::uint64_t{17});
+        QVERIFY(read->more);
+        QCOMPARE(*read->durable, std::uint64_t{99});
+        QCOMPARE(read->boot, std::string("a boot"));
     }
 
     void namesOfEveryByteComeBack() {
@@ -83,7 +86,7 @@ private slots:
                 one.link = name;
                 one.origin = "d/" + name;
                 one.originPlace = 7;
-                const auto read = decodeTransaction(encodeTransaction({{one}, {}, {}}));
+                const auto read = decodeTransaction(encodeTransaction({.put = {one}, .del = {}, .epoch = {}, .durable = {}, .boot = {}}));
                 QVERIFY2(read && read->put.size() == 1 && read->put.at(0) == one, name.c_str());
             }
         }
@@ -98,7 +101,7 @@ private slots:
             ends.push_back(logOf({steps.begin(), steps.begin() + static_cast<std::ptrdiff_t>(i)}).size());
         }
         for (std::size_t size = emptyLog().size(); size <= log.size(); ++size) {
-            const auto state = replayLog(ByteSpan(log).first(size));
+            const auto state = replayLog(ByteSpan(log).first(size), "boot");
             QVERIFY(state && sound(*state));
             const auto whole = static_cast<std::size_t>(
                 std::count_if(ends.begin(), ends.end(), [&](std::size_t end) { return end <= size; }));
@@ -108,8 +111,48 @@ private slots:
             QCOMPARE(idsOf(*state), kExpected[whole]);
         }
         for (std::size_t size = 0; size < emptyLog().size(); ++size) {
-            QVERIFY(!replayLog(ByteSpan(log).first(size)));
+            QVERIFY(!replayLog(ByteSpan(log).first(size), "boot"));
         }
+    }
+
+    // What another boot left counts up to what it said was on the disk.
+    void whatTheDiskMayNotHaveDoesNotCount_data() {
+        QTest::addColumn<std::string>("boot");
+        QTest::addColumn<bool>("marked");
+        QTest::addColumn<Ids>("left");
+        QTest::newRow("the same boot") << std::string("one") << true << Ids{2, 3, 4};
+        QTest::newRow("the same boot, nothing marked") << std::string("one") << false << Ids{2, 3, 4};
+        QTest::newRow("another boot") << std::string("two") << true << Ids{2};
+        QTest::newRow("another boot, nothing marked") << std::string("two") << false << Ids{};
+        QTest::newRow("a log that names no boot") << std::string() << false << Ids{2, 3, 4};
+    }
+    void whatTheDiskMayNotHaveDoesNotCount() {
+        QFETCH(std::string, boot);
+        QFETCH(bool, marked);
+        QFETCH(Ids, left);
+        Transaction first{{entry(2, 1, "a")}, {}, 5};
+        first.boot = boot.empty() ? "" : "one";
+        std::vector<Transaction> steps{first};
+        Transaction mark;
+        mark.durable = logOf(steps).size();
+        steps.push_back({{entry(3, 1, "b")}, {}, {}}); // before the mark, yet not what it speaks of
+        if (marked) {
+            steps.push_back(mark);
+        }
+        steps.push_back({{entry(4, 1, "c")}, {}, {}});
+        const auto state = replayLog(logOf(steps), boot);
+        QVERIFY(state && sound(*state));
+        QCOMPARE(idsOf(*state), left);
+    }
+
+    void partsCountTogetherOrNotAtAll() {
+        Transaction part{{entry(2, 1, "a")}, {}, {}};
+        part.more = true;
+        const auto whole = logOf({part, {{entry(3, 2, "b")}, {}, {}}});
+        auto state = replayLog(whole, "boot");
+        QVERIFY(state && idsOf(*state) == (Ids{2, 3}) && state->records == 1);
+        state = replayLog(ByteSpan(whole).first(whole.size() - 1), "boot");
+        QVERIFY(state && idsOf(*state).empty() && state->records == 0);
     }
 
     void oneWrongBitEndsIt() {
@@ -117,7 +160,7 @@ private slots:
         for (std::size_t at = emptyLog().size(); at < log.size(); ++at) {
             Bytes damaged = log;
             damaged[at] ^= std::byte{4};
-            const auto state = replayLog(damaged);
+            const auto state = replayLog(damaged, "boot");
             QVERIFY(state && sound(*state) && state->records < 2);
         }
     }
@@ -144,7 +187,7 @@ private slots:
     void entriesThatHangNowhereAreDropped() {
         QFETCH(Ids, left);
         QFETCH(Bytes, log);
-        const auto state = replayLog(log);
+        const auto state = replayLog(log, "boot");
         QVERIFY(state && sound(*state));
         QCOMPARE(idsOf(*state), left);
     }
@@ -190,7 +233,7 @@ private slots:
         EntryRecord kept = entry(4, 1, "kept", EntryKind::File);
         kept.object = 40;
         {
-            auto store = UpperStore::open(at);
+            auto store = UpperStore::open(at, {});
             QVERIFY(store && (*store)->epoch() == 1);
             QCOMPARE((*store)->createObject(40), 0);
             QCOMPARE((*store)->createObject(50), 0);
@@ -201,7 +244,7 @@ private slots:
             const UniqueFd log(::open((at + "/log").c_str(), O_WRONLY | O_APPEND | O_CLOEXEC));
             QCOMPARE(::write(log.get(), "\x50\0\0\0half", 8), ssize_t{8});
         }
-        auto store = UpperStore::open(at);
+        auto store = UpperStore::open(at, {});
         QVERIFY(store);
         QCOMPARE((*store)->epoch(), std::uint64_t{2});
         QCOMPARE((*store)->highestId(), std::uint64_t{40});

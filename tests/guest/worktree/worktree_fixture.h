@@ -35,6 +35,7 @@ struct Fixture {
     std::shared_ptr<FakeLower> lower;
     std::unique_ptr<Worktree> tree;
     Access access = Access::Review;
+    Options options;
 
     Fixture() {
         fs::create_directory(host);
@@ -43,7 +44,9 @@ struct Fixture {
     void open() {
         tree.reset();
         lower = std::make_shared<FakeLower>(host.string());
-        auto made = Worktree::open({dir.path().toStdString() + "/upper", access, 0, 0}, lower);
+        options.upper = dir.path().toStdString() + "/upper";
+        options.access = access;
+        auto made = Worktree::open(options, lower);
         if (!made) {
             qFatal("%s", made.error().text().c_str());
         }
