@@ -28,21 +28,27 @@ inline constexpr std::uint64_t kMaxHashBytes =
 
 class WorktreeImpl;
 
-// A node of the clerk's that we hold lookups on; given back with the last reference.
+struct LowerNode;
+using LowerRef = std::shared_ptr<LowerNode>;
+
+// A node of the clerk's that we hold lookups on; given back with the last reference. It keeps the folder that
+// it was found in, for the clerk finds its way to a node by the folders above it: once one of them is
+// forgotten, all beneath it is ESTALE. The kernel's names do not keep them: what was renamed hangs elsewhere.
 struct LowerNode {
     std::uint64_t id = 0;
     std::uint64_t lookups = 0;
     bool folder = false;
-    lower::Attr attr{}; // a file's stays as it is (one node, one version); a folder's is guarded by m_lowerMutex
+    lower::Attr
+        attr{}; // a file's stays as it is (one node, one version); a folder's is guarded by m_lowerMutex
     nanoseconds entryValid{kDay};
     nanoseconds attrValid{kDay};
     WorktreeImpl* owner = nullptr;
+    LowerRef parent; // null: the root's
     LowerNode() = default;
     LowerNode(const LowerNode&) = delete;
     LowerNode& operator=(const LowerNode&) = delete;
     ~LowerNode();
 };
-using LowerRef = std::shared_ptr<LowerNode>;
 
 struct Found {    // an answer of the host's about a name
     LowerRef ref; // null: no such name
@@ -70,18 +76,13 @@ struct Listing {
         unsigned window = 0;
     } reading;
     // Listed before anybody asked (Scout).
-    enum class Scouted {
-        No,
-        Waits,
-        Runs,
-        Found
-    } scouted = Scouted::No;
+    enum class Scouted { No, Waits, Runs, Found } scouted = Scouted::No;
     bool spoilt = false; // by something that happened since it began to run
     std::map<std::string, LowerRef, std::less<>> found;
     std::chrono::steady_clock::time_point foundAt{};
     nanoseconds foundValid{};
     std::string lastListed; // of the folders in this one
-    struct { // names asked for one by one (nameAsked)
+    struct {                // names asked for one by one (nameAsked)
         unsigned single = 0;
         std::uint64_t cookie = 0; // where the next page of the listing begins
         bool whole = false;
@@ -114,7 +115,7 @@ struct Node {
     std::uint64_t lookups = 0;
     Entry* entry = nullptr;
     std::unique_ptr<EntryRecord> orphan; // metadata once the entry is gone but the node is not
-    std::uint64_t object = 0;          // bytes of its own
+    std::uint64_t object = 0;            // bytes of its own
     LowerRef lower;
     std::int64_t ctimeNs = 0; // of changes made here
     std::mutex copy;
@@ -131,7 +132,8 @@ struct Node {
     }
 
 private:
-    std::unique_ptr<Listing> m_listing; // of a folder, once it is needed: most nodes are files, and there may be a million
+    std::unique_ptr<Listing>
+        m_listing; // of a folder, once it is needed: most nodes are files, and there may be a million
 };
 
 class WorktreeImpl final : public LowerEvents {
@@ -197,11 +199,12 @@ private:
         bool folder = false;
     };
 
-    // Asking the host; no state lock held.
-    LowerRef hold(const LowerEntry& entry);
+    // worktree_lower.cpp: asking the host; no state lock held.
+    LowerRef hold(const LowerEntry& entry, const LowerRef& folder);
     SysResult<Found> ask(const LowerRef& dir, std::string_view name);
     SysResult<Found> lowerChild(const NodePtr& dir, std::string_view name);
     SysResult<Found> lowerAt(std::string_view path);
+    SysResult<Found> walkTo(std::string_view path);
     SysResult<LowerRef> lowerOf(const NodePtr& dir, std::string_view name, const Entry* entry,
                                 const std::string& path, nanoseconds& valid);
     SysResult<Place> resolve(const NodePtr& dir, std::string_view name);
@@ -218,11 +221,11 @@ private:
 
     // worktree_ahead.cpp
     std::vector<LowerRef> planAhead(const Node& node);
-    std::optional<SysResult<Bytes>> readAhead(const NodePtr& node, const LowerRef& lower, std::uint64_t offset,
-                                              std::uint32_t size);
+    std::optional<SysResult<Bytes>> readAhead(const NodePtr& node, const LowerRef& lower,
+                                              std::uint64_t offset, std::uint32_t size);
     std::optional<Found> takeListed(Node& dir, std::string_view name);
-    void nameAsked(const NodePtr& dir, std::uint64_t lowerDir);
-    void fetchPage(const NodePtr& dir, std::uint64_t lowerDir);
+    void nameAsked(const NodePtr& dir, const LowerRef& lowerDir);
+    void fetchPage(const NodePtr& dir, const LowerRef& lowerDir);
     void markChanged(Node& dir, std::string_view name);
     static void spoilScouted(Listing& known);
     static void forgetListed(Node& dir);
@@ -248,7 +251,7 @@ private:
         Scout& operator=(const Scout&) = delete;
         void listed(Node& dir);
         std::optional<std::map<std::string, LowerRef, std::less<>>> take(const NodePtr& dir);
-        bool askPage(const NodePtr& dir, std::uint64_t lowerDir);
+        bool askPage(const NodePtr& dir, const LowerRef& lowerDir);
         void waitForPage(const NodePtr& dir, std::unique_lock<std::mutex>& lock);
         void end();
 
@@ -257,7 +260,7 @@ private:
         struct Job {
             NodePtr dir;
             Want want = Want::Folder;
-            std::uint64_t lowerDir = 0;
+            LowerRef lowerDir;
         };
         void add(Job job);
         [[nodiscard]] bool wanted(const Node& node) const;
@@ -317,7 +320,8 @@ private:
     static bool lostItsName(const Node& node) {
         return node.object != 0 && node.link == Node::Link::Superseded;
     }
-    // Copies the first `keep` bytes, or all where there are fewer. The object, if it was made now and cut to `keep`; else 0.
+    // Copies the first `keep` bytes, or all where there are fewer. The object, if it was made now and cut to
+    // `keep`; else 0.
     SysResult<std::uint64_t> ensureOwn(const NodePtr& node, std::uint64_t keep);
     SysStatus attachCopy(const NodePtr& node, std::uint64_t object, std::optional<std::string> hash);
     // worktree_rename.cpp; under m_state
