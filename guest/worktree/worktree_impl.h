@@ -297,6 +297,7 @@ private:
     Entry* adopt(const NodePtr& node, Batch& batch); // an entry for what is only the host's so far
     void dropEntry(Entry* entry, Batch& batch);
     void touch(Entry* entry, Batch& batch);
+    void mergeWithHost(Entry* entry);
     void stampFolder(Node& dir);
     void place(Entry* entry, Entry* up, std::string_view name);
     [[nodiscard]] std::optional<std::string> lowerPathOf(const Entry* folder) const;
@@ -344,13 +345,19 @@ private:
     Entry* leaveBehind(Entry* entry, Entry* up, const std::string& name, Batch& batch);
     void mergeInto(Entry* entry, Entry* whiteout, Batch& batch);
     void moveChildren(Entry* from, Entry* to, Batch& batch);
+    void takePlace(Entry* entry, Entry* former, Batch& batch);
     // worktree_changes.cpp; under m_state
     std::optional<ChangeEntry> changeOf(Entry* entry);
     void collect(Entry* entry, std::vector<ChangeEntry>& out);
     bool sameContent(Entry* entry);
+    // Is the move itself reported? A file's only if it left a free place and covers nothing; else its content
+    // is.
+    [[nodiscard]] static bool reportsRename(const Entry& entry, const Entry* place);
     // worktree_review.cpp; under m_ops
     bool settleOne(const ChangeRef& ref);
     bool discardOne(const ChangeRef& ref);
+    void findLower(const SharePath& path);
+    void backToRemoval(Entry* entry, Batch& batch);
     bool settleFile(Entry* entry, const LowerRef& host, Batch& batch);
     void settleFolder(Entry* entry, const LowerRef& host, Batch& batch);
     void rebase(Entry* entry, const LowerRef& host, Batch& batch);
