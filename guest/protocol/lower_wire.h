@@ -27,6 +27,8 @@
 // replaced file), else ESTALE; never a mixture. In fuse_attr, ino, size, mtime and ctime are the host's own: together
 // they are the BaseVersion of change_report.h. uid and gid are 0. Special files (sockets, FIFOs, devices) and hidden
 // names are not shown. A folder's version does not matter: a folder keeps its node while it is the same inode.
+// A node is found by way of the folders that it was looked up in: the guest forgets none of them before the node, or gets
+// ESTALE for it.
 #pragma once
 
 #include <cstddef>

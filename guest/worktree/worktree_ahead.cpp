@@ -199,7 +199,7 @@ void WorktreeImpl::forgetListed(Node& dir) {
 }
 
 // A name was asked for by itself, and is there. Are there more such questions to come? Does not wait.
-void WorktreeImpl::nameAsked(const NodePtr& dir, std::uint64_t lowerDir) {
+void WorktreeImpl::nameAsked(const NodePtr& dir, const LowerRef& lowerDir) {
     const std::lock_guard lock(m_state);
     auto& names = dir->listing().asking;
     const unsigned enough = names.whole ? kAgainAfter : names.cookie == 0 ? kFirstPageAfter : kNextPageAfter;
@@ -213,7 +213,7 @@ void WorktreeImpl::nameAsked(const NodePtr& dir, std::uint64_t lowerDir) {
     names.running = m_scout.askPage(dir, lowerDir);
 }
 
-void WorktreeImpl::fetchPage(const NodePtr& dir, std::uint64_t lowerDir) {
+void WorktreeImpl::fetchPage(const NodePtr& dir, const LowerRef& lowerDir) {
     std::vector<std::pair<std::string, LowerRef>> fresh; // let go of after the lock
     const Fetch fetch(*this, dir);
     const auto began = Clock::now();
@@ -222,17 +222,18 @@ void WorktreeImpl::fetchPage(const NodePtr& dir, std::uint64_t lowerDir) {
         const std::lock_guard lock(m_state);
         cookie = dir->listing().asking.cookie;
     }
-    const auto page = m_lower->readdirplus(lowerDir, cookie);
+    const auto page = m_lower->readdirplus(lowerDir->id, cookie);
     for (std::size_t i = 0; page && i < page->entries.size(); ++i) {
         const auto& item = page->entries[i];
         if (item.entry.node != 0) {
-            fresh.emplace_back(item.name, hold(item.entry)); // also what is not kept: it counts as a look-up
+            fresh.emplace_back(item.name,
+                               hold(item.entry, lowerDir)); // also what is not kept: it counts as a look-up
         }
     }
     const std::lock_guard lock(m_state);
     auto& known = dir->listing();
     known.asking.running = false;
-    if (!dir->lower || dir->lower->id != lowerDir) {
+    if (dir->lower != lowerDir) {
         known.asking = {};
         return;
     }

@@ -158,8 +158,7 @@ bool WorktreeImpl::sameContent(Entry* entry) {
     return entry->contentHash == *base->sha256;
 }
 
-// Is the move itself reported? A file's only if it left a free place and covers nothing; else its content is.
-static bool reportsRename(const Entry& entry, const Entry* place) {
+bool WorktreeImpl::reportsRename(const Entry& entry, const Entry* place) {
     if (entry.origin.empty() || place == nullptr) {
         return false;
     }

@@ -28,7 +28,12 @@ inline constexpr std::uint64_t kMaxHashBytes =
 
 class WorktreeImpl;
 
-// A node of the clerk's that we hold lookups on; given back with the last reference.
+struct LowerNode;
+using LowerRef = std::shared_ptr<LowerNode>;
+
+// A node of the clerk's that we hold lookups on; given back with the last reference. It keeps the folder that
+// it was found in, for the clerk finds its way to a node by the folders above it: once one of them is
+// forgotten, all beneath it is ESTALE. The kernel's names do not keep them: what was renamed hangs elsewhere.
 struct LowerNode {
     std::uint64_t id = 0;
     std::uint64_t lookups = 0;
@@ -38,12 +43,12 @@ struct LowerNode {
     nanoseconds entryValid{kDay};
     nanoseconds attrValid{kDay};
     WorktreeImpl* owner = nullptr;
+    LowerRef parent; // null: the root's
     LowerNode() = default;
     LowerNode(const LowerNode&) = delete;
     LowerNode& operator=(const LowerNode&) = delete;
     ~LowerNode();
 };
-using LowerRef = std::shared_ptr<LowerNode>;
 
 struct Found {    // an answer of the host's about a name
     LowerRef ref; // null: no such name
@@ -197,11 +202,12 @@ private:
         bool folder = false;
     };
 
-    // Asking the host; no state lock held.
-    LowerRef hold(const LowerEntry& entry);
+    // worktree_lower.cpp: asking the host; no state lock held.
+    LowerRef hold(const LowerEntry& entry, const LowerRef& folder);
     SysResult<Found> ask(const LowerRef& dir, std::string_view name);
     SysResult<Found> lowerChild(const NodePtr& dir, std::string_view name);
     SysResult<Found> lowerAt(std::string_view path);
+    SysResult<Found> walkTo(std::string_view path);
     SysResult<LowerRef> lowerOf(const NodePtr& dir, std::string_view name, const Entry* entry,
                                 const std::string& path, nanoseconds& valid);
     SysResult<Place> resolve(const NodePtr& dir, std::string_view name);
@@ -221,8 +227,8 @@ private:
     std::optional<SysResult<Bytes>> readAhead(const NodePtr& node, const LowerRef& lower,
                                               std::uint64_t offset, std::uint32_t size);
     std::optional<Found> takeListed(Node& dir, std::string_view name);
-    void nameAsked(const NodePtr& dir, std::uint64_t lowerDir);
-    void fetchPage(const NodePtr& dir, std::uint64_t lowerDir);
+    void nameAsked(const NodePtr& dir, const LowerRef& lowerDir);
+    void fetchPage(const NodePtr& dir, const LowerRef& lowerDir);
     void markChanged(Node& dir, std::string_view name);
     static void spoilScouted(Listing& known);
     static void forgetListed(Node& dir);
@@ -248,7 +254,7 @@ private:
         Scout& operator=(const Scout&) = delete;
         void listed(Node& dir);
         std::optional<std::map<std::string, LowerRef, std::less<>>> take(const NodePtr& dir);
-        bool askPage(const NodePtr& dir, std::uint64_t lowerDir);
+        bool askPage(const NodePtr& dir, const LowerRef& lowerDir);
         void waitForPage(const NodePtr& dir, std::unique_lock<std::mutex>& lock);
         void end();
 
@@ -257,7 +263,7 @@ private:
         struct Job {
             NodePtr dir;
             Want want = Want::Folder;
-            std::uint64_t lowerDir = 0;
+            LowerRef lowerDir;
         };
         void add(Job job);
         [[nodiscard]] bool wanted(const Node& node) const;
@@ -294,6 +300,7 @@ private:
     Entry* adopt(const NodePtr& node, Batch& batch); // an entry for what is only the host's so far
     void dropEntry(Entry* entry, Batch& batch);
     void touch(Entry* entry, Batch& batch);
+    void mergeWithHost(Entry* entry);
     void stampFolder(Node& dir);
     void place(Entry* entry, Entry* up, std::string_view name);
     [[nodiscard]] std::optional<std::string> lowerPathOf(const Entry* folder) const;
@@ -347,13 +354,19 @@ private:
     Entry* leaveBehind(Entry* entry, Entry* up, const std::string& name, Batch& batch);
     void mergeInto(Entry* entry, Entry* whiteout, Batch& batch);
     void moveChildren(Entry* from, Entry* to, Batch& batch);
+    void takePlace(Entry* entry, Entry* former, Batch& batch);
     // worktree_changes.cpp; under m_state
     std::optional<ChangeEntry> changeOf(Entry* entry);
     void collect(Entry* entry, std::vector<ChangeEntry>& out);
     bool sameContent(Entry* entry);
+    // Is the move itself reported? A file's only if it left a free place and covers nothing; else its content
+    // is.
+    [[nodiscard]] static bool reportsRename(const Entry& entry, const Entry* place);
     // worktree_review.cpp; under m_ops
     bool settleOne(const ChangeRef& ref);
     bool discardOne(const ChangeRef& ref);
+    void findLower(const SharePath& path);
+    void backToRemoval(Entry* entry, Batch& batch);
     bool settleFile(Entry* entry, const LowerRef& host, Batch& batch);
     void settleFolder(Entry* entry, const LowerRef& host, Batch& batch);
     void rebase(Entry* entry, const LowerRef& host, Batch& batch);

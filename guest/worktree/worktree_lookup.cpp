@@ -12,134 +12,6 @@ constexpr nanoseconds kAbsentValid = std::chrono::seconds(5);
 
 } // namespace
 
-LowerNode::~LowerNode() {
-    if (owner == nullptr) {
-        return;
-    }
-    {
-        const std::lock_guard lock(owner->m_lowerMutex);
-        if (const auto it = owner->m_lowerNodes.find(id);
-            it != owner->m_lowerNodes.end() && it->second.expired()) {
-            owner->m_lowerNodes.erase(it);
-        }
-    }
-    owner->m_lower->forget(id, lookups);
-}
-
-LowerRef WorktreeImpl::hold(const LowerEntry& entry) {
-    LowerRef kept; // destroyed after the lock is released, should it turn out to be the last
-    const std::lock_guard lock(m_lowerMutex);
-    auto& slot = m_lowerNodes[entry.node];
-    kept = slot.lock();
-    if (!kept) {
-        kept = std::make_shared<LowerNode>();
-        kept->id = entry.node;
-        kept->owner = this;
-        kept->folder = isFolderAttr(entry.attr);
-        kept->attr = entry.attr;
-        slot = kept;
-    }
-    ++kept->lookups;
-    if (kept->folder) {
-        kept->attr = entry.attr;
-    }
-    kept->entryValid = entry.entryValid;
-    kept->attrValid = entry.attrValid;
-    return kept;
-}
-
-SysResult<Found> WorktreeImpl::ask(const LowerRef& dir, std::string_view name) {
-    const auto entry = m_lower->lookup(dir->id, name);
-    if (!entry) {
-        if (entry.error() == ENOENT || entry.error() == ENOTDIR) {
-            return Found{nullptr, nanoseconds(0)};
-        }
-        return sysFail(entry.error());
-    }
-    if (entry->node == 0) {
-        return Found{nullptr, entry->entryValid};
-    }
-    return Found{hold(*entry), entry->entryValid};
-}
-
-SysResult<Found> WorktreeImpl::lowerAt(std::string_view path) {
-    Found at;
-    {
-        const std::lock_guard lock(m_state);
-        at.ref = m_nodes.at(kRoot)->lower;
-    }
-    std::size_t begin = 0;
-    while (begin < path.size() && at.ref) {
-        const auto end = std::min(path.find('/', begin), path.size());
-        auto next = ask(at.ref, path.substr(begin, end - begin));
-        if (!next) {
-            if (next.error() == ESTALE) { // gone between two steps
-                return Found{nullptr, nanoseconds(0)};
-            }
-            return next;
-        }
-        at = std::move(*next);
-        begin = end + 1;
-    }
-    return at;
-}
-
-SysResult<Found> WorktreeImpl::lowerChild(const NodePtr& dir, std::string_view name) {
-    LowerRef base;
-    std::optional<std::string> path;
-    {
-        std::unique_lock lock(m_state);
-        m_scout.waitForPage(dir, lock);
-        base = dir->lower;
-        path = lowerPathOf(*dir);
-        if (path) {
-            if (auto listed = takeListed(*dir, name)) {
-                return std::move(*listed);
-            }
-        }
-    }
-    if (!path) {
-        return Found{};
-    }
-    if (base) {
-        auto found = ask(base, name);
-        if (found && found->ref) {
-            nameAsked(dir, base->id);
-        }
-        if (found || found.error() != ESTALE) {
-            return found;
-        }
-    }
-    // The host replaced the folder, or the union took this folder up after a start: walk to it.
-    auto again = lowerAt(*path);
-    if (!again) {
-        return again;
-    }
-    if (!again->ref || !again->ref->folder) {
-        return Found{nullptr, again->valid};
-    }
-    {
-        const std::lock_guard lock(m_state);
-        setLower(*dir, again->ref);
-    }
-    auto found = ask(again->ref, name);
-    if (!found && found.error() == ESTALE) {
-        return Found{nullptr, nanoseconds(0)};
-    }
-    return found;
-}
-
-// What the host has for a name of the union: at its own place, or where an entry was renamed from.
-SysResult<LowerRef> WorktreeImpl::lowerOf(const NodePtr& dir, std::string_view name, const Entry* entry,
-                                          const std::string& path, nanoseconds& valid) {
-    auto found = entry != nullptr && !path.empty() ? lowerAt(path) : lowerChild(dir, name);
-    if (!found) {
-        return sysFail(found.error());
-    }
-    valid = found->valid;
-    return found->ref;
-}
-
 SysResult<NodeEntry> WorktreeImpl::lookup(NodeId parent, std::string_view name) {
     if (!isValidName(name)) {
         return sysFail(name.size() > kMaxNameBytes ? ENAMETOOLONG : EINVAL);
@@ -268,62 +140,6 @@ SysResult<std::string> WorktreeImpl::readlink(NodeId id) {
     return lower ? m_lower->readlink(lower->id) : sysFail(EINVAL);
 }
 
-SysResult<WorktreeImpl::Names> WorktreeImpl::lowerNames(const NodePtr& dir, LowerRef* from) {
-    Names names;
-    LowerRef base;
-    std::optional<std::string> path;
-    {
-        const std::lock_guard lock(m_state);
-        base = dir->lower;
-        path = lowerPathOf(*dir);
-    }
-    if (!path) {
-        return names;
-    }
-    for (int attempt = 0; attempt < 2; ++attempt) {
-        if (!base) {
-            auto found = lowerAt(*path);
-            if (!found) {
-                return sysFail(found.error());
-            }
-            if (!found->ref || !found->ref->folder) {
-                return names;
-            }
-            base = found->ref;
-            const std::lock_guard lock(m_state);
-            setLower(*dir, base);
-        }
-        std::uint64_t cookie = 0;
-        int error = 0;
-        while (true) {
-            auto page = m_lower->readdirplus(base->id, cookie);
-            if (!page) {
-                error = page.error();
-                break;
-            }
-            for (auto& item : page->entries) {
-                auto ref = item.entry.node != 0 ? hold(item.entry) : nullptr;
-                if (isValidName(item.name)) {
-                    names.insert_or_assign(std::move(item.name), std::move(ref));
-                }
-            }
-            if (page->last || page->entries.empty()) {
-                if (from != nullptr) {
-                    *from = base;
-                }
-                return names;
-            }
-            cookie = page->entries.back().cookie;
-        }
-        if (error != ESTALE) {
-            return sysFail(error);
-        }
-        names.clear();
-        base = nullptr;
-    }
-    return names;
-}
-
 SysResult<bool> WorktreeImpl::isEmpty(const NodePtr& dir) {
     auto names = lowerNames(dir);
     if (!names) {
@@ -374,11 +190,14 @@ SysStatus WorktreeImpl::startListing(const NodePtr& dir) {
         }
     }
     for (const auto& [name, ref] : *names) {
-        if (const auto [at, fresh] = dir->listing().cookies.try_emplace(name, dir->listing().nextCookie); fresh) {
-            dir->listing().byCookie.emplace_hint(dir->listing().byCookie.end(), dir->listing().nextCookie++, at->first);
+        if (const auto [at, fresh] = dir->listing().cookies.try_emplace(name, dir->listing().nextCookie);
+            fresh) {
+            dir->listing().byCookie.emplace_hint(dir->listing().byCookie.end(), dir->listing().nextCookie++,
+                                                 at->first);
         }
     }
-    std::erase_if(*names, [&](const auto& known) { return known.second == nullptr || fetch.isOld(known.first); });
+    std::erase_if(*names,
+                  [&](const auto& known) { return known.second == nullptr || fetch.isOld(known.first); });
     if (!scouted && dir->lower != from) {
         names->clear(); // the names of a folder that is no longer this one: each is asked for anew
     }
@@ -409,7 +228,8 @@ WorktreeImpl::Given WorktreeImpl::giveListed(const NodePtr& dir, DirItem& item, 
     item.cookie = next->first;
     item.name = next->second;
     const auto known = dir->listing().listed.find(item.name);
-    if (known == dir->listing().listed.end() || (dir->entry != nullptr && dir->entry->children.contains(item.name))) {
+    if (known == dir->listing().listed.end() ||
+        (dir->entry != nullptr && dir->entry->children.contains(item.name))) {
         return Given::AskHost;
     }
     const auto node = materialise(dir, item.name, nullptr, known->second);
@@ -451,8 +271,11 @@ SysStatus WorktreeImpl::readdir(NodeId id, std::uint64_t cookie, Plus plus, cons
         if (given == Given::AskHost) {
             const auto asked = lookup(id, item.name);
             if (!asked) {
-                if (asked.error() == EIO && !any) {
-                    return sysFail(EIO);
+                if (asked.error() == ESTALE && any) {
+                    return {}; // the next page says so
+                }
+                if ((asked.error() == EIO || asked.error() == ESTALE) && !any) {
+                    return sysFail(asked.error());
                 }
                 continue;
             }
@@ -539,7 +362,8 @@ void WorktreeImpl::nodeChanged(std::uint64_t lower) {
         if (isFolder(*at->second)) {
             spoilScouted(at->second->listing());
         }
-        note(isFolder(*at->second) ? KernelNote::Kind::Listing : KernelNote::Kind::Attributes, at->second->id);
+        note(isFolder(*at->second) ? KernelNote::Kind::Listing : KernelNote::Kind::Attributes,
+             at->second->id);
     }
 }
 

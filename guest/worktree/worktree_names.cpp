@@ -104,6 +104,7 @@ SysResult<NodeEntry> WorktreeImpl::make(NodeId parent, std::string_view name, co
     if (object == 0) {
         entry->mtimeNs = nowNs();
     }
+    mergeWithHost(entry);
     if (const auto it = dir->children.find(name); it != dir->children.end()) {
         detach(*it->second, Node::Link::Superseded);
     }
@@ -179,6 +180,7 @@ SysStatus WorktreeImpl::remove(NodeId parent, std::string_view name, Remove what
         dropEntry(entry, batch);
     }
     if (origin != nullptr) {
+        mergeWithHost(origin);
         touch(origin, batch); // no longer half of a rename: it is a removal now
     }
     stampFolder(*dir);

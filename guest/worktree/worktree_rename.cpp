@@ -67,21 +67,25 @@ void WorktreeImpl::moveChildren(Entry* from, Entry* to, Batch& batch) {
             place(child, to, name);
             batch.put.insert(child);
         } else {
-            it->second->cover = child->cover;
+            takePlace(it->second, child, batch);
             touch(it->second, batch);
-            moveChildren(child, it->second, batch);
         }
     }
 }
 
-// `entry` comes to stand where `whiteout` is: it covers what that covered.
-void WorktreeImpl::mergeInto(Entry* entry, Entry* whiteout, Batch& batch) {
-    entry->cover = whiteout->cover;
-    moveChildren(whiteout, entry, batch);
-    if (Entry* away = renamedAwayFrom(whiteout); away != nullptr && away != entry) {
+// `entry` stands where `former` did: it covers what that covered.
+void WorktreeImpl::takePlace(Entry* entry, Entry* former, Batch& batch) {
+    entry->cover = former->cover;
+    moveChildren(former, entry, batch);
+    if (Entry* away = renamedAwayFrom(former); away != nullptr && away != entry) {
         away->originPlace = entry->id;
         batch.put.insert(away);
     }
+    mergeWithHost(entry);
+}
+
+void WorktreeImpl::mergeInto(Entry* entry, Entry* whiteout, Batch& batch) {
+    takePlace(entry, whiteout, batch);
     dropEntry(whiteout, batch);
 }
 
@@ -143,6 +147,7 @@ void WorktreeImpl::carry(const Move& move, Batch& batch) {
             }
             whiteout->originPlace = 0;
             whiteout->origin.clear();
+            mergeWithHost(origin);
             touch(origin, batch);
         }
         whiteout->kind = EntryKind::Whiteout;

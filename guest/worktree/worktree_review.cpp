@@ -116,6 +116,29 @@ void WorktreeImpl::pruneBoth(Entry* folder, Entry* other, Batch& batch) {
     }
 }
 
+// Folders that were made where the host had one are asked for where the host has them: an entry may go
+// (prune) only from a node that is something without it.
+void WorktreeImpl::findLower(const SharePath& path) {
+    std::vector<std::pair<NodePtr, std::string>> wanted;
+    {
+        const std::lock_guard lock(m_state);
+        const Entry* at = entryAt(path);
+        for (; at != nullptr && at != m_rootEntry; at = at->up) {
+            auto place = lowerPathOf(at);
+            if (at->kind == EntryKind::Directory && at->node != nullptr && !at->node->lower && place) {
+                wanted.emplace_back(m_nodes.at(at->node->id), std::move(*place));
+            }
+        }
+    }
+    for (const auto& [node, place] : wanted) {
+        const auto found = lowerAt(place);
+        if (found && found->ref && found->ref->folder) {
+            const std::lock_guard lock(m_state);
+            setLower(*node, found->ref);
+        }
+    }
+}
+
 bool WorktreeImpl::settleOne(const ChangeRef& ref) {
     std::uint64_t id = 0;
     std::optional<std::string> path;
@@ -201,6 +224,26 @@ void WorktreeImpl::forgetEntry(Entry* entry, Batch& batch) {
     }
 }
 
+// What took the place of a renamed folder goes; the folder stays where it was renamed to.
+void WorktreeImpl::backToRemoval(Entry* entry, Batch& batch) {
+    Node* folder = entry->up->node;
+    if (entry->node != nullptr) {
+        detach(*entry->node, Node::Link::Superseded);
+    } else if (entry->object != 0) {
+        batch.doomed.push_back(entry->object);
+    }
+    entry->kind = EntryKind::Whiteout;
+    entry->fromLower = false;
+    entry->object = 0;
+    entry->link.clear();
+    entry->mtimeNs.reset();
+    touch(entry, batch);
+    if (folder != nullptr) {
+        note(KernelNote::Kind::Entry, folder->id, entry->name);
+        note(KernelNote::Kind::Listing, folder->id);
+    }
+}
+
 // A renamed folder goes back to where the host has it.
 void WorktreeImpl::goHome(Entry* entry, Batch& batch) {
     Entry* origin = originPlaceOf(entry);
@@ -268,6 +311,9 @@ bool WorktreeImpl::discardOne(const ChangeRef& ref) {
     const bool coversFolder = entry->cover && entry->cover->type == EntryType::Directory;
     const bool holds = std::any_of(entry->children.begin(), entry->children.end(),
                                    [](const auto& item) { return item.second->kind != EntryKind::Whiteout; });
+    const Entry* away = renamedAwayFrom(entry);
+    const bool standsIn =
+        away != nullptr && reportsRename(*away, entry); // for a folder that is elsewhere now
     Entry* origin = originPlaceOf(entry);
     Entry* up = entry->up;
     Entry* originUp = origin == nullptr ? nullptr : origin->up;
@@ -279,8 +325,11 @@ bool WorktreeImpl::discardOne(const ChangeRef& ref) {
             return true; // what was made in it would not fit there
         }
         goHome(entry, batch);
-    } else if (entry->kind == EntryKind::Directory && !entry->fromLower && !coversFolder && holds) {
-        return true;           // work inside is kept, so must the folder be
+    } else if (entry->kind == EntryKind::Directory && !entry->fromLower && (!coversFolder || standsIn) &&
+               holds) {
+        return true; // work inside is kept, so must the folder be
+    } else if (coversFolder && standsIn && entry->kind != EntryKind::Whiteout) {
+        backToRemoval(entry, batch);
     } else if (coversFolder) { // the host's folder shows again, less what is still removed in it
         Node* folder = entry->up->node;
         if (entry->kind != EntryKind::Directory && entry->node != nullptr) {
@@ -319,6 +368,7 @@ Result<std::vector<SharePath>> WorktreeImpl::each(std::vector<ChangeRef>& entrie
                                                   bool (WorktreeImpl::*one)(const ChangeRef&)) {
     std::vector<SharePath> kept;
     for (const auto& ref : entries) {
+        findLower(ref.path);
         if ((this->*one)(ref)) {
             kept.push_back(ref.path);
         }

@@ -68,7 +68,7 @@ void WorktreeImpl::Scout::listed(Node& dir) {
         const auto node = m_tree.find(at->second->id);
         if (wanted(*node)) {
             node->listing().scouted = Listing::Scouted::Waits;
-            add({node, Want::Folder, 0});
+            add({node, Want::Folder, nullptr});
         } else if (m_tree.isFolder(*node) && node->listing().scouted == Listing::Scouted::No) {
             break; // the program has been there, or it is large: no way to tell what comes next
         }
@@ -85,7 +85,7 @@ bool WorktreeImpl::Scout::wanted(const Node& node) const {
 }
 
 // Under m_state. False: not now.
-bool WorktreeImpl::Scout::askPage(const NodePtr& dir, std::uint64_t lowerDir) {
+bool WorktreeImpl::Scout::askPage(const NodePtr& dir, const LowerRef& lowerDir) {
     {
         const std::lock_guard lock(m_tree.m_lowerMutex);
         if (m_ends || m_tree.m_lowerNodes.size() >= kMostNodes) {

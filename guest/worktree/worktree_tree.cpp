@@ -60,6 +60,9 @@ WorktreeImpl::WorktreeImpl(Options options, std::shared_ptr<LowerClient> lower,
         entry->up = m_entries.at(record.parent).get();
         entry->up->children.emplace(record.name, entry);
     }
+    for (const auto& [id, entry] : m_entries) { // logs were written that do not say so
+        mergeWithHost(entry.get());
+    }
     auto node = std::make_shared<Node>();
     node->id = kRoot;
     node->lookups = 1;
@@ -459,6 +462,21 @@ void WorktreeImpl::touch(Entry* entry, Batch& batch) {
     batch.put.insert(entry);
     if (entry->node != nullptr) {
         entry->node->ctimeNs = nowNs();
+    }
+}
+
+// A folder that was made where one of the host's was removed is that folder again, less what was removed in
+// it: each name that the host had then is hidden by a removal of its own. A name that the host has made since
+// shows. It was never removed here, an apply would leave it where it is, and nothing that is told hides it.
+// Not so where the host's folder was renamed from: its names show where it is now.
+void WorktreeImpl::mergeWithHost(Entry* entry) {
+    if (entry->kind != EntryKind::Directory || entry->fromLower || !entry->cover ||
+        entry->cover->type != EntryType::Directory || renamedAwayFrom(entry) != nullptr) {
+        return;
+    }
+    entry->fromLower = true;
+    if (entry->node != nullptr) {
+        note(KernelNote::Kind::Listing, entry->node->id);
     }
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A folder of the test's own in place of the clerk: node ids that stand for versions, and content that a
-// version keeps (a replaced file: its descriptor) or loses (changed in place: ESTALE).
+// version keeps (a replaced file: its descriptor) or loses (changed in place: ESTALE). Like the clerk it
+// forgets a node with its last look-up, and finds nothing by a node whose folder it has forgotten.
 #pragma once
 
 #include "guest/protocol/unique_fd.h"
@@ -13,6 +14,7 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <set>
 #include <sys/stat.h>
 
 namespace carrel::worktree {
@@ -21,7 +23,7 @@ class FakeLower final : public LowerClient {
 public:
     explicit FakeLower(std::string root)
         : m_root(std::move(root)) {
-        m_nodes[lower::kRootNode] = {m_root, {}, nullptr};
+        m_nodes[lower::kRootNode] = {m_root, 0, {}, nullptr};
     }
     std::atomic<int> lookups{0};
     std::size_t pageSize = 3; // small ones find paging mistakes
@@ -30,6 +32,7 @@ public:
     std::atomic<std::uint64_t> bytesAhead{0};
     std::atomic<int> failWith{0};     // every request, as when nobody is at the door
     std::atomic<int> failAhead{0};    // what is asked for ahead
+    std::set<std::string> staleFolders; // by path: no node of theirs is good for anything
     std::function<void(std::uint64_t folder)> whileListing; // after the host has looked, before the answer is there
     std::chrono::nanoseconds valid = std::chrono::hours(24);
     std::chrono::nanoseconds validFiles = std::chrono::hours(24);
@@ -41,7 +44,7 @@ public:
         }
         const std::lock_guard lock(m_mutex);
         const auto it = m_nodes.find(parent);
-        if (it == m_nodes.end()) {
+        if (!isReachable(parent) || staleFolders.contains(it->second.path)) {
             return sysFail(ESTALE);
         }
         struct stat info {};
@@ -49,13 +52,13 @@ public:
             (parent != 1 && info.st_ino != it->second.info.st_ino)) {
             return sysFail(ESTALE);
         }
-        return entryOf(it->second.path + "/" + std::string(name));
+        return entryOf(parent, it->second.path + "/" + std::string(name));
     }
     SysResult<lower::Attr> getattr(std::uint64_t node) override {
         const std::lock_guard lock(m_mutex);
         const auto it = m_nodes.find(node);
         struct stat info {};
-        if (it == m_nodes.end() || ::lstat(it->second.path.c_str(), &info) != 0) {
+        if (!isReachable(node) || ::lstat(it->second.path.c_str(), &info) != 0) {
             return sysFail(ESTALE);
         }
         return attrOf(info);
@@ -65,7 +68,7 @@ public:
         const auto it = m_nodes.find(node);
         std::string text(4096, '\0');
         const auto n =
-            it == m_nodes.end() ? -1 : ::readlink(it->second.path.c_str(), text.data(), text.size());
+            !isReachable(node) ? -1 : ::readlink(it->second.path.c_str(), text.data(), text.size());
         if (n < 0) {
             return sysFail(ESTALE);
         }
@@ -80,7 +83,7 @@ public:
         const std::lock_guard lock(m_mutex);
         const auto it = m_nodes.find(node);
         struct stat info {};
-        if (it == m_nodes.end() || !it->second.fd || ::fstat(it->second.fd->get(), &info) != 0 ||
+        if (!isReachable(node) || !it->second.fd || ::fstat(it->second.fd->get(), &info) != 0 ||
             info.st_size != it->second.info.st_size ||
             toNumber(info.st_mtim) != toNumber(it->second.info.st_mtim)) {
             return sysFail(ESTALE);
@@ -133,7 +136,10 @@ public:
         const std::lock_guard lock(m_mutex);
         m_listed[node] += cookie == 0 ? 1 : 0;
         const auto it = m_nodes.find(node);
-        DIR* dir = it == m_nodes.end() ? nullptr : ::opendir(it->second.path.c_str());
+        if (!isReachable(node) || staleFolders.contains(it->second.path)) {
+            return sysFail(ESTALE);
+        }
+        DIR* dir = ::opendir(it->second.path.c_str());
         if (dir == nullptr) {
             return sysFail(ESTALE);
         }
@@ -147,7 +153,7 @@ public:
         LowerPage out;
         std::size_t i = cookie;
         for (; i < names.size() && out.entries.size() < pageSize; ++i) {
-            if (auto entry = entryOf(it->second.path + "/" + names[i])) {
+            if (auto entry = entryOf(node, it->second.path + "/" + names[i])) {
                 out.entries.push_back({names[i], *entry, i + 1});
             }
         }
@@ -160,6 +166,10 @@ public:
         m_held[node] -= static_cast<std::int64_t>(count);
         if (m_held[node] < 0) {
             overForgotten = true;
+        }
+        if (m_held[node] == 0) {
+            m_held.erase(node);
+            m_nodes.erase(node);
         }
     }
     void setEvents(LowerEvents* to) override { events = to; }
@@ -178,6 +188,7 @@ public:
 private:
     struct Version {
         std::string path;
+        std::uint64_t parent = 0;
         struct stat info {};
         std::shared_ptr<UniqueFd> fd;
     };
@@ -194,7 +205,17 @@ private:
         attr.ctimensec = static_cast<std::uint32_t>(info.st_ctim.tv_nsec);
         return attr;
     }
-    SysResult<LowerEntry> entryOf(const std::string& path) {
+    bool isReachable(std::uint64_t node) const {
+        while (node != lower::kRootNode) {
+            const auto at = m_nodes.find(node);
+            if (at == m_nodes.end()) {
+                return false;
+            }
+            node = at->second.parent;
+        }
+        return true;
+    }
+    SysResult<LowerEntry> entryOf(std::uint64_t parent, const std::string& path) {
         struct stat info {};
         if (::lstat(path.c_str(), &info) != 0) {
             return LowerEntry{0, {}, std::chrono::hours(1), {}};
@@ -202,7 +223,7 @@ private:
         const bool folder = S_ISDIR(info.st_mode);
         std::uint64_t id = 0;
         for (const auto& [known, version] : m_nodes) {
-            if (version.path == path && version.info.st_ino == info.st_ino &&
+            if (version.path == path && version.parent == parent && version.info.st_ino == info.st_ino &&
                 (folder ? S_ISDIR(version.info.st_mode)
                         : toNumber(version.info.st_ctim) == toNumber(info.st_ctim) &&
                               version.info.st_size == info.st_size)) {
@@ -211,7 +232,7 @@ private:
         }
         if (id == 0) {
             id = ++m_last;
-            Version version{path, info, nullptr};
+            Version version{path, parent, info, nullptr};
             if (S_ISREG(info.st_mode)) {
                 version.fd = std::make_shared<UniqueFd>(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
             }

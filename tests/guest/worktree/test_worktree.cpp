@@ -458,6 +458,21 @@ private slots:
                    list)
                       .c_str());
         }
+        // And when it is the host's, nothing of it is staged any more, and later edits show.
+        const auto refs = f.refs();
+        for (const auto& item : fs::directory_iterator(f.host)) {
+            fs::remove_all(item.path());
+        }
+        fs::copy(copy, f.host, fs::copy_options::recursive | fs::copy_options::copy_symlinks);
+        QVERIFY(f.tree->settle(refs)->empty());
+        QCOMPARE(f.changes().size(), std::size_t{0});
+        QCOMPARE(describe(f.dump()), describe(dumpReal(f.host)));
+        for (const auto& item : fs::recursive_directory_iterator(copy)) {
+            if (item.symlink_status().type() == fs::file_type::directory) {
+                writeFile(f.host / item.path().lexically_relative(copy) / "later", "later");
+            }
+        }
+        QCOMPARE(describe(f.dump()), describe(dumpReal(f.host)));
     }
 };
 
