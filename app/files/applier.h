@@ -103,6 +103,9 @@ struct ApplyReport {
     std::string share;
     std::string undoes; // an undo: the id of what it undid
     std::vector<EntryOutcome> entries;
+    // Of recover(): why what was interrupted is not settled, and what to do. Its journal is kept, and the next start tries again.
+    // Of a journal that cannot be read nothing but the id is known.
+    std::optional<Error> unsettled = {};
     [[nodiscard]] bool complete() const;        // every entry Applied
     [[nodiscard]] bool changedAnything() const; // so there is something to take back
 };
@@ -144,9 +147,10 @@ public:
     // was left must, or the next recover() would go on with it.
     [[nodiscard]] Status settle(int root, const std::string& share);
     // Once at engine start, before anything else here. Finish: goes on where it stopped, with the same
-    // checks. RollBack: settles the operation in progress and undoes what was done. An apply whose share
-    // cannot be opened, or whose root is another folder now, stays unfinished and is told as an error entry
-    // by its summary.
+    // checks. RollBack: settles the operation in progress and undoes what was done. One that cannot be settled (its journal
+    // cannot be read, its share cannot be opened or is another folder now, a disk that fails) is told, see
+    // ApplyReport::unsettled, and keeps no other from being settled. Until it is, its own folder takes no apply and no undo,
+    // unless its journal is damaged: then nothing is known of it.
     [[nodiscard]] Result<std::vector<ApplyReport>> recover(const OpenShare& openShare,
                                                            RecoverTo to = RecoverTo::Finish);
 
@@ -158,7 +162,7 @@ public:
 
 private:
     [[nodiscard]] Result<ApplyReport> undoSettled(int root, const std::string& id, const Progress& progress);
-    [[nodiscard]] Status recoverOne(Journal& journal, const OpenShare& openShare, RecoverTo to,
+    [[nodiscard]] Status recoverOne(const std::string& id, const OpenShare& openShare, RecoverTo to,
                                     std::vector<ApplyReport>& reports);
     Applier(std::string dir, ContentStore& store, StepHook* hook);
     std::string m_dir;
