@@ -30,9 +30,11 @@
 //             the old file: still the base, then that goes, done; else back with it, a conflict. There is no
 //             temporary: done if the name has the wanted state, not done if the old one, else a conflict.
 //   remove:   the temporary is the old file: still the base, then it goes, done; else back, a conflict.
-//             Neither is there: done.
-//   move:     the new name has the base's inode: still the base, then done; else back, a conflict.
-//   exchange: each name has the other's inode: both still as they were, then done; else back, a conflict.
+//             Neither is there: done. There is a temporary, and no line of it: the log was damaged; back with it, not done.
+//   move:     the new name has the base's inode: still the base, then done; else back, a conflict. Neither name has it: both
+//             stay as they are, a conflict, but for a file with nothing at its new name: not done.
+//   exchange: each name has the other's inode: both still as they were, then done; else back, a conflict. Anything but that
+//             and what was before: both stay as they are, a conflict.
 //   mode:     the same file or folder has the wanted one: done.
 //   apply:    all entries are done, "end" is missing: the folders' times, and "end".
 //   roll back: "back" is in the log before anything of it happens, so that a crash between the end of the
@@ -48,7 +50,7 @@
 //
 // A swapped-out or moved-away file is removed only when its bytes are in the store. A file that recovery
 // cannot account for (changed by somebody after the crash) is never removed: it is kept beside as
-// "<name>.carrel-kept-<apply id>". Temporaries are named ".carrel-tmp-<apply id>-<n>"; a guest's changes to
+// "<name>.carrel-kept-<apply id>", and the outcome's reason says so. Temporaries are named ".carrel-tmp-<apply id>-<n>"; a guest's changes to
 // such names are refused.
 //
 // File systems without renameat2(2) RENAME_EXCHANGE or RENAME_NOREPLACE (EINVAL): refused in this step, entry
