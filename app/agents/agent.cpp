@@ -146,25 +146,63 @@ Status Agent::openStores() {
         return fail(std::move(own).error());
     }
     m_own = std::move(*own);
-    // What a crash left of an apply is finished now, before anybody can look at the folders through us.
-    auto finished = m_review->recover([this](const std::string& share) -> Result<UniqueFd> {
-        for (const auto& each : record().shares) {
-            if (std::to_string(each.id) == share) {
-                return openShareRoot(each);
-            }
-        }
-        return fail(ErrorCode::NotFound, "the folder is no longer shared");
+    recoverApplies();
+    return {};
+}
+
+// What a crash left of an apply is finished now, before anybody can look at the folders through us. What cannot be is no
+// reason to be without the agent, and so without all else of its work: it is told, and waits (Applier::recover()).
+void Agent::recoverApplies() {
+    m_applyLeft = true;
+    const auto shares = record().shares;
+    const auto shareOf = [&](const std::string& id) {
+        return std::find_if(shares.begin(), shares.end(), [&](const ShareRecord& s) { return std::to_string(s.id) == id; });
+    };
+    auto finished = m_review->recover([&](const std::string& share) -> Result<UniqueFd> {
+        const auto of = shareOf(share);
+        return of == shares.end() ? fail(ErrorCode::NotFound, "the folder is no longer shared") : openShareRoot(*of);
     });
     if (!finished) {
-        return fail(finished.error().wrap("An interrupted apply could not be finished"));
+        const Error error = finished.error().wrap("interrupted applies could not be looked for");
+        noteAfter(EventKind::ApplyDone, "could not finish what an interruption left",
+                  {{"recovered", false}, {"error", error.text()}, {"hint", error.hint}});
+        m_services.complain(name() + ": " + error.text());
+        return;
     }
     for (const auto& report : *finished) {
-        json::object detail{{"apply", report.id}, {"recovered", true}, {"entries", report.entries.size()},
+        json::object detail{{"apply", report.id}, {"recovered", !report.unsettled}, {"entries", report.entries.size()},
                             {"complete", report.complete()}};
+        if (const auto of = shareOf(report.share); of != shares.end()) {
+            detail["share"] = of->name;
+        }
+        if (report.unsettled) {
+            detail["error"] = report.unsettled->text();
+            detail["hint"] = report.unsettled->hint;
+            m_services.complain(name() + ": " + report.unsettled->text());
+        }
         noteAfter(report.undoes.empty() ? EventKind::ApplyDone : EventKind::UndoDone,
-                  "finished what an interruption left", std::move(detail));
+                  report.unsettled ? "could not finish what an interruption left" : "finished what an interruption left",
+                  std::move(detail));
     }
-    return numberApplies();
+    if (auto numbered = numberApplies(); !numbered) {
+        m_applyLeft = true;
+        m_services.complain(name() + ": " + numbered.error().text());
+    }
+}
+
+void Agent::settleLeft(const std::vector<ShareRecord>& shares) {
+    if (!m_applyLeft) {
+        return;
+    }
+    for (const auto& share : shares) {
+        if (auto root = openShareRoot(share)) {
+            (void)m_review->settle(root->get(), std::to_string(share.id)).has_value();
+        }
+    }
+    if (auto numbered = numberApplies(); !numbered) {
+        m_applyLeft = true;
+        m_services.complain(name() + ": " + numbered.error().text());
+    }
 }
 
 // Every apply that changed anything gets its number, so that the user can undo it. An interruption may have come before:
@@ -180,6 +218,7 @@ Status Agent::numberApplies() {
             numbers[part.apply] = known.number;
         }
     }
+    m_applyLeft = std::any_of(applies->begin(), applies->end(), [](const auto& each) { return !each.finished; });
     for (const auto& each : *applies) {
         if (!each.finished || numbers.contains(each.id)) {
             continue;

@@ -175,7 +175,11 @@ public:
 private:
     Agent(const Services& services, std::filesystem::path folder, AgentRecord record);
     [[nodiscard]] Status openStores();
+    void recoverApplies();
     [[nodiscard]] Status numberApplies();
+    // What an interruption left in these folders is settled, and has its number before anything new gets one. Where that fails
+    // the apply or undo that wants it says why.
+    void settleLeft(const std::vector<ShareRecord>& shares);
     [[nodiscard]] static activity::Event eventOf(activity::EventKind kind, std::string subject, boost::json::object detail,
                                                  activity::Provenance provenance);
     [[nodiscard]] Status note(activity::EventKind kind, std::string subject, boost::json::object detail = {},
@@ -277,6 +281,7 @@ private:
 
     std::future<ClerkProcess::Answer> m_lateGreeting; // by m_operation
 
+    bool m_applyLeft = false; // an apply or undo was interrupted and may not be settled yet; by m_operation
     std::string m_watchReview; // the last one that was frozen for a watcher; by m_operation
     std::string m_notedReview; // in the log already; by m_operation
     std::map<std::uint32_t, AutoShare> m_auto; // by share

@@ -84,6 +84,7 @@ Result<ActionReport> Agent::apply(const std::string& reviewId, const ReviewSelec
 // One code path for whoever decided. The decision is in the log.
 Result<ActionReport> Agent::applyChosen(const OpenedReview& opened, const std::vector<EntryView>& chosen,
                                         std::string_view by, const Progress& progress, IfBoth ifBoth) {
+    settleLeft(opened.shares);
     ActionReport report;
     std::vector<ApplyPart> parts;
     for (std::size_t i = 0; i < opened.shares.size(); ++i) {
@@ -124,6 +125,7 @@ Result<ActionReport> Agent::applyChosen(const OpenedReview& opened, const std::v
                                    })
                  : Result<files::ApplyReport>(fail(root.error()));
         if (!done) {
+            m_applyLeft = true;
             for (const auto& each : selected) {
                 report.items.push_back({share.name, each.path, opened.sets[i].find(each.path)->kind, "failed",
                                         done.error().text()});
@@ -188,6 +190,7 @@ Result<ActionReport> Agent::discard(const std::string& reviewId, const ReviewSel
     }
     CARREL_TRY(note(EventKind::DiscardDecided, reviewId, {{"entries", chosen.size()}, {"by", "owner"}}));
     progress("discard", "Forgetting " + std::to_string(chosen.size()) + " staged changes");
+    settleLeft(opened->shares);
     ActionReport report;
     for (std::size_t i = 0; i < opened->shares.size(); ++i) {
         const auto& share = opened->shares[i];
@@ -239,6 +242,14 @@ Result<files::ApplyReport> Agent::undoPart(const ShareRecord* share, const std::
 
 Result<ActionReport> Agent::undo(std::optional<std::uint64_t> number, const Progress& progress) {
     const std::lock_guard operation(m_operation);
+    // The last one may be one that was interrupted and has no number yet.
+    auto touched = record().shares;
+    if (const auto* asked = number ? m_book->apply(*number) : nullptr) {
+        std::erase_if(touched, [&](const ShareRecord& s) {
+            return std::none_of(asked->parts.begin(), asked->parts.end(), [&](const ApplyPart& part) { return part.share == s.id; });
+        });
+    }
+    settleLeft(touched);
     const auto* target = number ? m_book->apply(*number) : m_book->lastStanding();
     if (target == nullptr) {
         return fail(ErrorCode::NotFound,
@@ -264,6 +275,7 @@ Result<ActionReport> Agent::undo(std::optional<std::uint64_t> number, const Prog
         const auto before = m_review->report(part.apply);
         auto done = undoPart(share == of.shares.end() ? nullptr : &*share, part.apply, progress);
         if (!done) {
+            m_applyLeft = true;
             // One folder's trouble leaves that folder as it is; the others are still undone, and told.
             for (const auto& outcome : before ? before->entries : std::vector<files::EntryOutcome>{}) {
                 report.items.push_back({share == of.shares.end() ? "(no longer shared)" : share->name,

@@ -162,6 +162,7 @@ std::optional<ApplyPart> Agent::keepBeside(const EntryView& view, ActionReport& 
         if (!already) {
             const files::Selected selected{*path, files::IfFlagged::Leave};
             auto done = m_review->apply(root->get(), set->id, std::span(&selected, 1));
+            m_applyLeft = m_applyLeft || !done;
             const bool applied = done && done->changedAnything();
             if (applied) {
                 (void)m_own->applied(share.id, *set, *done)

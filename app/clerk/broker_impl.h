@@ -58,6 +58,8 @@ struct ShareBroker::Impl {
     [[nodiscard]] OrErrno<UniqueFd> openAt(const Names& names, int flags);
     [[nodiscard]] OrErrno<OpenFolder> openFolder(NodeId id, int flags);
     [[nodiscard]] bool isHidden(const Names& folder, std::string_view name) const;
+    // 0, or why the guest does not get what the disk found by that name.
+    [[nodiscard]] int mayServe(const OpenFolder& in, std::string_view name, const struct stat& info);
     [[nodiscard]] bool ensureWatched(NodeId folder, int fd);
     [[nodiscard]] Bytes lookup(const Request& request);
     [[nodiscard]] Bytes getattr(const Request& request);
@@ -111,6 +113,7 @@ struct ShareBroker::Impl {
     std::map<std::pair<NodeId, std::string>, Restless> restless;
     std::set<WatchOutcome> noticed;
     std::set<Placeholder> noticedPlaceholders;
+    bool hasOtherNames = false; // the disk may know files by names that it does not list
     bool revoked = false;
 };
 

@@ -2,6 +2,7 @@
 // Names, attributes, links and listings. Every request walks from the root again: a folder that the user
 // moved out of the share is not followed there, as a descriptor would.
 #include "app/clerk/broker_impl.h"
+#include "guest/protocol/disk_names.h"
 #include "guest/protocol/file_time.h"
 
 #include <cerrno>
@@ -142,6 +143,24 @@ OrErrno<lower::EntryOut> ShareBroker::Impl::entry(const OpenFolder& in, std::str
     return out;
 }
 
+int ShareBroker::Impl::mayServe(const OpenFolder& in, std::string_view name, const struct stat& info) {
+    if (!hasOtherNames) {
+        return 0;
+    }
+    // Served by that name before, and listed then. Networks are among these disks, and a listing may be long.
+    const auto id = table.current(in.at.node.id, name);
+    const auto node = id ? table.find(*id) : std::nullopt;
+    if (node && node->device == info.st_dev && node->version.inode == info.st_ino) {
+        return 0;
+    }
+    auto listed = lists(in.fd.get(), name);
+    if (!listed && (listed.error().sysErrno == EMFILE || listed.error().sysErrno == ENFILE)) {
+        open.closeHalf();
+        listed = lists(in.fd.get(), name);
+    }
+    return !listed ? listed.error().sysErrno : *listed ? 0 : ENOENT;
+}
+
 Bytes ShareBroker::Impl::lookup(const Request& request) {
     const std::uint64_t unique = request.header.unique;
     const auto name = bodyAsName(request);
@@ -162,6 +181,9 @@ Bytes ShareBroker::Impl::lookup(const Request& request) {
         error = ::fstatat(in->fd.get(), text.c_str(), &info, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) == 0
                     ? 0
                     : errno;
+    }
+    if (error == 0) {
+        error = mayServe(*in, *name, info);
     }
     if (error == 0) {
         const auto out = entry(*in, *name, info);

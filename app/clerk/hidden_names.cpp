@@ -31,6 +31,9 @@ std::uint32_t nextCharacter(std::string_view text, std::size_t& length) {
     return character;
 }
 
+// All that a disk which knows no case may leave out of a name (Default_Ignorable_Code_Point), and nothing else: with one more, a
+// name would be hidden that no disk takes for a hidden one. Not the list of app/files/risk.cpp, which has what is to be warned
+// of in a name.
 bool showsNothing(std::uint32_t c) {
     constexpr std::array<std::pair<std::uint32_t, std::uint32_t>, 17> kRanges{
         {{0xad, 0xad},       {0x34f, 0x34f},     {0x61c, 0x61c},     {0x115f, 0x1160},   {0x17b4, 0x17b5},   {0x180b, 0x180f},

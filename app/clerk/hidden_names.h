@@ -7,7 +7,8 @@
 // Upper and lower case are one: on many a disk ".SSH" opens ".ssh" (vfat, exfat, ntfs, ext4 with casefold), and nobody keeps
 // a key under the one name and something to share under the other. So are names that such a disk takes for one another: with
 // dots or blanks at their end, with letters that fold to ASCII ones, and with characters that show nothing (Unicode
-// CaseFolding.txt, Default_Ignorable_Code_Point). Left over: the short names that vfat and ntfs make up ("SSH~1").
+// CaseFolding.txt, Default_Ignorable_Code_Point). The short names that vfat and ntfs make up ("SSH~1") cannot be told from
+// other names: on such disks nothing is found by a name that is not listed (guest/protocol/disk_names.h).
 #pragma once
 
 #include <string>

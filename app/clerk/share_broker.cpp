@@ -2,6 +2,7 @@
 #include "app/clerk/share_broker.h"
 
 #include "app/clerk/broker_impl.h"
+#include "guest/protocol/disk_names.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -42,6 +43,7 @@ ShareBroker::Impl::Impl(UniqueFd rootFd, NodeTable nodeTable, Options brokerOpti
     , events(std::move(brokerEvents))
     , hidden(options.hidden)
     , open(options.descriptors != 0 ? options.descriptors : descriptorBudget(1)) {
+    hasOtherNames = !hasOnlyListedNames(folder.root()); // one file system: nothing mounted within it is entered
     if (options.realtime == nullptr) {
         options.realtime = coarseRealtime;
     }

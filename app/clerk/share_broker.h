@@ -7,6 +7,8 @@
 //    RESOLVE_NO_SYMLINKS, RESOLVE_NO_MAGICLINKS and RESOLVE_NO_XDEV. Links are shown as links. A file system
 //    mounted inside the folder is shown as a folder that cannot be entered: an encrypted vault or a network
 //    drive that is opened later was not what the user shared.
+//  - A file is served only by a name that its folder lists byte for byte, on whatever disk (guest/protocol/disk_names.h). What
+//    is hidden is not reached by another name that the disk knows it by.
 //  - A READ is one version of the file or an error. Before and after the copy the file must be the node's own
 //  version;
 //    else ESTALE. A version is relied on only once its ctime is older than the kernel's clock tick, since a

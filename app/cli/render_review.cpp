@@ -12,6 +12,7 @@ namespace {
 // A review must show every name whole: a path has at most 4,095 bytes, each at most four columns when
 // escaped.
 constexpr std::size_t kPathColumns = 4 * 4400;
+constexpr std::size_t kReasonColumns = 4 * 4400; // it may tell where each version of a file is
 
 std::string pathsOf(const json::object& change) {
     std::string path = shown(pathAt(change, "path"), kPathColumns);
@@ -182,7 +183,7 @@ std::string outcomesText(const json::object& result, std::string_view doneWord) 
         const auto outcome = textAt(item, "outcome");
         if (outcome != "done" || !textAt(item, "reason").empty()) {
             out += shown(outcome, 20) + ": " + shown(pathAt(item, "path"), kPathColumns) + ": " +
-                   shown(textAt(item, "reason")) + "\n";
+                   shown(textAt(item, "reason"), kReasonColumns) + "\n";
         }
     }
     const auto& totals = objectAt(result, "totals");

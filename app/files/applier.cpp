@@ -42,25 +42,53 @@ std::int64_t nowNs() {
         .count();
 }
 
-// One that is damaged does not take the others' undo with it; only what it may need must not be given up for lost.
-enum class Damaged { PassOver, Refuse };
+// One that is damaged does not take the others' undo with it, and no list stops at one that the disk does not give; only what
+// either may need must not be given up for lost.
+enum class PassOver { Nothing, Damaged, Unreadable };
 
-Result<std::vector<Journal>> loadAll(const std::string& dir, Damaged damaged, Journal::Repair repair = Journal::Repair::No,
-                                     StepHook* hook = nullptr) {
+Result<std::vector<Journal>> loadAll(const std::string& dir, PassOver which) {
     auto ids = journalIds(dir);
     if (!ids) {
         return fail(std::move(ids).error());
     }
     std::vector<Journal> journals;
     for (const auto& id : *ids) {
-        auto journal = Journal::load(dir, id, hook, repair);
+        auto journal = Journal::load(dir, id, nullptr, Journal::Repair::No);
+        const bool passes = which == PassOver::Unreadable ||
+                            (which == PassOver::Damaged && !journal && journal.error().code == ErrorCode::Malformed);
         if (journal) {
             journals.push_back(std::move(*journal));
-        } else if (damaged == Damaged::Refuse || journal.error().code != ErrorCode::Malformed) {
+        } else if (!passes) {
             return fail(std::move(journal).error());
         }
     }
     return journals;
+}
+
+// Who finds one in a shared folder must know what it is, and not throw it away.
+std::string temporariesOf(const std::string& id) {
+    return std::string(kTemporaryPrefix) + id + "-…";
+}
+
+ApplyReport unreadable(const std::string& id, const Error& error) {
+    ApplyReport report;
+    report.id = id;
+    report.unsettled =
+        error.wrap("the journal of apply " + id + " cannot be read, so whether that apply was interrupted cannot be told",
+                   "It is kept as it is, but that apply cannot be taken back. If there is a file " + temporariesOf(id) +
+                       " in a shared folder, it is a file of yours as it was before or Carrel's copy of what was to take its "
+                       "place: look at it before you remove it");
+    return report;
+}
+
+ApplyReport unsettled(ApplyReport report, Error error) {
+    for (auto& entry : report.entries) {
+        if (entry.outcome == Outcome::NotRun) {
+            entry.reason = error.text();
+        }
+    }
+    report.unsettled = std::move(error);
+    return report;
 }
 
 Result<ApplyReport> perform(int root, Journal& journal, ContentStore& store, StepHook* hook,
@@ -86,8 +114,8 @@ std::string_view toString(Outcome outcome) {
 }
 
 bool ApplyReport::complete() const {
-    return std::all_of(entries.begin(), entries.end(),
-                       [](const auto& e) { return e.outcome == Outcome::Applied; });
+    return !unsettled && std::all_of(entries.begin(), entries.end(),
+                                     [](const auto& e) { return e.outcome == Outcome::Applied; });
 }
 
 bool ApplyReport::changedAnything() const {
@@ -133,7 +161,7 @@ Result<ApplyReport> Applier::undo(int root, const std::string& id, const Progres
 }
 
 Result<ApplyReport> Applier::undoSettled(int root, const std::string& id, const Progress& progress) {
-    auto journals = loadAll(m_dir, Damaged::PassOver);
+    auto journals = loadAll(m_dir, PassOver::Damaged);
     auto rootId = idOfRoot(root);
     auto next = nextJournalId(m_dir);
     if (!journals || !rootId || !next) {
@@ -168,7 +196,7 @@ Result<ApplyReport> Applier::undoSettled(int root, const std::string& id, const 
 }
 
 Status Applier::settle(int root, const std::string& share) {
-    auto journals = loadAll(m_dir, Damaged::PassOver, Journal::Repair::No);
+    auto journals = loadAll(m_dir, PassOver::Damaged);
     auto rootId = idOfRoot(root);
     if (!journals || !rootId) {
         return fail(!journals ? journals.error() : rootId.error());
@@ -184,44 +212,62 @@ Status Applier::settle(int root, const std::string& share) {
         Executor executor(root, *journal, *m_store, m_hook);
         if (auto stopped = executor.stopHere(); !stopped) {
             return fail(stopped.error().wrap("an earlier apply was interrupted, and what it began cannot be settled",
-                                             "Mend what is wrong with the disk, then try again"));
+                                             "Mend what is wrong with the disk or the folder, then try again"));
         }
     }
     return {};
 }
 
 Result<std::vector<ApplyReport>> Applier::recover(const OpenShare& openShare, RecoverTo to) {
-    auto journals = loadAll(m_dir, Damaged::PassOver, Journal::Repair::Yes, m_hook);
-    if (!journals) {
-        return fail(std::move(journals).error());
-    }
-    std::set<std::string> takenBack;
-    for (const auto& journal : *journals) {
-        takenBack.insert(journal.plan().undoes);
+    auto ids = journalIds(m_dir);
+    if (!ids) {
+        return fail(std::move(ids).error());
     }
     std::vector<ApplyReport> reports;
-    for (auto& journal : *journals) {
+    std::vector<Journal> journals;
+    std::set<std::string> takenBack;
+    for (const auto& id : *ids) {
+        auto journal = Journal::load(m_dir, id, nullptr, Journal::Repair::No);
+        if (journal) {
+            takenBack.insert(journal->plan().undoes);
+            journals.push_back(std::move(*journal));
+        } else {
+            reports.push_back(unreadable(id, journal.error()));
+        }
+    }
+    for (const auto& journal : journals) {
+        const std::string& id = journal.plan().id;
         // Rolling back is two journals; the next start goes on with the second if a crash came between them.
-        const bool halfBack = journal.goesBack() && !takenBack.contains(journal.plan().id);
-        if (!journal.ended() || halfBack) {
-            CARREL_TRY(recoverOne(journal, openShare, to, reports));
+        const bool halfBack = journal.goesBack() && !takenBack.contains(id);
+        if (journal.ended() && !halfBack) {
+            continue;
+        }
+        if (auto settled = recoverOne(id, openShare, to, reports); !settled) {
+            auto soFar = report(id);
+            reports.push_back(unsettled(
+                soFar ? std::move(*soFar) : journal.report(),
+                settled.error().wrap("an apply was interrupted, and what it had begun could not be settled",
+                                     "Mend what is wrong with the disk or the folder, then start Carrel again. Until then "
+                                     "that folder takes no apply and no undo; leave " +
+                                         temporariesOf(id) + " in it as it is, it may be a file of yours")));
         }
     }
     return reports;
 }
 
-Status Applier::recoverOne(Journal& journal, const OpenShare& openShare, RecoverTo to,
-                           std::vector<ApplyReport>& reports) {
+Status Applier::recoverOne(const std::string& id, const OpenShare& openShare, RecoverTo to, std::vector<ApplyReport>& reports) {
+    auto loaded = Journal::load(m_dir, id, m_hook, Journal::Repair::Yes);
+    if (!loaded) {
+        return fail(std::move(loaded).error());
+    }
+    Journal& journal = *loaded;
     auto root = openShare(journal.plan().share);
     auto rootId = root ? idOfRoot(root->get()) : Result<RootId>(fail(root.error()));
     if (!rootId || !isRootOf(journal.plan(), *rootId)) {
-        ApplyReport report = journal.report();
-        for (auto& entry : report.entries) {
-            if (entry.outcome == Outcome::NotRun) {
-                entry.reason = "the shared folder is not there, so the interrupted apply could not be settled";
-            }
-        }
-        reports.push_back(std::move(report));
+        Error error{ErrorCode::Unavailable, "the shared folder is not there, so the interrupted apply could not be settled",
+                    "It is gone on with when Carrel starts next and the folder is there again", 0, nullptr};
+        reports.push_back(unsettled(journal.report(),
+                                    rootId ? std::move(error) : rootId.error().wrap(error.message, error.hint)));
         return {};
     }
     // An undo is never rolled back half-way: it goes where it was going.
@@ -245,7 +291,7 @@ Status Applier::recoverOne(Journal& journal, const OpenShare& openShare, Recover
 }
 
 Result<std::vector<ApplySummary>> Applier::list() const {
-    auto journals = loadAll(m_dir, Damaged::PassOver);
+    auto journals = loadAll(m_dir, PassOver::Unreadable);
     if (!journals) {
         return fail(std::move(journals).error());
     }
@@ -268,7 +314,7 @@ Result<ApplyReport> Applier::report(const std::string& id) const {
 }
 
 Result<std::set<Sha256>> Applier::references() const {
-    auto journals = loadAll(m_dir, Damaged::Refuse);
+    auto journals = loadAll(m_dir, PassOver::Nothing);
     if (!journals) {
         return fail(std::move(journals).error());
     }

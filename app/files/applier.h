@@ -30,9 +30,11 @@
 //             the old file: still the base, then that goes, done; else back with it, a conflict. There is no
 //             temporary: done if the name has the wanted state, not done if the old one, else a conflict.
 //   remove:   the temporary is the old file: still the base, then it goes, done; else back, a conflict.
-//             Neither is there: done.
-//   move:     the new name has the base's inode: still the base, then done; else back, a conflict.
-//   exchange: each name has the other's inode: both still as they were, then done; else back, a conflict.
+//             Neither is there: done. There is a temporary, and no line of it: the log was damaged; back with it, not done.
+//   move:     the new name has the base's inode: still the base, then done; else back, a conflict. Neither name has it: both
+//             stay as they are, a conflict, but for a file with nothing at its new name: not done.
+//   exchange: each name has the other's inode: both still as they were, then done; else back, a conflict. Anything but that
+//             and what was before: both stay as they are, a conflict.
 //   mode:     the same file or folder has the wanted one: done.
 //   apply:    all entries are done, "end" is missing: the folders' times, and "end".
 //   roll back: "back" is in the log before anything of it happens, so that a crash between the end of the
@@ -48,7 +50,7 @@
 //
 // A swapped-out or moved-away file is removed only when its bytes are in the store. A file that recovery
 // cannot account for (changed by somebody after the crash) is never removed: it is kept beside as
-// "<name>.carrel-kept-<apply id>". Temporaries are named ".carrel-tmp-<apply id>-<n>"; a guest's changes to
+// "<name>.carrel-kept-<apply id>", and the outcome's reason says so. Temporaries are named ".carrel-tmp-<apply id>-<n>"; a guest's changes to
 // such names are refused.
 //
 // File systems without renameat2(2) RENAME_EXCHANGE or RENAME_NOREPLACE (EINVAL): refused in this step, entry
@@ -103,6 +105,9 @@ struct ApplyReport {
     std::string share;
     std::string undoes; // an undo: the id of what it undid
     std::vector<EntryOutcome> entries;
+    // Of recover(): why what was interrupted is not settled, and what to do. Its journal is kept, and the next start tries again.
+    // Of a journal that cannot be read nothing but the id is known.
+    std::optional<Error> unsettled = {};
     [[nodiscard]] bool complete() const;        // every entry Applied
     [[nodiscard]] bool changedAnything() const; // so there is something to take back
 };
@@ -144,9 +149,10 @@ public:
     // was left must, or the next recover() would go on with it.
     [[nodiscard]] Status settle(int root, const std::string& share);
     // Once at engine start, before anything else here. Finish: goes on where it stopped, with the same
-    // checks. RollBack: settles the operation in progress and undoes what was done. An apply whose share
-    // cannot be opened, or whose root is another folder now, stays unfinished and is told as an error entry
-    // by its summary.
+    // checks. RollBack: settles the operation in progress and undoes what was done. One that cannot be settled (its journal
+    // cannot be read, its share cannot be opened or is another folder now, a disk that fails) is told, see
+    // ApplyReport::unsettled, and keeps no other from being settled. Until it is, its own folder takes no apply and no undo,
+    // unless its journal is damaged: then nothing is known of it.
     [[nodiscard]] Result<std::vector<ApplyReport>> recover(const OpenShare& openShare,
                                                            RecoverTo to = RecoverTo::Finish);
 
@@ -158,7 +164,7 @@ public:
 
 private:
     [[nodiscard]] Result<ApplyReport> undoSettled(int root, const std::string& id, const Progress& progress);
-    [[nodiscard]] Status recoverOne(Journal& journal, const OpenShare& openShare, RecoverTo to,
+    [[nodiscard]] Status recoverOne(const std::string& id, const OpenShare& openShare, RecoverTo to,
                                     std::vector<ApplyReport>& reports);
     Applier(std::string dir, ContentStore& store, StepHook* hook);
     std::string m_dir;

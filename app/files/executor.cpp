@@ -77,6 +77,7 @@ Status Executor::settleEntry(std::size_t entry, Rest rest) {
             continue;
         }
         Verdict verdict;
+        std::string where;
         Outcome failure = Outcome::Conflict;
         if (m_journal.record(entry, op).begun) { // a crash came between: see what became of it
             auto resolved = resolve(entry, op);
@@ -84,11 +85,18 @@ Status Executor::settleEntry(std::size_t entry, Rest rest) {
                 return fail(std::move(resolved).error());
             }
             verdict = std::move(*resolved);
+            where = verdict.where;
+        } else if (planned.ops[op].kind == OpKind::Remove || rest == Rest::Leave) {
+            auto kept = clearUntold(entry, op);
+            if (!kept) {
+                return fail(std::move(kept).error());
+            }
+            where = keptBeside(*kept);
+            if (planned.ops[op].kind == OpKind::Remove && !kept->empty()) { // that name is another one's by now
+                verdict = {State::Conflict, kSomethingElse};
+            }
         }
         if (verdict.state == State::NotDone && rest == Rest::Leave) {
-            if (planned.ops[op].kind == OpKind::Put && !m_journal.record(entry, op).begun) {
-                CARREL_TRY(clearUntold(entry, op));
-            }
             verdict.reason = "stopped before it";
             failure = Outcome::NotRun;
         } else if (verdict.state == State::NotDone) {
@@ -97,14 +105,15 @@ Status Executor::settleEntry(std::size_t entry, Rest rest) {
                 return fail(std::move(ran).error());
             }
             verdict = std::move(*ran);
+            where += verdict.where;
             failure = verdict.state == State::NotDone ? Outcome::Failed : Outcome::Conflict;
         }
         if (verdict.state != State::Done) {
             if (op > 0) {
-                verdict.reason = "only its first half was possible: " + verdict.reason;
+                verdict.reason = "only a part of it was possible (" + doneBefore(entry, op) + "): " + verdict.reason;
                 failure = Outcome::Partial;
             }
-            return m_journal.outcome(entry, failure, verdict.reason);
+            return m_journal.outcome(entry, failure, verdict.reason + where);
         }
     }
     return m_journal.outcome(entry, Outcome::Applied, "");
@@ -139,10 +148,15 @@ Result<Executor::Verdict> Executor::run(std::size_t entry, std::size_t op) {
     const Status started = pinned ? start(entry, op, *pinned) : Status(fail(pinned.error()));
     if (!m_journal.record(entry, op).begun) {
         const Error& error = started.error();
-        if (isConflict(error)) {
-            CARREL_TRY(clearUntold(entry, op));
+        Verdict verdict{isConflict(error) ? State::Conflict : State::NotDone, error.message};
+        if (verdict.state == State::Conflict) {
+            auto kept = clearUntold(entry, op);
+            if (!kept) {
+                return fail(std::move(kept).error());
+            }
+            verdict.where = keptBeside(*kept);
         }
-        return Verdict{isConflict(error) ? State::Conflict : State::NotDone, error.message};
+        return verdict;
     }
     // In the same folders, wherever they have gone: by now a path may lead to others.
     const bool here = pinned && isWhereItBegan(m_journal.record(entry, op), *pinned);
@@ -324,7 +338,7 @@ Status Executor::start(std::size_t entry, std::size_t index, const Pinned& pinne
 // A power cut may keep the temporary and lose the line that told of it, which is flushed with the next one only. Nothing was
 // swapped then, and the name, with this apply's random id in it, is nobody else's. But a folder may have been put to use
 // meanwhile; and if the line rotted later it is the old file that is there, and perhaps nowhere else.
-Status Executor::clearStale(const Op& put, const Place& place, const std::string& temp) {
+Result<std::string> Executor::clearStale(const Op& put, const Place& place, const std::string& temp) {
     const Place own = beside(place, temp);
     auto there = observe(own, LookAt::Names);
     if (there && there->kind == NodeKind::File && there->size == put.expect.size && put.expect.content != put.want.content) {
@@ -334,14 +348,18 @@ Status Executor::clearStale(const Op& put, const Place& place, const std::string
         return fail(std::move(there).error());
     }
     if (there->kind == NodeKind::Absent) {
-        return {};
+        return std::string();
     }
     if (there->kind == NodeKind::Directory) {
         return discard(place, temp, *there);
     }
     // By its time, too: the beginning of the new content may be all that the old one was.
     const bool isOld = there->content && there->content == put.expect.content && there->mtimeNs == put.expect.mtimeNs;
-    return isOld ? putAside(place, temp) : m_writer.unlink(place, temp);
+    if (isOld) {
+        return putAside(place, temp);
+    }
+    CARREL_TRY(m_writer.unlink(place, temp));
+    return std::string();
 }
 
 Result<TreeWriter::Staged> Executor::stagePut(std::size_t entry, std::size_t index, const Place& place,

@@ -30,6 +30,7 @@ private:
     struct Verdict {
         State state = State::NotDone;
         std::string reason;
+        std::string where = {}; // goes with whatever reason it has at last: which version stands where
     };
     enum class Rest { Run, Leave };
 
@@ -46,6 +47,8 @@ private:
     // The folder that it lies in should have come there, and did not.
     [[nodiscard]] bool isStranded(std::size_t entry) const;
     [[nodiscard]] bool isThere(const PlanEntry& moved) const;
+    // Of an entry that comes no further than that operation: what is done of it already.
+    [[nodiscard]] std::string doneBefore(std::size_t entry, std::size_t op) const;
     // Why a step did not come about.
     static void explain(Verdict& verdict, const Status& started);
     Result<Verdict> run(std::size_t entry, std::size_t op);
@@ -85,10 +88,12 @@ private:
     Result<Verdict> resolveMove(const Op& op, const OpRecord& record, const Place& place, const Place& from);
     Result<Verdict> resolveExchange(const Op& op, const OpRecord& record, const Place& place, const Place& from);
     Result<Verdict> resolveMode(const Op& op, const OpRecord& record, const Place& place);
-    Status clearStale(const Op& put, const Place& place, const std::string& temp);
-    Status clearUntold(std::size_t entry, std::size_t op);
-    Status discard(const Place& place, const std::string& temp, const NodeState& want);
-    Status putAside(const Place& place, const std::string& temp);
+    // These answer with the name under which they kept what is not ours to remove; mostly none.
+    Result<std::string> clearStale(const Op& put, const Place& place, const std::string& temp);
+    Result<std::string> clearUntold(std::size_t entry, std::size_t op);
+    Result<std::string> bringBack(const Place& place, const std::string& temp);
+    Result<std::string> discard(const Place& place, const std::string& temp, const NodeState& want);
+    Result<std::string> putAside(const Place& place, const std::string& temp);
     Status newFolderTimes();
     [[nodiscard]] std::string tempName(std::size_t entry, std::size_t op) const;
 

@@ -6,6 +6,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace carrel::files {
@@ -22,6 +23,12 @@ inline constexpr const char* kOtherAttributes = "its attributes are others now";
 // count, too.
 [[nodiscard]] Result<std::string> whyNotGone(const Place& place, const std::string& name, const NodeState& old,
                                              LookAt what = LookAt::Content);
+// For a person, within an outcome's reason. A path or name as it is, or what of it is text and has room there.
+[[nodiscard]] std::string shown(std::string_view name);
+// "; …": where something was put that is not ours to remove. Of no name: nothing.
+[[nodiscard]] std::string keptBeside(const std::string& name);
+// "; …": what stands at the path. `was`: whose file it is by its number, if that is known.
+[[nodiscard]] std::string standing(const SharePath& path, std::uint64_t inode, const std::string& was);
 // Of two places; 0 = nothing there.
 [[nodiscard]] Result<std::pair<std::uint64_t, std::uint64_t>> inodesOf(const Place& a, const Place& b);
 // The folder is not as expected; any other error says nothing of the folder.

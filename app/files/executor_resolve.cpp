@@ -3,6 +3,8 @@
 #include "app/files/executor.h"
 #include "app/files/executor_look.h"
 
+#include <algorithm>
+
 namespace carrel::files {
 
 bool Executor::isWhereItBegan(const OpRecord& record, const Pinned& pinned) {
@@ -75,29 +77,70 @@ Result<Executor::Verdict> Executor::resolve(std::size_t entry, std::size_t index
     return verdict && !proven ? lost(entry, index) : std::move(verdict);
 }
 
-// Our temporary, if a crash left one without its line (clearStale()), also in a folder that was renamed since.
-Status Executor::clearUntold(std::size_t entry, std::size_t index) {
+// Our temporary, if a crash left one without its line, also in a folder that was renamed since. Of a Put: clearStale(). Of a
+// Remove its line was flushed before it, so the line rotted, and the temporary is the user's file under no name that says so.
+Result<std::string> Executor::clearUntold(std::size_t entry, std::size_t index) {
     const Op& op = m_journal.plan().entries[entry].ops[index];
-    if (!m_journal.isResumed() || op.kind != OpKind::Put) {
-        return {};
+    if (!m_journal.isResumed() || (op.kind != OpKind::Put && op.kind != OpKind::Remove)) {
+        return std::string();
     }
+    const auto clear = [&](const Place& place, const std::string& temp) {
+        return op.kind == OpKind::Put ? clearStale(op, place, temp) : bringBack(place, temp);
+    };
     const std::string temp = tempName(entry, index);
     auto place = pin(m_root, op.path);
     if (place) {
-        return clearStale(op, *place, temp);
+        return clear(*place, temp);
     }
     if (!isConflict(place.error())) {
-        return {}; // nothing to be seen of it, and so nothing to be said
+        return std::string(); // nothing to be seen of it, and so nothing to be said
     }
     const auto holder = m_search.findHolder(temp, std::string(op.path.name()));
-    return holder ? clearStale(op, *holder, temp) : Status{};
+    return holder ? clear(*holder, temp) : Result<std::string>(std::string());
+}
+
+// To its name; or beside it, if that is another one's by now.
+Result<std::string> Executor::bringBack(const Place& place, const std::string& temp) {
+    const auto there = inodeOf(beside(place, temp));
+    if (!there || *there == 0) {
+        return there ? Result<std::string>(std::string()) : fail(there.error());
+    }
+    std::string kept;
+    const Status back = m_writer.moveNew(place, temp, place, place.name);
+    if (!back && back.error().code == ErrorCode::AlreadyExists) {
+        auto aside = putAside(place, temp);
+        if (!aside) {
+            return aside;
+        }
+        kept = std::move(*aside);
+    } else {
+        CARREL_TRY(back);
+    }
+    CARREL_TRY(m_writer.flush(place));
+    return kept;
+}
+
+std::string Executor::doneBefore(std::size_t entry, std::size_t index) const {
+    constexpr std::size_t kMost = 3; // a reason has only so much room, Journal::outcome()
+    std::string text;
+    for (std::size_t i = 0; i < std::min(index, kMost); ++i) {
+        const Op& op = m_journal.plan().entries[entry].ops[i];
+        const std::string path = shown(op.path.text());
+        const std::string from = op.from ? shown(op.from->text()) : std::string();
+        text += i == 0 ? "" : ", ";
+        text += op.kind == OpKind::Move       ? from + " is " + path + " now"
+                : op.kind == OpKind::Exchange ? from + " and " + path + " have changed places"
+                : op.kind == OpKind::Remove   ? path + " is gone"
+                                              : path + " is as the agent wants it";
+    }
+    return text + (index > kMost ? ", and more" : "");
 }
 
 Result<Executor::Verdict> Executor::resolvePut(const Op& op, const OpRecord& record, const Place& place,
                                                const std::string& temp) {
     if (record.staged == 0) {
-        CARREL_TRY(clearStale(op, place, temp)); // without its line nothing has been swapped
-        return Verdict{};
+        auto kept = clearStale(op, place, temp); // without its line nothing has been swapped
+        return kept ? Result<Verdict>(Verdict{State::NotDone, {}, keptBeside(*kept)}) : fail(std::move(kept).error());
     }
     return record.old.kind == NodeKind::Absent ? resolveCreate(op, place, temp)
                                                : resolveReplace(op, record, place, temp);
@@ -109,8 +152,8 @@ Result<Executor::Verdict> Executor::resolveCreate(const Op& op, const Place& pla
         return fail(inTemp.error());
     }
     if (*inTemp != 0) {
-        CARREL_TRY(discard(place, temp, op.want));
-        return Verdict{};
+        auto kept = discard(place, temp, op.want);
+        return kept ? Result<Verdict>(Verdict{State::NotDone, {}, keptBeside(*kept)}) : fail(std::move(kept).error());
     }
     // Placed; or not, and somebody made another of that name. Only what is there can tell: the number of a temporary that went
     // may be that of the next new file.
@@ -142,8 +185,8 @@ Result<Executor::Verdict> Executor::resolveReplace(const Op& op, const OpRecord&
                                       : Verdict{State::Conflict, kSomethingElse};
     }
     if (inTemp == record.staged) {
-        CARREL_TRY(discard(place, temp, op.want)); // not swapped, or swapped back
-        return Verdict{};
+        auto kept = discard(place, temp, op.want); // not swapped, or swapped back
+        return kept ? Result<Verdict>(Verdict{State::NotDone, {}, keptBeside(*kept)}) : fail(std::move(kept).error());
     }
     auto why = whyNotGone(place, temp, record.old, LookAt::ContentAndXattrs);
     if (!why) {
@@ -156,12 +199,13 @@ Result<Executor::Verdict> Executor::resolveReplace(const Op& op, const OpRecord&
     // Not the file that was reviewed: back with it. Somebody wrote to it between the look and the swap.
     if (inName == record.staged) {
         CARREL_TRY(m_writer.exchange(place, temp, place, place.name));
-        CARREL_TRY(discard(place, temp, op.want));
-    } else {
-        CARREL_TRY(putAside(place, temp));
+    }
+    auto kept = inName == record.staged ? discard(place, temp, op.want) : putAside(place, temp);
+    if (!kept) {
+        return fail(std::move(kept).error());
     }
     CARREL_TRY(m_writer.flush(place));
-    return Verdict{State::Conflict, *why};
+    return Verdict{State::Conflict, *why, keptBeside(*kept)};
 }
 
 Result<Executor::Verdict> Executor::resolveRemove(const OpIndex& index, const OpRecord& record, const Place& place,
@@ -187,14 +231,8 @@ Result<Executor::Verdict> Executor::resolveRemove(const OpIndex& index, const Op
         CARREL_TRY(m_writer.unlink(place, temp));
         return Verdict{State::Done, {}};
     }
-    const Status back = m_writer.moveNew(place, temp, place, place.name);
-    if (!back && back.error().code == ErrorCode::AlreadyExists) {
-        CARREL_TRY(putAside(place, temp));
-    } else {
-        CARREL_TRY(back);
-    }
-    CARREL_TRY(m_writer.flush(place));
-    return Verdict{State::Conflict, *why};
+    auto kept = bringBack(place, temp);
+    return kept ? Result<Verdict>(Verdict{State::Conflict, *why, keptBeside(*kept)}) : fail(std::move(kept).error());
 }
 
 Result<Executor::Verdict> Executor::resolveMove(const Op& op, const OpRecord& record, const Place& place,
@@ -203,8 +241,17 @@ Result<Executor::Verdict> Executor::resolveMove(const Op& op, const OpRecord& re
     if (!inodes) {
         return fail(inodes.error());
     }
-    if (inodes->first != record.old.inode || inodes->second == record.old.inode) {
+    const auto [atPath, atFrom] = *inodes;
+    if (atFrom == record.old.inode) {
         return Verdict{};
+    }
+    if (atPath != record.old.inode) {
+        // At neither. A file goes again if one as expected stands at its old name; of a folder nothing could be expected, and
+        // another one would go in its place.
+        if (atPath == 0 && op.expect.kind != NodeKind::Directory) {
+            return Verdict{};
+        }
+        return Verdict{State::Conflict, kSomethingElse, standing(op.path, atPath, {}) + standing(*op.from, atFrom, {})};
     }
     if (op.expect.kind == NodeKind::Directory) {
         return Verdict{State::Done, {}};
@@ -223,7 +270,9 @@ Result<Executor::Verdict> Executor::resolveMove(const Op& op, const OpRecord& re
     }
     CARREL_TRY(m_writer.flush(from));
     CARREL_TRY(m_writer.flush(place));
-    return Verdict{State::Conflict, *why};
+    return Verdict{State::Conflict, *why,
+                   back ? "; it is " + shown(op.from->text()) + " as before"
+                        : "; it is " + shown(op.path.text()) + " now, since another one is " + shown(op.from->text())};
 }
 
 Result<Executor::Verdict> Executor::resolveExchange(const Op& op, const OpRecord& record, const Place& place,
@@ -232,9 +281,15 @@ Result<Executor::Verdict> Executor::resolveExchange(const Op& op, const OpRecord
     if (!inodes) {
         return fail(inodes.error());
     }
-    const bool exchanged = record.staged != 0 && inodes->first == record.old.inode && inodes->second == record.staged;
-    if (!exchanged) {
+    const auto [atPath, atFrom] = *inodes;
+    if (record.staged == 0 || (atPath == record.staged && atFrom == record.old.inode)) {
         return Verdict{};
+    }
+    if (atPath != record.old.inode || atFrom != record.staged) { // one of the two, or both, are others by now
+        const auto tell = [&, old = record.old.inode, other = record.staged](const SharePath& path, std::uint64_t inode) {
+            return standing(path, inode, inode == old ? op.from->text() : inode == other ? op.path.text() : std::string());
+        };
+        return Verdict{State::Conflict, kSomethingElse, tell(op.path, atPath) + tell(*op.from, atFrom)};
     }
     std::string why;
     for (const auto& [where, expected] : {std::pair{&place, &op.expect}, std::pair{&from, &op.want}}) {
@@ -252,7 +307,7 @@ Result<Executor::Verdict> Executor::resolveExchange(const Op& op, const OpRecord
     CARREL_TRY(m_writer.exchange(from, from.name, place, place.name));
     CARREL_TRY(m_writer.flush(from));
     CARREL_TRY(m_writer.flush(place));
-    return Verdict{State::Conflict, std::move(why)};
+    return Verdict{State::Conflict, std::move(why), "; both have their own names again"};
 }
 
 Result<Executor::Verdict> Executor::resolveMode(const Op& op, const OpRecord& record, const Place& place) {
@@ -266,33 +321,40 @@ Result<Executor::Verdict> Executor::resolveMode(const Op& op, const OpRecord& re
 
 // Our own complete temporary. It had the file's name for a moment if it was swapped back, so somebody may
 // have written to it: then it is not ours to remove.
-Status Executor::discard(const Place& place, const std::string& temp, const NodeState& want) {
+Result<std::string> Executor::discard(const Place& place, const std::string& temp, const NodeState& want) {
     if (want.kind == NodeKind::Directory) {
         const Status removed = m_writer.removeFolder(place, temp);
         if (!removed && removed.error().code == ErrorCode::Conflict) {
             return putAside(place, temp);
         }
-        return removed;
+        return removed ? Result<std::string>(std::string()) : fail(removed.error());
     }
     auto why = whyNotGone(place, temp, want);
     if (!why) {
         return fail(std::move(why).error());
     }
-    return why->empty() ? m_writer.unlink(place, temp) : putAside(place, temp);
+    if (!why->empty()) {
+        return putAside(place, temp);
+    }
+    CARREL_TRY(m_writer.unlink(place, temp));
+    return std::string();
 }
 
-Status Executor::putAside(const Place& place, const std::string& temp) {
+Result<std::string> Executor::putAside(const Place& place, const std::string& temp) {
     constexpr int kTries = 100; // long names may have their beginning in common
     Status moved;
     for (int i = 1; i <= kTries; ++i) {
         const std::string suffix = ".carrel-kept-" + m_journal.plan().id + (i == 1 ? "" : "-" + std::to_string(i));
         const std::string name = place.name.substr(0, kMaxNameBytes - suffix.size()) + suffix;
         moved = m_writer.moveNew(place, temp, place, name);
-        if (moved || moved.error().code != ErrorCode::AlreadyExists) {
+        if (moved) {
+            return name;
+        }
+        if (moved.error().code != ErrorCode::AlreadyExists) {
             break;
         }
     }
-    return moved;
+    return fail(moved.error());
 }
 
 } // namespace carrel::files

@@ -97,7 +97,8 @@ bool Executor::prepare(std::size_t entry, FolderTimes& times, std::vector<Member
     auto pinned = pinBoth(op);
     OpRecord record;
     if (!pinned || !check(op, pinned->place, record.old) || !keep(pinned->place, record.old) ||
-        (op.kind == OpKind::Put && !clearStale(op, pinned->place, tempName(entry, 0)))) {
+        (op.kind == OpKind::Put && !clearStale(op, pinned->place, tempName(entry, 0))) ||
+        (op.kind == OpKind::Remove && inodeOf(beside(pinned->place, tempName(entry, 0))) != 0U)) {
         return true; // by itself it will say why
     }
     const auto [at, fresh] = times.of.try_emplace(op.path.parent());
@@ -173,7 +174,7 @@ Status Executor::markTogether(const std::vector<Member>& members, const FolderTi
         const Op& op = m_journal.plan().entries[member.entry].ops.front();
         if (member.verdict.state != State::Done) {
             const auto outcome = member.verdict.state == State::Conflict ? Outcome::Conflict : Outcome::Failed;
-            CARREL_TRY(m_journal.outcome(member.entry, outcome, member.verdict.reason));
+            CARREL_TRY(m_journal.outcome(member.entry, outcome, member.verdict.reason + member.verdict.where));
             continue;
         }
         const auto [at, fresh] = folders.try_emplace(op.path.parent());

@@ -212,6 +212,9 @@ Result<Journal> Journal::load(const std::string& dir, const std::string& id, Ste
         return fail(plan.error().wrap("the journal of apply " + id + " is damaged"));
     }
     UniqueFd log(::openat(fd.get(), "log", O_RDWR | O_APPEND | O_CLOEXEC));
+    if (!log && (errno == ENOENT || errno == EISDIR)) {
+        return fail(ErrorCode::Malformed, "the journal of apply " + id + " is damaged: what was done is missing from it");
+    }
     if (!log) {
         return failErrno("cannot open the journal of the apply");
     }

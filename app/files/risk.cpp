@@ -141,7 +141,10 @@ RiskVerdict high(std::string reason) {
 }
 
 // Characters that make a name look like another: control, zero-width, direction (Unicode general category Cf,
-// the usual ones).
+// the usual ones). Not the list of app/clerk/hidden_names.cpp, and not to be made one with it: that one has what a disk leaves
+// out of a name (Default_Ignorable_Code_Point), also what stands in many an honest name, such as the selector behind an emoji,
+// which is worth no warning; this one has what a reader is deceived by, also control characters and line separators, which
+// every disk keeps.
 bool hasInvisible(std::string_view name) {
     for (std::size_t i = 0; i < name.size(); ++i) {
         const auto c = static_cast<std::uint8_t>(name[i]);

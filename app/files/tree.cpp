@@ -2,6 +2,7 @@
 #include "app/files/tree.h"
 
 #include "app/files/flush.h"
+#include "guest/protocol/disk_names.h"
 
 #include <algorithm>
 #include <cstdio>
@@ -137,6 +138,34 @@ NodeKind kindOf(mode_t mode) {
     }
 }
 
+// Every name on the way is listed as it is written, and the last one, if anything is there by it. Such disks only, whose
+// listings are read anew: what is applied there is little, and a name may have come a moment ago.
+Status checkNames(int root, const SharePath& path) {
+    UniqueFd at(::openat(root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    const auto names = path.components();
+    for (std::size_t i = 0; i < names.size(); ++i) {
+        const std::string name(names[i]);
+        struct stat st {};
+        if (at && ::fstatat(at.get(), name.c_str(), &st, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT) {
+            return {}; // nobody's
+        }
+        if (!at) {
+            return failErrno("cannot open the folder it belongs in");
+        }
+        const auto listed = lists(at.get(), name);
+        if (!listed) {
+            return fail(listed.error());
+        }
+        if (!*listed) {
+            return fail(ErrorCode::Conflict, "this disk takes its name, or that of a folder it is in, for another one's");
+        }
+        if (i + 1 < names.size()) {
+            at = openBeneath(at.get(), name, O_RDONLY | O_DIRECTORY, kResolve | RESOLVE_NO_SYMLINKS);
+        }
+    }
+    return {};
+}
+
 } // namespace
 
 Attributes usersAttributes(const Attributes& all) {
@@ -180,6 +209,9 @@ Result<Place> pin(int root, const SharePath& path) {
             return fail(ErrorCode::Conflict, "a link or a file now stands where its folder was");
         }
         return failErrno("cannot open the folder it belongs in", number);
+    }
+    if (!hasOnlyListedNames(root)) {
+        CARREL_TRY(checkNames(root, path));
     }
     return place;
 }

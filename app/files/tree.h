@@ -31,7 +31,8 @@ struct FolderId {
     friend auto operator<=>(const FolderId&, const FolderId&) = default;
 };
 
-// NotFound: the parent is not there. Conflict: a link or something else stands in the way.
+// NotFound: the parent is not there. Conflict: a link or something else stands in the way, or the disk takes one of the names
+// for that of another file (guest/protocol/disk_names.h): what is hidden must not be reached by it.
 [[nodiscard]] Result<Place> pin(int root, const SharePath& path);
 
 enum class LookAt { Names, Content, ContentAndXattrs };

@@ -2,7 +2,10 @@
 // The list of past applies, and undo of any of them.
 #include "tests/app/agents/played_guest.h"
 
+#include <QScopeGuard>
 #include <QTest>
+
+#include <unistd.h>
 
 using namespace carrel;
 using namespace carrel::agents;
@@ -24,6 +27,20 @@ Result<ActionReport> applyAll(AgentWorld& w) {
     return within(60s, "apply", [&] { return w.agent->apply(frozen->id, {}, quiet); });
 }
 
+// As if a crash had come before the last of an apply's lines and before it had its number. `lines` stay.
+void forgetEndOf(const AgentWorld& w, std::size_t lines) {
+    const auto folder = w.services.agentsFolder / w.agent->id();
+    for (const auto& apply : std::filesystem::directory_iterator(folder / "review/applies")) {
+        std::string kept;
+        std::istringstream text(contentOf(apply.path() / "log"));
+        for (std::string line; lines > 0 && std::getline(text, line); --lines) {
+            kept += line + "\n";
+        }
+        std::ofstream(apply.path() / "log") << kept;
+    }
+    std::filesystem::remove(folder / "reviews.json");
+}
+
 } // namespace
 
 class TestAgentHistory : public QObject {
@@ -32,6 +49,9 @@ private slots:
     void listsWhatWasDone();
     void undoesAnOlderOneBesideANewer();
     void undoOfAnOlderOneLeavesWhatWasChangedAgain();
+    void whatCannotBeSettledIsToldAndWaits();
+    void whatIsSettledLaterHasItsNumberAtOnce_data();
+    void whatIsSettledLaterHasItsNumberAtOnce();
 };
 
 void TestAgentHistory::listsWhatWasDone() {
@@ -115,6 +135,85 @@ void TestAgentHistory::undoOfAnOlderOneLeavesWhatWasChangedAgain() {
     const auto again = w.agent->undo(1, quiet);
     QVERIFY2(!again && again.error().message.find("changed again") != std::string::npos,
              again ? "" : again.error().text().c_str());
+}
+
+// One folder of the share is locked at the start: the agent is there all the same, says what is the matter, and changes
+// nothing more in that share until it is settled.
+void TestAgentHistory::whatCannotBeSettledIsToldAndWaits() {
+    if (::geteuid() == 0) {
+        QSKIP("root may enter any folder");
+    }
+    AgentWorld w(true);
+    QVERIFY(w.start());
+    PlayedGuest guest(w);
+    std::filesystem::create_directory(w.share() / "locked");
+    guest.write("locked/a", "one\n");
+    QVERIFY(applyAll(w).has_value());
+    forgetEndOf(w, 2); // begun, and complete beside its name
+    const auto unlock = qScopeGuard([&] { ::chmod((w.share() / "locked").c_str(), 0755); });
+    ::chmod((w.share() / "locked").c_str(), 0);
+    w.restartEngine();
+    QVERIFY(w.agent->history({}, 10).empty());
+    activity::Query query;
+    query.kinds = {activity::EventKind::ApplyDone};
+    const auto events = w.agent->log().query(query);
+    QVERIFY(events && events->size() == 2);
+    const auto& detail = events->back().event.detail;
+    QVERIFY(!detail.at("recovered").as_bool());
+    QCOMPARE(std::string(detail.at("share").as_string()), std::string("papers"));
+    QVERIFY(detail.at("error").as_string().find("interrupted") != std::string::npos);
+    QVERIFY(detail.at("hint").as_string().find("start Carrel again") != std::string::npos);
+    guest.write("b", "two\n");
+    auto applied = applyAll(w);
+    QVERIFY2(applied && applied->items.size() == 1, applied ? "" : applied.error().text().c_str());
+    QCOMPARE(applied->items.at(0).outcome, std::string("failed"));
+    QVERIFY2(applied->items.at(0).reason.find("interrupted") != std::string::npos, applied->items.at(0).reason.c_str());
+    ::chmod((w.share() / "locked").c_str(), 0755);
+    applied = applyAll(w);
+    QVERIFY(applied && applied->items.at(0).outcome == "done");
+    QCOMPARE(w.agent->history({}, 10).size(), std::size_t{2});
+}
+
+void TestAgentHistory::whatIsSettledLaterHasItsNumberAtOnce_data() {
+    QTest::addColumn<QString>("by");
+    for (const char* by : {"apply", "discard", "undo"}) {
+        QTest::newRow(by) << by;
+    }
+}
+
+// What a start could not settle, since the share was away, the next decision settles: before anything new.
+void TestAgentHistory::whatIsSettledLaterHasItsNumberAtOnce() {
+    QFETCH(QString, by);
+    AgentWorld w(true);
+    QVERIFY(w.start());
+    PlayedGuest guest(w);
+    guest.write("a", "one\n");
+    QVERIFY(applyAll(w).has_value());
+    forgetEndOf(w, 2);
+    const auto away = w.folder / "away";
+    std::filesystem::rename(w.share(), away);
+    w.restartEngine();
+    std::filesystem::rename(away, w.share());
+    QVERIFY(w.agent->history({}, 10).empty());
+    guest.write("b", "two\n");
+    if (by == "undo") {
+        const auto undone = w.agent->undo({}, quiet);
+        QVERIFY2(undone && undone->undone == 1U, undone ? "" : undone.error().text().c_str());
+        QVERIFY(!std::filesystem::exists(w.share() / "a"));
+    } else {
+        const auto frozen = within(60s, "changes", [&] { return w.agent->freeze(quiet, {}); });
+        QVERIFY2(frozen, frozen ? "" : frozen.error().text().c_str());
+        const auto done = by == "apply" ? w.agent->apply(frozen->id, {}, quiet) : w.agent->discard(frozen->id, {}, quiet);
+        QVERIFY2(done, done ? "" : done.error().text().c_str());
+    }
+    const auto past = w.agent->history({}, 10);
+    QCOMPARE(past.size(), std::size_t{by == "discard" ? 1U : 2U});
+    QCOMPARE(past.back().apply.number, std::uint64_t{1});
+    QCOMPARE(past.back().apply.facts.first, std::string("papers/a"));
+    if (by != "undo") {
+        QVERIFY(w.agent->undo(1, quiet).has_value());
+        QVERIFY(!std::filesystem::exists(w.share() / "a"));
+    }
 }
 
 QTEST_GUILESS_MAIN(TestAgentHistory)

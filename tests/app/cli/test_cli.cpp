@@ -226,6 +226,15 @@ private slots:
         QCOMPARE(run({"apply", "clerk", "--yes"}).status, 0);
     }
 
+    // Where each version of a file is may be the end of it.
+    void aReasonIsToldToItsEnd() {
+        const auto schema = m_engine->schemas().load("undo.json").as_object();
+        auto result = schema.at("examples").at(0).at("result");
+        result.at("outcomes").at(1).at("reason") = std::string(2'000, 'x') + " is kept as papers/b";
+        m_engine->setAnswer("undo", result);
+        QVERIFY(run({"undo", "clerk"}).out.contains("is kept as papers/b\n"));
+    }
+
     // Every change is a list; a stop between is said, and is no end.
     void watchShowsEachChange() {
         m_engine->setWaits({{{"mark", "one"}, {"running", true}},

@@ -72,6 +72,83 @@ private slots:
         }
     }
 
+    // One that cannot be settled, and one that cannot be read, keep no other from being settled. They are told, kept, and block
+    // no more than the folder that they are about.
+    void oneThatCannotBeSettledKeepsNoOther() {
+        World a, b, c;
+        struct Interruption : StepHook {
+            bool cut = false; // from the first swap on
+            std::string stuck;
+            int before(std::string_view name, std::string_view path) override {
+                cut = cut || name == "exchange";
+                const bool isStuck = !stuck.empty() && name == "unlink" && path.find(stuck) != std::string_view::npos;
+                return (cut && (name == "journal.append" || name == "unlink")) || isStuck ? EIO : 0;
+            }
+        };
+        std::vector<std::string> ids;
+        const std::vector<std::pair<World*, std::string>> shares{{&a, "s1"}, {&b, "s2"}, {&c, "s3"}};
+        for (const auto& [w, name] : shares) {
+            writeFile(w->at("f"), "as it was\n");
+            w->content(ChangeKind::Modified, "f", "agent\n");
+            Interruption cut;
+            auto review = a.review(&cut);
+            auto set = review->freeze(w->root.get(), name, w->claims, w->guest);
+            VERIFY_OK(set);
+            QVERIFY(!review->apply(w->root.get(), set->id, everything(*set)));
+            ids.push_back(review->applies()->back().id);
+        }
+        const std::string plan = a.data + "/applies/" + ids[1] + "/plan.json";
+        const std::string sound = slurp(plan);
+        std::ofstream(plan) << "rotten";
+        const OpenShare opener = [&](const std::string& share) {
+            return (share == "s1" ? a : share == "s2" ? b : c).opener()(share);
+        };
+        Interruption disk;
+        disk.stuck = ids[0];
+        auto review = a.review(&disk);
+        auto reports = review->recover(opener);
+        VERIFY_OK(reports);
+        QCOMPARE(reports->size(), std::size_t{3});
+        for (const auto& report : *reports) {
+            QCOMPARE(report.complete(), report.id == ids[2]);
+            QCOMPARE(report.unsettled.has_value(), report.id != ids[2]);
+            if (report.unsettled) {
+                QVERIFY(!report.unsettled->hint.empty());
+                QVERIFY2(report.unsettled->hint.find(".carrel-tmp-" + report.id) != std::string::npos,
+                         report.unsettled->hint.c_str());
+            }
+        }
+        QCOMPARE(slurp(c.at("f")), std::string("agent\n"));
+        QVERIFY(review->applies()->size() == 2);
+        // Its own folder waits; another one does not.
+        a.claims.clear();
+        a.content(ChangeKind::Created, "g", "agent\n");
+        auto set = review->freeze(a.root.get(), "s1", a.claims, a.guest);
+        VERIFY_OK(set);
+        auto refused = review->apply(a.root.get(), set->id, everything(*set));
+        QVERIFY(!refused && !fs::exists(a.at("g")));
+        c.claims.clear();
+        c.content(ChangeKind::Created, "g", "agent\n");
+        set = review->freeze(c.root.get(), "s3", c.claims, c.guest);
+        VERIFY_OK(set);
+        auto applied = review->apply(c.root.get(), set->id, everything(*set));
+        QVERIFY(applied && applied->complete());
+        // And the next start goes on with them.
+        review.reset();
+        std::ofstream(plan) << sound;
+        review = a.review();
+        reports = review->recover(opener);
+        VERIFY_OK(reports);
+        QCOMPARE(reports->size(), std::size_t{2});
+        for (const auto& report : *reports) {
+            QVERIFY2(report.complete() && !report.unsettled, describe(report).c_str());
+        }
+        for (const auto* w : {&a, &b}) {
+            QCOMPARE(snapshot(w->share, Times::Files).size(), std::size_t{1});
+            QCOMPARE(slurp(w->at("f")), std::string("agent\n"));
+        }
+    }
+
     // What was interrupted goes no further once something else was decided, and nothing of it is left lying about.
     void anInterruptedApplyGoesNoFurther() {
         World w;

@@ -100,6 +100,25 @@ private slots:
         QVERIFY(same(snapshot(w.share, Times::All), before));
     }
 
+    // It is made before the plan: without it nothing can be known of the apply, and no other one has to wait for that.
+    void withoutItsLogItIsDamaged() {
+        World w;
+        w.content(ChangeKind::Created, "f", "agent\n");
+        auto review = w.review();
+        auto set = w.freeze(*review);
+        auto applied = review->apply(w.root.get(), set->id, everything(*set));
+        QVERIFY(applied && applied->complete());
+        fs::remove(logOf(w, applied->id));
+        auto reports = review->recover(w.opener());
+        QVERIFY(reports && reports->size() == 1 && reports->front().unsettled);
+        w.claims.clear();
+        w.content(ChangeKind::Created, "g", "agent\n");
+        set = w.freeze(*review);
+        auto again = review->apply(w.root.get(), set->id, everything(*set));
+        QVERIFY2(again && again->complete(), again ? "" : again.error().text().c_str());
+        QVERIFY(review->undo(w.root.get(), applied->id).error().code == ErrorCode::Malformed);
+    }
+
     void onlyWhoGoesOnRepairs() {
         QTemporaryDir dir;
         const std::string at = dir.path().toStdString();
