@@ -23,7 +23,7 @@ die() {
 packages_run=(
     build-essential cmake ninja-build ccache pkg-config
     libboost1.81-dev libboost-json1.81-dev libexpected-dev libvirt-dev libsqlite3-dev libssl-dev libspdlog-dev
-    libcli11-dev libseccomp-dev libfuse3-dev
+    libcli11-dev libseccomp-dev libfuse3-dev libtomlplusplus-dev
     qemu-system-x86 qemu-utils libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients
     mmdebstrap e2fsprogs uidmap kmod cpio xz-utils lz4 zstd gawk python3 rsync
 )

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the rules say of a request. A rule that denies wins over every one that allows, whatever their order or
+// breadth; where no rule speaks, a person is asked. So another deny never allows more, and another allow never
+// overrules a deny (TestDecide). Thread: pure functions.
+#pragma once
+
+#include "app/policy/rule.h"
+
+namespace carrel::policy {
+
+enum class Answer { Allow, Deny, Ask };
+[[nodiscard]] std::string_view toString(Answer answer);
+
+struct Decision {
+    Answer answer = Answer::Ask;
+    const Rule* rule = nullptr; // that decided; of the rules that were given. The one with the smallest number of several
+};
+
+[[nodiscard]] Decision decide(std::span<const Rule> rules, const Request& request, std::int64_t nowMs);
+
+} // namespace carrel::policy

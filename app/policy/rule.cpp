@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/policy/rule.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <fnmatch.h>
+
+namespace carrel::policy {
+namespace {
+
+constexpr std::array<std::string_view, 6> kActions{"apply", "folder", "network", "credential", "forward", "program"};
+constexpr std::array kApply{Field{"folder", FieldKind::Folder}, Field{"path", FieldKind::PathPattern},
+                            Field{"change", FieldKind::Change}};
+constexpr std::array kFolder{Field{"folder", FieldKind::Folder}, Field{"mode", FieldKind::Mode}};
+constexpr std::array kNetwork{Field{"host", FieldKind::Host}, Field{"port", FieldKind::Port},
+                              Field{"method", FieldKind::Method}, Field{"path", FieldKind::PathPrefix}};
+constexpr std::array kCredential{Field{"name", FieldKind::Name}, Field{"host", FieldKind::Host}};
+constexpr std::array kForward{Field{"port", FieldKind::Port}};
+constexpr std::array kProgram{Field{"sha256", FieldKind::Sha256}};
+
+constexpr std::array<std::string_view, 6> kChanges{"created", "modified", "deleted", "renamed", "mode", "link"};
+constexpr std::array<std::string_view, 3> kModes{"read-only", "review", "auto"};
+
+template <class Set> bool contains(const Set& set, std::string_view value) {
+    return std::find(set.begin(), set.end(), value) != set.end();
+}
+
+bool allOf(std::string_view text, std::string_view also, bool upper, bool lower) {
+    return !text.empty() && std::all_of(text.begin(), text.end(), [&](char c) {
+        return (lower && c >= 'a' && c <= 'z') || (upper && c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+               also.find(c) != std::string_view::npos;
+    });
+}
+
+bool isPort(std::string_view text) {
+    unsigned port = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
+    return error == std::errc{} && end == text.data() + text.size() && port >= 1 && port <= 65535 &&
+           std::to_string(port) == text;
+}
+
+// Names as DNS has them, in lower case and in ASCII (RFC 5890), or an address in brackets or not. A star only as the
+// whole first label: anything else would be read as more, or less, than it matches.
+bool isHostPattern(std::string_view text) {
+    if (text.starts_with("*.")) {
+        text.remove_prefix(2);
+    }
+    return text.size() <= 253 && allOf(text, "-._:", false, true) && text.front() != '.' && text.back() != '.' &&
+           text.find("..") == std::string_view::npos;
+}
+
+// Absolute, without a step that a look along it would not take.
+bool isPlainPath(std::string_view text) {
+    const std::string path = std::string(text) + "/";
+    return path.starts_with('/') && path.find("//") == std::string::npos && path.find("/./") == std::string::npos &&
+           path.find("/../") == std::string::npos;
+}
+
+bool isValue(FieldKind kind, std::string_view text) {
+    if (text.empty() || text.size() > kMaxValueBytes || text.find('\0') != std::string_view::npos) {
+        return false;
+    }
+    switch (kind) {
+    case FieldKind::Folder:
+        return text == "/" || isPlainPath(text);
+    case FieldKind::PathPattern:
+        return !text.starts_with('/') && isPlainPath("/" + std::string(text));
+    case FieldKind::Change:
+        return contains(kChanges, text);
+    case FieldKind::Mode:
+        return contains(kModes, text);
+    case FieldKind::Host:
+        return isHostPattern(text);
+    case FieldKind::Port:
+        return isPort(text);
+    case FieldKind::Method:
+        return text.size() <= 32 && allOf(text, "-", true, false);
+    case FieldKind::PathPrefix: // percent-encoding is undone before it is matched
+        return text == "/" || isPlainPath(text.ends_with('/') ? text.substr(0, text.size() - 1) : text);
+    case FieldKind::Name:
+        return text.size() <= 64 && allOf(text, "-._", false, true);
+    case FieldKind::Sha256:
+        return text.size() == 64 && std::all_of(text.begin(), text.end(), [](char c) {
+                   return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+               });
+    }
+    return false;
+}
+
+bool isBelow(std::string_view folder, std::string_view path) {
+    return folder == "/" || path == folder || (path.starts_with(folder) && path[folder.size()] == '/');
+}
+
+} // namespace
+
+std::string_view toString(Action action) {
+    return kActions.at(static_cast<std::size_t>(action));
+}
+
+std::string_view toString(Effect effect) {
+    return effect == Effect::Allow ? "allow" : "deny";
+}
+
+std::optional<Action> actionFrom(std::string_view text) {
+    const auto at = std::find(kActions.begin(), kActions.end(), text);
+    return at == kActions.end() ? std::nullopt : std::optional(static_cast<Action>(at - kActions.begin()));
+}
+
+std::optional<Effect> effectFrom(std::string_view text) {
+    return text == "allow"  ? std::optional(Effect::Allow)
+           : text == "deny" ? std::optional(Effect::Deny)
+                            : std::nullopt;
+}
+
+std::span<const Field> fieldsOf(Action action) {
+    switch (action) {
+    case Action::Apply:
+        return kApply;
+    case Action::Folder:
+        return kFolder;
+    case Action::Network:
+        return kNetwork;
+    case Action::Credential:
+        return kCredential;
+    case Action::Forward:
+        return kForward;
+    case Action::Program:
+        return kProgram;
+    }
+    return {};
+}
+
+Status check(const Rule& rule) {
+    const auto bad = [&](const std::string& what, std::string hint) -> Status {
+        return fail(ErrorCode::InvalidArgument, "A rule " + what, std::move(hint));
+    };
+    if (rule.note.size() > kMaxNoteBytes) {
+        return bad("has a note of more than " + std::to_string(kMaxNoteBytes) + " bytes", "Shorten the note");
+    }
+    if (rule.high && rule.effect == Effect::Deny) {
+        return bad("that denies says high risk", "Leave that out: what denies covers every risk");
+    }
+    for (const auto& [name, values] : rule.fields) {
+        const auto fields = fieldsOf(rule.action);
+        const auto field =
+            std::find_if(fields.begin(), fields.end(), [&](const Field& each) { return each.name == name; });
+        if (field == fields.end()) {
+            std::string known;
+            for (const auto& each : fields) {
+                known += (known.empty() ? "" : ", ") + std::string(each.name);
+            }
+            return bad("about " + std::string(toString(rule.action)) + " has the field " + name +
+                           ", which it cannot have",
+                       "Its fields are: " + known);
+        }
+        // Left empty it would match nothing, and read as if it matched anything.
+        if (values.empty() || values.size() > kMaxValues) {
+            return bad("has " + std::to_string(values.size()) + " values for " + name,
+                       "Give at least one and at most " + std::to_string(kMaxValues) + ", or leave the field out");
+        }
+        for (const auto& value : values) {
+            if (!isValue(field->kind, value)) {
+                return bad("has a value for " + name + " that it cannot have: " + value,
+                           "See \"carrel rules add --help\" for what each field takes");
+            }
+        }
+    }
+    return {};
+}
+
+bool matchesValue(FieldKind kind, std::string_view wanted, std::string_view seen) {
+    switch (kind) {
+    case FieldKind::Folder:
+        return isBelow(wanted, seen);
+    case FieldKind::PathPattern:
+        if (wanted == "**") {
+            return true;
+        }
+        if (wanted.ends_with("/**")) {
+            const auto folder = wanted.substr(0, wanted.size() - 3);
+            return seen.size() > folder.size() && seen.starts_with(folder) && seen[folder.size()] == '/';
+        }
+        return ::fnmatch(std::string(wanted).c_str(), std::string(seen).c_str(), FNM_PATHNAME | FNM_NOESCAPE) == 0;
+    case FieldKind::Host:
+        return wanted.starts_with("*.") ? seen.size() > wanted.size() - 1 && seen.ends_with(wanted.substr(1))
+                                        : seen == wanted;
+    case FieldKind::PathPrefix:
+        return seen.starts_with(wanted) &&
+               (wanted.ends_with('/') || seen.size() == wanted.size() || seen[wanted.size()] == '/');
+    case FieldKind::Change:
+    case FieldKind::Mode:
+    case FieldKind::Port:
+    case FieldKind::Method:
+    case FieldKind::Name:
+    case FieldKind::Sha256:
+        return seen == wanted;
+    }
+    return false;
+}
+
+bool matches(const Rule& rule, const Request& request, std::int64_t nowMs) {
+    if (rule.action != request.action || (rule.untilMs && nowMs >= *rule.untilMs) ||
+        (!rule.agent.empty() && rule.agent != request.agent) ||
+        (!rule.session.empty() && rule.session != request.session) ||
+        (rule.effect == Effect::Allow && request.risk == Risk::High && !rule.high)) {
+        return false;
+    }
+    for (const auto& field : fieldsOf(rule.action)) {
+        const auto wanted = rule.fields.find(field.name);
+        if (wanted == rule.fields.end()) {
+            continue;
+        }
+        const auto seen = request.fields.find(field.name);
+        if (seen == request.fields.end()) {
+            // Not known of this request. What denies must not be passed by what cannot be read; what allows must not
+            // cover it.
+            if (rule.effect == Effect::Allow) {
+                return false;
+            }
+            continue;
+        }
+        const bool one = std::any_of(wanted->second.begin(), wanted->second.end(), [&](const std::string& value) {
+            return matchesValue(field.kind, value, seen->second);
+        });
+        if (!one) {
+            return false;
+        }
+    }
+    return true;
+}
+
+} // namespace carrel::policy

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+// A rule: what is allowed, or denied, without asking anybody. It matches what the host itself saw of a request, never
+// what a guest says of itself. Thread: values, pure functions.
+//
+// Each action has fields of its own (fieldsOf). A rule gives some of them, each with one or more values, of which one
+// must match; a field that it does not give matches anything. So a rule with fewer fields covers more.
+//
+//   apply       folder  the shared folder on this computer, or one above it
+//               path    in the share: a pattern as in glob(7), where * stays within one folder; "docs/**" is all below
+//               change  created, modified, deleted, renamed, mode, link
+//   folder      folder  as above
+//               mode    read-only, review, auto
+//   network     host    a name, or "*.example.org" for every name below that one (not itself); or an address
+//               port    1 to 65535
+//               method  GET, …; of a request that is read. One that is not read has none, and no rule with methods covers it
+//               path    the beginning of a path of a request that is read, up to a "/"
+//   credential  name    of the credential
+//               host    as above: where it is used
+//   forward     port    on this computer
+//   program     sha256  64 hexadecimal digits, of the file's content
+#pragma once
+
+#include "guest/protocol/result.h"
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace carrel::policy {
+
+enum class Action { Apply, Folder, Network, Credential, Forward, Program };
+enum class Effect { Allow, Deny };
+enum class Risk { Routine, High };
+
+[[nodiscard]] std::string_view toString(Action action);
+[[nodiscard]] std::string_view toString(Effect effect);
+[[nodiscard]] std::optional<Action> actionFrom(std::string_view text);
+[[nodiscard]] std::optional<Effect> effectFrom(std::string_view text);
+
+enum class FieldKind { Folder, PathPattern, Change, Mode, Host, Port, Method, PathPrefix, Name, Sha256 };
+struct Field {
+    std::string_view name;
+    FieldKind kind;
+};
+[[nodiscard]] std::span<const Field> fieldsOf(Action action);
+
+inline constexpr std::size_t kMaxValues = 1000; // of one field
+inline constexpr std::size_t kMaxValueBytes = 4096;
+inline constexpr std::size_t kMaxNoteBytes = 280;
+
+struct Rule {
+    std::uint64_t id = 0; // of one home, never given again; 0 in one that is only thought of
+    Effect effect = Effect::Deny;
+    Action action = Action::Apply;
+    std::string agent;   // its id; empty: every agent
+    std::string session; // from one start of the agent to its stop; empty: any
+    std::optional<std::int64_t> untilMs; // since 1970; it does not count from then on
+    bool high = false;   // Allow: of high risk, too. A Deny covers every risk.
+    std::map<std::string, std::vector<std::string>, std::less<>> fields;
+    std::string note;    // the owner's words
+    friend bool operator==(const Rule&, const Rule&) = default;
+};
+
+// Every field is one of the action's and every value one that it can have, in the one spelling that is matched.
+[[nodiscard]] Status check(const Rule& rule);
+
+// What the host saw. A field that does not apply (the method of a connection that is not read) is absent.
+struct Request {
+    std::string agent;
+    std::string session;
+    Action action = Action::Apply;
+    Risk risk = Risk::Routine;
+    std::map<std::string, std::string, std::less<>> fields;
+};
+
+[[nodiscard]] bool matches(const Rule& rule, const Request& request, std::int64_t nowMs);
+// One value of a field against what was seen.
+[[nodiscard]] bool matchesValue(FieldKind kind, std::string_view wanted, std::string_view seen);
+
+} // namespace carrel::policy

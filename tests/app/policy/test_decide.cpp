@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+// What rules say together: over random rules and requests, and the cases that a person would think of.
+#include "app/policy/decide.h"
+#include "tests/app/policy/random_rules.h"
+
+#include <QtTest>
+
+#include <algorithm>
+
+using namespace carrel::policy;
+using carrel::policy::test::RandomRules;
+
+namespace {
+
+constexpr std::int64_t kNow = 1000;
+
+Rule rule(std::uint64_t id, Effect effect, std::string host = {}) {
+    Rule out;
+    out.id = id;
+    out.effect = effect;
+    out.action = Action::Network;
+    if (!host.empty()) {
+        out.fields["host"] = {std::move(host)};
+    }
+    return out;
+}
+Request to(std::string host) {
+    Request out;
+    out.agent = "ann";
+    out.session = "s1";
+    out.action = Action::Network;
+    out.fields = {{"host", std::move(host)}, {"port", "443"}};
+    return out;
+}
+Answer answer(const std::vector<Rule>& rules, const Request& request, std::int64_t now = kNow) {
+    return decide(rules, request, now).answer;
+}
+
+} // namespace
+
+class TestDecide : public QObject {
+    Q_OBJECT
+private slots:
+    void withoutARuleAPersonIsAsked() {
+        QVERIFY(answer({}, to("example.org")) == Answer::Ask);
+        QVERIFY(answer({rule(1, Effect::Allow, "other.org")}, to("example.org")) == Answer::Ask);
+    }
+
+    void denyWinsInAnyOrder() {
+        const auto allow = rule(1, Effect::Allow);
+        const auto deny = rule(2, Effect::Deny, "example.org");
+        for (const auto& rules : {std::vector{allow, deny}, std::vector{deny, allow}}) {
+            const auto decision = decide(rules, to("example.org"), kNow);
+            QVERIFY(decision.answer == Answer::Deny && decision.rule->id == 2);
+            QVERIFY(answer(rules, to("other.org")) == Answer::Allow);
+        }
+        // However narrow what allows is.
+        auto narrow = rule(3, Effect::Allow, "example.org");
+        narrow.agent = "ann";
+        narrow.session = "s1";
+        QVERIFY(answer({rule(1, Effect::Deny), narrow}, to("example.org")) == Answer::Deny);
+    }
+
+    void scopes() {
+        auto one = rule(1, Effect::Allow);
+        one.agent = "bob";
+        QVERIFY(answer({one}, to("example.org")) == Answer::Ask);
+        one.agent = "ann";
+        QVERIFY(answer({one}, to("example.org")) == Answer::Allow);
+        one.session = "s2";
+        QVERIFY(answer({one}, to("example.org")) == Answer::Ask);
+        one.session = "s1";
+        QVERIFY(answer({one}, to("example.org")) == Answer::Allow);
+    }
+
+    void itEnds() {
+        auto one = rule(1, Effect::Allow);
+        one.untilMs = kNow;
+        QVERIFY(answer({one}, to("example.org"), kNow - 1) == Answer::Allow);
+        QVERIFY(answer({one}, to("example.org"), kNow) == Answer::Ask);
+        one.effect = Effect::Deny;
+        QVERIFY(answer({one}, to("example.org"), kNow - 1) == Answer::Deny);
+        QVERIFY(answer({one}, to("example.org"), kNow) == Answer::Ask);
+    }
+
+    void highRiskIsAllowedOnlyWhereItIsSaid() {
+        auto request = to("example.org");
+        request.risk = Risk::High;
+        auto one = rule(1, Effect::Allow);
+        QVERIFY(answer({one}, request) == Answer::Ask);
+        one.high = true;
+        QVERIFY(answer({one}, request) == Answer::Allow);
+        QVERIFY(answer({one, rule(2, Effect::Deny)}, request) == Answer::Deny);
+    }
+
+    // A connection that is not read has no method: one that allows GET does not cover it, one that denies POST does.
+    void whatCannotBeSeen() {
+        auto one = rule(1, Effect::Allow);
+        one.fields["method"] = {"GET"};
+        QVERIFY(answer({one}, to("example.org")) == Answer::Ask);
+        one.effect = Effect::Deny;
+        QVERIFY(answer({one}, to("example.org")) == Answer::Deny);
+    }
+
+    void moreDenialsNeverAllowMore() {
+        RandomRules random(1);
+        std::size_t allowed = 0;
+        std::size_t turned = 0;
+        for (int round = 0; round < 3000; ++round) {
+            std::vector<Rule> rules;
+            for (std::size_t i = random.below(12); i > 0; --i) {
+                rules.push_back(random.rule(random.below(1000) + 1));
+            }
+            auto deny = random.rule(5000);
+            deny.effect = Effect::Deny;
+            deny.high = false;
+            auto more = rules;
+            more.insert(more.begin() + static_cast<std::ptrdiff_t>(random.below(rules.size() + 1)), deny);
+            for (int i = 0; i < 10; ++i) {
+                const auto request = random.request();
+                const auto before = decide(rules, request, kNow);
+                const auto after = decide(more, request, kNow);
+                allowed += before.answer == Answer::Allow ? 1 : 0;
+                turned += before.answer != after.answer ? 1 : 0;
+                QVERIFY(after.answer == before.answer || after.answer == Answer::Deny);
+                QVERIFY(!matches(deny, request, kNow) || after.answer == Answer::Deny);
+            }
+        }
+        QVERIFY2(allowed > 1000 && turned > 300, "the random ones hardly meet"); // else this shows nothing
+    }
+
+    void nothingIsAllowedWithoutARuleThatCoversIt() {
+        RandomRules random(2);
+        std::size_t allowed = 0;
+        for (int round = 0; round < 20'000; ++round) {
+            std::vector<Rule> rules;
+            for (std::size_t i = random.below(12); i > 0; --i) {
+                rules.push_back(random.rule(random.below(1000) + 1));
+            }
+            const auto request = random.request();
+            const auto decision = decide(rules, request, kNow);
+            if (decision.answer != Answer::Ask) {
+                ++allowed;
+                QVERIFY(decision.rule != nullptr && matches(*decision.rule, request, kNow));
+                QVERIFY((decision.rule->effect == Effect::Allow) == (decision.answer == Answer::Allow));
+                const auto effect = decision.rule->effect; // the rule itself is moved by what follows
+                // Without it and all that say the same there is another answer.
+                std::erase_if(rules, [&](const Rule& each) {
+                    return each.effect == effect && matches(each, request, kNow);
+                });
+                QVERIFY(decide(rules, request, kNow).answer != decision.answer);
+            } else {
+                QVERIFY(std::none_of(rules.begin(), rules.end(),
+                                     [&](const Rule& each) { return matches(each, request, kNow); }));
+            }
+        }
+        QVERIFY(allowed > 1000);
+    }
+};
+
+QTEST_GUILESS_MAIN(TestDecide)
+#include "test_decide.moc"

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+// What one rule matches, what it may be, and that it comes back from its text as it was.
+#include "app/policy/rules_text.h"
+#include "tests/app/policy/random_rules.h"
+
+#include <QtTest>
+
+using namespace carrel::policy;
+using carrel::policy::test::RandomRules;
+
+namespace {
+
+Rule with(Action action, const std::string& field, std::vector<std::string> values) {
+    Rule out;
+    out.id = 1;
+    out.effect = Effect::Allow;
+    out.action = action;
+    out.fields[field] = std::move(values);
+    return out;
+}
+
+std::string headed(const std::string& rules) {
+    return "version = 1\nserial = 3\nnext_id = 10\n" + rules;
+}
+const std::string kRule = "[[rule]]\nid = 7\neffect = \"allow\"\naction = \"network\"\n";
+
+} // namespace
+
+class TestRules : public QObject {
+    Q_OBJECT
+private slots:
+    void values_data() {
+        QTest::addColumn<int>("kind");
+        QTest::addColumn<std::string>("wanted");
+        QTest::addColumn<std::string>("seen");
+        QTest::addColumn<bool>("match");
+        const auto row = [](FieldKind kind, const char* wanted, const char* seen, bool match) {
+            QTest::addRow("%s: %s", wanted, seen) << static_cast<int>(kind) << std::string(wanted) << std::string(seen) << match;
+        };
+        row(FieldKind::Folder, "/home/u/papers", "/home/u/papers", true);
+        row(FieldKind::Folder, "/home/u/papers", "/home/u/papers/sub", true);
+        row(FieldKind::Folder, "/home/u/papers", "/home/u/papers2", false);
+        row(FieldKind::Folder, "/home/u/papers", "/home/u", false);
+        row(FieldKind::Folder, "/", "/home", true);
+        row(FieldKind::PathPattern, "a.txt", "a.txt", true);
+        row(FieldKind::PathPattern, "a.txt", "d/a.txt", false);
+        row(FieldKind::PathPattern, "*.txt", "d/a.txt", false);
+        row(FieldKind::PathPattern, "docs/*", "docs/a", true);
+        row(FieldKind::PathPattern, "docs/*", "docs/d/a", false);
+        row(FieldKind::PathPattern, "docs/**", "docs/d/a", true);
+        row(FieldKind::PathPattern, "docs/**", "docs", false);
+        row(FieldKind::PathPattern, "docs/**", "docs2/a", false);
+        row(FieldKind::PathPattern, "**", "anything/at all", true);
+        row(FieldKind::PathPattern, "a\\*", "a*", false); // a backslash is one
+        row(FieldKind::PathPattern, "a\\*", "a\\b", true);
+        row(FieldKind::Host, "example.org", "example.org", true);
+        row(FieldKind::Host, "example.org", "www.example.org", false);
+        row(FieldKind::Host, "*.example.org", "www.example.org", true);
+        row(FieldKind::Host, "*.example.org", "a.b.example.org", true);
+        row(FieldKind::Host, "*.example.org", "example.org", false);
+        row(FieldKind::Host, "*.example.org", "badexample.org", false);
+        row(FieldKind::Host, "*.example.org", ".example.org", false);
+        row(FieldKind::PathPrefix, "/simple", "/simple", true);
+        row(FieldKind::PathPrefix, "/simple", "/simple/x", true);
+        row(FieldKind::PathPrefix, "/simple", "/simpler", false);
+        row(FieldKind::PathPrefix, "/simple/", "/simple/x", true);
+        row(FieldKind::PathPrefix, "/simple/", "/simple", false);
+        row(FieldKind::PathPrefix, "/", "/anything", true);
+        row(FieldKind::Method, "GET", "GET", true);
+        row(FieldKind::Method, "GET", "get", false);
+        row(FieldKind::Port, "80", "8080", false);
+    }
+    void values() {
+        QFETCH(int, kind);
+        QFETCH(std::string, wanted);
+        QFETCH(std::string, seen);
+        QTEST(matchesValue(static_cast<FieldKind>(kind), wanted, seen), "match");
+    }
+
+    void whatARuleCannotBe_data() {
+        QTest::addColumn<int>("action");
+        QTest::addColumn<std::string>("field");
+        QTest::addColumn<std::string>("value");
+        const auto row = [](Action action, const char* field, const std::string& value) {
+            QTest::addRow("%s: %s", field, value.substr(0, 30).c_str()) << static_cast<int>(action) << std::string(field) << value;
+        };
+        row(Action::Apply, "host", "example.org"); // another action's
+        row(Action::Apply, "folder", "papers");
+        row(Action::Apply, "folder", "/home/../etc");
+        row(Action::Apply, "folder", "/home//u");
+        row(Action::Apply, "folder", "/home/u/");
+        row(Action::Apply, "path", "/etc");
+        row(Action::Apply, "path", "../x");
+        row(Action::Apply, "path", std::string("a\0b", 3));
+        row(Action::Apply, "change", "anything");
+        row(Action::Folder, "mode", "write");
+        row(Action::Network, "host", "*");
+        row(Action::Network, "host", "*.");
+        row(Action::Network, "host", "exam*ple.org");
+        row(Action::Network, "host", "Example.org"); // one spelling
+        row(Action::Network, "host", "example.org.");
+        row(Action::Network, "host", "b\xc3\xbc" "cher.example");
+        row(Action::Network, "host", std::string(254, 'a'));
+        row(Action::Network, "port", "0");
+        row(Action::Network, "port", "65536");
+        row(Action::Network, "port", "0443");
+        row(Action::Network, "port", " 443");
+        row(Action::Network, "method", "get");
+        row(Action::Network, "path", "simple");
+        row(Action::Network, "path", "/a/../b");
+        row(Action::Credential, "name", "My key");
+        row(Action::Program, "sha256", std::string(63, 'a'));
+        row(Action::Program, "sha256", std::string(64, 'A'));
+        row(Action::Network, "host", "");
+    }
+    void whatARuleCannotBe() {
+        QFETCH(int, action);
+        QFETCH(std::string, field);
+        QFETCH(std::string, value);
+        const auto checked = check(with(static_cast<Action>(action), field, {value}));
+        QVERIFY(!checked && checked.error().code == carrel::ErrorCode::InvalidArgument && !checked.error().hint.empty());
+        QVERIFY(!check(with(static_cast<Action>(action), field, {})));
+    }
+
+    void itComesBackFromItsText() {
+        RandomRules random(3);
+        for (int round = 0; round < 300; ++round) {
+            RuleSet set;
+            set.serial = static_cast<std::uint64_t>(round);
+            for (std::size_t i = random.below(6); i > 0; --i) {
+                set.rules.push_back(random.rule(set.nextId));
+                set.nextId += 1 + random.below(3);
+            }
+            const auto read = rulesFrom(toToml(set));
+            QVERIFY2(read, read ? "" : read.error().text().c_str());
+            QVERIFY(*read == set);
+        }
+    }
+
+    void strangeTextIsRefused_data() {
+        QTest::addColumn<std::string>("text");
+        QTest::addColumn<std::string>("says");
+        const auto row = [](const char* name, const std::string& text, const char* says) {
+            QTest::newRow(name) << text << std::string(says);
+        };
+        row("nothing", "", "version");
+        row("no TOML", "version = ", "line 1");
+        row("a newer version", "version = 2\nserial = 1\nnext_id = 1\n", "of version 2");
+        row("a key at the top", headed("owner = \"me\"\n"), "owner");
+        row("a key of a rule", headed(kRule + "hosts = [\"example.org\"]\n"), "line 8: nothing is known of \"hosts\"");
+        row("a field of another action", headed(kRule + "sha256 = [\"" + std::string(64, 'a') + "\"]\n"), "sha256");
+        row("no list", headed(kRule + "host = \"example.org\"\n"), "not a list");
+        row("an empty list", headed(kRule + "host = []\n"), "0 values");
+        row("a number in it", headed(kRule + "port = [443]\n"), "not text");
+        row("no effect", headed("[[rule]]\nid = 7\naction = \"network\"\n"), "effect");
+        row("another effect", headed("[[rule]]\nid = 7\neffect = \"ask\"\naction = \"network\"\n"), "effect");
+        row("another action", headed("[[rule]]\nid = 7\neffect = \"deny\"\naction = \"fly\"\n"), "fly");
+        row("a number given twice", headed(kRule + kRule), "number");
+        row("a number yet to come", headed("[[rule]]\nid = 10\neffect = \"deny\"\naction = \"network\"\n"), "number");
+        row("a local time", headed(kRule + "until = 2026-12-01T12:00:00\n"), "offset");
+        row("a day that is none", headed(kRule + "until = 2026-02-30T12:00:00Z\n"), "");
+        row("an agent of no name", headed(kRule + "agent = \"\"\n"), "agent is empty");
+        row("a denial at high risk", headed("[[rule]]\nid = 7\neffect = \"deny\"\naction = \"network\"\nhigh = true\n"), "high risk");
+        row("a long note", headed(kRule + "note = \"" + std::string(300, 'a') + "\"\n"), "note");
+    }
+    void strangeTextIsRefused() {
+        QFETCH(std::string, text);
+        QFETCH(std::string, says);
+        const auto read = rulesFrom(text);
+        QVERIFY(!read);
+        QVERIFY2(read.error().text().find(says) != std::string::npos, read.error().text().c_str());
+        QVERIFY(!read.error().hint.empty());
+    }
+
+    void offsetsAreTheSameMoment() {
+        const auto utc = rulesFrom(headed(kRule + "until = 2026-12-01T12:00:00Z\n"));
+        const auto east = rulesFrom(headed(kRule + "until = 2026-12-01T13:30:00+01:30\n"));
+        QVERIFY(utc && east && utc->rules.at(0).untilMs == east->rules.at(0).untilMs);
+        QCOMPARE(*utc->rules.at(0).untilMs, std::int64_t{1'796'126'400'000});
+    }
+
+    void inPlainWords() {
+        auto rule = with(Action::Network, "host", {"pypi.org", "*.pythonhosted.org"});
+        rule.fields["method"] = {"GET", "HEAD"};
+        rule.agent = "id";
+        rule.untilMs = 1'796'126'400'000;
+        QCOMPARE(describe(rule, "desk"),
+                 std::string("Without asking, the agent desk may connect to pypi.org or *.pythonhosted.org, only with GET or "
+                             "HEAD, unless the risk is high, until 2026-12-01 12:00:00 UTC."));
+        rule = with(Action::Apply, "folder", {"/home/u/papers"});
+        rule.effect = Effect::Deny;
+        rule.fields["change"] = {"deleted"};
+        QCOMPARE(describe(rule, ""), std::string("Never, even when asked: any agent may not have its changes applied (deleted) "
+                                                 "to anything in /home/u/papers."));
+    }
+};
+
+QTEST_GUILESS_MAIN(TestRules)
+#include "test_rules.moc"
