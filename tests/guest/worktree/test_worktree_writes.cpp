@@ -6,6 +6,7 @@
 
 #include <array>
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -276,6 +277,10 @@ private slots:
 
     // More than one record may hold: all of it is there after a start, or none.
     void aLargeOperationIsOne() {
+        rlimit files{}; // the host that is played has one open for each
+        QCOMPARE(::getrlimit(RLIMIT_NOFILE, &files), 0);
+        files.rlim_cur = std::min<rlim_t>(files.rlim_max, 8192);
+        QCOMPARE(::setrlimit(RLIMIT_NOFILE, &files), 0);
         Fixture f;
         fs::create_directory(f.host / "d");
         constexpr int kMany = 2500;
