@@ -284,6 +284,7 @@ private:
     NodeEntry answer(Node& node);
     void fillStat(const Node& node, struct stat& out);
     [[nodiscard]] bool isFolder(const Node& node) const;
+    [[nodiscard]] static bool isGrounded(const Node& node);
     // Staged work is listed by its path (SharePath): what would have a longer one is refused, for it could be
     // neither reviewed nor applied (ENAMETOOLONG).
     [[nodiscard]] static std::size_t pathLength(const Node& dir, std::string_view name);
@@ -362,6 +363,7 @@ private:
     void settleFolder(Entry* entry, const LowerRef& host, Batch& batch);
     void rebase(Entry* entry, const LowerRef& host, Batch& batch);
     void releaseOrigin(Entry* entry, Batch& batch);
+    bool dropIfSame(Entry* entry, Batch& batch);
     void prune(Entry* folder, Batch& batch);
     void pruneBoth(Entry* folder, Entry* other, Batch& batch);
     void forgetEntry(Entry* entry, Batch& batch);

@@ -150,6 +150,9 @@ SysStatus WorktreeImpl::attachCopy(const NodePtr& node, std::uint64_t object,
         !fits(*node->parent, node->name)) {
         return sysFail(ENAMETOOLONG);
     }
+    if (node->link != Node::Link::Gone && above && !isGrounded(*node->parent)) {
+        return sysFail(ESTALE);
+    }
     if (node->link == Node::Link::Superseded && above) {
         // The host has another version under this name by now. The work goes where the program thinks it
         // goes, against the version that it read: review will find the conflict.
@@ -208,6 +211,9 @@ SysStatus WorktreeImpl::stageAgain(const NodePtr& node) {
             node->link = Node::Link::Gone; // its folder was removed
             return {};
         }
+    }
+    if (!isGrounded(*node->parent)) {
+        return sysFail(ESTALE);
     }
     if (!fits(*node->parent, node->name)) {
         return sysFail(ENAMETOOLONG);
@@ -336,6 +342,9 @@ SysResult<NodeEntry> WorktreeImpl::setattr(NodeId id, const SetAttr& set) {
             return sysFail(EPERM); // the shared folder itself is the user's
         }
         if (node->link == Node::Link::Here) {
+            if (!isGrounded(*node)) {
+                return sysFail(ESTALE);
+            }
             if (node->entry == nullptr && !fits(*node->parent, node->name)) {
                 return sysFail(ENAMETOOLONG);
             }

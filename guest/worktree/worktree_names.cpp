@@ -20,6 +20,9 @@ SysResult<WorktreeImpl::Place> WorktreeImpl::resolve(const NodePtr& dir, std::st
         if (dir->link != Node::Link::Here) {
             return sysFail(ENOENT); // a removed folder takes nothing in
         }
+        if (!isGrounded(*dir)) {
+            return sysFail(ESTALE);
+        }
         if (dir->entry != nullptr) {
             const auto it = dir->entry->children.find(name);
             place.entry = it == dir->entry->children.end() ? nullptr : it->second;

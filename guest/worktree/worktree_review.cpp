@@ -71,9 +71,7 @@ void WorktreeImpl::settleFolder(Entry* entry, const LowerRef& host, Batch& batch
         note(KernelNote::Kind::Attributes, entry->node->id);
     }
     touch(entry, batch);
-    if (sameAsHost(*entry)) {
-        dropEntry(entry, batch);
-    }
+    dropIfSame(entry, batch);
 }
 
 // Work done since the decision stays, against what the host has now.
@@ -98,11 +96,22 @@ void WorktreeImpl::rebase(Entry* entry, const LowerRef& host, Batch& batch) {
 }
 
 // An entry of a folder that stands on the host and holds nothing staged says nothing. It must go: as long as
-// it is there the folder shows, even when the host has it no more.
+// it is there the folder shows, even when the host has it no more. Not from a node that knows nothing of the
+// host's folder (findLower): without an entry, too, it would be nothing at all.
+bool WorktreeImpl::dropIfSame(Entry* entry, Batch& batch) {
+    if (!sameAsHost(*entry) || (entry->node != nullptr && !entry->node->lower)) {
+        return false;
+    }
+    dropEntry(entry, batch);
+    return true;
+}
+
 void WorktreeImpl::prune(Entry* folder, Batch& batch) {
-    while (folder != m_rootEntry && sameAsHost(*folder) && (folder->node == nullptr || folder->node->lower)) {
+    while (folder != m_rootEntry) {
         Entry* up = folder->up;
-        dropEntry(folder, batch);
+        if (!dropIfSame(folder, batch)) {
+            return;
+        }
         folder = up;
     }
 }
@@ -278,9 +287,7 @@ void WorktreeImpl::goHome(Entry* entry, Batch& batch) {
         }
     }
     touch(entry, batch);
-    if (sameAsHost(*entry)) {
-        dropEntry(entry, batch);
-    }
+    dropIfSame(entry, batch);
 }
 
 bool WorktreeImpl::discardOne(const ChangeRef& ref) {
@@ -351,9 +358,7 @@ bool WorktreeImpl::discardOne(const ChangeRef& ref) {
             note(KernelNote::Kind::Listing, entry->node->id);
         }
         touch(entry, batch);
-        if (sameAsHost(*entry)) {
-            dropEntry(entry, batch);
-        }
+        dropIfSame(entry, batch);
     } else {
         if (origin != nullptr && origin->kind == EntryKind::Whiteout) {
             forgetEntry(origin, batch);

@@ -102,6 +102,15 @@ bool WorktreeImpl::isFolder(const Node& node) const {
     return node.lower && node.lower->folder;
 }
 
+// Can work be staged at it? Not without knowing what it stands for, and all above it.
+bool WorktreeImpl::isGrounded(const Node& node) {
+    const Node* at = &node;
+    while (at != nullptr && at->entry == nullptr && at->lower) {
+        at = at->parent.get();
+    }
+    return at != nullptr && at->entry != nullptr;
+}
+
 NodePtr WorktreeImpl::materialise(const NodePtr& dir, std::string_view name, Entry* entry,
                                   const LowerRef& lower) {
     if (const auto it = dir->children.find(name); it != dir->children.end()) {
