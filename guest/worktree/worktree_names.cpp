@@ -99,9 +99,7 @@ SysResult<NodeEntry> WorktreeImpl::make(NodeId parent, std::string_view name, co
     entry->gid = birth.caller.gid;
     entry->link = birth.link;
     entry->object = object;
-    entry->origin.clear();
-    entry->originPlace = 0;
-    entry->originBase.reset();
+    clearOrigin(entry);
     entry->fromLower = false;
     entry->mtimeNs.reset();
     if (object == 0) {
@@ -175,9 +173,7 @@ SysStatus WorktreeImpl::remove(NodeId parent, std::string_view name, Remove what
         entry->fromLower = false;
         entry->link.clear();
         entry->mtimeNs.reset();
-        entry->origin.clear();
-        entry->originPlace = 0;
-        entry->originBase.reset();
+        clearOrigin(entry);
         touch(entry, batch);
     } else {
         dropEntry(entry, batch);

@@ -10,9 +10,7 @@ namespace carrel::worktree {
 // The place that a rename left: the host has nothing there any more.
 void WorktreeImpl::releaseOrigin(Entry* entry, Batch& batch) {
     Entry* origin = originPlaceOf(entry);
-    entry->origin.clear();
-    entry->originPlace = 0;
-    entry->originBase.reset();
+    clearOrigin(entry);
     if (origin == nullptr || origin == entry) {
         return;
     }
@@ -264,9 +262,7 @@ void WorktreeImpl::goHome(Entry* entry, Batch& batch) {
     moveChildren(origin, entry, batch);
     dropEntry(origin, batch);
     place(entry, up, name);
-    entry->origin.clear();
-    entry->originPlace = 0;
-    entry->originBase.reset();
+    clearOrigin(entry);
     entry->mode = entry->cover ? entry->cover->mode : entry->mode;
     if (Node* node = entry->node; node != nullptr) {
         if (up->node != nullptr) {

@@ -59,6 +59,7 @@ WorktreeImpl::WorktreeImpl(Options options, std::shared_ptr<LowerClient> lower,
         Entry* entry = m_entries.at(id).get();
         entry->up = m_entries.at(record.parent).get();
         entry->up->children.emplace(record.name, entry);
+        listOrigin(entry);
     }
     for (const auto& [id, entry] : m_entries) { // logs were written that do not say so
         mergeWithHost(entry.get());
@@ -367,12 +368,38 @@ Entry* WorktreeImpl::originPlaceOf(const Entry* entry) const {
 }
 
 Entry* WorktreeImpl::renamedAwayFrom(const Entry* place) const {
-    for (const auto& [id, entry] : m_entries) {
-        if (entry->originPlace == place->id && !entry->origin.empty()) {
-            return entry.get();
-        }
+    ++m_steps;
+    const auto it = m_awayFrom.find(place->id);
+    return it == m_awayFrom.end() ? nullptr : it->second;
+}
+
+void WorktreeImpl::setOrigin(Entry* entry, std::string path, std::uint64_t place, std::optional<Cover> base) {
+    unlistOrigin(entry);
+    entry->origin = std::move(path);
+    entry->originPlace = place;
+    entry->originBase = std::move(base);
+    listOrigin(entry);
+}
+
+void WorktreeImpl::listOrigin(Entry* entry) {
+    if (!entry->origin.empty()) {
+        m_awayFrom.emplace(entry->originPlace, entry);
+        m_byOrigin.emplace(entry->origin, entry);
     }
-    return nullptr;
+}
+
+void WorktreeImpl::unlistOrigin(Entry* entry) {
+    const auto drop = [&](auto& index, const auto& key) {
+        auto [at, end] = index.equal_range(key);
+        while (at != end) {
+            ++m_steps;
+            at = at->second == entry ? index.erase(at) : std::next(at);
+        }
+    };
+    if (!entry->origin.empty()) {
+        drop(m_awayFrom, entry->originPlace);
+        drop(m_byOrigin, entry->origin);
+    }
 }
 
 bool WorktreeImpl::sameAsHost(const Entry& entry) {
@@ -460,6 +487,7 @@ void WorktreeImpl::dropEntry(Entry* entry, Batch& batch) {
             markChanged(*entry->up->node, entry->name);
         }
     }
+    unlistOrigin(entry);
     batch.put.erase(entry);
     batch.del.push_back(entry->id);
     ++m_generation;
