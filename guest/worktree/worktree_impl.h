@@ -183,7 +183,7 @@ public:
     // For tests. Entries looked at to find others; and a call in the midst of a longer work, with no lock
     // held.
     [[nodiscard]] std::uint64_t steps() const { return m_steps; }
-    enum class Midst { Hashing };
+    enum class Midst { Hashing, Staged };
     std::function<void(Midst)> m_inTheMidst;
 
     std::function<void(const KernelNote&)> m_sink; // guarded by m_sinkMutex
@@ -289,6 +289,7 @@ private:
     void dropIfUnused(Node& node);
     NodeEntry answer(Node& node);
     void fillStat(const Node& node, struct stat& out);
+    [[nodiscard]] static bool isOfAnotherVersion(const EntryRecord& record, const LowerRef& lower);
     [[nodiscard]] bool isFolder(const Node& node) const;
     [[nodiscard]] static bool isGrounded(const Node& node);
     // Staged work is listed by its path (SharePath): what would have a longer one is refused, for it could be

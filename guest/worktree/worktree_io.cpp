@@ -10,19 +10,21 @@
 namespace carrel::worktree {
 namespace {
 
-SysStatus writeAll(int fd, ByteSpan bytes, std::uint64_t offset) {
-    while (!bytes.empty()) {
-        const auto n = ::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
-        if (n < 0) {
-            if (errno == EINTR) {
-                continue;
-            }
-            return sysFail(errno);
+// As write(2): what went to the disk before an error counts, and the error comes with the next one.
+SysResult<std::size_t> writeAll(int fd, ByteSpan bytes, std::uint64_t offset) {
+    std::size_t done = 0;
+    while (done < bytes.size()) {
+        const auto rest = bytes.subspan(done);
+        const auto n = ::pwrite(fd, rest.data(), rest.size(), static_cast<off_t>(offset + done));
+        if (n < 0 && errno == EINTR) {
+            continue;
         }
-        bytes = bytes.subspan(static_cast<std::size_t>(n));
-        offset += static_cast<std::uint64_t>(n);
+        if (n < 0) {
+            return done == 0 ? SysResult<std::size_t>(sysFail(errno)) : done;
+        }
+        done += static_cast<std::size_t>(n);
     }
-    return {};
+    return done;
 }
 
 } // namespace
@@ -114,8 +116,8 @@ SysResult<std::uint64_t> WorktreeImpl::ensureOwn(const NodePtr& node, std::uint6
         if (bytes->size() != step) {
             return drop(ESTALE); // not the size of this version: never pad, never mix
         }
-        if (const auto written = writeAll(fd->get(), *bytes, at); !written) {
-            return drop(written.error());
+        if (const auto written = writeAll(fd->get(), *bytes, at); !written || *written < step) {
+            return drop(written ? ENOSPC : written.error());
         }
         if (hashing) {
             hash.update(*bytes);
@@ -275,10 +277,7 @@ SysResult<std::size_t> WorktreeImpl::write(NodeId id, std::uint64_t offset, Byte
                 }
             }
             if (fd) {
-                if (const auto written = writeAll(fd->get(), bytes, offset); !written) {
-                    return sysFail(written.error());
-                }
-                return bytes.size();
+                return writeAll(fd->get(), bytes, offset);
             }
         }
         if (const auto own = ensureOwn(node, UINT64_MAX); !own) {
@@ -310,13 +309,19 @@ SysResult<NodeEntry> WorktreeImpl::setattr(NodeId id, const SetAttr& set) {
         if (const auto again = stageAgain(node); !again) {
             return sysFail(again.error());
         }
-        const std::shared_lock io(node->io);
+        if (m_inTheMidst) {
+            m_inTheMidst(Midst::Staged);
+        }
+        std::shared_lock io(node->io);
         UpperStore::ObjectFile fd;
         bool cut = false;
         {
-            const std::lock_guard lock(m_state);
-            if (node->object == 0) {
-                return sysFail(EAGAIN); // settled in between: the kernel's caller may try again
+            std::unique_lock lock(m_state);
+            if (node->object == 0 || lostItsName(*node)) {
+                // A decision came in between: it is new work, as in write().
+                lock.unlock();
+                io.unlock();
+                return setattr(id, set);
             }
             cut = node->object == *own;
             if (node->entry != nullptr) {
@@ -392,12 +397,17 @@ SysStatus WorktreeImpl::fallocate(NodeId id, int mode, std::uint64_t offset, std
     if (!node) {
         return sysFail(ESTALE);
     }
-    const std::shared_lock io(node->io);
+    if (m_inTheMidst) {
+        m_inTheMidst(Midst::Staged);
+    }
+    std::shared_lock io(node->io);
     UpperStore::ObjectFile fd;
     {
-        const std::lock_guard lock(m_state);
-        if (node->object == 0) {
-            return sysFail(EAGAIN);
+        std::unique_lock lock(m_state);
+        if (node->object == 0 || lostItsName(*node)) {
+            lock.unlock();
+            io.unlock();
+            return fallocate(id, mode, offset, length);
         }
         if (node->entry != nullptr) {
             node->entry->generation = ++m_generation;

@@ -228,6 +228,13 @@ lower::Attr WorktreeImpl::attrOf(const LowerRef& ref) {
     return ref->attr;
 }
 
+// A time that was set for one version of a file of the host's says nothing of the next.
+bool WorktreeImpl::isOfAnotherVersion(const EntryRecord& record, const LowerRef& lower) {
+    const auto& base = record.origin.empty() ? record.cover : record.originBase;
+    return record.kind == EntryKind::File && record.fromLower && base && lower &&
+           !(coverOf(lower->attr).version == base->version);
+}
+
 void WorktreeImpl::fillStat(const Node& node, struct stat& out) {
     out = {};
     out.st_ino = node.id;
@@ -266,7 +273,7 @@ void WorktreeImpl::fillStat(const Node& node, struct stat& out) {
             out.st_ctim = object.st_ctim;
             out.st_atim = object.st_atim;
         }
-    } else if (record != nullptr && record->mtimeNs) {
+    } else if (record != nullptr && record->mtimeNs && !isOfAnotherVersion(*record, node.lower)) {
         out.st_mtim = toTimespec(*record->mtimeNs);
         out.st_atim = out.st_mtim;
     }
