@@ -372,7 +372,7 @@ private:
     // worktree_review.cpp; under m_ops
     bool settleOne(const ChangeRef& ref);
     bool discardOne(const ChangeRef& ref);
-    void findLower(const SharePath& path);
+    bool findLower(const SharePath& path); // false: no answer
     void backToRemoval(Entry* entry, Batch& batch);
     bool settleFile(Entry* entry, const LowerRef& host, Batch& batch);
     void settleFolder(Entry* entry, const LowerRef& host, Batch& batch);

@@ -125,7 +125,7 @@ void WorktreeImpl::pruneBoth(Entry* folder, Entry* other, Batch& batch) {
 
 // Folders that were made where the host had one are asked for where the host has them: an entry may go
 // (prune) only from a node that is something without it.
-void WorktreeImpl::findLower(const SharePath& path) {
+bool WorktreeImpl::findLower(const SharePath& path) {
     std::vector<std::pair<NodePtr, std::string>> wanted;
     {
         const std::lock_guard lock(m_state);
@@ -139,11 +139,15 @@ void WorktreeImpl::findLower(const SharePath& path) {
     }
     for (const auto& [node, place] : wanted) {
         const auto found = lowerAt(place);
-        if (found && found->ref && found->ref->folder) {
+        if (!found) {
+            return false;
+        }
+        if (found->ref && found->ref->folder) {
             const std::lock_guard lock(m_state);
             setLower(*node, found->ref);
         }
     }
+    return true;
 }
 
 bool WorktreeImpl::settleOne(const ChangeRef& ref) {
@@ -368,8 +372,9 @@ bool WorktreeImpl::discardOne(const ChangeRef& ref) {
 Result<std::vector<SharePath>> WorktreeImpl::each(std::vector<ChangeRef>& entries,
                                                   bool (WorktreeImpl::*one)(const ChangeRef&)) {
     std::vector<SharePath> kept;
+    bool answers = true;
     for (const auto& ref : entries) {
-        findLower(ref.path);
+        answers = answers && findLower(ref.path); // nobody at the door: wait once, not for each
         if ((this->*one)(ref)) {
             kept.push_back(ref.path);
         }
