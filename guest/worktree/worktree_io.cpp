@@ -33,7 +33,8 @@ SysResult<std::size_t> writeAll(int fd, ByteSpan bytes, std::uint64_t offset) {
 SysResult<std::size_t> WorktreeImpl::writeOwn(int fd, ByteSpan bytes, std::uint64_t offset) {
     const auto done = writeAll(fd, bytes, offset);
     const auto have = done.value_or(0);
-    if ((done ? have < bytes.size() : done.error() == ENOSPC) && m_store->makeRoom()) { // what was removed may lie there still
+    if ((done ? have < bytes.size() : done.error() == ENOSPC) &&
+        m_store->makeRoom()) { // what was removed may lie there still
         const auto rest = writeAll(fd, bytes.subspan(have), offset + have);
         return rest ? SysResult<std::size_t>(have + *rest) : have > 0 ? SysResult<std::size_t>(have) : rest;
     }

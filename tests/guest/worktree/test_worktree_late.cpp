@@ -21,7 +21,7 @@ struct Inside { // the union from within
         lower = std::make_shared<FakeLower>(host.string());
         const auto upper = dir.path().toStdString() + "/upper";
         tree = std::make_unique<WorktreeImpl>(Options{upper, Access::Review, 0, 0}, lower,
-                                              std::move(*UpperStore::open(upper)));
+                                              std::move(*UpperStore::open(upper, {})));
     }
     std::vector<ChangeRef> refs() {
         std::vector<ChangeRef> out;

@@ -20,7 +20,7 @@ struct Inside { // the union from within
         lower->pageSize = 10'000;
         const auto upper = dir.path().toStdString() + "/upper";
         tree = std::make_unique<WorktreeImpl>(Options{upper, Access::Review, 0, 0}, lower,
-                                              std::move(*UpperStore::open(upper)));
+                                              std::move(*UpperStore::open(upper, {})));
     }
     std::vector<ChangeEntry> changes() { return tree->changes(SharePath(), 10'000)->entries; }
 };
