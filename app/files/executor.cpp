@@ -79,7 +79,7 @@ Status Executor::settleEntry(std::size_t entry, Rest rest) {
         Verdict verdict;
         Outcome failure = Outcome::Conflict;
         if (m_journal.record(entry, op).begun) { // a crash came between: see what became of it
-            auto resolved = resolve(entry, op);
+            auto resolved = resolve(entry, op, Call::Unknown);
             if (!resolved) {
                 return fail(std::move(resolved).error());
             }
@@ -146,7 +146,8 @@ Result<Executor::Verdict> Executor::run(std::size_t entry, std::size_t op) {
     }
     // In the same folders, wherever they have gone: by now a path may lead to others.
     const bool here = pinned && isWhereItBegan(m_journal.record(entry, op), *pinned);
-    auto resolved = here ? resolveAt(entry, op, *pinned) : resolve(entry, op);
+    const Call call = started ? Call::Succeeded : Call::Failed; // nothing of start() comes after it
+    auto resolved = here ? resolveAt(entry, op, *pinned, call) : resolve(entry, op, call);
     if (resolved) {
         explain(*resolved, started);
     }
@@ -376,7 +377,7 @@ Status Executor::placeStaged(const Place& place, const std::string& temp, const 
                                         : m_writer.exchange(place, temp, place, place.name);
 }
 
-Result<Executor::Verdict> Executor::resolveAt(std::size_t entry, std::size_t index, const Pinned& pinned) {
+Result<Executor::Verdict> Executor::resolveAt(std::size_t entry, std::size_t index, const Pinned& pinned, Call call) {
     const Op& op = m_journal.plan().entries[entry].ops[index];
     const OpRecord& record = m_journal.record(entry, index);
     const Place* place = &pinned.place;
@@ -389,9 +390,9 @@ Result<Executor::Verdict> Executor::resolveAt(std::size_t entry, std::size_t ind
         case OpKind::Remove:
             return resolveRemove({entry, index}, record, *place, temp);
         case OpKind::Move:
-            return resolveMove(op, record, *place, *from);
+            return resolveMove(record, pinned, call);
         case OpKind::Exchange:
-            return resolveExchange(op, record, *place, *from);
+            return resolveExchange(op, record, pinned, call);
         case OpKind::Mode:
             return resolveMode(op, record, *place);
         }

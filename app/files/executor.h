@@ -32,6 +32,8 @@ private:
         std::string reason;
     };
     enum class Rest { Run, Leave };
+    // Of the call that makes a step visible. Unknown: a crash came between.
+    enum class Call { Unknown, Failed, Succeeded };
 
     Status settleEntry(std::size_t entry, Rest rest);
     [[nodiscard]] std::vector<std::size_t> togetherFrom(std::size_t entry) const;
@@ -65,8 +67,8 @@ private:
     Result<std::optional<Located>> locate(const SharePath& path, const std::optional<FolderId>& id, const std::string& temp);
     [[nodiscard]] Verdict lost(std::size_t entry, std::size_t op) const;
     Status start(std::size_t entry, std::size_t op, const Pinned& pinned);
-    Result<Verdict> resolve(std::size_t entry, std::size_t op);
-    Result<Verdict> resolveAt(std::size_t entry, std::size_t op, const Pinned& pinned);
+    Result<Verdict> resolve(std::size_t entry, std::size_t op, Call call);
+    Result<Verdict> resolveAt(std::size_t entry, std::size_t op, const Pinned& pinned, Call call);
     Status markDone(std::size_t entry, std::size_t op, const Place& place, const Place* from);
 
     Status check(const Op& op, const Place& subject, NodeState& old);
@@ -82,8 +84,15 @@ private:
                                    const std::string& temp);
     Result<Verdict> resolveRemove(const OpIndex& index, const OpRecord& record, const Place& place,
                                   const std::string& temp);
-    Result<Verdict> resolveMove(const Op& op, const OpRecord& record, const Place& place, const Place& from);
-    Result<Verdict> resolveExchange(const Op& op, const OpRecord& record, const Place& place, const Place& from);
+    Result<Verdict> resolveMove(const OpRecord& record, const Pinned& pinned, Call call);
+    Result<Verdict> resolveExchange(const Op& op, const OpRecord& record, const Pinned& pinned, Call call);
+    struct Expected {
+        const NodeState& state;
+        std::uint64_t inode;
+    };
+    [[nodiscard]] static Result<std::string> whyNotThere(const Place& place, const Expected& expected);
+    Result<Verdict> moveBack(const Pinned& pinned, std::string why);
+    Result<Verdict> exchangeBack(const Pinned& pinned, std::string why);
     Result<Verdict> resolveMode(const Op& op, const OpRecord& record, const Place& place);
     Status clearStale(const Op& put, const Place& place, const std::string& temp);
     Status clearUntold(std::size_t entry, std::size_t op);
