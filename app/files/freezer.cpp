@@ -4,6 +4,7 @@
 #include "app/files/applier.h"
 #include "app/files/folder_links.h"
 #include "app/files/folder_moves.h"
+#include "app/files/folder_names.h"
 #include "app/files/line_diff.h"
 #include "app/files/risk.h"
 #include "app/files/tree.h"
@@ -25,6 +26,23 @@ constexpr std::size_t kMaxFolderNames = 100'000;
 
 using Frozen = std::variant<FrozenEntry, LeftOut>;
 
+std::vector<std::string> namesIn(int root, const SharePath& folder) {
+    std::vector<std::string> names;
+    auto child = folder.child("x"); // pin() opens the parent of what it is given
+    auto place = child ? pin(root, *child) : Result<Place>(fail(ErrorCode::NotFound, ""));
+    if (!place) {
+        return names;
+    }
+    const std::unique_ptr<DIR, int (*)(DIR*)> dir(::fdopendir(place->parent.release()), ::closedir);
+    while (const dirent* item = dir ? ::readdir(dir.get()) : nullptr) {
+        names.emplace_back(item->d_name);
+        if (names.size() >= kMaxFolderNames) {
+            break;
+        }
+    }
+    return names;
+}
+
 class Freezer {
 public:
     Freezer(int root, ContentSource& source, ContentStore& store, const FreezeLimits& limits,
@@ -34,7 +52,8 @@ public:
         , m_store(store)
         , m_limits(limits)
         , m_moves(claims)
-        , m_linkBudget(limits.movedEntries) {
+        , m_linkBudget(limits.movedEntries)
+        , m_names([root](const SharePath& folder) { return namesIn(root, folder); }) {
         for (const auto& claim : claims) {
             if (claim.kind == ChangeKind::Created && claim.type == EntryType::Directory) {
                 m_newFolders.insert(claim.path);
@@ -59,7 +78,6 @@ private:
     static bool alreadySo(const ChangeEntry& claim, const FrozenEntry& entry);
     void judgeConflict(const ChangeEntry& claim, FrozenEntry& entry, const Place& place);
     void judgeContent(FrozenEntry& entry, const Place& place);
-    bool hasCaseTwin(const SharePath& path);
     bool touchesHidden(const ChangeEntry& claim) const;
 
     int m_root;
@@ -72,9 +90,7 @@ private:
     std::set<SharePath> m_twice;     // those that more than one rename claims
     std::size_t m_linkBudget;
     std::uint64_t m_bytes = 0;
-    SharePath m_namesOf; // the folder whose names are at hand; entries come in order of path
-    bool m_haveNames = false;
-    std::vector<std::string> m_names;
+    FolderNames m_names;
 };
 
 void flag(FrozenEntry& entry, ConflictKind kind, std::string reason) {
@@ -318,30 +334,6 @@ void Freezer::judgeConflict(const ChangeEntry& claim, FrozenEntry& entry, const 
     }
 }
 
-bool Freezer::hasCaseTwin(const SharePath& path) {
-    const SharePath parent = path.parent();
-    if (!m_haveNames || m_namesOf != parent) {
-        m_names.clear();
-        m_namesOf = parent;
-        m_haveNames = true;
-        auto child = parent.child("x"); // pin() opens the parent of what it is given
-        auto place = child ? pin(m_root, *child) : Result<Place>(fail(ErrorCode::NotFound, ""));
-        if (place) {
-            const std::unique_ptr<DIR, int (*)(DIR*)> dir(::fdopendir(place->parent.release()), ::closedir);
-            while (const dirent* item = dir ? ::readdir(dir.get()) : nullptr) {
-                m_names.emplace_back(item->d_name);
-                if (m_names.size() >= kMaxFolderNames) {
-                    break;
-                }
-            }
-        }
-    }
-    const bool twin = std::any_of(m_names.begin(), m_names.end(),
-                                  [&](const std::string& name) { return isCaseTwin(name, path.name()); });
-    m_names.emplace_back(path.name()); // the next new name may be this one's twin
-    return twin;
-}
-
 void Freezer::judgeContent(FrozenEntry& entry, const Place& place) {
     std::string after;
     bool seen = true;
@@ -368,7 +360,7 @@ void Freezer::judgeContent(FrozenEntry& entry, const Place& place) {
     entry.risk = seen ? verdict.risk : Risk::High;
     entry.riskReason = seen ? verdict.reason : "its content could not be looked at";
     const bool newName = entry.kind == ChangeKind::Renamed || entry.base.kind == NodeKind::Absent;
-    if (newName && entry.wanted.kind != NodeKind::Absent && hasCaseTwin(entry.path) &&
+    if (newName && entry.wanted.kind != NodeKind::Absent && m_names.addAndFindTwin(entry.path) &&
         entry.risk == Risk::Normal) {
         entry.risk = Risk::High;
         entry.riskReason = "its name differs from another one here in upper and lower case only";

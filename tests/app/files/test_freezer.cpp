@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/app/files/files_world.h"
 
+#include "app/files/folder_names.h"
+
 #include <QtTest>
+
+#include <algorithm>
 
 using namespace carrel;
 using namespace carrel::files;
@@ -282,6 +286,47 @@ private slots:
         auto review = w.review();
         auto set = w.freeze(*review);
         QVERIFY(set && set->entries.at(0).risk == Risk::High);
+    }
+
+    // Also where what is in a new folder comes between two names, and where a name is there in several spellings.
+    void namesCaseTwinsOfWhatIsNew() {
+        World w;
+        w.claim(ChangeKind::Created, "Notes", EntryType::Directory);
+        w.content(ChangeKind::Created, "Notes/f", "x");
+        w.claim(ChangeKind::Created, "alone", EntryType::Directory);
+        w.content(ChangeKind::Created, "alone/notes", "x");
+        w.claim(ChangeKind::Created, "notes", EntryType::Directory);
+        w.claim(ChangeKind::Created, "notes/f", EntryType::Directory);
+        auto review = w.review();
+        auto set = w.freeze(*review);
+        QVERIFY(set && set->entries.size() == 6);
+        for (const auto& entry : set->entries) {
+            QVERIFY2((entry.risk == Risk::High) == (entry.path.text() == "notes"), entry.path.text().c_str());
+        }
+    }
+
+    // However many names a review adds to it.
+    void eachFolderIsReadOnce() {
+        std::map<std::string, int> read;
+        FolderNames names([&](const SharePath& folder) {
+            ++read[folder.text()];
+            return std::vector<std::string>{"Here", "here", "other"};
+        });
+        std::vector<std::string> sorted;
+        for (int i = 0; i < 300; ++i) {
+            const std::string folder = "p/" + std::to_string(i);
+            sorted.insert(sorted.end(), {folder, folder + "-", folder + "/f", folder + "/g", "q" + std::to_string(i)});
+        }
+        std::sort(sorted.begin(), sorted.end());
+        for (const auto& each : sorted) {
+            QVERIFY(!names.addAndFindTwin(path(each)));
+        }
+        QCOMPARE(read.size(), std::size_t{302});
+        QVERIFY(std::all_of(read.begin(), read.end(), [](const auto& folder) { return folder.second == 1; }));
+        for (const char* twin : {"z/Other", "z/HERE", "z/Here", "z/here", "z/OTHER"}) {
+            QVERIFY2(names.addAndFindTwin(path(twin)), twin);
+        }
+        QVERIFY(!names.addAndFindTwin(path("z/new")) && !names.addAndFindTwin(path("z/new")));
     }
 };
 
