@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <memory>
 #include <set>
+#include <sys/stat.h>
 #include <variant>
 
 namespace carrel::files {
@@ -191,6 +192,15 @@ Result<std::optional<LeftOut>> Freezer::fetch(const ChangeEntry& claim, FrozenEn
         return leaveOut(claim, LeftOutWhy::Failed, sentence(incoming.error()));
     }
     Status fetched = m_source.fetch(claim, incoming->get(), claim.size);
+    struct stat arrived {};
+    if (::fstat(incoming->get(), &arrived) != 0) {
+        return leaveOut(claim, LeftOutWhy::Failed, "what arrived of it cannot be looked at");
+    }
+    const auto size = static_cast<std::uint64_t>(arrived.st_size);
+    m_bytes += size; // also if it is of no use: a guest could send too little of each
+    if (fetched && size != claim.size) {
+        return leaveOut(claim, LeftOutWhy::Moving, "it changed while it was copied");
+    }
     auto stored = fetched ? m_store.adoptLater(incoming->get(), claim.size)
                           : Result<StoredContent>(fail(std::move(fetched).error()));
     if (!stored) {
@@ -207,7 +217,6 @@ Result<std::optional<LeftOut>> Freezer::fetch(const ChangeEntry& claim, FrozenEn
     if (stored->size != claim.size) {
         return leaveOut(claim, LeftOutWhy::Moving, "it changed while it was copied");
     }
-    m_bytes += stored->size;
     entry.wanted.content = stored->sha256;
     entry.wanted.size = stored->size;
     return std::optional<LeftOut>();

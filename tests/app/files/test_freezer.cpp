@@ -240,6 +240,30 @@ private slots:
         QVERIFY(w.freeze(*review).error().code == ErrorCode::Cancelled);
     }
 
+    // What is sent short takes up the room that it takes, and what no review holds is not kept.
+    void whatDoesNotArriveTakesNoRoom() {
+        World w;
+        w.content(ChangeKind::Created, "a", "abc").size = 4;
+        w.content(ChangeKind::Created, "b", "wxyz");
+        auto review = w.review();
+        FreezeLimits limits;
+        limits.setBytes = 6;
+        auto set = review->freeze(w.root.get(), "s1", w.claims, w.guest, limits);
+        QVERIFY(set && set->entries.empty() && set->leftOut.size() == 2);
+        QVERIFY(set->leftOut[0].why == LeftOutWhy::Moving && set->leftOut[1].why == LeftOutWhy::TooLarge);
+        QCOMPARE(review->collect().value(), std::uint64_t{0});
+        // Nor by a freeze that comes to nothing in the end.
+        World other;
+        fs::create_directory(other.at("a"));
+        writeFile(other.at("a/f"), "base\n");
+        other.renamed("a", "b", EntryType::Directory);
+        other.content(ChangeKind::Created, "b/f", "agent's").base.reset();
+        other.claim(ChangeKind::Deleted, "a/f");
+        auto second = other.review();
+        QVERIFY(!other.freeze(*second));
+        QCOMPARE(second->collect().value(), std::uint64_t{0});
+    }
+
     void refusesNonsense() {
         World w;
         w.content(ChangeKind::Created, "a", "x");
