@@ -330,6 +330,9 @@ void Freezer::judgeConflict(const ChangeEntry& claim, FrozenEntry& entry, const 
                 flag(entry, ConflictKind::LinkOutside, why ? *why : sentence(why.error()));
             }
         }
+        if (!claim.base && claim.type != EntryType::Directory && claim.kind != ChangeKind::Deleted) {
+            flag(entry, ConflictKind::Appeared, "a folder of that name is there already");
+        }
         return; // a folder's version does not matter: removing one needs it empty, anything else keeps it
     }
     if (!claim.base) {

@@ -264,6 +264,28 @@ private slots:
         QCOMPARE(second->collect().value(), std::uint64_t{0});
     }
 
+    // A folder of the user's is there, which the agent never saw: also if it is empty, it is not made into a file unasked.
+    void whatIsCreatedOverAnEmptyFolderIsFlagged() {
+        World w;
+        for (const char* name : {"file", "link", "folder"}) {
+            fs::create_directory(w.at(name));
+        }
+        w.content(ChangeKind::Created, "file", "agent").base.reset();
+        w.link("link", "file").base.reset();
+        w.claim(ChangeKind::Created, "known", EntryType::Directory).base.reset();
+        fs::create_directory(w.at("seen"));
+        w.content(ChangeKind::Created, "seen", "agent"); // the folder went in the guest
+        auto review = w.review();
+        auto set = w.freeze(*review);
+        QVERIFY(set && set->entries.size() == 4);
+        for (const auto& entry : set->entries) {
+            const bool appeared = entry.path.text() == "file" || entry.path.text() == "link";
+            QVERIFY2(entry.conflict == (appeared ? ConflictKind::Appeared : ConflictKind::None), entry.path.text().c_str());
+        }
+        auto report = review->apply(w.root.get(), set->id, everything(*set));
+        QVERIFY(report && fs::is_directory(w.at("file")) && fs::is_directory(w.at("link")));
+    }
+
     void refusesNonsense() {
         World w;
         w.content(ChangeKind::Created, "a", "x");
