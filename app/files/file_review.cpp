@@ -15,7 +15,6 @@ namespace carrel::files {
 
 namespace {
 
-constexpr std::uint64_t kMaxSetText = std::uint64_t{512} << 20U;
 constexpr std::string_view kEnding = ".json";
 
 class LocalReview final : public FileReview {
@@ -137,6 +136,7 @@ public:
     }
 
     Result<std::uint64_t> collect() override {
+        const std::lock_guard guard(m_mutex);
         return collectUnused();
     }
 
@@ -144,7 +144,6 @@ public:
 
 private:
     Result<std::uint64_t> collectUnused() {
-        const std::lock_guard guard(m_mutex);
         auto keep = m_applier->references();
         auto ids = setIds();
         if (!keep || !ids) {

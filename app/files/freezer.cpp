@@ -47,12 +47,12 @@ std::vector<std::string> namesIn(int root, const SharePath& folder) {
 class Freezer {
 public:
     Freezer(int root, ContentSource& source, ContentStore& store, const FreezeLimits& limits,
-            std::span<const ChangeEntry> claims)
+            std::span<const ChangeEntry> claims, FolderMoves moves)
         : m_root(root)
         , m_source(source)
         , m_store(store)
         , m_limits(limits)
-        , m_moves(claims)
+        , m_moves(std::move(moves))
         , m_linkBudget(limits.movedEntries)
         , m_names([root](const SharePath& folder) { return namesIn(root, folder); }) {
         for (const auto& claim : claims) {
@@ -495,6 +495,22 @@ Result<Frozen> Freezer::one(const ChangeEntry& claim) {
     return Frozen(std::move(entry));
 }
 
+// As the set will hold them, and the freezer before it.
+bool namesFit(std::span<const ChangeEntry> claims, const FolderMoves& moves, std::uint64_t most) {
+    std::uint64_t bytes = 0;
+    for (const auto& claim : claims) {
+        bytes += std::max(claim.path.text().size(), moves.after(claim.path).text().size()) + claim.linkTarget.size();
+        if (claim.from) {
+            const SharePath from = moves.origin(*claim.from);
+            bytes += std::max(from.text().size(), moves.after(from).text().size());
+        }
+        if (bytes > most) {
+            return false;
+        }
+    }
+    return true;
+}
+
 class ForgetUnflushed {
 public:
     explicit ForgetUnflushed(ContentStore& store)
@@ -533,7 +549,12 @@ Result<FrozenSet> freeze(int root, const std::string& share, std::span<const Cha
         }
     }
     const ForgetUnflushed afterwards(store); // a freeze that ends early leaves nothing half done to the next one
-    Freezer freezer(root, source, store, limits, claims);
+    FolderMoves moves(claims, limits.nameBytes);
+    if (moves.isCutShort() || !namesFit(claims, moves, limits.nameBytes)) {
+        return fail(ErrorCode::LimitExceeded, "the names of what the agent reports are too long together for one review",
+                    "Have the agent give the folders that it renamed shorter names");
+    }
+    Freezer freezer(root, source, store, limits, claims, std::move(moves));
     FrozenSet set;
     set.share = share;
     for (std::size_t i = 0; i < ordered.size(); ++i) {
@@ -558,7 +579,12 @@ Result<FrozenSet> freeze(int root, const std::string& share, std::span<const Cha
                            [](const auto& a, const auto& b) { return a.path == b.path; }) != set.entries.end()) {
         return fail(ErrorCode::Malformed, "the agent's machine reported one path twice, by its old name and its new one");
     }
-    set.id = Sha256::of(toCanonical(set)).hex();
+    const std::string text = toCanonical(set);
+    if (text.size() > limits.setText) {
+        return fail(ErrorCode::LimitExceeded, "the agent reports more than one review can hold",
+                    "Discard what is not needed, or keep it out of the shared folder");
+    }
+    set.id = Sha256::of(text).hex();
     return set;
 }
 

@@ -95,13 +95,19 @@ struct LeftOut {
     friend bool operator==(const LeftOut&, const LeftOut&) = default;
 };
 
-// Bounds of a set; entries past them are left out by name, or the freeze is refused (entries).
+inline constexpr std::size_t kMaxSetText = std::size_t{512} << 20U; // of the stored file
+
+// Bounds of a set; entries past them are left out by name, or the freeze is refused (entries, names, text).
 struct FreezeLimits {
     std::size_t entries = 100'000;
     std::uint64_t fileBytes = std::uint64_t{8} << 30U; // one file's new content
     std::uint64_t setBytes = std::uint64_t{64} << 30U; // all new content together
     std::uint64_t diffBytes = 2U << 20U;               // a file up to this size is compared line by line
     std::size_t movedEntries = 1'000'000; // in all folders that move up together: each is looked through for links
+    // All names and link texts together, as the set holds them: a report that names a folder's new name once may have it
+    // stand in a hundred thousand.
+    std::uint64_t nameBytes = std::uint64_t{64} << 20U;
+    std::uint64_t setText = kMaxSetText; // what is written can be read again
     // Names that the guest is never shown, by their path on the host; all beneath one is hidden with it. What stands there
     // is no guest's to move, change or delete, nor to learn of by what becomes of a guess. Empty: there are none.
     std::function<bool(const SharePath&)> hidden;

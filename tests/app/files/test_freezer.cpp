@@ -264,6 +264,55 @@ private slots:
         QCOMPARE(second->collect().value(), std::uint64_t{0});
     }
 
+    // One folder's new name, told once, would stand in each of a hundred thousand entries.
+    void longNamesAreCountedAsTheSetHoldsThem() {
+        const std::string longName = std::string(200, 'n');
+        for (const bool deleted : {false, true}) {
+            World w;
+            fs::create_directory(w.at("a"));
+            w.renamed("a", longName, EntryType::Directory);
+            for (int i = 0; i < 20; ++i) {
+                const std::string old = "a/" + std::to_string(i);
+                writeFile(w.at(old), "x");
+                if (deleted) {
+                    w.claim(ChangeKind::Deleted, old);
+                } else {
+                    w.renamed(old, "x" + std::to_string(i));
+                }
+            }
+            auto review = w.review();
+            FreezeLimits limits;
+            limits.nameBytes = 2000;
+            const auto refused = review->freeze(w.root.get(), "s1", w.claims, w.guest, limits);
+            QVERIFY(!refused && refused.error().code == ErrorCode::LimitExceeded);
+            limits.nameBytes = 10'000;
+            QVERIFY(review->freeze(w.root.get(), "s1", w.claims, w.guest, limits));
+        }
+        // The other way round: what is renamed in a folder that is renamed.
+        World w;
+        w.renamed(longName, "b", EntryType::Directory);
+        for (int i = 0; i < 20; ++i) {
+            w.renamed("b/" + std::to_string(i), "b/y" + std::to_string(i), EntryType::Directory);
+        }
+        auto review = w.review();
+        FreezeLimits limits;
+        limits.nameBytes = 2000;
+        QVERIFY(review->freeze(w.root.get(), "s1", w.claims, w.guest, limits).error().code == ErrorCode::LimitExceeded);
+    }
+
+    // One that could not be read again would stand in the way of every other.
+    void aSetThatCannotBeReadAgainIsNotWritten() {
+        World w;
+        w.content(ChangeKind::Created, "a", "abc");
+        auto review = w.review();
+        FreezeLimits limits;
+        limits.setText = 100;
+        const auto refused = review->freeze(w.root.get(), "s1", w.claims, w.guest, limits);
+        QVERIFY(!refused && refused.error().code == ErrorCode::LimitExceeded);
+        QVERIFY(review->sets()->empty());
+        QCOMPARE(review->collect().value(), std::uint64_t{0});
+    }
+
     // A folder of the user's is there, which the agent never saw: also if it is empty, it is not made into a file unasked.
     void whatIsCreatedOverAnEmptyFolderIsFlagged() {
         World w;
