@@ -4,6 +4,7 @@
 #include "app/files/executor_look.h"
 #include "app/files/folder_links.h"
 #include "app/files/node_json.h"
+#include "app/files/planner.h"
 
 #include <algorithm>
 #include <sys/stat.h>
@@ -107,7 +108,14 @@ Status Executor::settleEntry(std::size_t entry, Rest rest) {
             return m_journal.outcome(entry, failure, verdict.reason);
         }
     }
-    return m_journal.outcome(entry, Outcome::Applied, "");
+    return m_journal.outcome(entry, Outcome::Applied, remarkOn(entry));
+}
+
+std::string Executor::remarkOn(std::size_t entry) const {
+    const auto& ops = m_journal.plan().entries[entry].ops;
+    return std::any_of(ops.begin(), ops.end(), isWithoutItsGroup)
+               ? "it is back without its group, which you do not belong to, and without what the group was allowed"
+               : "";
 }
 
 bool Executor::isStranded(std::size_t entry) const {

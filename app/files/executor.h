@@ -48,6 +48,8 @@ private:
     // The folder that it lies in should have come there, and did not.
     [[nodiscard]] bool isStranded(std::size_t entry) const;
     [[nodiscard]] bool isThere(const PlanEntry& moved) const;
+    // What is to be said of one that came about.
+    [[nodiscard]] std::string remarkOn(std::size_t entry) const;
     // Why a step did not come about.
     static void explain(Verdict& verdict, const Status& started);
     Result<Verdict> run(std::size_t entry, std::size_t op);
