@@ -87,7 +87,7 @@ struct FileService::Impl : std::enable_shared_from_this<Impl> {
         json::object item{{"share", id}, {"size", read.version.size}, {"mtime_ns", read.version.mtimeNs}};
         putPath(item, "path", read.path.text());
         const std::size_t bytes = json::serialize(item).size() + 1; // a name may become six times as long
-        // The brokers bound how many can wait (kMaxDeferred).
+        // The brokers bound how many can wait, whether the guest still waits or not (kMaxDeferred).
         const auto last = std::find_if(waiting.rbegin(), waiting.rend(),
                                        [id](const Batch& batch) { return batch.share == id; });
         const bool room =
