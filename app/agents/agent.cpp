@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <iterator>
 #include <map>
 
 namespace carrel::agents {
@@ -68,7 +69,7 @@ std::string_view toString(AgentState state) {
 }
 
 Agent::Agent(const Services& services, fs::path folder, AgentRecord record)
-    : m_services(services), m_folder(std::move(folder)), m_record(std::move(record)) {}
+    : m_services(services), m_folder(std::move(folder)), m_record(std::move(record)), m_readBudget(services.mostReads) {}
 
 Agent::~Agent() {
     leave();
@@ -270,6 +271,7 @@ activity::Event Agent::eventOf(EventKind kind, std::string subject, json::object
 }
 
 Status Agent::note(EventKind kind, std::string subject, json::object detail, activity::Provenance provenance) {
+    payOwed();
     auto written = m_log->append(eventOf(kind, std::move(subject), std::move(detail), provenance));
     if (!written) {
         return fail(written.error().wrap("The activity log could not be written, so nothing was done",
@@ -284,11 +286,61 @@ void Agent::noteAfter(EventKind kind, std::string subject, json::object detail, 
     }
 }
 
+bool Agent::noteOwing(EventKind kind, std::string subject, json::object detail) {
+    constexpr std::size_t kMostOwed = 100;
+    payOwed();
+    const auto written = m_log->append(eventOf(kind, subject, detail, activity::Provenance::Host));
+    if (written) {
+        return true;
+    }
+    m_services.complain(name() + ": " + written.error().wrap("The activity log could not be written; what only takes something "
+                                                             "away goes ahead, and is written down when that is possible",
+                                                             "Make room on the disk").text());
+    detail["happened"] = activity::formatTime(std::chrono::duration_cast<std::chrono::nanoseconds>(
+                                                  std::chrono::system_clock::now().time_since_epoch())
+                                                  .count());
+    const std::lock_guard lock(m_mutex);
+    if (m_owedEvents.size() < kMostOwed) {
+        m_owedEvents.push_back(eventOf(kind, std::move(subject), std::move(detail), activity::Provenance::Host));
+    }
+    return false;
+}
+
+void Agent::payOwed() {
+    std::vector<activity::Event> owed;
+    {
+        const std::lock_guard lock(m_mutex);
+        owed.swap(m_owedEvents);
+    }
+    while (!owed.empty() && m_log->append(owed.front())) {
+        owed.erase(owed.begin());
+    }
+    if (!owed.empty()) {
+        const std::lock_guard lock(m_mutex);
+        m_owedEvents.insert(m_owedEvents.begin(), std::make_move_iterator(owed.begin()), std::make_move_iterator(owed.end()));
+    }
+}
+
 Status Agent::saveRecord(const AgentRecord& record) {
     CARREL_TRY(agents::save(record, file("agent.json")));
-    const std::lock_guard lock(m_mutex);
-    m_record = record;
+    {
+        const std::lock_guard lock(m_mutex);
+        m_record = record;
+        m_owesRecord = false;
+    }
+    payOwed(); // there is room
     return {};
+}
+
+// Of something taken away: it counts from now on, written or not.
+Status Agent::saveRecordOwing(const AgentRecord& record) {
+    auto saved = saveRecord(record);
+    if (!saved) {
+        const std::lock_guard lock(m_mutex);
+        m_record = record;
+        m_owesRecord = true;
+    }
+    return saved;
 }
 
 AgentRecord Agent::record() const {

@@ -187,7 +187,13 @@ private:
     // For what has happened already: a log that fails then is told to the engine's own log.
     void noteAfter(activity::EventKind kind, std::string subject, boost::json::object detail = {},
                    activity::Provenance provenance = activity::Provenance::Host);
+    // For what only takes away: it goes ahead although it cannot be written down. The owner is told, and it is written as soon
+    // as there is room, with its time. False: not yet.
+    bool noteOwing(activity::EventKind kind, std::string subject, boost::json::object detail = {});
+    void payOwed();
+    void tellRefusedReads();
     [[nodiscard]] Status saveRecord(const AgentRecord& record);
+    [[nodiscard]] Status saveRecordOwing(const AgentRecord& record);
     [[nodiscard]] AgentRecord record() const;
     void setState(AgentState state, std::string reason = {});
     [[nodiscard]] std::filesystem::path file(std::string_view name) const { return m_folder / name; }
@@ -301,6 +307,9 @@ private:
     std::uint32_t m_sessionNumber = 0;
     std::chrono::steady_clock::time_point m_toldSince;
     unsigned m_toldCount = 0;
+    ReadBudget m_readBudget;
+    std::vector<activity::Event> m_owedEvents;
+    bool m_owesRecord = false; // agent.json is older than m_record
     std::uint64_t m_touched = 0; // times that the guest said that something was staged
     std::chrono::milliseconds m_listTook{0}; // the last freeze, listing and copying
     bool m_clerkGone = false;

@@ -229,6 +229,10 @@ Result<OpenedReview> Agent::freeze(const Progress& progress, std::stop_token sto
         for (const auto& part : parts) {
             (void)m_review->forget(part.set).has_value();
         }
+        const bool fetched = std::any_of(opened.sets.begin(), opened.sets.end(), [](const FrozenSet& set) { return !set.leftOut.empty(); });
+        if (fetched) { // what was looked at and is in no review would stay for ever
+            (void)m_review->collect().has_value();
+        }
         return opened; // no id: there is nothing to decide
     }
     auto review = remember(std::move(parts), look);

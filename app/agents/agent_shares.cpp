@@ -172,24 +172,39 @@ Result<json::object> Agent::setShareMode(const std::string& name, ShareMode mode
     return changed;
 }
 
+// First of all the agent's access ends; a disk that is full, perhaps by the agent's doing, is no reason to leave it.
 Result<json::object> Agent::revokeShare(const std::string& name) {
     const std::lock_guard operation(m_operation);
     auto share = findShare(name);
     if (!share) {
         return fail(std::move(share).error());
     }
-    if (share->revoked) {
+    const bool owed = [&] {
+        const std::lock_guard lock(m_mutex);
+        return m_owesRecord;
+    }();
+    if (share->revoked && !owed) {
         return fail(ErrorCode::AlreadyExists, "the agent's access to " + name + " is revoked already");
     }
-    CARREL_TRY(note(EventKind::ShareChanged, name, {{"id", share->id}, {"revoked", true}, {"by", "owner"}}));
-    share->revoked = true;
-    auto changed = changeShare(*share);
-    if (!changed) {
-        return changed;
+    if (!share->revoked) {
+        (void)noteOwing(EventKind::ShareChanged, name, {{"id", share->id}, {"revoked", true}, {"by", "owner"}});
     }
+    auto without = record();
+    for (auto& each : without.shares) {
+        each.revoked = each.revoked || each.id == share->id;
+    }
+    const auto saved = saveRecordOwing(without);
     cut(share->id);
-    CARREL_TRY(renewClerk());
-    return changed;
+    const auto renewed = renewClerk();
+    if (!saved) {
+        return fail(saved.error().wrap("The agent's access to " + name + " is cut off, but that could not be written down, so it "
+                                       "would come back when Carrel starts anew",
+                                       "Make room on the disk, then revoke it again"));
+    }
+    CARREL_TRY(renewed);
+    const auto at = std::find_if(without.shares.begin(), without.shares.end(),
+                                 [&](const ShareRecord& each) { return each.id == share->id; });
+    return describeShares().at(static_cast<std::size_t>(at - without.shares.begin())).as_object();
 }
 
 // By the clerk that serves it; then comes a clerk that could not even open the folder.

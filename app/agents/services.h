@@ -3,6 +3,7 @@
 // Thread: the functions may be called from any thread and may block.
 #pragma once
 
+#include "app/agents/read_budget.h"
 #include "guest/protocol/result.h"
 #include "hypervisor/api/backend.h"
 
@@ -47,6 +48,7 @@ struct Services {
     // One line for the engine's own log.
     std::function<void(std::string_view)> complain;
     Patience patience;
+    std::uint64_t mostReads = ReadBudget::kMost; // written down at once, of each agent
 };
 
 // Names that no share shows to a guest: keys, and files that hold them by custom. Patterns as in fnmatch(3), matched
