@@ -16,6 +16,7 @@ namespace json = boost::json;
 
 namespace {
 constexpr std::uint64_t kSchema = 1;
+constexpr std::size_t kMaxRecordBytes = 4 * 1024 * 1024; // 64 shares of the longest names, each byte written as six
 constexpr std::string_view kNewer =
     "This agent was written by a newer version of Carrel, or its file is damaged";
 } // namespace
@@ -97,11 +98,11 @@ Status save(const AgentRecord& record, const std::filesystem::path& file) {
 }
 
 Result<AgentRecord> load(const std::filesystem::path& file) {
-    auto text = readWhole(file, 1024 * 1024);
+    auto text = readWhole(file, kMaxRecordBytes);
     if (!text) {
         return fail(std::move(text).error());
     }
-    auto object = parseJsonObject(*text, {1024 * 1024, 8});
+    auto object = parseJsonObject(*text, {kMaxRecordBytes, 8});
     if (!object) {
         return fail(object.error().wrap(std::string(kNewer)));
     }

@@ -12,6 +12,7 @@ class TestAgentRecord : public QObject {
     Q_OBJECT
 private slots:
     void comesBackAsItWas();
+    void comesBackWithTheLongestNames();
     void laterVersionIsRefused();
     void damageIsRefused();
     void names();
@@ -68,6 +69,21 @@ void TestAgentRecord::comesBackAsItWas() {
         QCOMPARE(is.staged, was.staged);
         QCOMPARE(is.revoked, was.revoked);
     }
+}
+
+// Control characters take the most room when they are written.
+void TestAgentRecord::comesBackWithTheLongestNames() {
+    auto record = sample();
+    record.shares.clear();
+    for (std::uint32_t n = 1; n <= 64; ++n) {
+        record.shares.push_back(
+            {n, std::string(255, '\x01'), "/" + std::string(4094, '\x01'), UINT64_MAX, UINT64_MAX, ShareMode::Review, 0});
+    }
+    QVERIFY(save(record, m_file));
+    const auto back = load(m_file);
+    QVERIFY2(back.has_value(), back ? "" : back.error().text().c_str());
+    QCOMPARE(back->shares.size(), std::size_t{64});
+    QCOMPARE(back->shares.at(63).dir, record.shares.at(63).dir);
 }
 
 void TestAgentRecord::laterVersionIsRefused() {
