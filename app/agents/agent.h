@@ -225,6 +225,7 @@ private:
     [[nodiscard]] std::optional<StagedState> lookStaged(std::stop_token stop);
     [[nodiscard]] Result<Review> remember(std::vector<ReviewPart> parts, Look look);
     void forgetUnused(const std::vector<Review>& dropped);
+    void forgetSets(const std::vector<Review>& dropped); // without collecting their content, which looks at everything
     [[nodiscard]] Result<ActionReport> applyChosen(const OpenedReview& opened, const std::vector<EntryView>& chosen,
                                                    std::string_view by, const Progress& progress,
                                                    IfBoth ifBoth = IfBoth::Conflict);
@@ -243,6 +244,7 @@ private:
     void endHold(const std::vector<ShareRecord>& shares);
     void tendAuto(Door& door);
     void tendAutoShare(Door& door, const ShareRecord& share, AutoShare& state);
+    [[nodiscard]] std::chrono::milliseconds lookForAuto(Door& door, const ShareRecord& share, AutoShare& state);
     [[nodiscard]] Status settleByRule(Door& door, const ShareRecord& share, AutoShare& state,
                                       const std::vector<ChangeEntry>& claims);
     [[nodiscard]] Result<AutoUse> autoUse(std::uint32_t share);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <set>
 
 namespace carrel::agents {
 
@@ -86,6 +87,7 @@ Result<ActionReport> Agent::applyChosen(const OpenedReview& opened, const std::v
                                         std::string_view by, const Progress& progress, IfBoth ifBoth) {
     ActionReport report;
     std::vector<ApplyPart> parts;
+    bool collect = false;
     for (std::size_t i = 0; i < opened.shares.size(); ++i) {
         const auto& share = opened.shares[i];
         std::vector<files::Selected> selected;
@@ -94,6 +96,7 @@ Result<ActionReport> Agent::applyChosen(const OpenedReview& opened, const std::v
         for (const auto& view : chosen) {
             if (view.share == &share && ifBoth == IfBoth::KeepBoth && bothChanged(*view.entry)) {
                 const auto before = report.items.size();
+                collect = true;
                 if (const auto part = keepBeside(view, report)) {
                     parts.push_back(*part);
                 }
@@ -156,6 +159,9 @@ Result<ActionReport> Agent::applyChosen(const OpenedReview& opened, const std::v
             (void)listChanges(**at, share, {}).has_value();
         }
     }
+    if (collect) {
+        (void)m_review->collect().has_value();
+    }
     if (!parts.empty()) {
         auto number = m_book->record(0, opened.id, parts, factsOf(report, by));
         if (!number) {
@@ -204,10 +210,10 @@ Result<ActionReport> Agent::discard(const std::string& reviewId, const ReviewSel
         if (!kept) {
             return fail(std::move(kept).error());
         }
+        const std::set<std::string> staying(kept->begin(), kept->end()); // as many as the guest likes
         for (const auto& view : chosen) {
             if (view.share == &share) {
-                const bool stays =
-                    std::find(kept->begin(), kept->end(), view.entry->path.text()) != kept->end();
+                const bool stays = staying.contains(view.entry->path.text());
                 report.items.push_back({share.name, view.entry->path, view.entry->kind,
                                         stays ? "kept" : "done",
                                         stays ? "It was worked on since, so it stays staged" : ""});
