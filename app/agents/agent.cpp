@@ -146,8 +146,12 @@ Status Agent::openStores() {
         return fail(std::move(own).error());
     }
     m_own = std::move(*own);
+    learnBirths();
     // What a crash left of an apply is finished now, before anybody can look at the folders through us.
-    auto finished = m_review->recover([this](const std::string& share) -> Result<UniqueFd> {
+    auto finished = m_review->recover([this, anew = sharedAnew()](const std::string& share) -> Result<UniqueFd> {
+        if (const auto again = anew.find(share); again != anew.end()) {
+            return openShareRoot(again->second);
+        }
         for (const auto& each : record().shares) {
             if (std::to_string(each.id) == share) {
                 return openShareRoot(each);
@@ -165,6 +169,24 @@ Status Agent::openStores() {
                   "finished what an interruption left", std::move(detail));
     }
     return numberApplies();
+}
+
+// By the ids that unfinished applies know them by: folders that were removed and shared again since.
+std::map<std::string, ShareRecord> Agent::sharedAnew() {
+    std::map<std::string, ShareRecord> anew;
+    const auto of = record();
+    if (of.nextShareId == of.shares.size() + 1) {
+        return anew; // none was ever removed
+    }
+    const auto applies = m_review->applies();
+    for (const auto& each : applies ? *applies : std::vector<files::ApplySummary>{}) {
+        const auto id = static_cast<std::uint32_t>(std::strtoul(each.share.c_str(), nullptr, 10));
+        const bool known = std::any_of(of.shares.begin(), of.shares.end(), [&](const ShareRecord& s) { return s.id == id; });
+        if (const auto share = each.finished || known ? fail(ErrorCode::NotFound, "") : shareOf(of, id, each.id)) {
+            anew.emplace(each.share, **share);
+        }
+    }
+    return anew;
 }
 
 // Every apply that changed anything gets its number, so that the user can undo it. An interruption may have come before:
@@ -202,10 +224,8 @@ Status Agent::numberApplies() {
             ++(entry.outcome == files::Outcome::Applied ? facts.done : facts.open);
         }
         const auto of = record();
-        const auto known =
-            std::find_if(of.shares.begin(), of.shares.end(), [&](const ShareRecord& s) { return s.id == share; });
-        if (known != of.shares.end() && !report->entries.empty()) {
-            facts.first = known->name + "/" + report->entries.front().path.text();
+        if (const auto known = shareOf(of, share, each.id); known && !report->entries.empty()) {
+            facts.first = (*known)->name + "/" + report->entries.front().path.text();
         }
         auto number =
             m_book->record(undone == numbers.end() ? 0 : undone->second, {}, {{share, each.id}}, std::move(facts));

@@ -213,6 +213,10 @@ private:
     void cut(std::uint32_t share);
     [[nodiscard]] Result<UniqueFd> emptyFolder() const;
     [[nodiscard]] Result<UniqueFd> openShareRoot(const ShareRecord& share) const;
+    void learnBirths();
+    // Into `of`, which must live as long.
+    [[nodiscard]] Result<const ShareRecord*> shareOf(const AgentRecord& of, std::uint32_t id, const std::string& apply) const;
+    [[nodiscard]] std::map<std::string, ShareRecord> sharedAnew();
     [[nodiscard]] std::shared_ptr<Door> door() const;
     [[nodiscard]] Result<std::shared_ptr<Door>> readyDoor() const;
     // The same with a clerk that lives and a guest that has greeted it. m_operation is held: nobody else replaces a
@@ -256,7 +260,7 @@ private:
                                                                IfBetween ifBetween = IfBetween::Wait);
     [[nodiscard]] Result<std::vector<std::string>> tellGuest(Door& door, std::string_view method, std::uint32_t share,
                                                              const std::vector<std::pair<SharePath, std::uint64_t>>& entries);
-    [[nodiscard]] Result<files::ApplyReport> undoPart(const ShareRecord* share, const std::string& apply,
+    [[nodiscard]] Result<files::ApplyReport> undoPart(const ShareRecord& share, const std::string& apply,
                                                       const Progress& progress);
     [[nodiscard]] Result<files::FrozenSet> freezeShare(Door& door, const ShareRecord& share, const Progress& progress,
                                                        std::stop_token stop);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <map>
 #include <set>
 
 namespace carrel::agents {
@@ -226,18 +227,14 @@ Result<ActionReport> Agent::discard(const std::string& reviewId, const ReviewSel
     return report;
 }
 
-Result<files::ApplyReport> Agent::undoPart(const ShareRecord* share, const std::string& apply,
+Result<files::ApplyReport> Agent::undoPart(const ShareRecord& share, const std::string& apply,
                                            const Progress& progress) {
-    if (share == nullptr) {
-        return fail(ErrorCode::NotFound, "the folder of that apply is no longer shared",
-                    "Share the folder again before undoing");
-    }
-    auto root = openShareRoot(*share);
+    auto root = openShareRoot(share);
     if (!root) {
         return fail(std::move(root).error());
     }
     return m_review->undo(root->get(), apply, [&](std::size_t at, std::size_t total, const SharePath& path) {
-        progress("undo", std::to_string(at) + " of " + std::to_string(total) + ": " + share->name + "/" +
+        progress("undo", std::to_string(at) + " of " + std::to_string(total) + ": " + share.name + "/" +
                              path.text());
         return true;
     });
@@ -265,21 +262,21 @@ Result<ActionReport> Agent::undo(std::optional<std::uint64_t> number, const Prog
     std::vector<ApplyPart> parts;
     const auto of = record();
     for (const auto& part : undone.parts) {
-        const auto share = std::find_if(of.shares.begin(), of.shares.end(),
-                                        [&](const ShareRecord& s) { return s.id == part.share; });
+        const auto found = shareOf(of, part.share, part.apply);
+        const auto* share = found ? *found : nullptr;
         const auto before = m_review->report(part.apply);
-        auto done = undoPart(share == of.shares.end() ? nullptr : &*share, part.apply, progress);
+        auto done = found ? undoPart(*share, part.apply, progress) : fail(found.error());
         if (!done) {
             // One folder's trouble leaves that folder as it is; the others are still undone, and told.
             for (const auto& outcome : before ? before->entries : std::vector<files::EntryOutcome>{}) {
-                report.items.push_back({share == of.shares.end() ? "(no longer shared)" : share->name,
+                report.items.push_back({share == nullptr ? "(no longer shared)" : share->name,
                                         outcome.path, ChangeKind::Modified, "failed", done.error().text()});
             }
             failure = done.error();
             continue;
         }
         if (done->changedAnything()) {
-            parts.push_back({part.share, done->id});
+            parts.push_back({share->id, done->id});
         }
         const auto set = before ? m_review->set(before->set) : fail(before.error());
         for (const auto& outcome : done->entries) {
@@ -311,15 +308,19 @@ std::vector<Agent::PastApply> Agent::history(std::optional<std::uint64_t> before
     const auto of = record();
     std::vector<PastApply> out;
     const auto& all = m_book->applies();
+    std::map<std::uint32_t, std::string> names; // an id is of one folder, also when that was shared again
     for (auto at = all.rbegin(); at != all.rend() && out.size() < limit; ++at) {
         if (before && at->number >= *before) {
             continue;
         }
         PastApply past{*at, m_book->undoneBy(at->number), {}};
         for (const auto& part : at->parts) {
-            const auto share = std::find_if(of.shares.begin(), of.shares.end(),
-                                            [&](const ShareRecord& s) { return s.id == part.share; });
-            past.shares.push_back(share == of.shares.end() ? "(no longer shared)" : share->name);
+            const auto [name, unknown] = names.try_emplace(part.share);
+            if (unknown) {
+                const auto share = shareOf(of, part.share, part.apply);
+                name->second = share ? (*share)->name : "(no longer shared)";
+            }
+            past.shares.push_back(name->second);
         }
         out.push_back(std::move(past));
     }

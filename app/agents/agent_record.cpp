@@ -78,7 +78,8 @@ Status save(const AgentRecord& record, const std::filesystem::path& file) {
     for (const auto& share : record.shares) {
         json::object item{{"id", share.id},         {"name", share.name},   {"device", share.device},
                           {"inode", share.inode},   {"mode", toString(share.mode)},
-                          {"staged", share.staged}, {"revoked", share.revoked}};
+                          {"staged", share.staged}, {"revoked", share.revoked},
+                          {"born_ns", std::max<std::int64_t>(share.bornNs, 0)}};
         putPath(item, "dir", share.dir);
         shares.push_back(std::move(item));
     }
@@ -136,6 +137,7 @@ Result<AgentRecord> load(const std::filesystem::path& file) {
         const auto mode = shareModeFrom(share.string("mode", 16));
         out.staged = share.number("staged");
         out.revoked = share.optionalBoolean("revoked");
+        out.bornNs = static_cast<std::int64_t>(share.optionalNumber("born_ns", INT64_MAX).value_or(0));
         CARREL_TRY(mode);
         CARREL_TRY(share.finish());
         out.mode = *mode;

@@ -38,7 +38,7 @@ AgentRecord TestAgentRecord::sample() {
     record.accelerator = "hardware";
     record.shares.push_back({1, "papers", "/home/ada/papers", 2, 3, ShareMode::ReadOnly, 0});
     record.shares.push_back({8, "folder", "/home/ada/b\xe9t", UINT64_MAX, 5, ShareMode::Review, 17});
-    record.shares.push_back({9, "auto", "/home/ada/auto", 4, 5, ShareMode::Auto, 1, true});
+    record.shares.push_back({9, "auto", "/home/ada/auto", 4, 5, ShareMode::Auto, 1, true, 1'700'000'000'000'000'000});
     return record;
 }
 
@@ -68,6 +68,7 @@ void TestAgentRecord::comesBackAsItWas() {
         QVERIFY(is.mode == was.mode);
         QCOMPARE(is.staged, was.staged);
         QCOMPARE(is.revoked, was.revoked);
+        QCOMPARE(is.bornNs, was.bornNs);
     }
 }
 
