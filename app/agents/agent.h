@@ -260,6 +260,9 @@ private:
                                                                IfBetween ifBetween = IfBetween::Wait);
     [[nodiscard]] Result<std::vector<std::string>> tellGuest(Door& door, std::string_view method, std::uint32_t share,
                                                              const std::vector<std::pair<SharePath, std::uint64_t>>& entries);
+    [[nodiscard]] Result<std::vector<ApplyPart>> standingParts(const std::vector<ApplyPart>& parts);
+    [[nodiscard]] std::vector<ApplyPart> undoParts(const std::vector<ApplyPart>& wanted, const Progress& progress,
+                                                   ActionReport& report, std::optional<Error>& failure);
     [[nodiscard]] Result<files::ApplyReport> undoPart(const ShareRecord& share, const std::string& apply,
                                                       const Progress& progress);
     [[nodiscard]] Result<files::FrozenSet> freezeShare(Door& door, const ShareRecord& share, const Progress& progress,

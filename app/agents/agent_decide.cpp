@@ -240,28 +240,30 @@ Result<files::ApplyReport> Agent::undoPart(const ShareRecord& share, const std::
     });
 }
 
-Result<ActionReport> Agent::undo(std::optional<std::uint64_t> number, const Progress& progress) {
-    const std::lock_guard operation(m_operation);
-    const auto* target = number ? m_book->apply(*number) : m_book->lastStanding();
-    if (target == nullptr) {
-        return fail(ErrorCode::NotFound,
-                    number ? "there is no apply of that number" : "there is nothing to undo");
+// Of these, where something was done that is not taken back.
+Result<std::vector<ApplyPart>> Agent::standingParts(const std::vector<ApplyPart>& parts) {
+    const auto applies = m_review->applies();
+    if (!applies) {
+        return fail(applies.error());
     }
-    if (const auto by = m_book->undoneBy(target->number); by != 0) {
-        const bool partly = m_book->apply(by)->facts.open > 0;
-        return fail(ErrorCode::Refused,
-                    "that apply has been undone already, by undo " + std::to_string(by) +
-                        (partly ? ", but for what was changed again since" : ""),
-                    "To have it back: carrel undo " + name() + " " + std::to_string(by));
+    std::set<std::string> standing;
+    for (const auto& each : *applies) {
+        if (!each.finished || each.undoneBy.empty()) {
+            standing.insert(each.id);
+        }
     }
-    const NumberedApply undone = *target; // record() below moves the book's own
-    CARREL_TRY(note(EventKind::UndoDecided, std::to_string(undone.number), {{"by", "owner"}}));
-    ActionReport report;
-    report.undone = undone.number;
-    std::optional<Error> failure;
+    std::vector<ApplyPart> left;
+    std::copy_if(parts.begin(), parts.end(), std::back_inserter(left),
+                 [&](const ApplyPart& part) { return standing.contains(part.apply); });
+    return left;
+}
+
+// Fills the report; answers what was undone, and the last trouble that a whole folder had.
+std::vector<ApplyPart> Agent::undoParts(const std::vector<ApplyPart>& wanted, const Progress& progress,
+                                        ActionReport& report, std::optional<Error>& failure) {
     std::vector<ApplyPart> parts;
     const auto of = record();
-    for (const auto& part : undone.parts) {
+    for (const auto& part : wanted) {
         const auto found = shareOf(of, part.share, part.apply);
         const auto* share = found ? *found : nullptr;
         const auto before = m_review->report(part.apply);
@@ -286,9 +288,47 @@ Result<ActionReport> Agent::undo(std::optional<std::uint64_t> number, const Prog
                                     std::string(outcomeName(outcome)), outcome.reason});
         }
     }
+    return parts;
+}
+
+Result<ActionReport> Agent::undo(std::optional<std::uint64_t> number, const Progress& progress) {
+    const std::lock_guard operation(m_operation);
+    const auto* target = number ? m_book->apply(*number) : m_book->lastStanding();
+    if (target == nullptr) {
+        return fail(ErrorCode::NotFound,
+                    number ? "there is no apply of that number" : "there is nothing to undo");
+    }
+    const NumberedApply undone = *target; // record() below moves the book's own
+    const auto by = m_book->undoneBy(undone.number);
+    const auto already = [&](const std::string& but) {
+        return fail(ErrorCode::Refused, "that apply has been undone already, by undo " + std::to_string(by) + but,
+                    "To have it back: carrel undo " + name() + " " + std::to_string(by));
+    };
+    auto wanted = undone.parts;
+    if (by != 0) { // what could not be undone then may be possible now
+        auto left = standingParts(undone.parts);
+        if (!left) {
+            return fail(std::move(left).error());
+        }
+        if (left->empty()) {
+            return already("");
+        }
+        wanted = std::move(*left);
+    }
+    CARREL_TRY(note(EventKind::UndoDecided, std::to_string(undone.number), {{"by", "owner"}}));
+    ActionReport report;
+    report.undone = undone.number;
+    std::optional<Error> failure;
+    const auto parts = undoParts(wanted, progress, report, failure);
     if (parts.empty() && failure) {
         noteAfter(EventKind::UndoDone, std::to_string(undone.number), {{"error", failure->text()}});
         return fail(std::move(*failure));
+    }
+    if (by != 0 && !report.items.empty() && count(report.items, "conflict") == report.items.size()) {
+        noteAfter(EventKind::UndoDone, std::to_string(undone.number), totals(report));
+        const auto& first = report.items.front();
+        return already(", but for what was changed again since, or is in use: " + first.share + "/" + first.path.text() +
+                       ": " + first.reason);
     }
     if (!parts.empty()) { // else the apply stands, and undo may be tried again
         auto recorded = m_book->record(undone.number, undone.review, parts, factsOf(report, kByOwner));

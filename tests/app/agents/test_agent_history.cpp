@@ -32,6 +32,8 @@ private slots:
     void listsWhatWasDone();
     void undoesAnOlderOneBesideANewer();
     void undoOfAnOlderOneLeavesWhatWasChangedAgain();
+    void undoGoesOnWithAFileThatWasInUse();
+    void undoGoesOnWithAFolderThatWasAway();
     void undoesInAFolderThatWasSharedAgain();
     void finishesInAFolderThatWasSharedAgain();
     void aNewFolderAtTheSamePathIsAnotherOne();
@@ -120,6 +122,60 @@ void TestAgentHistory::undoOfAnOlderOneLeavesWhatWasChangedAgain() {
     const auto again = w.agent->undo(1, quiet);
     QVERIFY2(!again && again.error().message.find("changed again") != std::string::npos,
              again ? "" : again.error().text().c_str());
+}
+
+// What could not be undone at once can be asked for again.
+void TestAgentHistory::undoGoesOnWithAFileThatWasInUse() {
+    AgentWorld w(true);
+    QVERIFY(w.start());
+    PlayedGuest guest(w);
+    for (const char* name : {"busy", "rest"}) {
+        std::ofstream(w.share() / name) << "before\n";
+        guest.write(name, "first\n");
+    }
+    QVERIFY(applyAll(w).has_value());
+    {
+        const std::ofstream editor(w.share() / "busy", std::ios::app);
+        const auto undone = w.agent->undo(1, quiet);
+        QVERIFY2(undone && undone->number == 2U, undone ? "" : undone.error().text().c_str());
+        QCOMPARE(contentOf(w.share() / "busy"), std::string("first\n"));
+        QCOMPARE(contentOf(w.share() / "rest"), std::string("before\n"));
+        const auto still = w.agent->undo(1, quiet);
+        QVERIFY2(!still && still.error().message.find("papers/busy") != std::string::npos,
+                 still ? "" : still.error().text().c_str());
+    }
+    const auto undone = w.agent->undo(1, quiet);
+    QVERIFY2(undone && undone->number == 3U, undone ? "" : undone.error().text().c_str());
+    QCOMPARE(undone->items.size(), std::size_t{1});
+    QCOMPARE(contentOf(w.share() / "busy"), std::string("before\n"));
+    const auto again = w.agent->undo(1, quiet);
+    QVERIFY2(!again && again.error().message.ends_with("undone already, by undo 2"),
+             again ? "" : again.error().text().c_str());
+    QVERIFY(w.agent->undo(2, quiet).has_value()); // and then the apply stands in part
+    QCOMPARE(contentOf(w.share() / "rest"), std::string("first\n"));
+    QVERIFY(w.agent->undo(1, quiet).has_value());
+    QCOMPARE(contentOf(w.share() / "rest"), std::string("before\n"));
+}
+
+void TestAgentHistory::undoGoesOnWithAFolderThatWasAway() {
+    AgentWorld w(true);
+    const auto second = w.folder / "second";
+    QVERIFY(std::filesystem::create_directory(second));
+    QVERIFY(w.agent->addShare({second.string(), ShareMode::Review}).has_value());
+    QVERIFY(w.start());
+    PlayedGuest guest(w); // says the same of both
+    guest.write("new", "the agent's\n");
+    QVERIFY(applyAll(w).has_value());
+    QVERIFY(std::filesystem::exists(w.share() / "new") && std::filesystem::exists(second / "new"));
+    std::filesystem::rename(second, w.folder / "away");
+    const auto undone = w.agent->undo(1, quiet);
+    QVERIFY2(undone && undone->number == 2U, undone ? "" : undone.error().text().c_str());
+    QVERIFY(!std::filesystem::exists(w.share() / "new"));
+    QVERIFY(!w.agent->undo(1, quiet)); // it is away still
+    std::filesystem::rename(w.folder / "away", second);
+    const auto rest = w.agent->undo(1, quiet);
+    QVERIFY2(rest && rest->number == 3U, rest ? "" : rest.error().text().c_str());
+    QVERIFY(!std::filesystem::exists(second / "new"));
 }
 
 // "Share the folder again before undoing" is true, over a restart too.
