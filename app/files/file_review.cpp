@@ -125,6 +125,11 @@ public:
         return m_applier->settle(root, share);
     }
 
+    Result<MadeIn> madeIn(int root, const std::string& applyId) override {
+        const std::lock_guard guard(m_mutex);
+        return m_applier->madeIn(root, applyId);
+    }
+
     Result<std::vector<ApplySummary>> applies() override {
         const std::lock_guard guard(m_mutex);
         return m_applier->list();

@@ -55,6 +55,7 @@ public:
                                                    const Progress& progress = {}) = 0;
     // Applier::settle().
     [[nodiscard]] virtual Status settle(int root, const std::string& share) = 0;
+    [[nodiscard]] virtual Result<MadeIn> madeIn(int root, const std::string& applyId) = 0;
     [[nodiscard]] virtual Result<std::vector<ApplySummary>> applies() = 0;
     [[nodiscard]] virtual Result<ApplyReport> report(const std::string& applyId) = 0;
 
