@@ -332,16 +332,19 @@ Result<Executor::Verdict> Executor::resolveExchange(const Op& op, const OpRecord
     if (exchanged->empty() || untouched->empty()) {
         return exchanged->empty() ? Verdict{State::Done, {}} : Verdict{};
     }
-    const auto tell = [&](const SharePath& path, std::uint64_t inode) {
-        return standing(path, inode,
-                        inode == one.inode     ? op.from->text()
-                        : inode == other.inode ? op.path.text()
-                                               : std::string());
+    const auto tell = [&](const Place& place, const SharePath& path, std::uint64_t inode) {
+        std::string was; // by number and content: a later file may have been given the number
+        for (const auto& [expected, name] : {std::pair(&one, &*op.from), std::pair(&other, &op.path)}) {
+            if (inode == expected->inode && whyNotThere(place, *expected).value_or(kSomethingElse).empty()) {
+                was = name->text();
+            }
+        }
+        return standing(path, inode, was);
     };
     return Verdict{State::Conflict,
                    "it was exchanging its name with another one, and something that was not reviewed stands under one of the two: "
                    "what was saved under the one just before may stand under the other",
-                   tell(op.path, inodes->first) + tell(*op.from, inodes->second)};
+                   tell(pinned.place, op.path, inodes->first) + tell(*pinned.from, *op.from, inodes->second)};
 }
 
 Result<Executor::Verdict> Executor::exchangeBack(const Pinned& pinned, std::string why) {

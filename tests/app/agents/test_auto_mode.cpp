@@ -340,7 +340,7 @@ void TestAutoMode::settlingCountsAsLooking() {
         },
         kGuardMs));
     const std::lock_guard lock(mutex);
-    QVERIFY(looks.at(1) - looks.at(0) >= 20 * kCopying);
+    QVERIFY(looks.at(1) - looks.at(0) >= Patience().autoShare * kCopying);
 }
 
 void TestAutoMode::whatTheRuleCovers_data() {

@@ -350,7 +350,7 @@ private slots:
         QCOMPARE(reports->size(), std::size_t{1});
         for (const auto& entry : reports->front().entries) {
             QVERIFY2(entry.outcome == Outcome::Conflict, describe(reports->front()).c_str());
-            QVERIFY2(entry.reason.find("new name") != std::string::npos, describe(reports->front()).c_str());
+            QVERIFY2(entry.reason.find("what stands at ") != std::string::npos, describe(reports->front()).c_str());
         }
         QVERIFY(same(snapshot(w.share, Times::Files), left));
     }
