@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <iterator>
 #include <map>
 
 namespace carrel::agents {
@@ -68,7 +69,7 @@ std::string_view toString(AgentState state) {
 }
 
 Agent::Agent(const Services& services, fs::path folder, AgentRecord record)
-    : m_services(services), m_folder(std::move(folder)), m_record(std::move(record)) {}
+    : m_services(services), m_folder(std::move(folder)), m_record(std::move(record)), m_readBudget(services.mostReads) {}
 
 Agent::~Agent() {
     leave();
@@ -146,6 +147,7 @@ Status Agent::openStores() {
         return fail(std::move(own).error());
     }
     m_own = std::move(*own);
+    learnBirths();
     recoverApplies();
     return {};
 }
@@ -155,12 +157,18 @@ Status Agent::openStores() {
 void Agent::recoverApplies() {
     m_applyLeft = true;
     const auto shares = record().shares;
-    const auto shareOf = [&](const std::string& id) {
-        return std::find_if(shares.begin(), shares.end(), [&](const ShareRecord& s) { return std::to_string(s.id) == id; });
+    const auto anew = sharedAnew();
+    const auto shareOfApply = [&](const std::string& id) -> std::optional<ShareRecord> {
+        if (const auto again = anew.find(id); again != anew.end()) {
+            return again->second;
+        }
+        const auto at =
+            std::find_if(shares.begin(), shares.end(), [&](const ShareRecord& s) { return std::to_string(s.id) == id; });
+        return at == shares.end() ? std::nullopt : std::optional(*at);
     };
     auto finished = m_review->recover([&](const std::string& share) -> Result<UniqueFd> {
-        const auto of = shareOf(share);
-        return of == shares.end() ? fail(ErrorCode::NotFound, "the folder is no longer shared") : openShareRoot(*of);
+        const auto of = shareOfApply(share);
+        return of ? openShareRoot(*of) : fail(ErrorCode::NotFound, "the folder is no longer shared");
     });
     if (!finished) {
         const Error error = finished.error().wrap("interrupted applies could not be looked for");
@@ -172,7 +180,7 @@ void Agent::recoverApplies() {
     for (const auto& report : *finished) {
         json::object detail{{"apply", report.id}, {"recovered", !report.unsettled}, {"entries", report.entries.size()},
                             {"complete", report.complete()}};
-        if (const auto of = shareOf(report.share); of != shares.end()) {
+        if (const auto of = shareOfApply(report.share)) {
             detail["share"] = of->name;
         }
         if (report.unsettled) {
@@ -194,15 +202,39 @@ void Agent::settleLeft(const std::vector<ShareRecord>& shares) {
     if (!m_applyLeft) {
         return;
     }
+    const auto anew = sharedAnew();
     for (const auto& share : shares) {
         if (auto root = openShareRoot(share)) {
             (void)m_review->settle(root->get(), std::to_string(share.id)).has_value();
+            for (const auto& [former, again] : anew) {
+                if (again.id == share.id) {
+                    (void)m_review->settle(root->get(), former).has_value();
+                }
+            }
         }
     }
     if (auto numbered = numberApplies(); !numbered) {
         m_applyLeft = true;
         m_services.complain(name() + ": " + numbered.error().text());
     }
+}
+
+// By the ids that unfinished applies know them by: folders that were removed and shared again since.
+std::map<std::string, ShareRecord> Agent::sharedAnew() {
+    std::map<std::string, ShareRecord> anew;
+    const auto of = record();
+    if (of.nextShareId == of.shares.size() + 1) {
+        return anew; // none was ever removed
+    }
+    const auto applies = m_review->applies();
+    for (const auto& each : applies ? *applies : std::vector<files::ApplySummary>{}) {
+        const auto id = static_cast<std::uint32_t>(std::strtoul(each.share.c_str(), nullptr, 10));
+        const bool known = std::any_of(of.shares.begin(), of.shares.end(), [&](const ShareRecord& s) { return s.id == id; });
+        if (const auto share = each.finished || known ? fail(ErrorCode::NotFound, "") : shareOf(of, id, each.id)) {
+            anew.emplace(each.share, **share);
+        }
+    }
+    return anew;
 }
 
 // Every apply that changed anything gets its number, so that the user can undo it. An interruption may have come before:
@@ -241,10 +273,8 @@ Status Agent::numberApplies() {
             ++(entry.outcome == files::Outcome::Applied ? facts.done : facts.open);
         }
         const auto of = record();
-        const auto known =
-            std::find_if(of.shares.begin(), of.shares.end(), [&](const ShareRecord& s) { return s.id == share; });
-        if (known != of.shares.end() && !report->entries.empty()) {
-            facts.first = known->name + "/" + report->entries.front().path.text();
+        if (const auto known = shareOf(of, share, each.id); known && !report->entries.empty()) {
+            facts.first = (*known)->name + "/" + report->entries.front().path.text();
         }
         auto number =
             m_book->record(undone == numbers.end() ? 0 : undone->second, {}, {{share, each.id}}, std::move(facts));
@@ -270,6 +300,7 @@ activity::Event Agent::eventOf(EventKind kind, std::string subject, json::object
 }
 
 Status Agent::note(EventKind kind, std::string subject, json::object detail, activity::Provenance provenance) {
+    payOwed();
     auto written = m_log->append(eventOf(kind, std::move(subject), std::move(detail), provenance));
     if (!written) {
         return fail(written.error().wrap("The activity log could not be written, so nothing was done",
@@ -284,11 +315,61 @@ void Agent::noteAfter(EventKind kind, std::string subject, json::object detail, 
     }
 }
 
+bool Agent::noteOwing(EventKind kind, std::string subject, json::object detail) {
+    constexpr std::size_t kMostOwed = 100;
+    payOwed();
+    const auto written = m_log->append(eventOf(kind, subject, detail, activity::Provenance::Host));
+    if (written) {
+        return true;
+    }
+    m_services.complain(name() + ": " + written.error().wrap("The activity log could not be written; what only takes something "
+                                                             "away goes ahead, and is written down when that is possible",
+                                                             "Make room on the disk").text());
+    detail["happened"] = activity::formatTime(std::chrono::duration_cast<std::chrono::nanoseconds>(
+                                                  std::chrono::system_clock::now().time_since_epoch())
+                                                  .count());
+    const std::lock_guard lock(m_mutex);
+    if (m_owedEvents.size() < kMostOwed) {
+        m_owedEvents.push_back(eventOf(kind, std::move(subject), std::move(detail), activity::Provenance::Host));
+    }
+    return false;
+}
+
+void Agent::payOwed() {
+    std::vector<activity::Event> owed;
+    {
+        const std::lock_guard lock(m_mutex);
+        owed.swap(m_owedEvents);
+    }
+    while (!owed.empty() && m_log->append(owed.front())) {
+        owed.erase(owed.begin());
+    }
+    if (!owed.empty()) {
+        const std::lock_guard lock(m_mutex);
+        m_owedEvents.insert(m_owedEvents.begin(), std::make_move_iterator(owed.begin()), std::make_move_iterator(owed.end()));
+    }
+}
+
 Status Agent::saveRecord(const AgentRecord& record) {
     CARREL_TRY(agents::save(record, file("agent.json")));
-    const std::lock_guard lock(m_mutex);
-    m_record = record;
+    {
+        const std::lock_guard lock(m_mutex);
+        m_record = record;
+        m_owesRecord = false;
+    }
+    payOwed(); // there is room
     return {};
+}
+
+// Of something taken away: it counts from now on, written or not.
+Status Agent::saveRecordOwing(const AgentRecord& record) {
+    auto saved = saveRecord(record);
+    if (!saved) {
+        const std::lock_guard lock(m_mutex);
+        m_record = record;
+        m_owesRecord = true;
+    }
+    return saved;
 }
 
 AgentRecord Agent::record() const {

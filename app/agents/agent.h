@@ -187,7 +187,13 @@ private:
     // For what has happened already: a log that fails then is told to the engine's own log.
     void noteAfter(activity::EventKind kind, std::string subject, boost::json::object detail = {},
                    activity::Provenance provenance = activity::Provenance::Host);
+    // For what only takes away: it goes ahead although it cannot be written down. The owner is told, and it is written as soon
+    // as there is room, with its time. False: not yet.
+    bool noteOwing(activity::EventKind kind, std::string subject, boost::json::object detail = {});
+    void payOwed();
+    void tellRefusedReads();
     [[nodiscard]] Status saveRecord(const AgentRecord& record);
+    [[nodiscard]] Status saveRecordOwing(const AgentRecord& record);
     [[nodiscard]] AgentRecord record() const;
     void setState(AgentState state, std::string reason = {});
     [[nodiscard]] std::filesystem::path file(std::string_view name) const { return m_folder / name; }
@@ -217,6 +223,10 @@ private:
     void cut(std::uint32_t share);
     [[nodiscard]] Result<UniqueFd> emptyFolder() const;
     [[nodiscard]] Result<UniqueFd> openShareRoot(const ShareRecord& share) const;
+    void learnBirths();
+    // Into `of`, which must live as long.
+    [[nodiscard]] Result<const ShareRecord*> shareOf(const AgentRecord& of, std::uint32_t id, const std::string& apply) const;
+    [[nodiscard]] std::map<std::string, ShareRecord> sharedAnew();
     [[nodiscard]] std::shared_ptr<Door> door() const;
     [[nodiscard]] Result<std::shared_ptr<Door>> readyDoor() const;
     // The same with a clerk that lives and a guest that has greeted it. m_operation is held: nobody else replaces a
@@ -229,6 +239,7 @@ private:
     [[nodiscard]] std::optional<StagedState> lookStaged(std::stop_token stop);
     [[nodiscard]] Result<Review> remember(std::vector<ReviewPart> parts, Look look);
     void forgetUnused(const std::vector<Review>& dropped);
+    void forgetSets(const std::vector<Review>& dropped); // without collecting their content, which looks at everything
     [[nodiscard]] Result<ActionReport> applyChosen(const OpenedReview& opened, const std::vector<EntryView>& chosen,
                                                    std::string_view by, const Progress& progress,
                                                    IfBoth ifBoth = IfBoth::Conflict);
@@ -247,6 +258,7 @@ private:
     void endHold(const std::vector<ShareRecord>& shares);
     void tendAuto(Door& door);
     void tendAutoShare(Door& door, const ShareRecord& share, AutoShare& state);
+    [[nodiscard]] std::chrono::milliseconds lookForAuto(Door& door, const ShareRecord& share, AutoShare& state);
     [[nodiscard]] Status settleByRule(Door& door, const ShareRecord& share, AutoShare& state,
                                       const std::vector<ChangeEntry>& claims);
     [[nodiscard]] Result<AutoUse> autoUse(std::uint32_t share);
@@ -258,7 +270,10 @@ private:
                                                                IfBetween ifBetween = IfBetween::Wait);
     [[nodiscard]] Result<std::vector<std::string>> tellGuest(Door& door, std::string_view method, std::uint32_t share,
                                                              const std::vector<std::pair<SharePath, std::uint64_t>>& entries);
-    [[nodiscard]] Result<files::ApplyReport> undoPart(const ShareRecord* share, const std::string& apply,
+    [[nodiscard]] Result<std::vector<ApplyPart>> standingParts(const std::vector<ApplyPart>& parts);
+    [[nodiscard]] std::vector<ApplyPart> undoParts(const std::vector<ApplyPart>& wanted, const Progress& progress,
+                                                   ActionReport& report, std::optional<Error>& failure);
+    [[nodiscard]] Result<files::ApplyReport> undoPart(const ShareRecord& share, const std::string& apply,
                                                       const Progress& progress);
     [[nodiscard]] Result<files::FrozenSet> freezeShare(Door& door, const ShareRecord& share, const Progress& progress,
                                                        std::stop_token stop);
@@ -301,6 +316,9 @@ private:
     std::uint32_t m_sessionNumber = 0;
     std::chrono::steady_clock::time_point m_toldSince;
     unsigned m_toldCount = 0;
+    ReadBudget m_readBudget;
+    std::vector<activity::Event> m_owedEvents;
+    bool m_owesRecord = false; // agent.json is older than m_record
     std::uint64_t m_touched = 0; // times that the guest said that something was staged
     std::chrono::milliseconds m_listTook{0}; // the last freeze, listing and copying
     bool m_clerkGone = false;

@@ -17,7 +17,6 @@ using Clock = std::chrono::steady_clock;
 namespace {
 
 constexpr std::chrono::seconds kLookPatience{10};
-constexpr int kLookShare = 20; // at most a twentieth of the time goes into looking
 constexpr std::chrono::seconds kAfterFailure{30};
 
 std::int64_t nowNs() {
@@ -76,27 +75,33 @@ void Agent::tendAuto(Door& at) {
 }
 
 void Agent::tendAutoShare(Door& at, const ShareRecord& share, AutoShare& state) {
-    const auto now = Clock::now();
-    if (now < state.nextLook || now < state.held) {
+    const auto began = Clock::now();
+    if (began < state.nextLook || began < state.held) {
         return;
     }
+    const auto least = lookForAuto(at, share, state);
+    // All of it counts, also what was settled: a guest must not keep m_operation from who wants to stop it.
+    const auto ended = Clock::now();
+    state.nextLook = ended + std::max<Clock::duration>(m_services.patience.autoShare * (ended - began), least);
+}
+
+// Answers how long the next look waits at least.
+std::chrono::milliseconds Agent::lookForAuto(Door& at, const ShareRecord& share, AutoShare& state) {
+    const auto now = Clock::now();
+    const auto& patience = m_services.patience;
     const auto claims = listChanges(at, share, {}, kLookPatience, IfBetween::GiveUp);
-    const auto took = Clock::now() - now;
-    state.nextLook =
-        Clock::now() + std::max<Clock::duration>(kLookShare * took, m_services.patience.autoLook);
     if (!claims) {
         const bool between =
             claims.error().code == ErrorCode::Unavailable; // else a review says what is wrong
-        state.nextLook = Clock::now() + (between ? Clock::duration(m_services.patience.autoQuiet) : kAfterFailure);
-        return;
+        return between ? patience.autoQuiet : std::chrono::milliseconds(kAfterFailure);
     }
     if (auto mark = markOf(*claims); mark != state.seen) {
         state.seen = std::move(mark);
         state.since = Clock::now();
-        return;
+        return patience.autoLook;
     }
-    if (now - state.since < m_services.patience.autoQuiet || (state.handled == state.seen && now < state.retry)) {
-        return;
+    if (now - state.since < patience.autoQuiet || (state.handled == state.seen && now < state.retry)) {
+        return patience.autoLook;
     }
     state.handled = state.seen;
     state.retry = Clock::time_point::max();
@@ -104,6 +109,7 @@ void Agent::tendAutoShare(Door& at, const ShareRecord& share, AutoShare& state) 
         state.retry = Clock::now() + kAfterFailure;
         m_services.complain(name() + ": auto mode of " + share.name + ": " + settled.error().text());
     }
+    return patience.autoLook;
 }
 
 // The decisions of the last period. One that cannot be read is no use.

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <map>
+#include <set>
 
 namespace carrel::agents {
 
@@ -87,6 +89,7 @@ Result<ActionReport> Agent::applyChosen(const OpenedReview& opened, const std::v
     settleLeft(opened.shares);
     ActionReport report;
     std::vector<ApplyPart> parts;
+    bool collect = false;
     for (std::size_t i = 0; i < opened.shares.size(); ++i) {
         const auto& share = opened.shares[i];
         std::vector<files::Selected> selected;
@@ -95,6 +98,7 @@ Result<ActionReport> Agent::applyChosen(const OpenedReview& opened, const std::v
         for (const auto& view : chosen) {
             if (view.share == &share && ifBoth == IfBoth::KeepBoth && bothChanged(*view.entry)) {
                 const auto before = report.items.size();
+                collect = true;
                 if (const auto part = keepBeside(view, report)) {
                     parts.push_back(*part);
                 }
@@ -158,6 +162,9 @@ Result<ActionReport> Agent::applyChosen(const OpenedReview& opened, const std::v
             (void)listChanges(**at, share, {}).has_value();
         }
     }
+    if (collect) {
+        (void)m_review->collect().has_value();
+    }
     if (!parts.empty()) {
         auto number = m_book->record(0, opened.id, parts, factsOf(report, by));
         if (!number) {
@@ -207,10 +214,10 @@ Result<ActionReport> Agent::discard(const std::string& reviewId, const ReviewSel
         if (!kept) {
             return fail(std::move(kept).error());
         }
+        const std::set<std::string> staying(kept->begin(), kept->end()); // as many as the guest likes
         for (const auto& view : chosen) {
             if (view.share == &share) {
-                const bool stays =
-                    std::find(kept->begin(), kept->end(), view.entry->path.text()) != kept->end();
+                const bool stays = staying.contains(view.entry->path.text());
                 report.items.push_back({share.name, view.entry->path, view.entry->kind,
                                         stays ? "kept" : "done",
                                         stays ? "It was worked on since, so it stays staged" : ""});
@@ -223,69 +230,59 @@ Result<ActionReport> Agent::discard(const std::string& reviewId, const ReviewSel
     return report;
 }
 
-Result<files::ApplyReport> Agent::undoPart(const ShareRecord* share, const std::string& apply,
+Result<files::ApplyReport> Agent::undoPart(const ShareRecord& share, const std::string& apply,
                                            const Progress& progress) {
-    if (share == nullptr) {
-        return fail(ErrorCode::NotFound, "the folder of that apply is no longer shared",
-                    "Share the folder again before undoing");
-    }
-    auto root = openShareRoot(*share);
+    auto root = openShareRoot(share);
     if (!root) {
         return fail(std::move(root).error());
     }
     return m_review->undo(root->get(), apply, [&](std::size_t at, std::size_t total, const SharePath& path) {
-        progress("undo", std::to_string(at) + " of " + std::to_string(total) + ": " + share->name + "/" +
+        progress("undo", std::to_string(at) + " of " + std::to_string(total) + ": " + share.name + "/" +
                              path.text());
         return true;
     });
 }
 
-Result<ActionReport> Agent::undo(std::optional<std::uint64_t> number, const Progress& progress) {
-    const std::lock_guard operation(m_operation);
-    // The last one may be one that was interrupted and has no number yet.
-    auto touched = record().shares;
-    if (const auto* asked = number ? m_book->apply(*number) : nullptr) {
-        std::erase_if(touched, [&](const ShareRecord& s) {
-            return std::none_of(asked->parts.begin(), asked->parts.end(), [&](const ApplyPart& part) { return part.share == s.id; });
-        });
+// Of these, where something was done that is not taken back.
+Result<std::vector<ApplyPart>> Agent::standingParts(const std::vector<ApplyPart>& parts) {
+    const auto applies = m_review->applies();
+    if (!applies) {
+        return fail(applies.error());
     }
-    settleLeft(touched);
-    const auto* target = number ? m_book->apply(*number) : m_book->lastStanding();
-    if (target == nullptr) {
-        return fail(ErrorCode::NotFound,
-                    number ? "there is no apply of that number" : "there is nothing to undo");
+    std::set<std::string> standing;
+    for (const auto& each : *applies) {
+        if (!each.finished || each.undoneBy.empty()) {
+            standing.insert(each.id);
+        }
     }
-    if (const auto by = m_book->undoneBy(target->number); by != 0) {
-        const bool partly = m_book->apply(by)->facts.open > 0;
-        return fail(ErrorCode::Refused,
-                    "that apply has been undone already, by undo " + std::to_string(by) +
-                        (partly ? ", but for what was changed again since" : ""),
-                    "To have it back: carrel undo " + name() + " " + std::to_string(by));
-    }
-    const NumberedApply undone = *target; // record() below moves the book's own
-    CARREL_TRY(note(EventKind::UndoDecided, std::to_string(undone.number), {{"by", "owner"}}));
-    ActionReport report;
-    report.undone = undone.number;
-    std::optional<Error> failure;
+    std::vector<ApplyPart> left;
+    std::copy_if(parts.begin(), parts.end(), std::back_inserter(left),
+                 [&](const ApplyPart& part) { return standing.contains(part.apply); });
+    return left;
+}
+
+// Fills the report; answers what was undone, and the last trouble that a whole folder had.
+std::vector<ApplyPart> Agent::undoParts(const std::vector<ApplyPart>& wanted, const Progress& progress,
+                                        ActionReport& report, std::optional<Error>& failure) {
     std::vector<ApplyPart> parts;
     const auto of = record();
-    for (const auto& part : undone.parts) {
-        const auto share = std::find_if(of.shares.begin(), of.shares.end(),
-                                        [&](const ShareRecord& s) { return s.id == part.share; });
+    for (const auto& part : wanted) {
+        const auto found = shareOf(of, part.share, part.apply);
+        const auto* share = found ? *found : nullptr;
         const auto before = m_review->report(part.apply);
-        auto done = undoPart(share == of.shares.end() ? nullptr : &*share, part.apply, progress);
+        auto done = found ? undoPart(*share, part.apply, progress) : fail(found.error());
         if (!done) {
             m_applyLeft = true;
             // One folder's trouble leaves that folder as it is; the others are still undone, and told.
             for (const auto& outcome : before ? before->entries : std::vector<files::EntryOutcome>{}) {
-                report.items.push_back({share == of.shares.end() ? "(no longer shared)" : share->name,
+                report.items.push_back({share == nullptr ? "(no longer shared)" : share->name,
                                         outcome.path, ChangeKind::Modified, "failed", done.error().text()});
             }
             failure = done.error();
             continue;
         }
         if (done->changedAnything()) {
-            parts.push_back({part.share, done->id});
+            parts.push_back({share->id, done->id});
         }
         const auto set = before ? m_review->set(before->set) : fail(before.error());
         for (const auto& outcome : done->entries) {
@@ -295,9 +292,59 @@ Result<ActionReport> Agent::undo(std::optional<std::uint64_t> number, const Prog
                                     std::string(outcomeName(outcome)), outcome.reason});
         }
     }
+    return parts;
+}
+
+Result<ActionReport> Agent::undo(std::optional<std::uint64_t> number, const Progress& progress) {
+    const std::lock_guard operation(m_operation);
+    // The last one may be one that was interrupted and has no number yet.
+    const auto of = record();
+    auto touched = of.shares;
+    if (const auto* asked = number ? m_book->apply(*number) : nullptr) {
+        std::erase_if(touched, [&](const ShareRecord& s) {
+            return std::none_of(asked->parts.begin(), asked->parts.end(), [&](const ApplyPart& part) {
+                const auto share = shareOf(of, part.share, part.apply);
+                return share && (*share)->id == s.id;
+            });
+        });
+    }
+    settleLeft(touched);
+    const auto* target = number ? m_book->apply(*number) : m_book->lastStanding();
+    if (target == nullptr) {
+        return fail(ErrorCode::NotFound,
+                    number ? "there is no apply of that number" : "there is nothing to undo");
+    }
+    const NumberedApply undone = *target; // record() below moves the book's own
+    const auto by = m_book->undoneBy(undone.number);
+    const auto already = [&](const std::string& but) {
+        return fail(ErrorCode::Refused, "that apply has been undone already, by undo " + std::to_string(by) + but,
+                    "To have it back: carrel undo " + name() + " " + std::to_string(by));
+    };
+    auto wanted = undone.parts;
+    if (by != 0) { // what could not be undone then may be possible now
+        auto left = standingParts(undone.parts);
+        if (!left) {
+            return fail(std::move(left).error());
+        }
+        if (left->empty()) {
+            return already("");
+        }
+        wanted = std::move(*left);
+    }
+    CARREL_TRY(note(EventKind::UndoDecided, std::to_string(undone.number), {{"by", "owner"}}));
+    ActionReport report;
+    report.undone = undone.number;
+    std::optional<Error> failure;
+    const auto parts = undoParts(wanted, progress, report, failure);
     if (parts.empty() && failure) {
         noteAfter(EventKind::UndoDone, std::to_string(undone.number), {{"error", failure->text()}});
         return fail(std::move(*failure));
+    }
+    if (by != 0 && !report.items.empty() && count(report.items, "conflict") == report.items.size()) {
+        noteAfter(EventKind::UndoDone, std::to_string(undone.number), totals(report));
+        const auto& first = report.items.front();
+        return already(", but for what was changed again since, or is in use: " + first.share + "/" + first.path.text() +
+                       ": " + first.reason);
     }
     if (!parts.empty()) { // else the apply stands, and undo may be tried again
         auto recorded = m_book->record(undone.number, undone.review, parts, factsOf(report, kByOwner));
@@ -317,15 +364,19 @@ std::vector<Agent::PastApply> Agent::history(std::optional<std::uint64_t> before
     const auto of = record();
     std::vector<PastApply> out;
     const auto& all = m_book->applies();
+    std::map<std::uint32_t, std::string> names; // an id is of one folder, also when that was shared again
     for (auto at = all.rbegin(); at != all.rend() && out.size() < limit; ++at) {
         if (before && at->number >= *before) {
             continue;
         }
         PastApply past{*at, m_book->undoneBy(at->number), {}};
         for (const auto& part : at->parts) {
-            const auto share = std::find_if(of.shares.begin(), of.shares.end(),
-                                            [&](const ShareRecord& s) { return s.id == part.share; });
-            past.shares.push_back(share == of.shares.end() ? "(no longer shared)" : share->name);
+            const auto [name, unknown] = names.try_emplace(part.share);
+            if (unknown) {
+                const auto share = shareOf(of, part.share, part.apply);
+                name->second = share ? (*share)->name : "(no longer shared)";
+            }
+            past.shares.push_back(name->second);
         }
         out.push_back(std::move(past));
     }

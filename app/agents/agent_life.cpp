@@ -326,11 +326,8 @@ Result<bool> Agent::stop(const Progress& progress) {
     if (!machine) {
         return false;
     }
-    if (auto noted = note(EventKind::VmState, "stopping"); !noted) {
-        if (auto atDoor = door()) {
-            atDoor->callOn();
-        }
-        return fail(std::move(noted).error());
+    if (!noteOwing(EventKind::VmState, "stopping")) { // a full disk is no reason to let it run on, and may be its doing
+        progress("log", "The activity log cannot be written; the agent is stopped all the same");
     }
     {
         const std::lock_guard lock(m_mutex);
@@ -363,7 +360,9 @@ Result<bool> Agent::stop(const Progress& progress) {
     auto stopped = record();
     stopped.running = false;
     stopped.unclean = !clean || !counted;
-    CARREL_TRY(saveRecord(stopped));
+    if (auto saved = saveRecordOwing(stopped); !saved) { // the next start of the engine finds that it does not run
+        m_services.complain(name() + ": " + saved.error().text());
+    }
     setState(AgentState::Stopped);
     return true;
 }

@@ -16,6 +16,7 @@ namespace json = boost::json;
 
 namespace {
 constexpr std::uint64_t kSchema = 1;
+constexpr std::size_t kMaxRecordBytes = 4 * 1024 * 1024; // 64 shares of the longest names, each byte written as six
 constexpr std::string_view kNewer =
     "This agent was written by a newer version of Carrel, or its file is damaged";
 } // namespace
@@ -77,7 +78,8 @@ Status save(const AgentRecord& record, const std::filesystem::path& file) {
     for (const auto& share : record.shares) {
         json::object item{{"id", share.id},         {"name", share.name},   {"device", share.device},
                           {"inode", share.inode},   {"mode", toString(share.mode)},
-                          {"staged", share.staged}, {"revoked", share.revoked}};
+                          {"staged", share.staged}, {"revoked", share.revoked},
+                          {"born_ns", std::max<std::int64_t>(share.bornNs, 0)}};
         putPath(item, "dir", share.dir);
         shares.push_back(std::move(item));
     }
@@ -97,11 +99,11 @@ Status save(const AgentRecord& record, const std::filesystem::path& file) {
 }
 
 Result<AgentRecord> load(const std::filesystem::path& file) {
-    auto text = readWhole(file, 1024 * 1024);
+    auto text = readWhole(file, kMaxRecordBytes);
     if (!text) {
         return fail(std::move(text).error());
     }
-    auto object = parseJsonObject(*text, {1024 * 1024, 8});
+    auto object = parseJsonObject(*text, {kMaxRecordBytes, 8});
     if (!object) {
         return fail(object.error().wrap(std::string(kNewer)));
     }
@@ -135,6 +137,7 @@ Result<AgentRecord> load(const std::filesystem::path& file) {
         const auto mode = shareModeFrom(share.string("mode", 16));
         out.staged = share.number("staged");
         out.revoked = share.optionalBoolean("revoked");
+        out.bornNs = static_cast<std::int64_t>(share.optionalNumber("born_ns", INT64_MAX).value_or(0));
         CARREL_TRY(mode);
         CARREL_TRY(share.finish());
         out.mode = *mode;

@@ -29,6 +29,7 @@ struct ShareRecord {
     std::uint64_t staged = 0; // changes that waited when the guest was last asked
     // The agent sees nothing of the folder any more; what it has staged can still be reviewed and applied.
     bool revoked = false;
+    std::int64_t bornNs = 0; // when that folder was made; 0: its file system does not tell, or nobody asked yet
 };
 
 struct AgentRecord {

@@ -2,6 +2,7 @@
 // Staged work, looked at: what is listed is frozen, and a frozen review stays as it is until it is decided on.
 #include "app/agents/agent.h"
 
+#include "app/agents/paths_within.h"
 #include "app/clerk/hidden_names.h"
 #include "app/clerk/placeholders.h"
 #include "guest/protocol/change_report.h"
@@ -45,10 +46,13 @@ private:
 };
 
 bool hides(const clerk::HiddenNames& names, const SharePath& path) {
-    for (SharePath at = path; !at.isRoot(); at = at.parent()) {
-        if (names.hides(at.parent().text(), at.name())) {
+    for (std::string_view at = path.text(); !at.empty();) { // in place: a path can have two thousand folders
+        const auto slash = at.rfind('/');
+        const auto folder = slash == std::string_view::npos ? std::string_view() : at.substr(0, slash);
+        if (names.hides(folder, slash == std::string_view::npos ? at : at.substr(slash + 1))) {
             return true;
         }
+        at = folder;
     }
     return false;
 }
@@ -70,16 +74,10 @@ bool renamesFolder(const std::vector<ChangeEntry>& claims, const std::vector<fil
 
 std::vector<EntryView> OpenedReview::select(const ReviewSelection& selection) const {
     std::vector<EntryView> out;
+    const PathsWithin wanted(selection.paths);
     for (std::size_t i = 0; i < shares.size(); ++i) {
         for (const auto& entry : sets[i].entries) {
-            const std::string full = shares[i].name + "/" + entry.path.text();
-            const bool wanted =
-                selection.paths.empty() ||
-                std::any_of(selection.paths.begin(), selection.paths.end(), [&](const std::string& path) {
-                    return full == path || shares[i].name == path ||
-                           (full.size() > path.size() && full.starts_with(path) && full[path.size()] == '/');
-                });
-            if (wanted) {
+            if (selection.paths.empty() || wanted.holds(shares[i].name + "/" + entry.path.text())) {
                 out.push_back({&shares[i], &entry});
             }
         }
@@ -229,6 +227,10 @@ Result<OpenedReview> Agent::freeze(const Progress& progress, std::stop_token sto
         for (const auto& part : parts) {
             (void)m_review->forget(part.set).has_value();
         }
+        const bool fetched = std::any_of(opened.sets.begin(), opened.sets.end(), [](const FrozenSet& set) { return !set.leftOut.empty(); });
+        if (fetched) { // what was looked at and is in no review would stay for ever
+            (void)m_review->collect().has_value();
+        }
         return opened; // no id: there is nothing to decide
     }
     auto review = remember(std::move(parts), look);
@@ -267,6 +269,13 @@ Result<Review> Agent::remember(std::vector<ReviewPart> parts, Look look) {
 }
 
 void Agent::forgetUnused(const std::vector<Review>& dropped) {
+    forgetSets(dropped);
+    if (!dropped.empty()) {
+        (void)m_review->collect().has_value();
+    }
+}
+
+void Agent::forgetSets(const std::vector<Review>& dropped) {
     for (const auto& old : dropped) {
         for (const auto& part : old.parts) {
             const auto& kept = m_book->reviews();
@@ -277,9 +286,6 @@ void Agent::forgetUnused(const std::vector<Review>& dropped) {
                 (void)m_review->forget(part.set).has_value();
             }
         }
-    }
-    if (!dropped.empty()) {
-        (void)m_review->collect().has_value();
     }
 }
 

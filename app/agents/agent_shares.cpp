@@ -13,20 +13,91 @@ namespace fs = std::filesystem;
 namespace json = boost::json;
 using activity::EventKind;
 
+namespace {
+
+struct Folder {
+    std::uint64_t device = 0, inode = 0;
+    std::int64_t bornNs = 0; // 0: the file system does not tell
+};
+
+Result<Folder> folderAt(int fd) {
+    struct stat what {};
+    struct statx more {};
+    if (::fstat(fd, &what) != 0 || ::statx(fd, "", AT_EMPTY_PATH, STATX_BTIME, &more) != 0) {
+        return failErrno("looking at the folder");
+    }
+    Folder folder{what.st_dev, what.st_ino, 0};
+    if ((more.stx_mask & STATX_BTIME) != 0) {
+        folder.bornNs = std::max<std::int64_t>(more.stx_btime.tv_sec * 1'000'000'000 + more.stx_btime.tv_nsec, 0);
+    }
+    return folder;
+}
+
+// The number of the device is another one after a reboot, or when it is plugged in again: on btrfs, NFS and USB. Without it
+// another disk could be mounted at the same path whose top folder has the same inode, as all of one kind have; that one was
+// not made in the same nanosecond. What has all three alike is a copy of the whole disk, which the user mounted there. No
+// guest comes near any of it: it can set no folder's time of birth, and mounts nothing.
+bool isFolderOf(const ShareRecord& share, const Folder& now) {
+    const bool born = share.bornNs != 0 && share.bornNs == now.bornNs;
+    return share.inode == now.inode && (share.device == now.device || born);
+}
+
+} // namespace
+
 Result<UniqueFd> Agent::openShareRoot(const ShareRecord& share) const {
     UniqueFd root(::open(share.dir.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
-    struct stat now {};
-    if (!root || ::fstat(root.get(), &now) != 0) {
-        return fail(errnoError("opening " + share.dir)
-                        .wrap("The shared folder " + share.name + " cannot be opened",
-                              "Bring the folder back, or end the share with: carrel share remove"));
+    const auto now = root ? folderAt(root.get()) : Result<Folder>(failErrno("opening it"));
+    if (!now) {
+        return fail(now.error().wrap("The shared folder " + share.name + " cannot be opened",
+                                     "Bring the folder back, or end the share with: carrel share remove"));
     }
-    if (now.st_dev != share.device || now.st_ino != share.inode) {
+    if (!isFolderOf(share, *now)) {
         // Whoever swaps the folder must not swap what the agent may see.
         return fail(ErrorCode::Refused, "another folder stands where the shared folder " + share.name + " was",
                     "If it is the right one, remove the share and add it again");
     }
     return root;
+}
+
+// Of shares that an earlier version wrote down.
+void Agent::learnBirths() {
+    auto with = record();
+    bool news = false;
+    for (auto& share : with.shares) {
+        const auto root = share.bornNs == 0 ? openShareRoot(share) : fail(ErrorCode::NotFound, "");
+        if (const auto now = root ? folderAt(root->get()) : fail(ErrorCode::NotFound, ""); now && now->bornNs != 0) {
+            share.bornNs = now->bornNs;
+            news = true;
+        }
+    }
+    if (news) {
+        (void)saveRecord(with).has_value(); // else the next start learns it
+    }
+}
+
+// The share of today in whose folder an apply was made: the one of that id, or else the one that knows the folder again.
+Result<const ShareRecord*> Agent::shareOf(const AgentRecord& of, std::uint32_t id, const std::string& apply) const {
+    const auto same = std::find_if(of.shares.begin(), of.shares.end(), [&](const ShareRecord& s) { return s.id == id; });
+    if (same != of.shares.end()) {
+        return &*same;
+    }
+    bool cannotTell = false;
+    for (const auto& share : of.shares) {
+        const auto root = openShareRoot(share);
+        const auto made = root ? m_review->madeIn(root->get(), apply) : Result<files::MadeIn>(files::MadeIn::No);
+        if (made && *made == files::MadeIn::Yes) {
+            return &share;
+        }
+        cannotTell = cannotTell || (made && *made == files::MadeIn::CannotTell);
+    }
+    if (cannotTell) {
+        return fail(ErrorCode::Refused,
+                    "the folder of that apply was removed and perhaps shared again, and its drive does not say when a folder "
+                    "was made, so it cannot be known whether it is the same one",
+                    "Take it back by hand");
+    }
+    return fail(ErrorCode::NotFound, "the folder of that apply is no longer shared",
+                "Share the folder again before undoing");
 }
 
 // What the guest needs to know of it: who decides on a change is none of its business, and a share that was revoked takes
@@ -71,9 +142,11 @@ Result<json::object> Agent::addShare(const NewShare& wanted) {
         return fail(ErrorCode::NotFound, "there is no folder " + wanted.dir, "Check the path");
     }
     CARREL_TRY(m_services.mayShare(dir));
-    struct stat what {};
-    if (::stat(dir.c_str(), &what) != 0 || ::access(dir.c_str(), R_OK | X_OK) != 0) {
-        return fail(errnoError("looking into " + dir.string()).wrap("The folder cannot be read", "Check its permissions"));
+    const UniqueFd opened(::open(dir.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
+    const auto what = opened ? folderAt(opened.get()) : Result<Folder>(failErrno("opening " + dir.string()));
+    if (!what || ::access(dir.c_str(), R_OK | X_OK) != 0) {
+        const auto why = what ? errnoError("looking into " + dir.string()) : what.error();
+        return fail(why.wrap("The folder cannot be read", "Check its permissions"));
     }
     if (wanted.mode != ShareMode::ReadOnly && ::access(dir.c_str(), W_OK) != 0) {
         return fail(ErrorCode::Refused, "the folder " + dir.string() + " cannot be written by you, so nothing could be applied",
@@ -84,7 +157,7 @@ Result<json::object> Agent::addShare(const NewShare& wanted) {
         return fail(ErrorCode::LimitExceeded, "an agent can have at most 64 folders");
     }
     for (const auto& share : with.shares) {
-        if (share.device == what.st_dev && share.inode == what.st_ino) {
+        if (isFolderOf(share, *what)) {
             return fail(ErrorCode::AlreadyExists, "that folder is shared already, as " + share.name);
         }
         // Two layers over the same file would know nothing of each other.
@@ -101,8 +174,9 @@ Result<json::object> Agent::addShare(const NewShare& wanted) {
     share.id = with.nextShareId++;
     share.name = chooseShareName(with.shares, dir);
     share.dir = dir.string();
-    share.device = what.st_dev;
-    share.inode = what.st_ino;
+    share.device = what->device;
+    share.inode = what->inode;
+    share.bornNs = what->bornNs;
     share.mode = wanted.mode;
     json::object detail{{"mode", toString(share.mode)}, {"id", share.id}};
     if (isUtf8(share.dir)) {
@@ -172,24 +246,39 @@ Result<json::object> Agent::setShareMode(const std::string& name, ShareMode mode
     return changed;
 }
 
+// First of all the agent's access ends; a disk that is full, perhaps by the agent's doing, is no reason to leave it.
 Result<json::object> Agent::revokeShare(const std::string& name) {
     const std::lock_guard operation(m_operation);
     auto share = findShare(name);
     if (!share) {
         return fail(std::move(share).error());
     }
-    if (share->revoked) {
+    const bool owed = [&] {
+        const std::lock_guard lock(m_mutex);
+        return m_owesRecord;
+    }();
+    if (share->revoked && !owed) {
         return fail(ErrorCode::AlreadyExists, "the agent's access to " + name + " is revoked already");
     }
-    CARREL_TRY(note(EventKind::ShareChanged, name, {{"id", share->id}, {"revoked", true}, {"by", "owner"}}));
-    share->revoked = true;
-    auto changed = changeShare(*share);
-    if (!changed) {
-        return changed;
+    if (!share->revoked) {
+        (void)noteOwing(EventKind::ShareChanged, name, {{"id", share->id}, {"revoked", true}, {"by", "owner"}});
     }
+    auto without = record();
+    for (auto& each : without.shares) {
+        each.revoked = each.revoked || each.id == share->id;
+    }
+    const auto saved = saveRecordOwing(without);
     cut(share->id);
-    CARREL_TRY(renewClerk());
-    return changed;
+    const auto renewed = renewClerk();
+    if (!saved) {
+        return fail(saved.error().wrap("The agent's access to " + name + " is cut off, but that could not be written down, so it "
+                                       "would come back when Carrel starts anew",
+                                       "Make room on the disk, then revoke it again"));
+    }
+    CARREL_TRY(renewed);
+    const auto at = std::find_if(without.shares.begin(), without.shares.end(),
+                                 [&](const ShareRecord& each) { return each.id == share->id; });
+    return describeShares().at(static_cast<std::size_t>(at - without.shares.begin())).as_object();
 }
 
 // By the clerk that serves it; then comes a clerk that could not even open the folder.

@@ -116,7 +116,8 @@ Result<std::optional<Agent::ThreeWayView>> Agent::threeWay(const EntryView& view
     return std::optional(std::move(out));
 }
 
-// None: nothing was done, or it is no such entry; what became of it is in the report.
+// None: nothing was done, or it is no such entry; what became of it is in the report. What is frozen for it is forgotten,
+// and collected by whoever calls, once for all.
 std::optional<ApplyPart> Agent::keepBeside(const EntryView& view, ActionReport& report) {
     const FrozenEntry& entry = *view.entry;
     const ShareRecord& share = *view.share;
@@ -150,11 +151,11 @@ std::optional<ApplyPart> Agent::keepBeside(const EntryView& view, ActionReport& 
         const bool already = beside == nullptr && !set->leftOut.empty() &&
                              set->leftOut.front().why == files::LeftOutWhy::AlreadySo;
         if (beside != nullptr && beside->conflict == ConflictKind::Appeared) {
-            forgetUnused({frozen});
+            forgetSets({frozen});
             continue; // never over what is there
         }
         if (!already && (beside == nullptr || beside->wanted.content != entry.wanted.content)) { // I12
-            forgetUnused({frozen});
+            forgetSets({frozen});
             return failed(Error{
                 ErrorCode::Internal, "the agent's version could not be put beside yours", {}, 0, nullptr});
         }
@@ -172,14 +173,14 @@ std::optional<ApplyPart> Agent::keepBeside(const EntryView& view, ActionReport& 
             const std::string why = !done                   ? done.error().text()
                                     : done->entries.empty() ? ""
                                                             : done->entries.front().reason;
-            forgetUnused({frozen});
+            forgetSets({frozen});
             if (!applied) {
                 report.items.push_back(
                     {share.name, entry.path, entry.kind, done ? "conflict" : "failed", why});
                 return std::nullopt;
             }
         } else {
-            forgetUnused({frozen});
+            forgetSets({frozen});
         }
         report.items.push_back({share.name, entry.path, entry.kind, "done",
                                 "yours stays, the agent's is beside it as " + std::string(path->name())});

@@ -128,6 +128,14 @@ Status Agent::recordReads(const json::object& params) {
         }
         events.push_back(eventOf(EventKind::FileRead, known->name + "/" + path, std::move(detail), Provenance::Host));
     }
+    const bool within = [&] {
+        const std::lock_guard lock(m_mutex);
+        return m_readBudget.take(events.size(), Clock::now());
+    }();
+    if (!within) {
+        tellRefusedReads();
+        return fail(ErrorCode::LimitExceeded, "the agent's machine reads more than can be written down");
+    }
     auto written = m_log->appendUnflushed(std::move(events));
     if (!written) {
         m_services.complain(of.name + ": " + written.error().wrap("The activity log could not be written, so a file was not "
@@ -135,6 +143,19 @@ Status Agent::recordReads(const json::object& params) {
                                                                   "Make room on the disk, then try again").text());
     }
     return written;
+}
+
+// One event for all of them.
+void Agent::tellRefusedReads() {
+    std::optional<std::uint64_t> refused;
+    {
+        const std::lock_guard lock(m_mutex);
+        refused = m_readBudget.refusedToTell(Clock::now());
+    }
+    if (refused) {
+        noteAfter(EventKind::EngineNote, "the agent's machine reads more files than can be written down; it was not given them",
+                  {{"refused", *refused}});
+    }
 }
 
 void Agent::superviseUntil(std::stop_token stop) {
@@ -166,6 +187,15 @@ void Agent::superviseOnce() {
     }
     if (!machine || !door) {
         return;
+    }
+    payOwed();
+    tellRefusedReads();
+    const bool owesRecord = [&] {
+        const std::lock_guard lock(m_mutex);
+        return m_owesRecord;
+    }();
+    if (owesRecord) {
+        (void)saveRecord(record()).has_value(); // there may be room by now
     }
     const auto state = machine->state();
     if (state && *state == hypervisor::MachineState::Stopped) {

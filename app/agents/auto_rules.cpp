@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/agents/auto_rules.h"
 
+#include "app/agents/paths_within.h"
+
 #include <algorithm>
 
 namespace carrel::agents {
@@ -10,13 +12,19 @@ using files::NodeKind;
 
 namespace {
 
-// The claims' names within a renamed folder are not the host's: that rename is decided on first.
-bool isMoving(const std::vector<ChangeEntry>& claims, const SharePath& path) {
-    return std::any_of(claims.begin(), claims.end(), [&](const ChangeEntry& claim) {
-        return claim.kind == ChangeKind::Renamed && claim.type == EntryType::Directory &&
-               (claim.path.contains(path) || claim.path == path ||
-                (claim.from && (claim.from->contains(path) || *claim.from == path)));
-    });
+// What is renamed, by both names. The claims' names within a renamed folder are not the host's: that rename is decided on
+// first.
+PathsWithin renamedFolders(const std::vector<ChangeEntry>& claims) {
+    std::vector<std::string> paths;
+    for (const auto& claim : claims) {
+        if (claim.kind == ChangeKind::Renamed && claim.type == EntryType::Directory) {
+            paths.push_back(claim.path.text());
+            if (claim.from) {
+                paths.push_back(claim.from->text());
+            }
+        }
+    }
+    return PathsWithin(std::move(paths));
 }
 
 bool mayBeCovered(const ChangeEntry& claim, std::uint32_t share, const OwnFiles& own) {
@@ -47,17 +55,14 @@ bool isCovered(const FrozenEntry& entry, std::uint32_t share, const OwnFiles& ow
 
 AutoPick pickForAuto(const std::vector<ChangeEntry>& claims, std::uint32_t share, const OwnFiles& own,
                      const AutoUse& use) {
-    std::vector<ChangeEntry> renames;
-    std::copy_if(claims.begin(), claims.end(), std::back_inserter(renames), [](const ChangeEntry& claim) {
-        return claim.kind == ChangeKind::Renamed && claim.type == EntryType::Directory;
-    });
+    const PathsWithin moving = renamedFolders(claims);
     AutoPick pick;
     std::uint64_t filesLeft = kAutoFiles - std::min(kAutoFiles, use.files);
     std::uint64_t foldersLeft = kAutoFolders - std::min(kAutoFolders, use.folders);
     std::uint64_t bytesLeft = kAutoBytes - std::min(kAutoBytes, use.bytes);
     std::set<SharePath> without;       // folders that did not fit: nor does what is in them
     for (const auto& claim : claims) { // in order of path: a folder before what is in it
-        if (!mayBeCovered(claim, share, own) || isMoving(renames, claim.path)) {
+        if (!mayBeCovered(claim, share, own) || moving.holds(claim.path.text())) {
             continue;
         }
         const bool folder = claim.type == EntryType::Directory;
@@ -73,6 +78,7 @@ AutoPick pickForAuto(const std::vector<ChangeEntry>& claims, std::uint32_t share
         bytesLeft -= folder ? 0 : claim.size;
         pick.claims.push_back(claim);
     }
+    pick.compared = moving.compared();
     return pick;
 }
 

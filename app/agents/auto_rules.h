@@ -34,6 +34,7 @@ struct AutoPick {
     std::vector<ChangeEntry>
         claims;           // worth freezing: they fit the rule as far as the guest's word goes, and the bounds
     std::size_t full = 0; // that many more would fit the rule, but not the bounds
+    std::size_t compared = 0; // PathsWithin::compared() of all claims
 };
 [[nodiscard]] AutoPick pickForAuto(const std::vector<ChangeEntry>& claims, std::uint32_t share,
                                    const OwnFiles& own, const AutoUse& use);

@@ -4,6 +4,7 @@
 #include "guest/protocol/unique_fd.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include <cstdio>
 
@@ -53,6 +54,11 @@ Result<std::string> readWhole(const std::filesystem::path& file, std::size_t max
     if (!fd) {
         return failErrno("reading " + file.string());
     }
+    const auto tooLarge = [&] { return fail(ErrorCode::LimitExceeded, file.string() + " is larger than it may be"); };
+    struct stat what {};
+    if (::fstat(fd.get(), &what) == 0 && what.st_size > 0 && static_cast<std::uint64_t>(what.st_size) > maxBytes) {
+        return tooLarge(); // before it is in memory
+    }
     std::string out;
     char buffer[16384];
     for (;;) {
@@ -68,7 +74,7 @@ Result<std::string> readWhole(const std::filesystem::path& file, std::size_t max
         }
         out.append(buffer, static_cast<std::size_t>(got));
         if (out.size() > maxBytes) {
-            return fail(ErrorCode::LimitExceeded, file.string() + " is larger than it may be");
+            return tooLarge();
         }
     }
 }

@@ -19,12 +19,12 @@ constexpr std::size_t kMaxFileBytes = 256 * 1024 * 1024;
 
 } // namespace
 
-Result<OwnFiles> OwnFiles::open(std::filesystem::path file) {
-    OwnFiles own(std::move(file));
+Result<OwnFiles> OwnFiles::open(std::filesystem::path file, std::size_t maxPathBytes) {
+    OwnFiles own(std::move(file), maxPathBytes);
     auto text = readWhole(own.m_file, kMaxFileBytes);
     if (!text) {
-        if (text.error().code == ErrorCode::NotFound) {
-            return own;
+        if (text.error().code == ErrorCode::NotFound || text.error().code == ErrorCode::LimitExceeded) {
+            return own; // an agent must not be lost for it
         }
         return fail(std::move(text).error());
     }
@@ -38,7 +38,7 @@ Result<OwnFiles> OwnFiles::open(std::filesystem::path file) {
                     "the list of an agent's own files was written by a later version of Carrel",
                     "Update Carrel");
     }
-    for (const auto& item : fields.array("files", 64 * kMaxOwnFiles)) {
+    for (const auto& item : fields.array("files", kMaxFileBytes)) {
         if (!item.is_object()) {
             return fail(ErrorCode::Malformed, "the list of an agent's own files is damaged");
         }
@@ -65,6 +65,16 @@ Status OwnFiles::store() const {
                           json::serialize(json::object{{"schema", kSchema}, {"files", std::move(items)}}));
 }
 
+std::size_t OwnFiles::pathBytes() const {
+    std::size_t bytes = 0;
+    for (const auto& [share, paths] : m_files) {
+        for (const auto& [path, content] : paths) {
+            bytes += path.size();
+        }
+    }
+    return bytes;
+}
+
 bool OwnFiles::knows(std::uint32_t share, const SharePath& path) const {
     const auto known = m_files.find(share);
     return known != m_files.end() && known->second.contains(path.text());
@@ -78,6 +88,8 @@ bool OwnFiles::has(std::uint32_t share, const SharePath& path, const files::Node
 Status OwnFiles::applied(std::uint32_t share, const files::FrozenSet& set, const files::ApplyReport& report) {
     auto& own = m_files[share];
     const auto before = own;
+    std::size_t bytes = pathBytes();
+    const auto drop = [&](const SharePath& path) { bytes -= own.erase(path.text()) * path.text().size(); };
     for (const auto& outcome : report.entries) {
         const auto* entry = set.find(outcome.path);
         if (entry == nullptr || outcome.outcome != files::Outcome::Applied ||
@@ -87,12 +99,14 @@ Status OwnFiles::applied(std::uint32_t share, const files::FrozenSet& set, const
         const bool wasOwn = has(share, entry->from.value_or(entry->path), entry->base);
         const bool made = entry->kind == ChangeKind::Created && entry->base.kind == NodeKind::Absent;
         if (entry->from) {
-            own.erase(entry->from->text());
+            drop(*entry->from);
         }
-        own.erase(entry->path.text());
+        drop(entry->path);
         const bool file = entry->wanted.kind == NodeKind::File && entry->wanted.content.has_value();
-        if (file && (made || wasOwn) && own.size() < kMaxOwnFiles) {
+        const auto size = entry->path.text().size();
+        if (file && (made || wasOwn) && own.size() < kMaxOwnFiles && bytes + size <= m_maxPathBytes) {
             own[entry->path.text()] = entry->wanted.content->hex();
+            bytes += size;
         }
     }
     return own == before ? Status{} : store();

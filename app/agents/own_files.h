@@ -18,10 +18,14 @@
 namespace carrel::agents {
 
 inline constexpr std::size_t kMaxOwnFiles = 10'000; // per share; then nothing new is remembered
+// Names, over all shares; the same. Written, each byte takes six at most, and a file some hundred beside.
+inline constexpr std::size_t kMaxOwnPathBytes = 24 * 1024 * 1024;
 
 class OwnFiles {
 public:
-    [[nodiscard]] static Result<OwnFiles> open(std::filesystem::path file);
+    // A file larger than any that is written is no error, but no list either: what is in it waits for review.
+    [[nodiscard]] static Result<OwnFiles> open(std::filesystem::path file,
+                                               std::size_t maxPathBytes = kMaxOwnPathBytes);
 
     // `path` holds exactly the bytes that the last apply left there, of a file that the agent made.
     [[nodiscard]] bool has(std::uint32_t share, const SharePath& path, const files::NodeState& now) const;
@@ -33,11 +37,14 @@ public:
     [[nodiscard]] Status forget(std::uint32_t share);
 
 private:
-    explicit OwnFiles(std::filesystem::path file)
-        : m_file(std::move(file)) {}
+    OwnFiles(std::filesystem::path file, std::size_t maxPathBytes)
+        : m_file(std::move(file))
+        , m_maxPathBytes(maxPathBytes) {}
     [[nodiscard]] Status store() const;
+    [[nodiscard]] std::size_t pathBytes() const;
 
     std::filesystem::path m_file;
+    std::size_t m_maxPathBytes;
     std::map<std::uint32_t, std::map<std::string, std::string>> m_files; // share → path → hash
 };
 

@@ -4,6 +4,7 @@
 #include "app/agents/durable_file.h"
 #include "app/files/sha256.h"
 #include "guest/protocol/change_report.h"
+#include "guest/protocol/share_path.h"
 #include "guest/protocol/strict_json.h"
 
 #include <boost/json/serialize.hpp>
@@ -17,7 +18,11 @@ namespace json = boost::json;
 namespace {
 
 constexpr std::uint64_t kSchema = 1;
-constexpr std::size_t kMaxBookBytes = 64 * 1024 * 1024;
+// Against a file that is none of ours. An apply without its path takes some hundred bytes here and thousands in its
+// journal, so the disk is full long before.
+constexpr std::size_t kMaxReadBytes = 1024 * 1024 * 1024;
+constexpr std::size_t kMaxReadItems = kMaxReadBytes; // the bytes bound them
+constexpr std::size_t kMaxFirstBytes = kMaxNameBytes + 1 + kMaxPathBytes; // <share>/<path>
 
 json::array toJson(const std::vector<ReviewPart>& parts) {
     json::array out;
@@ -46,6 +51,13 @@ template <class Read> Status eachObject(const json::array& items, const Read& re
     return {};
 }
 
+// As putPath() writes it; longer than any path, and only to look at.
+std::string takeFirst(JsonFields& fields) {
+    const auto coded = fields.optionalString("first_b64", 2 * kMaxFirstBytes);
+    auto plain = fields.optionalString("first", kMaxFirstBytes);
+    return coded ? fromBase64(*coded).value_or("") : std::move(plain).value_or("");
+}
+
 std::string reviewId(const std::vector<ReviewPart>& parts) {
     std::string text = "carrel-review-1\n";
     for (const auto& part : parts) {
@@ -56,16 +68,16 @@ std::string reviewId(const std::vector<ReviewPart>& parts) {
 
 } // namespace
 
-Result<ReviewBook> ReviewBook::open(std::filesystem::path file) {
-    ReviewBook book(std::move(file));
-    auto text = readWhole(book.m_file, kMaxBookBytes);
+Result<ReviewBook> ReviewBook::open(std::filesystem::path file, std::size_t maxBytes) {
+    ReviewBook book(std::move(file), maxBytes);
+    auto text = readWhole(book.m_file, kMaxReadBytes);
     if (!text) {
         if (text.error().code == ErrorCode::NotFound) {
             return book;
         }
         return fail(std::move(text).error());
     }
-    auto object = parseJsonObject(*text, {kMaxBookBytes, 8});
+    auto object = parseJsonObject(*text, {kMaxReadBytes, 8});
     if (!object) {
         return fail(std::move(object).error());
     }
@@ -85,15 +97,15 @@ Result<ReviewBook> ReviewBook::open(std::filesystem::path file) {
         book.m_reviews.push_back(std::move(review));
         return one.finish();
     }));
-    CARREL_TRY(eachObject(fields.array("applies", 1'000'000), [&](const json::object& item) -> Status {
+    CARREL_TRY(eachObject(fields.array("applies", kMaxReadItems), [&](const json::object& item) -> Status {
         JsonFields one(item, "apply");
         NumberedApply apply{one.number("number"), one.number("undoes"), one.string("review", 64), {}, {}};
         apply.facts.by = one.optionalString("by", 16).value_or(std::string(kByOwner));
         apply.facts.atMs = static_cast<std::int64_t>(one.optionalNumber("at_ms", INT64_MAX).value_or(0));
         apply.facts.done = one.optionalNumber("done").value_or(0);
         apply.facts.open = one.optionalNumber("open").value_or(0);
-        apply.facts.first = takeOptionalPath(one, item, "first").value_or("");
-        CARREL_TRY(eachObject(one.array("parts", 1000), [&](const json::object& inner) -> Status {
+        apply.facts.first = takeFirst(one);
+        CARREL_TRY(eachObject(one.array("parts", kMaxReadItems), [&](const json::object& inner) -> Status {
             JsonFields part(inner, "part");
             apply.parts.push_back(
                 {static_cast<std::uint32_t>(part.number("share", UINT32_MAX)), part.string("apply", 128)});
@@ -106,7 +118,7 @@ Result<ReviewBook> ReviewBook::open(std::filesystem::path file) {
     return book;
 }
 
-Status ReviewBook::store() const {
+std::string ReviewBook::text() const {
     json::array reviews;
     for (const auto& review : m_reviews) {
         reviews.push_back({{"id", review.id}, {"parts", toJson(review.parts)}});
@@ -124,10 +136,28 @@ Status ReviewBook::store() const {
         putPath(item, "first", apply.facts.first);
         applies.push_back(std::move(item));
     }
-    return replaceDurably(m_file, json::serialize(json::object{{"schema", kSchema},
-                                                               {"next", m_next},
-                                                               {"reviews", std::move(reviews)},
-                                                               {"applies", std::move(applies)}}));
+    return json::serialize(json::object{
+        {"schema", kSchema}, {"next", m_next}, {"reviews", std::move(reviews)}, {"applies", std::move(applies)}});
+}
+
+// By at least as many bytes, as long as there are paths: written, one takes no less than it has.
+void ReviewBook::shorten(std::size_t by) {
+    for (auto& apply : m_applies) { // oldest first
+        if (by == 0) {
+            return;
+        }
+        by -= std::min(by, apply.facts.first.size());
+        apply.facts.first = {};
+    }
+}
+
+Status ReviewBook::store() {
+    std::string whole = text();
+    if (whole.size() > m_maxBytes) {
+        shorten(whole.size() - m_maxBytes + m_maxBytes / 8); // with some room, so that not every apply comes here again
+        whole = text();
+    }
+    return replaceDurably(m_file, whole);
 }
 
 Result<Review> ReviewBook::add(std::vector<ReviewPart> parts, std::vector<Review>& dropped) {

@@ -21,6 +21,8 @@ namespace carrel::agents {
 
 // Reviews kept for looking at again; the oldest go first, those that an apply stands on with their content by files/.
 inline constexpr std::size_t kMaxReviews = 20;
+// All of it is written anew with each apply.
+inline constexpr std::size_t kMaxBookBytes = 64 * 1024 * 1024;
 
 struct ReviewPart {
     std::uint32_t share = 0;
@@ -56,7 +58,9 @@ struct NumberedApply {
 
 class ReviewBook {
 public:
-    [[nodiscard]] static Result<ReviewBook> open(std::filesystem::path file);
+    // The file stays below `maxBytes` where it can: past that the oldest applies lose the path that they are known by. What
+    // undo needs is never given up, and the book never refused for its size.
+    [[nodiscard]] static Result<ReviewBook> open(std::filesystem::path file, std::size_t maxBytes = kMaxBookBytes);
 
     // Remembers the review; `dropped` gets the reviews that had to make room.
     [[nodiscard]] Result<Review> add(std::vector<ReviewPart> parts, std::vector<Review>& dropped);
@@ -77,11 +81,15 @@ public:
     [[nodiscard]] const std::vector<NumberedApply>& applies() const { return m_applies; } // undos among them
 
 private:
-    explicit ReviewBook(std::filesystem::path file)
-        : m_file(std::move(file)) {}
-    [[nodiscard]] Status store() const;
+    ReviewBook(std::filesystem::path file, std::size_t maxBytes)
+        : m_file(std::move(file))
+        , m_maxBytes(maxBytes) {}
+    [[nodiscard]] std::string text() const;
+    void shorten(std::size_t by);
+    [[nodiscard]] Status store();
 
     std::filesystem::path m_file;
+    std::size_t m_maxBytes;
     std::vector<Review> m_reviews;
     std::vector<NumberedApply> m_applies;
     std::uint64_t m_next = 1;

@@ -3,6 +3,7 @@
 // Thread: the functions may be called from any thread and may block.
 #pragma once
 
+#include "app/agents/read_budget.h"
 #include "guest/protocol/result.h"
 #include "hypervisor/api/backend.h"
 
@@ -28,6 +29,7 @@ struct Patience {
     std::chrono::milliseconds supervising{2000}; // how often a running machine is looked after
     std::chrono::seconds takeOver{60}; // the engine's start waits for it; a machine that needs longer goes on by itself
     std::chrono::milliseconds autoLook{500};  // between two looks of auto mode at what is staged, at least
+    int autoShare = 5;  // and that many times what the last one took, with all that it settled
     std::chrono::milliseconds autoQuiet{2000}; // nothing was staged for that long: auto mode settles it
 };
 
@@ -47,6 +49,7 @@ struct Services {
     // One line for the engine's own log.
     std::function<void(std::string_view)> complain;
     Patience patience;
+    std::uint64_t mostReads = ReadBudget::kMost; // written down at once, of each agent
 };
 
 // Names that no share shows to a guest: keys, and files that hold them by custom. Patterns as in fnmatch(3), matched

@@ -64,6 +64,7 @@ void ShareBroker::Impl::take(const HostEvent& event, std::set<NodeId>& changed) 
         // It was read while somebody had it open for writing, and a write has ended since: it may have begun
         // before.
         table.setFlags(node->id, kNodeStale);
+        forgetRecord(*node);
         table.supersede(node->id);
         open.close(node->id);
     }
@@ -104,6 +105,7 @@ void ShareBroker::Impl::invalidateAll() {
         }
         if ((node.flags & kNodeReadUnsettled) != 0) {
             table.setFlags(node.id, kNodeStale);
+            forgetRecord(node);
         }
         if ((node.flags & kNodeEntryHandedOut) != 0) {
             announce(node.parent, node.name);

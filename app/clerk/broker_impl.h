@@ -6,6 +6,7 @@
 #include "app/clerk/lower_codec.h"
 #include "app/clerk/open_files.h"
 #include "app/clerk/placeholders.h"
+#include "app/clerk/recorded_reads.h"
 #include "app/clerk/settled.h"
 #include "app/clerk/share_broker.h"
 #include "app/clerk/share_folder.h"
@@ -26,9 +27,10 @@ struct ShareBroker::Impl {
         Clock::time_point since{};
         Clock::time_point again{};
         bool forRecord = false; // waits for settleFirstRead()
+        RecordedReads::Key version{}; // of this
         bool refused = false;   // and that said no
     };
-    enum class Recorded { Yes, NotYet, No };
+    enum class Recorded { Yes, NotYet, No, Busy };
     // One name of which every read finds it changed meanwhile.
     struct Restless {
         Clock::time_point since{};
@@ -86,7 +88,8 @@ struct ShareBroker::Impl {
                              ReadLease lease);
     // A finished reply, or the news that its body is where the guest offered room for it.
     [[nodiscard]] Bytes throughWindow(Bytes reply, std::uint64_t unique, const lower::ReadIn& in) const;
-    [[nodiscard]] Recorded recordFirstRead(const Node& node);
+    [[nodiscard]] Recorded recordFirstRead(const Node& node, RecordedReads::Key& version);
+    void forgetRecord(const Node& node);
     [[nodiscard]] bool putOff(Deferred& deferred, const Settlement& settlement) const;
     void markStale(const Node& node);
     [[nodiscard]] int changedMeanwhile(const Node& node);
@@ -109,7 +112,9 @@ struct ShareBroker::Impl {
     OpenFiles open;
     ListingCache listings;
     std::vector<Deferred> deferred;
-    std::set<NodeId> firstReads; // asked, not yet answered
+    // Asked, not yet answered. A node that the guest forgets meanwhile stays: else it could have any number of them asked.
+    std::map<NodeId, RecordedReads::Key> firstReads;
+    RecordedReads recorded;
     std::map<std::pair<NodeId, std::string>, Restless> restless;
     std::set<WatchOutcome> noticed;
     std::set<Placeholder> noticedPlaceholders;

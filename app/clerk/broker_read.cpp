@@ -62,6 +62,7 @@ OrErrno<OpenFiles::File*> ShareBroker::Impl::fileOf(const Node& node) {
 // Once changed, its content is gone for good: its time stamps could be set back, its bytes not.
 void ShareBroker::Impl::markStale(const Node& node) {
     table.setFlags(node.id, kNodeStale);
+    forgetRecord(node);
     table.supersede(node.id);
     open.close(node.id);
     if ((node.flags & kNodeEntryHandedOut) != 0) {
@@ -98,27 +99,40 @@ bool ShareBroker::Impl::putOff(Deferred& read, const Settlement& settlement) con
     return true;
 }
 
-ShareBroker::Impl::Recorded ShareBroker::Impl::recordFirstRead(const Node& node) {
+ShareBroker::Impl::Recorded ShareBroker::Impl::recordFirstRead(const Node& node, RecordedReads::Key& version) {
     if ((node.flags & kNodeFirstReadSeen) != 0) {
         return Recorded::Yes;
     }
-    if (firstReads.count(node.id) != 0) {
+    const auto names = table.path(node.id);
+    const auto path = SharePath::parse(names ? joined(*names) : std::string());
+    if (!names || !path) {
+        return Recorded::No;
+    }
+    version = RecordedReads::keyOf(node, path->text());
+    const bool asked = std::any_of(firstReads.begin(), firstReads.end(),
+                                   [&](const auto& each) { return each.second == version; });
+    if (asked) {
         return Recorded::NotYet;
     }
-    if (events.firstRead) {
-        const auto names = table.path(node.id);
-        const auto path = SharePath::parse(names ? joined(*names) : std::string());
-        if (!names || !path) {
-            return Recorded::No;
+    if (events.firstRead && !recorded.knows(version)) {
+        if (firstReads.size() >= kMaxDeferred) {
+            return Recorded::Busy;
         }
-        firstReads.insert(node.id); // before the call, which may settle it at once
+        firstReads.emplace(node.id, version); // before the call, which may settle it at once
         if (events.firstRead({node.id, *path, node.version}) == FirstReadAnswer::Wait) {
             return Recorded::NotYet;
         }
         firstReads.erase(node.id);
+        recorded.add(version);
     }
     table.setFlags(node.id, kNodeFirstReadSeen);
     return Recorded::Yes;
+}
+
+void ShareBroker::Impl::forgetRecord(const Node& node) {
+    if (const auto names = table.path(node.id)) {
+        recorded.drop(RecordedReads::keyOf(node, joined(*names)));
+    }
 }
 
 std::optional<Bytes> ShareBroker::Impl::attempt(Deferred& asked) {
@@ -163,9 +177,9 @@ std::optional<Bytes> ShareBroker::Impl::attempt(Deferred& asked) {
     if (settlement.kind == Settlement::Kind::Wait) {
         return putOff(asked, settlement) ? std::nullopt : std::optional(errorReply(asked.unique, EBUSY));
     }
-    if (const Recorded recorded = recordFirstRead(*node); recorded != Recorded::Yes) {
-        if (recorded == Recorded::No) {
-            return errorReply(asked.unique, EIO);
+    if (const Recorded isRecorded = recordFirstRead(*node, asked.version); isRecorded != Recorded::Yes) {
+        if (isRecorded != Recorded::NotYet) {
+            return errorReply(asked.unique, isRecorded == Recorded::Busy ? EBUSY : EIO);
         }
         asked.forRecord = true;
         return std::nullopt;
@@ -256,14 +270,16 @@ void ShareBroker::dropDeferred() {
 }
 
 void ShareBroker::settleFirstRead(NodeId node, FirstReadVerdict verdict) {
-    if (m_impl->firstReads.erase(node) == 0) {
+    const auto asked = m_impl->firstReads.extract(node);
+    if (asked.empty()) {
         return;
     }
     if (verdict == FirstReadVerdict::Recorded) {
+        m_impl->recorded.add(asked.mapped());
         m_impl->table.setFlags(node, kNodeFirstReadSeen);
     }
     for (Impl::Deferred& read : m_impl->deferred) {
-        if (read.node == node && read.forRecord) {
+        if (read.forRecord && read.version == asked.mapped()) {
             read.forRecord = false;
             read.refused = verdict == FirstReadVerdict::NotRecorded;
             read.again = Clock::time_point::min();

@@ -37,7 +37,9 @@ struct Batch {
 
 } // namespace
 
-struct FileService::Impl {
+// Handlers that wait in the loop hold it weakly: the service may be gone when their turn comes, and one that was already due
+// is not called off with the timer that it was for.
+struct FileService::Impl : std::enable_shared_from_this<Impl> {
     struct Served {
         std::unique_ptr<ShareBroker> broker;
         asio::steady_timer later;
@@ -57,10 +59,11 @@ struct FileService::Impl {
             return;
         }
         served->watch.async_wait(asio::posix::descriptor_base::wait_read,
-                                 [this, id](const boost::system::error_code& ec) {
-                                     if (!ec) {
-                                         shares.at(id)->broker->onHostEvents();
-                                         watchHost(id);
+                                 [weak = weak_from_this(), id](const boost::system::error_code& ec) {
+                                     const auto self = weak.lock();
+                                     if (self && !ec) {
+                                         self->shares.at(id)->broker->onHostEvents();
+                                         self->watchHost(id);
                                      }
                                  });
     }
@@ -73,11 +76,10 @@ struct FileService::Impl {
             return;
         }
         served->later.expires_at(*when);
-        served->later.async_wait([this, id](const boost::system::error_code& ec) {
-            if (ec) {
-                return;
+        served->later.async_wait([weak = weak_from_this(), id](const boost::system::error_code& ec) {
+            if (const auto self = weak.lock(); self && !ec) {
+                self->runDeferred(id);
             }
-            runDeferred(id);
         });
     }
 
@@ -85,7 +87,7 @@ struct FileService::Impl {
         json::object item{{"share", id}, {"size", read.version.size}, {"mtime_ns", read.version.mtimeNs}};
         putPath(item, "path", read.path.text());
         const std::size_t bytes = json::serialize(item).size() + 1; // a name may become six times as long
-        // The brokers bound how many can wait (kMaxDeferred).
+        // The brokers bound how many can wait, whether the guest still waits or not (kMaxDeferred).
         const auto last = std::find_if(waiting.rbegin(), waiting.rend(),
                                        [id](const Batch& batch) { return batch.share == id; });
         const bool room =
@@ -97,7 +99,11 @@ struct FileService::Impl {
         batch.nodes.push_back(read.node);
         if (waiting.size() == 1 && batch.files.size() == 1 && !asked) {
             // When the requests at hand are all looked at: a reader that asks ahead asks for several.
-            asio::post(loop, [this] { askNext(); });
+            asio::post(loop, [weak = weak_from_this()] {
+                if (const auto self = weak.lock()) {
+                    self->askNext();
+                }
+            });
         }
     }
 
@@ -147,7 +153,7 @@ struct FileService::Impl {
 };
 
 FileService::FileService(asio::io_context& loop, Events events)
-    : m_impl(std::make_unique<Impl>(loop, std::move(events))) {}
+    : m_impl(std::make_shared<Impl>(loop, std::move(events))) {}
 
 FileService::~FileService() = default;
 

@@ -183,7 +183,6 @@ void ShareBroker::Impl::forget(NodeId node, std::uint64_t count) {
     if (table.forget(node, count)) {
         open.close(node);
         listings.drop(node);
-        firstReads.erase(node);
         if (watcher) {
             watcher->unwatch(node);
         }

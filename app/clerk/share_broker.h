@@ -91,7 +91,8 @@ public:
     struct Events {
         // A whole message for the guest (unique 0). Called from handle(), onHostEvents() and invalidateAll().
         std::function<void(Bytes&& message)> notify;
-        // The first READ of each file version; once per node, also across clerks. Unset: Proceed.
+        // The first READ of each file version under a name; once per node, also across clerks, and once for as long as it is
+        // remembered (recorded_reads.h), whatever the guest forgets. No more than kMaxDeferred wait. Unset: Proceed.
         std::function<FirstReadAnswer(const FirstRead&)> firstRead;
         // One line for the user, once per kind: changes on the host cannot be watched, or a placeholder cannot be
         // read, and what that means.

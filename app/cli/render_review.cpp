@@ -2,6 +2,9 @@
 #include "app/api/display_text.h"
 #include "app/cli/render.h"
 
+#include <charconv>
+#include <optional>
+
 namespace carrel::cli {
 
 namespace json = boost::json;
@@ -25,8 +28,60 @@ std::string pathsOf(const json::object& change) {
     return path;
 }
 
-std::string notesOf(const json::object& change, std::string_view indent) {
+// Octal; none where it is no such text.
+std::optional<unsigned> modeAt(const json::object& change, std::string_view key) {
+    const auto text = textAt(change, key);
+    unsigned mode = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), mode, 8);
+    return error == std::errc() && end == text.data() + text.size() ? std::optional(mode) : std::nullopt;
+}
+
+// What becomes of who may do what: "readable by everyone on this computer, no longer changeable by you".
+std::string rightsText(unsigned before, unsigned after, bool folder) {
+    struct Right {
+        unsigned bit;
+        const char* what;
+    };
+    const Right rights[] = {
+        {4, "readable by "}, {2, "changeable by "}, {1, folder ? "open to be entered by " : "runnable as a program by "}};
     std::string out;
+    const auto say = [&](bool given, const std::string& what) {
+        out += std::string(out.empty() ? "" : ", ") + (given ? "" : "no longer ") + what;
+    };
+    for (const Right& right : rights) {
+        const auto differs = [&](unsigned shift) { return ((before ^ after) >> shift & right.bit) != 0; };
+        const auto given = [&](unsigned shift) { return (after >> shift & right.bit) != 0; };
+        const std::string what = right.what;
+        if (differs(0)) {
+            say(given(0), what + "everyone on this computer");
+        }
+        if (differs(3) && !(differs(0) && given(0) == given(3))) { // else everyone says it
+            say(given(3), what + "the accounts of its group");
+        }
+        if (differs(6)) {
+            say(given(6), what + "you");
+        }
+    }
+    if (((before ^ after) & 07000U) != 0) {
+        say((after & 07000U) != 0, "with special marks (set-uid, set-gid, sticky)");
+    }
+    return out;
+}
+
+// Whoever decides sees what apply would change, not only in the text.
+std::string permissionsText(const json::object& change, std::string_view indent) {
+    const auto before = modeAt(change, "old_mode");
+    const auto after = modeAt(change, "mode");
+    if (!before || !after || *before == *after || textAt(change, "kind") == "deleted" ||
+        textAt(change, "type") == "symlink") {
+        return {};
+    }
+    return std::string(indent) + "permissions " + textAt(change, "old_mode") + " → " + textAt(change, "mode") + ": " +
+           rightsText(*before, *after, textAt(change, "type") == "directory") + "\n";
+}
+
+std::string notesOf(const json::object& change, std::string_view indent) {
+    std::string out = permissionsText(change, indent);
     if (textAt(change, "risk") == "high") {
         out += std::string(indent) + "! high risk: " + shown(textAt(change, "risk_reason")) + "\n";
     }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Verbs of staged work: changes, diff, apply, discard, undo, history.
+#include "app/engine/describe_change.h"
 #include "app/engine/engine.h"
 
 #include "app/api/display_text.h"
@@ -17,8 +18,6 @@ using agents::Agent;
 using agents::EntryView;
 using agents::OpenedReview;
 using agents::ReviewSelection;
-using files::FrozenEntry;
-using files::NodeKind;
 
 namespace {
 
@@ -27,51 +26,6 @@ constexpr std::size_t kMaxOutcomes = 1000;
 // "<share>/<path>", in the form that JSON can carry.
 void putFullPath(json::object& into, std::string_view key, const std::string& share, const SharePath& path) {
     putPath(into, key, share + "/" + path.text());
-}
-
-json::value hashOf(const files::NodeState& state) {
-    return state.content ? json::value(state.content->hex()) : json::value(nullptr);
-}
-
-std::string octal(std::uint32_t mode) {
-    std::string out(4, '0');
-    for (std::size_t i = 0; i < 4; ++i) {
-        out[3 - i] = static_cast<char>('0' + ((mode >> (3 * i)) & 7U));
-    }
-    return out;
-}
-
-json::object describe(const EntryView& view) {
-    const FrozenEntry& entry = *view.entry;
-    json::object out{{"share", view.share->name},
-                     {"kind", toString(entry.kind)},
-                     {"type", toString(entry.type)},
-                     {"size", entry.wanted.kind == NodeKind::File ? entry.wanted.size : 0},
-                     {"mode", octal(entry.wanted.mode)},
-                     {"base", hashOf(entry.base)},
-                     {"content", entry.contentChanged ? hashOf(entry.wanted) : json::value(nullptr)},
-                     {"risk", files::toString(entry.risk)},
-                     {"conflict", entry.conflict == files::ConflictKind::None ? json::value(nullptr)
-                                                                              : json::value(api::asUtf8(entry.conflictReason))},
-                     {"text", entry.text}};
-    putFullPath(out, "path", view.share->name, entry.path);
-    if (entry.from) {
-        putFullPath(out, "from", view.share->name, *entry.from);
-    }
-    if (entry.risk == files::Risk::High) {
-        out["risk_reason"] = api::asUtf8(entry.riskReason);
-    }
-    if (entry.wanted.kind == NodeKind::Symlink) {
-        putPath(out, "link_target", entry.wanted.linkTarget);
-        if (!out.contains("link_target")) {
-            out["link_target"] = "(not UTF-8)";
-        }
-    }
-    if (entry.counted) {
-        out["lines_added"] = entry.linesAdded;
-        out["lines_removed"] = entry.linesRemoved;
-    }
-    return out;
 }
 
 json::object totalsOf(const std::vector<EntryView>& views) {
@@ -192,7 +146,7 @@ Result<json::value> changes(Engine& engine, api::Call& call) {
     json::array list;
     Status status;
     json::value next =
-        fillPage(*page, list, [](const EntryView& view) -> Result<json::object> { return describe(view); }, status);
+        fillPage(*page, list, [](const EntryView& view) -> Result<json::object> { return describeChange(view); }, status);
     CARREL_TRY(status);
     json::array full;
     for (const auto& each : page->agent->autoFull()) {
@@ -252,7 +206,7 @@ Result<json::value> diff(Engine& engine, api::Call& call) {
     json::value next = fillPage(
         *page, list,
         [&](const EntryView& view) -> Result<json::object> {
-            json::object item{{"change", describe(view)}, {"diff", nullptr}};
+            json::object item{{"change", describeChange(view)}, {"diff", nullptr}};
             if (page->threeWay) {
                 CARREL_TRY(putThreeWay(*page->agent, view, bases, item));
             }

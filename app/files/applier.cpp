@@ -36,6 +36,12 @@ bool isRootOf(const Plan& plan, const RootId& root) {
     return plan.rootInode == root.inode && (!tells || plan.rootBornNs == root.bornNs);
 }
 
+// Under another name of the share too, where the birth tells it from the root of another disk.
+bool isOf(const Plan& plan, const std::string& share, const RootId& root) {
+    const bool tells = plan.rootBornNs != 0 && root.bornNs != 0;
+    return isRootOf(plan, root) && (plan.share == share || tells);
+}
+
 std::int64_t nowNs() {
     return std::chrono::duration_cast<std::chrono::nanoseconds>(
                std::chrono::system_clock::now().time_since_epoch())
@@ -202,7 +208,7 @@ Status Applier::settle(int root, const std::string& share) {
         return fail(!journals ? journals.error() : rootId.error());
     }
     for (const auto& found : *journals) {
-        if (found.ended() || found.goesBack() || found.plan().share != share || !isRootOf(found.plan(), *rootId)) {
+        if (found.ended() || found.goesBack() || !isOf(found.plan(), share, *rootId)) {
             continue;
         }
         auto journal = Journal::load(m_dir, found.plan().id, m_hook, Journal::Repair::Yes);
@@ -288,6 +294,18 @@ Status Applier::recoverOne(const std::string& id, const OpenShare& openShare, Re
         reports.push_back(std::move(*undone));
     }
     return {};
+}
+
+Result<MadeIn> Applier::madeIn(int root, const std::string& id) const {
+    auto journal = Journal::load(m_dir, id, nullptr, Journal::Repair::No);
+    auto rootId = idOfRoot(root);
+    if (!journal || !rootId) {
+        return fail(!journal ? journal.error() : rootId.error());
+    }
+    if (!isRootOf(journal->plan(), *rootId)) {
+        return MadeIn::No;
+    }
+    return journal->plan().rootBornNs != 0 && rootId->bornNs != 0 ? MadeIn::Yes : MadeIn::CannotTell;
 }
 
 Result<std::vector<ApplySummary>> Applier::list() const {

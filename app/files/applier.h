@@ -128,6 +128,10 @@ struct ApplySummary {
     bool partlyUndone = false; // some of it was taken back; undo() takes back what remains
 };
 
+// Was an apply made in a folder? Known by its number and its time of birth, whatever the share is called by now. The number
+// alone tells nothing: the root of every disk of a kind has the same.
+enum class MadeIn { Yes, No, CannotTell };
+
 enum class RecoverTo { Finish, RollBack };
 // Opens a share's root by the engine's name of it.
 using OpenShare = std::function<Result<UniqueFd>(const std::string& share)>;
@@ -144,7 +148,7 @@ public:
     // the rest stays and can be asked for again. Refused when all of it is taken back already, or when it or an undo of
     // it is unfinished.
     [[nodiscard]] Result<ApplyReport> undo(int root, const std::string& id, const Progress& progress = {});
-    // What was interrupted in this very folder and in this process is settled and goes no further: the operations in
+    // What was interrupted in this very folder (also when it was shared under another name) and in this process is settled and goes no further: the operations in
     // progress come to their end, the rest is NotRun. apply() and undo() do it first, and whoever decides otherwise on what
     // was left must, or the next recover() would go on with it.
     [[nodiscard]] Status settle(int root, const std::string& share);
@@ -156,6 +160,7 @@ public:
     [[nodiscard]] Result<std::vector<ApplyReport>> recover(const OpenShare& openShare,
                                                            RecoverTo to = RecoverTo::Finish);
 
+    [[nodiscard]] Result<MadeIn> madeIn(int root, const std::string& id) const;
     // Oldest first.
     [[nodiscard]] Result<std::vector<ApplySummary>> list() const;
     [[nodiscard]] Result<ApplyReport> report(const std::string& id) const;

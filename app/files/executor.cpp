@@ -4,6 +4,7 @@
 #include "app/files/executor_look.h"
 #include "app/files/folder_links.h"
 #include "app/files/node_json.h"
+#include "app/files/planner.h"
 
 #include <algorithm>
 #include <sys/stat.h>
@@ -80,7 +81,7 @@ Status Executor::settleEntry(std::size_t entry, Rest rest) {
         std::string where;
         Outcome failure = Outcome::Conflict;
         if (m_journal.record(entry, op).begun) { // a crash came between: see what became of it
-            auto resolved = resolve(entry, op);
+            auto resolved = resolve(entry, op, Call::Unknown);
             if (!resolved) {
                 return fail(std::move(resolved).error());
             }
@@ -116,7 +117,14 @@ Status Executor::settleEntry(std::size_t entry, Rest rest) {
             return m_journal.outcome(entry, failure, verdict.reason + where);
         }
     }
-    return m_journal.outcome(entry, Outcome::Applied, "");
+    return m_journal.outcome(entry, Outcome::Applied, remarkOn(entry));
+}
+
+std::string Executor::remarkOn(std::size_t entry) const {
+    const auto& ops = m_journal.plan().entries[entry].ops;
+    return std::any_of(ops.begin(), ops.end(), isWithoutItsGroup)
+               ? "it is back without its group, which you do not belong to, and without what the group was allowed"
+               : "";
 }
 
 bool Executor::isStranded(std::size_t entry) const {
@@ -160,7 +168,8 @@ Result<Executor::Verdict> Executor::run(std::size_t entry, std::size_t op) {
     }
     // In the same folders, wherever they have gone: by now a path may lead to others.
     const bool here = pinned && isWhereItBegan(m_journal.record(entry, op), *pinned);
-    auto resolved = here ? resolveAt(entry, op, *pinned) : resolve(entry, op);
+    const Call call = started ? Call::Succeeded : Call::Failed; // nothing of start() comes after it
+    auto resolved = here ? resolveAt(entry, op, *pinned, call) : resolve(entry, op, call);
     if (resolved) {
         explain(*resolved, started);
     }
@@ -394,7 +403,7 @@ Status Executor::placeStaged(const Place& place, const std::string& temp, const 
                                         : m_writer.exchange(place, temp, place, place.name);
 }
 
-Result<Executor::Verdict> Executor::resolveAt(std::size_t entry, std::size_t index, const Pinned& pinned) {
+Result<Executor::Verdict> Executor::resolveAt(std::size_t entry, std::size_t index, const Pinned& pinned, Call call) {
     const Op& op = m_journal.plan().entries[entry].ops[index];
     const OpRecord& record = m_journal.record(entry, index);
     const Place* place = &pinned.place;
@@ -407,9 +416,9 @@ Result<Executor::Verdict> Executor::resolveAt(std::size_t entry, std::size_t ind
         case OpKind::Remove:
             return resolveRemove({entry, index}, record, *place, temp);
         case OpKind::Move:
-            return resolveMove(op, record, *place, *from);
+            return resolveMove(op, record, pinned, call);
         case OpKind::Exchange:
-            return resolveExchange(op, record, *place, *from);
+            return resolveExchange(op, record, pinned, call);
         case OpKind::Mode:
             return resolveMode(op, record, *place);
         }

@@ -33,6 +33,8 @@ private:
         std::string where = {}; // goes with whatever reason it has at last: which version stands where
     };
     enum class Rest { Run, Leave };
+    // Of the call that makes a step visible. Unknown: a crash came between.
+    enum class Call { Unknown, Failed, Succeeded };
 
     Status settleEntry(std::size_t entry, Rest rest);
     [[nodiscard]] std::vector<std::size_t> togetherFrom(std::size_t entry) const;
@@ -49,6 +51,8 @@ private:
     [[nodiscard]] bool isThere(const PlanEntry& moved) const;
     // Of an entry that comes no further than that operation: what is done of it already.
     [[nodiscard]] std::string doneBefore(std::size_t entry, std::size_t op) const;
+    // What is to be said of one that came about.
+    [[nodiscard]] std::string remarkOn(std::size_t entry) const;
     // Why a step did not come about.
     static void explain(Verdict& verdict, const Status& started);
     Result<Verdict> run(std::size_t entry, std::size_t op);
@@ -68,8 +72,8 @@ private:
     Result<std::optional<Located>> locate(const SharePath& path, const std::optional<FolderId>& id, const std::string& temp);
     [[nodiscard]] Verdict lost(std::size_t entry, std::size_t op) const;
     Status start(std::size_t entry, std::size_t op, const Pinned& pinned);
-    Result<Verdict> resolve(std::size_t entry, std::size_t op);
-    Result<Verdict> resolveAt(std::size_t entry, std::size_t op, const Pinned& pinned);
+    Result<Verdict> resolve(std::size_t entry, std::size_t op, Call call);
+    Result<Verdict> resolveAt(std::size_t entry, std::size_t op, const Pinned& pinned, Call call);
     Status markDone(std::size_t entry, std::size_t op, const Place& place, const Place* from);
 
     Status check(const Op& op, const Place& subject, NodeState& old);
@@ -85,8 +89,15 @@ private:
                                    const std::string& temp);
     Result<Verdict> resolveRemove(const OpIndex& index, const OpRecord& record, const Place& place,
                                   const std::string& temp);
-    Result<Verdict> resolveMove(const Op& op, const OpRecord& record, const Place& place, const Place& from);
-    Result<Verdict> resolveExchange(const Op& op, const OpRecord& record, const Place& place, const Place& from);
+    Result<Verdict> resolveMove(const Op& op, const OpRecord& record, const Pinned& pinned, Call call);
+    Result<Verdict> resolveExchange(const Op& op, const OpRecord& record, const Pinned& pinned, Call call);
+    struct Expected {
+        const NodeState& state;
+        std::uint64_t inode;
+    };
+    [[nodiscard]] static Result<std::string> whyNotThere(const Place& place, const Expected& expected);
+    Result<Verdict> moveBack(const Op& op, const Pinned& pinned, std::string why);
+    Result<Verdict> exchangeBack(const Pinned& pinned, std::string why);
     Result<Verdict> resolveMode(const Op& op, const OpRecord& record, const Place& place);
     // These answer with the name under which they kept what is not ours to remove; mostly none.
     Result<std::string> clearStale(const Op& put, const Place& place, const std::string& temp);

@@ -51,7 +51,7 @@ Executor::Verdict Executor::lost(std::size_t entry, std::size_t index) const {
     return {State::Conflict, std::move(reason)};
 }
 
-Result<Executor::Verdict> Executor::resolve(std::size_t entry, std::size_t index) {
+Result<Executor::Verdict> Executor::resolve(std::size_t entry, std::size_t index, Call call) {
     const Op& op = m_journal.plan().entries[entry].ops[index];
     const OpRecord& record = m_journal.record(entry, index);
     const std::string temp = tempName(entry, index);
@@ -72,7 +72,7 @@ Result<Executor::Verdict> Executor::resolve(std::size_t entry, std::size_t index
     if (two) {
         pinned.from = std::move((*from)->place);
     }
-    auto verdict = resolveAt(entry, index, pinned);
+    auto verdict = resolveAt(entry, index, pinned, call);
     const bool proven = sure || (verdict && verdict->state == State::Done && op.kind != OpKind::Remove);
     return verdict && !proven ? lost(entry, index) : std::move(verdict);
 }
@@ -235,79 +235,130 @@ Result<Executor::Verdict> Executor::resolveRemove(const OpIndex& index, const Op
     return kept ? Result<Verdict>(Verdict{State::Conflict, *why, keptBeside(*kept)}) : fail(std::move(kept).error());
 }
 
-Result<Executor::Verdict> Executor::resolveMove(const Op& op, const OpRecord& record, const Place& place,
-                                                const Place& from) {
-    const auto inodes = inodesOf(place, from);
+// What the call moved may not be what was looked at: somebody saved the file anew just before it. Then it is not the
+// reviewed one that moved, and it goes back. After a crash nobody knows who put there what, and it may have been long ago:
+// everything stays where it is, and the user is told what to look at.
+Result<Executor::Verdict> Executor::resolveMove(const Op& op, const OpRecord& record, const Pinned& pinned, Call call) {
+    const Place& place = pinned.place;
+    const auto inodes = inodesOf(place, *pinned.from);
     if (!inodes) {
         return fail(inodes.error());
     }
-    const auto [atPath, atFrom] = *inodes;
-    if (atFrom == record.old.inode) {
+    const auto [inPlace, inFrom] = *inodes;
+    const bool isIt = inPlace == record.old.inode;
+    const bool stays = inFrom == record.old.inode && call != Call::Succeeded; // else it is a later file that got its number
+    if (stays || (!isIt && call == Call::Failed)) {
         return Verdict{};
     }
-    if (atPath != record.old.inode) {
+    const std::string where = standing(op.path, inPlace, {}) + standing(*op.from, inFrom, {});
+    if (inPlace == 0) {
         // At neither. A file goes again if one as expected stands at its old name; of a folder nothing could be expected, and
         // another one would go in its place.
-        if (atPath == 0 && op.expect.kind != NodeKind::Directory) {
-            return Verdict{};
-        }
-        return Verdict{State::Conflict, kSomethingElse, standing(op.path, atPath, {}) + standing(*op.from, atFrom, {})};
+        return op.expect.kind == NodeKind::Directory ? Verdict{State::Conflict, kSomethingElse, where} : Verdict{};
     }
-    if (op.expect.kind == NodeKind::Directory) {
-        return Verdict{State::Done, {}};
-    }
-    auto why = whyNotGone(place, place.name, record.old);
+    auto why = whyNotThere(place, {record.old, record.old.inode});
     if (!why) {
         return fail(std::move(why).error());
     }
-    if (why->empty()) {
+    const bool unproven = !isIt && call == Call::Unknown;
+    if (why->empty() && (!unproven || inFrom == 0)) {
         return Verdict{State::Done, {}};
     }
-    // If its old name is taken by now it stays under the new one: nothing is lost, and the reason says so.
-    const Status back = m_writer.moveNew(place, place.name, from, from.name);
+    if (unproven) {
+        return Verdict{State::Conflict,
+                       "something that was not reviewed stands under its new name, which may have been saved under the old one "
+                       "just before it was moved",
+                       where};
+    }
+    return moveBack(op, pinned, std::move(*why));
+}
+
+// If its old name is taken by now it stays under the new one: nothing is lost, and the reason says so.
+Result<Executor::Verdict> Executor::moveBack(const Op& op, const Pinned& pinned, std::string why) {
+    const auto& [place, from] = pinned;
+    const Status back = m_writer.moveNew(place, place.name, *from, from->name);
     if (!back && back.error().code != ErrorCode::AlreadyExists) {
         return fail(back.error());
     }
-    CARREL_TRY(m_writer.flush(from));
+    CARREL_TRY(m_writer.flush(*from));
     CARREL_TRY(m_writer.flush(place));
-    return Verdict{State::Conflict, *why,
+    return Verdict{State::Conflict, std::move(why),
                    back ? "; it is " + shown(op.from->text()) + " as before"
                         : "; it is " + shown(op.path.text()) + " now, since another one is " + shown(op.from->text())};
 }
 
-Result<Executor::Verdict> Executor::resolveExchange(const Op& op, const OpRecord& record, const Place& place,
-                                                    const Place& from) {
-    const auto inodes = inodesOf(place, from);
+// Empty: it is there. A folder is known by its number only; a file by what is in it, since numbers are given again.
+Result<std::string> Executor::whyNotThere(const Place& place, const Expected& expected) {
+    if (expected.state.kind != NodeKind::Directory) {
+        return whyNotGone(place, place.name, expected.state);
+    }
+    const auto inode = inodeOf(place);
+    if (!inode) {
+        return fail(inode.error());
+    }
+    return std::string(*inode == expected.inode ? "" : kSomethingElse);
+}
+
+// As resolveMove().
+Result<Executor::Verdict> Executor::resolveExchange(const Op& op, const OpRecord& record, const Pinned& pinned, Call call) {
+    const auto inodes = inodesOf(pinned.place, *pinned.from);
     if (!inodes) {
         return fail(inodes.error());
     }
-    const auto [atPath, atFrom] = *inodes;
-    if (record.staged == 0 || (atPath == record.staged && atFrom == record.old.inode)) {
+    const Expected one{op.expect, record.old.inode};
+    const Expected other{op.want, record.staged};
+    const bool byNumber = *inodes == std::pair(one.inode, other.inode);
+    if (record.staged == 0 || (call == Call::Failed && !byNumber)) {
         return Verdict{};
     }
-    if (atPath != record.old.inode || atFrom != record.staged) { // one of the two, or both, are others by now
-        const auto tell = [&, old = record.old.inode, other = record.staged](const SharePath& path, std::uint64_t inode) {
-            return standing(path, inode, inode == old ? op.from->text() : inode == other ? op.path.text() : std::string());
-        };
-        return Verdict{State::Conflict, kSomethingElse, tell(op.path, atPath) + tell(*op.from, atFrom)};
+    const auto whyNot = [&](const Expected& inPlace, const Expected& inFrom) {
+        auto why = whyNotThere(pinned.place, inPlace);
+        return why && why->empty() ? whyNotThere(*pinned.from, inFrom) : why;
+    };
+    auto exchanged = whyNot(one, other);
+    if (!exchanged) {
+        return fail(std::move(exchanged).error());
     }
-    std::string why;
-    for (const auto& [where, expected] : {std::pair{&place, &op.expect}, std::pair{&from, &op.want}}) {
-        if (why.empty() && expected->kind != NodeKind::Directory) {
-            auto reason = whyNotGone(*where, where->name, *expected);
-            if (!reason) {
-                return fail(std::move(reason).error());
+    if (call == Call::Succeeded || byNumber) {
+        return exchanged->empty() ? Verdict{State::Done, {}} : exchangeBack(pinned, std::move(*exchanged));
+    }
+    if (*inodes == std::pair(other.inode, one.inode)) {
+        return Verdict{};
+    }
+    auto untouched = whyNot(other, one);
+    if (!untouched) {
+        return fail(std::move(untouched).error());
+    }
+    if (exchanged->empty() || untouched->empty()) {
+        return exchanged->empty() ? Verdict{State::Done, {}} : Verdict{};
+    }
+    const auto tell = [&](const Place& place, const SharePath& path, std::uint64_t inode) {
+        std::string was; // by number and content: a later file may have been given the number
+        for (const auto& [expected, name] : {std::pair(&one, &*op.from), std::pair(&other, &op.path)}) {
+            if (inode == expected->inode && whyNotThere(place, *expected).value_or(kSomethingElse).empty()) {
+                was = name->text();
             }
-            why = std::move(*reason);
         }
+        return standing(path, inode, was);
+    };
+    return Verdict{State::Conflict,
+                   "it was exchanging its name with another one, and something that was not reviewed stands under one of the two: "
+                   "what was saved under the one just before may stand under the other",
+                   tell(pinned.place, op.path, inodes->first) + tell(*pinned.from, *op.from, inodes->second)};
+}
+
+Result<Executor::Verdict> Executor::exchangeBack(const Pinned& pinned, std::string why) {
+    const auto& [place, from] = pinned;
+    const Status back = m_writer.exchange(*from, from->name, place, place.name);
+    if (!back && back.error().code != ErrorCode::NotFound) {
+        return fail(back.error());
     }
-    if (why.empty()) {
-        return Verdict{State::Done, {}};
-    }
-    CARREL_TRY(m_writer.exchange(from, from.name, place, place.name));
-    CARREL_TRY(m_writer.flush(from));
+    CARREL_TRY(m_writer.flush(*from));
     CARREL_TRY(m_writer.flush(place));
-    return Verdict{State::Conflict, std::move(why), "; both have their own names again"};
+    // Not back: one was taken away meanwhile. The other one stays where it is, and nothing is lost.
+    return Verdict{State::Conflict, std::move(why),
+                   back ? "; both have their own names again"
+                        : "; one of the two went meanwhile, and the other one stands under its new name"};
 }
 
 Result<Executor::Verdict> Executor::resolveMode(const Op& op, const OpRecord& record, const Place& place) {

@@ -200,7 +200,7 @@ Status Executor::markTogether(const std::vector<Member>& members, const FolderTi
     for (const auto& member : members) {
         if (member.verdict.state == State::Done) {
             CARREL_TRY(m_journal.done(member.entry, 0, timeLeft(member.entry, member.pinned.place), std::nullopt));
-            CARREL_TRY(m_journal.outcome(member.entry, Outcome::Applied, ""));
+            CARREL_TRY(m_journal.outcome(member.entry, Outcome::Applied, remarkOn(member.entry)));
         }
     }
     return {};

@@ -15,7 +15,6 @@ namespace carrel::files {
 
 namespace {
 
-constexpr std::uint64_t kMaxSetText = std::uint64_t{512} << 20U;
 constexpr std::string_view kEnding = ".json";
 
 class LocalReview final : public FileReview {
@@ -46,11 +45,14 @@ public:
                              const Progress& progress) override {
         const std::lock_guard guard(m_mutex);
         auto frozen = carrel::files::freeze(root, share, claims, source, m_store, limits, progress);
-        if (!frozen) {
-            return frozen;
+        if (frozen) {
+            auto written = writeDurably(m_sets.get(), frozen->id + std::string(kEnding), toCanonical(*frozen), m_hook);
+            if (written) {
+                return frozen;
+            }
+            frozen = fail(std::move(written).error());
         }
-        CARREL_TRY(
-            writeDurably(m_sets.get(), frozen->id + std::string(kEnding), toCanonical(*frozen), m_hook));
+        (void)collectUnused().has_value(); // a guest could have one freeze after the other come to nothing
         return frozen;
     }
 
@@ -123,6 +125,11 @@ public:
         return m_applier->settle(root, share);
     }
 
+    Result<MadeIn> madeIn(int root, const std::string& applyId) override {
+        const std::lock_guard guard(m_mutex);
+        return m_applier->madeIn(root, applyId);
+    }
+
     Result<std::vector<ApplySummary>> applies() override {
         const std::lock_guard guard(m_mutex);
         return m_applier->list();
@@ -135,6 +142,13 @@ public:
 
     Result<std::uint64_t> collect() override {
         const std::lock_guard guard(m_mutex);
+        return collectUnused();
+    }
+
+    ContentStore& store() override { return m_store; }
+
+private:
+    Result<std::uint64_t> collectUnused() {
         auto keep = m_applier->references();
         auto ids = setIds();
         if (!keep || !ids) {
@@ -156,9 +170,6 @@ public:
         return m_store.collect(*keep);
     }
 
-    ContentStore& store() override { return m_store; }
-
-private:
     Result<FrozenSet> loadSet(const std::string& id) {
         if (!Sha256::parse(id)) {
             return fail(ErrorCode::NotFound, "there is no review of that id");

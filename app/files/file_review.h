@@ -36,7 +36,7 @@ public:
 
     [[nodiscard]] virtual Result<std::vector<ApplyReport>> recover(const OpenShare& openShare,
                                                                    RecoverTo to = RecoverTo::Finish) = 0;
-    // Freezes and stores the set durably; the answer is what a later set(id) gives.
+    // Freezes and stores the set durably; the answer is what a later set(id) gives. One that fails leaves no content behind.
     [[nodiscard]] virtual Result<FrozenSet> freeze(int root, const std::string& share,
                                                    std::span<const ChangeEntry> claims, ContentSource& source,
                                                    const FreezeLimits& limits = {},
@@ -55,6 +55,7 @@ public:
                                                    const Progress& progress = {}) = 0;
     // Applier::settle().
     [[nodiscard]] virtual Status settle(int root, const std::string& share) = 0;
+    [[nodiscard]] virtual Result<MadeIn> madeIn(int root, const std::string& applyId) = 0;
     [[nodiscard]] virtual Result<std::vector<ApplySummary>> applies() = 0;
     [[nodiscard]] virtual Result<ApplyReport> report(const std::string& applyId) = 0;
 

@@ -10,7 +10,7 @@ SharePath rebased(const SharePath& path, const SharePath& from, const SharePath&
     return result ? std::move(*result) : path;
 }
 
-FolderMoves::FolderMoves(std::span<const ChangeEntry> claims) {
+FolderMoves::FolderMoves(std::span<const ChangeEntry> claims, std::uint64_t mostBytes) {
     std::vector<std::pair<std::size_t, const ChangeEntry*>> renames; // with their depth
     for (const auto& claim : claims) {
         if (claim.kind == ChangeKind::Renamed && claim.type == EntryType::Directory && claim.from) {
@@ -21,8 +21,14 @@ FolderMoves::FolderMoves(std::span<const ChangeEntry> claims) {
     // From the top down, so that a rename inside a renamed folder finds its outer one already there.
     std::stable_sort(renames.begin(), renames.end(),
                      [](const auto& a, const auto& b) { return a.first < b.first; });
+    std::uint64_t bytes = 0;
     for (const auto& [depth, claim] : renames) {
         SharePath from = origin(*claim->from);
+        bytes += from.text().size() + claim->path.text().size();
+        if (bytes > mostBytes) {
+            m_cutShort = true;
+            return;
+        }
         if (!m_newNames.emplace(from, claim->path).second) {
             continue; // one folder goes to one place, or all it holds would be looked at through each of them
         }

@@ -6,6 +6,7 @@
 
 #include "guest/protocol/change_report.h"
 
+#include <cstdint>
 #include <map>
 #include <set>
 #include <span>
@@ -19,7 +20,9 @@ namespace carrel::files {
 class FolderMoves {
 public:
     FolderMoves() = default;
-    explicit FolderMoves(std::span<const ChangeEntry> claims);
+    // `mostBytes`: of names. One name of a report may have to be put in front of every other one.
+    explicit FolderMoves(std::span<const ChangeEntry> claims, std::uint64_t mostBytes = UINT64_MAX);
+    [[nodiscard]] bool isCutShort() const { return m_cutShort; } // beyond that: it knows the first ones only
 
     // On the host, of the `from` of a rename: that is a name on the host already, or one in a folder that has moved there.
     [[nodiscard]] SharePath origin(const SharePath& from) const;
@@ -37,6 +40,7 @@ private:
     std::set<SharePath> m_froms; // as the report gives them
     Names m_newNames; // the host's present names → the guest's
     Names m_oldNames; // and back
+    bool m_cutShort = false;
 };
 
 } // namespace carrel::files

@@ -4,6 +4,7 @@
 #include "app/files/applier.h"
 #include "app/files/folder_links.h"
 #include "app/files/folder_moves.h"
+#include "app/files/folder_names.h"
 #include "app/files/line_diff.h"
 #include "app/files/risk.h"
 #include "app/files/tree.h"
@@ -13,6 +14,7 @@
 #include <fcntl.h>
 #include <memory>
 #include <set>
+#include <sys/stat.h>
 #include <variant>
 
 namespace carrel::files {
@@ -25,16 +27,34 @@ constexpr std::size_t kMaxFolderNames = 100'000;
 
 using Frozen = std::variant<FrozenEntry, LeftOut>;
 
+std::vector<std::string> namesIn(int root, const SharePath& folder) {
+    std::vector<std::string> names;
+    auto child = folder.child("x"); // pin() opens the parent of what it is given
+    auto place = child ? pin(root, *child) : Result<Place>(fail(ErrorCode::NotFound, ""));
+    if (!place) {
+        return names;
+    }
+    const std::unique_ptr<DIR, int (*)(DIR*)> dir(::fdopendir(place->parent.release()), ::closedir);
+    while (const dirent* item = dir ? ::readdir(dir.get()) : nullptr) {
+        names.emplace_back(item->d_name);
+        if (names.size() >= kMaxFolderNames) {
+            break;
+        }
+    }
+    return names;
+}
+
 class Freezer {
 public:
     Freezer(int root, ContentSource& source, ContentStore& store, const FreezeLimits& limits,
-            std::span<const ChangeEntry> claims)
+            std::span<const ChangeEntry> claims, FolderMoves moves)
         : m_root(root)
         , m_source(source)
         , m_store(store)
         , m_limits(limits)
-        , m_moves(claims)
-        , m_linkBudget(limits.movedEntries) {
+        , m_moves(std::move(moves))
+        , m_linkBudget(limits.movedEntries)
+        , m_names([root](const SharePath& folder) { return namesIn(root, folder); }) {
         for (const auto& claim : claims) {
             if (claim.kind == ChangeKind::Created && claim.type == EntryType::Directory) {
                 m_newFolders.insert(claim.path);
@@ -59,7 +79,6 @@ private:
     static bool alreadySo(const ChangeEntry& claim, const FrozenEntry& entry);
     void judgeConflict(const ChangeEntry& claim, FrozenEntry& entry, const Place& place);
     void judgeContent(FrozenEntry& entry, const Place& place);
-    bool hasCaseTwin(const SharePath& path);
     bool touchesHidden(const ChangeEntry& claim) const;
 
     int m_root;
@@ -72,9 +91,7 @@ private:
     std::set<SharePath> m_twice;     // those that more than one rename claims
     std::size_t m_linkBudget;
     std::uint64_t m_bytes = 0;
-    SharePath m_namesOf; // the folder whose names are at hand; entries come in order of path
-    bool m_haveNames = false;
-    std::vector<std::string> m_names;
+    FolderNames m_names;
 };
 
 void flag(FrozenEntry& entry, ConflictKind kind, std::string reason) {
@@ -175,6 +192,15 @@ Result<std::optional<LeftOut>> Freezer::fetch(const ChangeEntry& claim, FrozenEn
         return leaveOut(claim, LeftOutWhy::Failed, sentence(incoming.error()));
     }
     Status fetched = m_source.fetch(claim, incoming->get(), claim.size);
+    struct stat arrived {};
+    if (::fstat(incoming->get(), &arrived) != 0) {
+        return leaveOut(claim, LeftOutWhy::Failed, "what arrived of it cannot be looked at");
+    }
+    const auto size = static_cast<std::uint64_t>(arrived.st_size);
+    m_bytes += size; // also if it is of no use: a guest could send too little of each
+    if (fetched && size != claim.size) {
+        return leaveOut(claim, LeftOutWhy::Moving, "it changed while it was copied");
+    }
     auto stored = fetched ? m_store.adoptLater(incoming->get(), claim.size)
                           : Result<StoredContent>(fail(std::move(fetched).error()));
     if (!stored) {
@@ -191,7 +217,6 @@ Result<std::optional<LeftOut>> Freezer::fetch(const ChangeEntry& claim, FrozenEn
     if (stored->size != claim.size) {
         return leaveOut(claim, LeftOutWhy::Moving, "it changed while it was copied");
     }
-    m_bytes += stored->size;
     entry.wanted.content = stored->sha256;
     entry.wanted.size = stored->size;
     return std::optional<LeftOut>();
@@ -305,6 +330,9 @@ void Freezer::judgeConflict(const ChangeEntry& claim, FrozenEntry& entry, const 
                 flag(entry, ConflictKind::LinkOutside, why ? *why : sentence(why.error()));
             }
         }
+        if (!claim.base && claim.type != EntryType::Directory && claim.kind != ChangeKind::Deleted) {
+            flag(entry, ConflictKind::Appeared, "a folder of that name is there already");
+        }
         return; // a folder's version does not matter: removing one needs it empty, anything else keeps it
     }
     if (!claim.base) {
@@ -316,30 +344,6 @@ void Freezer::judgeConflict(const ChangeEntry& claim, FrozenEntry& entry, const 
     if (*claim.base != now && !sameBytes) {
         flag(entry, ConflictKind::Changed, "the file in the folder changed after the agent took its copy");
     }
-}
-
-bool Freezer::hasCaseTwin(const SharePath& path) {
-    const SharePath parent = path.parent();
-    if (!m_haveNames || m_namesOf != parent) {
-        m_names.clear();
-        m_namesOf = parent;
-        m_haveNames = true;
-        auto child = parent.child("x"); // pin() opens the parent of what it is given
-        auto place = child ? pin(m_root, *child) : Result<Place>(fail(ErrorCode::NotFound, ""));
-        if (place) {
-            const std::unique_ptr<DIR, int (*)(DIR*)> dir(::fdopendir(place->parent.release()), ::closedir);
-            while (const dirent* item = dir ? ::readdir(dir.get()) : nullptr) {
-                m_names.emplace_back(item->d_name);
-                if (m_names.size() >= kMaxFolderNames) {
-                    break;
-                }
-            }
-        }
-    }
-    const bool twin = std::any_of(m_names.begin(), m_names.end(),
-                                  [&](const std::string& name) { return isCaseTwin(name, path.name()); });
-    m_names.emplace_back(path.name()); // the next new name may be this one's twin
-    return twin;
 }
 
 void Freezer::judgeContent(FrozenEntry& entry, const Place& place) {
@@ -368,7 +372,7 @@ void Freezer::judgeContent(FrozenEntry& entry, const Place& place) {
     entry.risk = seen ? verdict.risk : Risk::High;
     entry.riskReason = seen ? verdict.reason : "its content could not be looked at";
     const bool newName = entry.kind == ChangeKind::Renamed || entry.base.kind == NodeKind::Absent;
-    if (newName && entry.wanted.kind != NodeKind::Absent && hasCaseTwin(entry.path) &&
+    if (newName && entry.wanted.kind != NodeKind::Absent && m_names.addAndFindTwin(entry.path) &&
         entry.risk == Risk::Normal) {
         entry.risk = Risk::High;
         entry.riskReason = "its name differs from another one here in upper and lower case only";
@@ -491,6 +495,22 @@ Result<Frozen> Freezer::one(const ChangeEntry& claim) {
     return Frozen(std::move(entry));
 }
 
+// As the set will hold them, and the freezer before it.
+bool namesFit(std::span<const ChangeEntry> claims, const FolderMoves& moves, std::uint64_t most) {
+    std::uint64_t bytes = 0;
+    for (const auto& claim : claims) {
+        bytes += std::max(claim.path.text().size(), moves.after(claim.path).text().size()) + claim.linkTarget.size();
+        if (claim.from) {
+            const SharePath from = moves.origin(*claim.from);
+            bytes += std::max(from.text().size(), moves.after(from).text().size());
+        }
+        if (bytes > most) {
+            return false;
+        }
+    }
+    return true;
+}
+
 class ForgetUnflushed {
 public:
     explicit ForgetUnflushed(ContentStore& store)
@@ -529,7 +549,12 @@ Result<FrozenSet> freeze(int root, const std::string& share, std::span<const Cha
         }
     }
     const ForgetUnflushed afterwards(store); // a freeze that ends early leaves nothing half done to the next one
-    Freezer freezer(root, source, store, limits, claims);
+    FolderMoves moves(claims, limits.nameBytes);
+    if (moves.isCutShort() || !namesFit(claims, moves, limits.nameBytes)) {
+        return fail(ErrorCode::LimitExceeded, "the names of what the agent reports are too long together for one review",
+                    "Have the agent give the folders that it renamed shorter names");
+    }
+    Freezer freezer(root, source, store, limits, claims, std::move(moves));
     FrozenSet set;
     set.share = share;
     for (std::size_t i = 0; i < ordered.size(); ++i) {
@@ -554,7 +579,12 @@ Result<FrozenSet> freeze(int root, const std::string& share, std::span<const Cha
                            [](const auto& a, const auto& b) { return a.path == b.path; }) != set.entries.end()) {
         return fail(ErrorCode::Malformed, "the agent's machine reported one path twice, by its old name and its new one");
     }
-    set.id = Sha256::of(toCanonical(set)).hex();
+    const std::string text = toCanonical(set);
+    if (text.size() > limits.setText) {
+        return fail(ErrorCode::LimitExceeded, "the agent reports more than one review can hold",
+                    "Discard what is not needed, or keep it out of the shared folder");
+    }
+    set.id = Sha256::of(text).hex();
     return set;
 }
 

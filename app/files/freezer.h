@@ -3,7 +3,7 @@
 // path is resolved again beneath the share, every byte copied and hashed by the host, every base looked at
 // and hashed as it is.
 //
-// Thread: blocking, one freeze at a time per agent. Errors: LimitExceeded (too many entries), Malformed (a
+// Thread: blocking, one freeze at a time per agent. Errors: LimitExceeded (too many entries, or too long names), Malformed (a
 // path reported twice), Io. What goes wrong with one entry leaves that entry out, by name and reason.
 #pragma once
 

@@ -14,7 +14,6 @@ namespace json = boost::json;
 namespace {
 
 constexpr std::uint64_t kSchema = 1;
-constexpr std::size_t kMaxSetText = std::size_t{512} << 20U;
 constexpr std::size_t kMaxReason = 4096;
 
 json::object entryToJson(const FrozenEntry& entry) {

@@ -35,6 +35,8 @@ struct NodeState {
     std::uint64_t links = 0;                   // hard links, as seen
     std::optional<Sha256> content;             // files
     std::string linkTarget;                    // symlinks
+    // The group that it belongs to: as xattrs. None: in a journal of before it was kept.
+    std::optional<std::uint32_t> gid;
     std::map<std::string, std::string> xattrs; // only in the journal of an apply, where an undo needs them
     friend bool operator==(const NodeState&, const NodeState&) = default;
 };
@@ -95,11 +97,17 @@ struct LeftOut {
     friend bool operator==(const LeftOut&, const LeftOut&) = default;
 };
 
-// Bounds of a set; entries past them are left out by name, or the freeze is refused (entries).
+inline constexpr std::size_t kMaxSetText = std::size_t{512} << 20U; // of the stored file
+
+// Bounds of a set; entries past them are left out by name, or the freeze is refused (entries, names, text).
 struct FreezeLimits {
     std::size_t entries = 100'000;
     std::uint64_t fileBytes = std::uint64_t{8} << 30U; // one file's new content
     std::uint64_t setBytes = std::uint64_t{64} << 30U; // all new content together
+    // All names and link texts together, as the set holds them: a report that names a folder's new name once may have it
+    // stand in a hundred thousand.
+    std::uint64_t nameBytes = std::uint64_t{64} << 20U;
+    std::uint64_t setText = kMaxSetText; // what is written can be read again
     std::uint64_t diffBytes = 2U << 20U;               // a file up to this size is compared line by line
     std::size_t movedEntries = 1'000'000; // in all folders that move up together: each is looked through for links
     // Names that the guest is never shown, by their path on the host; all beneath one is hidden with it. What stands there

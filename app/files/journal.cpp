@@ -178,7 +178,12 @@ Journal::Journal(Plan plan, UniqueFd log, StepHook* hook)
     }
 }
 
-Result<Journal> Journal::create(const std::string& dir, Plan plan, StepHook* hook) {
+Result<Journal> Journal::create(const std::string& dir, Plan plan, StepHook* hook, std::uint64_t maxPlanText) {
+    const std::string text = planText(plan);
+    if (text.size() > maxPlanText) {
+        return fail(ErrorCode::LimitExceeded, "so much cannot be applied in one go",
+                    "Apply a part of it, and then the rest");
+    }
     const std::string folder = dir + "/" + plan.id;
     CARREL_TRY(ask(hook, "journal.mkdir", plan.id));
     if (::mkdir(folder.c_str(), 0700) != 0) {
@@ -191,7 +196,7 @@ Result<Journal> Journal::create(const std::string& dir, Plan plan, StepHook* hoo
         return failErrno("cannot make the journal of the apply");
     }
     // The plan last: its name is the beginning of the apply.
-    CARREL_TRY(writeDurably(fd.get(), "plan.json", planText(plan), hook));
+    CARREL_TRY(writeDurably(fd.get(), "plan.json", text, hook));
     return Journal(std::move(plan), std::move(log), hook);
 }
 

@@ -16,6 +16,7 @@
 
 namespace carrel::files {
 
+inline constexpr std::uint64_t kMaxPlanText = std::uint64_t{1} << 30U;
 inline constexpr std::size_t kMaxOps = 64; // of one entry
 inline constexpr std::size_t kMaxNeeds = 2 * kMaxOps;
 
@@ -85,8 +86,10 @@ enum class Durable { Later, Now }; // Later: with the next Now; the order is kep
 
 class Journal {
 public:
-    // `dir` holds all journals. Makes <dir>/<plan.id>/ and the plan durable.
-    [[nodiscard]] static Result<Journal> create(const std::string& dir, Plan plan, StepHook* hook);
+    // `dir` holds all journals. Makes <dir>/<plan.id>/ and the plan durable. LimitExceeded: it could not be read again;
+    // nothing was made.
+    [[nodiscard]] static Result<Journal> create(const std::string& dir, Plan plan, StepHook* hook,
+                                                std::uint64_t maxPlanText = kMaxPlanText);
     // Whoever goes on with it has it repaired: a torn last line is cut off. Malformed: it is damaged elsewhere.
     enum class Repair { No, Yes };
     [[nodiscard]] static Result<Journal> load(const std::string& dir, const std::string& id, StepHook* hook, Repair repair);

@@ -30,6 +30,9 @@ json::object nodeToJson(const NodeState& state) {
     if (!state.linkTarget.empty()) {
         putPath(out, "target", state.linkTarget);
     }
+    if (state.gid) {
+        out["gid"] = *state.gid;
+    }
     putAttributes(out, "xattrs", state.xattrs);
     return out;
 }
@@ -63,6 +66,9 @@ Result<NodeState> nodeFrom(const json::object& object) {
         fields.problem("sha256", "belongs to files only");
     }
     state.linkTarget = takeOptionalPath(fields, object, "target").value_or("");
+    if (object.contains("gid")) {
+        state.gid = static_cast<std::uint32_t>(fields.number("gid", UINT32_MAX));
+    }
     state.xattrs = takeAttributes(fields, "xattrs");
     CARREL_TRY(fields.finish());
     return state;

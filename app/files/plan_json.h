@@ -11,8 +11,6 @@
 
 namespace carrel::files {
 
-inline constexpr std::uint64_t kMaxPlanText = std::uint64_t{1} << 30U;
-
 [[nodiscard]] std::string planText(const Plan& plan);
 [[nodiscard]] Result<Plan> planFrom(std::string_view text);
 

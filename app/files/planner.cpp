@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <sys/stat.h>
 
 namespace carrel::files {
 
@@ -170,6 +171,9 @@ Op reversed(const Op& op, const OpRecord& record) {
     case OpKind::Remove:
         back.kind = OpKind::Put;
         back.expect = {};
+        if (isWithoutItsGroup(back)) {
+            back.want.mode &= ~static_cast<std::uint32_t>(S_ISGID | S_IRWXG); // rather nobody's than another group's
+        }
         break;
     case OpKind::Move:
         back.kind = OpKind::Move;
@@ -256,6 +260,12 @@ void addNeeds(std::vector<PlanEntry>& plan, const std::set<SharePath>& movedFold
 }
 
 } // namespace
+
+bool isWithoutItsGroup(const Op& op) {
+    const bool groupsCount = op.want.kind == NodeKind::File || op.want.kind == NodeKind::Directory;
+    return op.kind == OpKind::Put && op.attributes == Xattrs::Exact && op.expect.kind == NodeKind::Absent && groupsCount &&
+           op.want.gid && !mayGiveTo(*op.want.gid);
+}
 
 Result<std::vector<PlanEntry>> planApply(const FrozenSet& set, std::span<const Selected> selection) {
     std::map<const FrozenEntry*, IfFlagged> chosen;

@@ -246,6 +246,35 @@ RiskVerdict judgeName(const SharePath& path) {
     return {};
 }
 
+// Who else could do what with it. Of a new one only that anybody could change it; of one that was there everything that
+// its rights do not give today: a file of the user's alone must not be opened to others in passing.
+RiskVerdict judgeReach(const FrozenEntry& entry) {
+    struct Right {
+        std::uint32_t bit;
+        const char* why;
+    };
+    static constexpr Right kRights[] = {{0002, "everybody on this computer could change it"},
+                                        {0004, "everybody on this computer could read it"},
+                                        {0001, "everybody on this computer could enter it"},
+                                        {0020, "the accounts of its group could change it"},
+                                        {0040, "the accounts of its group could read it"},
+                                        {0010, "the accounts of its group could enter it"}};
+    std::uint32_t added = entry.wanted.kind == NodeKind::Absent ? 0 : entry.wanted.mode & 0077U;
+    bool before = false;
+    for (const auto* stood : {&entry.base, &entry.target}) { // a rename: also of what stands where it goes
+        if (stood->kind == NodeKind::File || stood->kind == NodeKind::Directory) {
+            added = before ? added | (entry.wanted.mode & 0077U & ~stood->mode) : added & ~stood->mode;
+            before = true;
+        }
+    }
+    for (const Right& right : kRights) {
+        if ((added & right.bit) != 0 && (before || right.bit == 0002U)) {
+            return high(right.why);
+        }
+    }
+    return {};
+}
+
 } // namespace
 
 std::string lowered(std::string_view text) {
@@ -287,11 +316,7 @@ RiskVerdict judgeRisk(const FrozenEntry& entry, std::string_view head) {
             return high("it holds macros that can run when it is opened");
         }
     }
-    if (entry.wanted.kind != NodeKind::Absent && (entry.wanted.mode & 0002U) != 0 &&
-        (entry.base.mode & 0002U) == 0) {
-        return high("everybody on this computer could change it");
-    }
-    return {};
+    return judgeReach(entry);
 }
 
 } // namespace carrel::files

@@ -13,7 +13,9 @@
 #include <linux/openat2.h>
 #include <sys/syscall.h>
 #include <sys/xattr.h>
+#include <unistd.h>
 #include <utility>
+#include <vector>
 
 namespace carrel::files {
 
@@ -195,6 +197,15 @@ bool isOurs(const Place& place) {
            st.st_uid == ::geteuid();
 }
 
+bool mayGiveTo(std::uint32_t group) {
+    if (::geteuid() == 0 || ::getegid() == group) {
+        return true;
+    }
+    std::vector<gid_t> mine(static_cast<std::size_t>(std::max(::getgroups(0, nullptr), 0)));
+    const int count = ::getgroups(static_cast<int>(mine.size()), mine.data());
+    return count > 0 && std::find(mine.begin(), mine.begin() + count, group) != mine.begin() + count;
+}
+
 Result<Place> pin(int root, const SharePath& path) {
     Place place;
     place.name = std::string(path.name());
@@ -281,6 +292,7 @@ Result<NodeState> observe(const Place& place, LookAt what) {
         state.size = hashed->size;
     }
     if (what == LookAt::ContentAndXattrs) {
+        state.gid = st.st_gid;
         CARREL_TRY(readXattrs(fd->get(), state));
     }
     return state;
@@ -382,6 +394,11 @@ Status TreeWriter::fill(int fd, const std::string& name, const NodeState& want, 
         CARREL_TRY(m_store->copyTo(*want.content, fd));
     }
     NodeState attributes = want;
+    if (keepFrom == nullptr && xattrs == Xattrs::Exact && want.gid && mayGiveTo(*want.gid)) {
+        if (::fchown(fd, static_cast<uid_t>(-1), *want.gid) != 0) {
+            return failErrno("cannot give the file back to its group");
+        }
+    }
     if (keepFrom != nullptr) {
         const auto old = openFile(*keepFrom);
         if (!old) {

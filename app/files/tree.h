@@ -42,6 +42,7 @@ enum class LookAt { Names, Content, ContentAndXattrs };
 [[nodiscard]] Result<UniqueFd> openFile(const Place& place);
 [[nodiscard]] Result<std::uint64_t> inodeOf(const Place& place); // 0 = nothing there
 [[nodiscard]] bool isOurs(const Place& place);                   // belongs to this account
+[[nodiscard]] bool mayGiveTo(std::uint32_t group);               // this account can give its own files to it, chown(2)
 
 // Is what is there what was expected? Files: content and mode; links: text; folders: that it is one.
 [[nodiscard]] bool matches(const NodeState& actual, const NodeState& expected);
@@ -59,7 +60,8 @@ using Attributes = std::map<std::string, std::string>; // extended ones, by name
 // are there already.
 [[nodiscard]] bool staysInside(int root, const SharePath& link, std::string_view target);
 
-// Of the file it takes the place of, or those of the wanted state and what was changed of them since (withChanges()).
+// Of the file it takes the place of, or those of the wanted state and what was changed of them since (withChanges()); with
+// Exact its group, too, where nothing is there that it could be kept from.
 enum class Xattrs { Keep, Exact };
 
 class TreeWriter {

@@ -209,7 +209,11 @@ void onFsync(fuse_req_t req, fuse_ino_t node, int, fuse_file_info*) {
 void onCreate(fuse_req_t req, fuse_ino_t parent, const char* name, mode_t mode, fuse_file_info* info) {
     const auto entry = treeOf(req).create(parent, name, mode, callerOf(req));
     if (!entry) {
-        fuse_reply_err(req, entry.error());
+        // The kernel believed that there is no such name, and the host has made it since. Without O_EXCL that
+        // is no error of the program's: open(2) walks again for ESTALE, and believes nothing of absent names
+        // then.
+        const bool madeSince = entry.error() == EEXIST && (info->flags & O_EXCL) == 0;
+        fuse_reply_err(req, madeSince ? ESTALE : entry.error());
         return;
     }
     const auto param = toParam(*entry);

@@ -10,6 +10,7 @@ namespace carrel::worktree {
 namespace {
 
 constexpr std::size_t kChunk = 256 * 1024;
+constexpr int kHashRounds = 3;
 
 EntryType typeOf(EntryKind kind) {
     return kind == EntryKind::Directory ? EntryType::Directory
@@ -126,36 +127,97 @@ private:
 };
 
 // A file written again with the bytes that the host has is no change.
-bool WorktreeImpl::sameContent(Entry* entry) {
+bool WorktreeImpl::sameContent(const Entry* entry) const {
     const auto& base = entry->origin.empty() ? entry->cover : entry->originBase;
-    if (!base || !base->sha256 || base->type != EntryType::File || base->version.size > kMaxHashBytes) {
-        return false;
-    }
-    const auto fd = m_store->openObject(entry->object);
+    return base && base->sha256 && base->type == EntryType::File &&
+           entry->hashedGeneration == entry->generation && entry->contentHash == *base->sha256;
+}
+
+// Could it be the same, and nobody has looked yet?
+bool WorktreeImpl::wantsHash(const Entry* entry) const {
+    const auto& base = entry->origin.empty() ? entry->cover : entry->originBase;
     struct stat info {};
-    if (!fd || ::fstat(fd->get(), &info) != 0 ||
-        static_cast<std::uint64_t>(info.st_size) != base->version.size) {
-        return false;
-    }
-    if (entry->hashedGeneration != entry->generation || entry->contentHash.empty()) {
-        Sha256 hash;
-        // As large as the file, not more: most are small and many, and a fresh page costs more than its hash.
-        Bytes buffer(std::clamp<std::size_t>(static_cast<std::size_t>(info.st_size), 1, kChunk));
-        for (off_t at = 0;;) {
-            const auto n = ::pread(fd->get(), buffer.data(), buffer.size(), at);
-            if (n < 0) {
-                return false;
+    return entry->object != 0 && base && base->sha256 && base->type == EntryType::File &&
+           base->version.size <= kMaxHashBytes && entry->hashedGeneration != entry->generation &&
+           m_store->statObject(entry->object, info) &&
+           static_cast<std::uint64_t>(info.st_size) == base->version.size;
+}
+
+// Before a listing. With no lock held: the largest files take long, and neither programs nor the thread that
+// the host's answers come on may wait for them. What is written meanwhile is looked at again, but not
+// forever.
+void WorktreeImpl::hashStaged(bool anew) {
+    for (int round = 0; round < kHashRounds; ++round) {
+        std::vector<std::pair<std::uint64_t, std::uint64_t>> wanted;
+        {
+            const std::lock_guard lock(m_state);
+            if (!anew && m_listingGeneration != 0) {
+                return; // a page of a listing that was made
             }
-            if (n == 0) {
-                break;
+            if (m_listingGeneration == m_generation && !m_listingUnsure) {
+                return;
             }
-            hash.update(ByteSpan(buffer).first(static_cast<std::size_t>(n)));
-            at += n;
+            for (const auto& [id, entry] : m_entries) {
+                if (wantsHash(entry.get())) {
+                    wanted.emplace_back(id, entry->generation);
+                }
+            }
         }
-        entry->contentHash = hash.hex();
-        entry->hashedGeneration = entry->generation;
+        if (wanted.empty()) {
+            return;
+        }
+        for (const auto& [id, generation] : wanted) {
+            hashOne(id, generation);
+        }
     }
-    return entry->contentHash == *base->sha256;
+}
+
+void WorktreeImpl::hashOne(std::uint64_t id, std::uint64_t generation) {
+    NodePtr node;
+    UpperStore::ObjectFile file;
+    const auto entryNow = [&]() -> Entry* {
+        const auto it = m_entries.find(id);
+        return it == m_entries.end() || it->second->generation != generation ? nullptr : it->second.get();
+    };
+    {
+        const std::lock_guard lock(m_state);
+        const Entry* entry = entryNow();
+        if (entry == nullptr) {
+            return;
+        }
+        node = entry->node != nullptr ? find(entry->node->id) : nullptr;
+        file = m_store->openObject(entry->object);
+    }
+    if (!file) {
+        return;
+    }
+    if (node) { // a write of this generation ends before we read; a later one has another
+        const std::unique_lock io(node->io);
+    }
+    if (m_inTheMidst) {
+        m_inTheMidst(Midst::Hashing);
+    }
+    Sha256 hash;
+    struct stat info {};
+    // As large as the file, not more: most are small and many, and a fresh page costs more than its hash.
+    const bool known = ::fstat(file->get(), &info) == 0;
+    Bytes buffer(std::clamp<std::size_t>(known ? static_cast<std::size_t>(info.st_size) : kChunk, 1, kChunk));
+    for (off_t at = 0;;) {
+        const auto n = ::pread(file->get(), buffer.data(), buffer.size(), at);
+        if (n < 0) {
+            return;
+        }
+        if (n == 0) {
+            break;
+        }
+        hash.update(ByteSpan(buffer).first(static_cast<std::size_t>(n)));
+        at += n;
+    }
+    const std::lock_guard lock(m_state);
+    if (Entry* entry = entryNow()) {
+        entry->contentHash = hash.hex();
+        entry->hashedGeneration = generation;
+    }
 }
 
 bool WorktreeImpl::reportsRename(const Entry& entry, const Entry* place) {
@@ -196,6 +258,7 @@ std::optional<ChangeEntry> WorktreeImpl::changeOf(Entry* entry) {
     out.linkTarget = entry->link;
     const bool renamed = reportsRename(*entry, originPlaceOf(entry));
     if (entry->kind == EntryKind::File) {
+        m_listingUnsure = m_listingUnsure || wantsHash(entry);
         out.contentChanged = entry->object != 0 ? !sameContent(entry) || (!renamed && !entry->origin.empty())
                                                 : !entry->origin.empty() && !renamed;
         if (entry->object != 0) {
@@ -252,10 +315,13 @@ void WorktreeImpl::collect(Entry* entry, std::vector<ChangeEntry>& out) {
 }
 
 Result<ChangeList> WorktreeImpl::changes(const SharePath& after, std::size_t limit) {
+    hashStaged(after.isRoot());
     const std::lock_guard ops(m_ops);
     const std::lock_guard lock(m_state);
-    if (m_listingGeneration != m_generation && (after.isRoot() || m_listingGeneration == 0)) {
+    if ((m_listingGeneration != m_generation || m_listingUnsure) &&
+        (after.isRoot() || m_listingGeneration == 0)) {
         m_listing.clear();
+        m_listingUnsure = false;
         collect(m_rootEntry, m_listing);
         std::sort(m_listing.begin(), m_listing.end(),
                   [](const ChangeEntry& a, const ChangeEntry& b) { return a.path.text() < b.path.text(); });

@@ -183,6 +183,12 @@ public:
     void tidy() { m_store->tidy(); }
     [[nodiscard]] Access access() const { return m_options.access; }
 
+    // For tests. Entries looked at to find others; and a call in the midst of a longer work, with no lock
+    // held.
+    [[nodiscard]] std::uint64_t steps() const { return m_steps; }
+    enum class Midst { Hashing, Staged };
+    std::function<void(Midst)> m_inTheMidst;
+
     std::function<void(const KernelNote&)> m_sink; // guarded by m_sinkMutex
     std::mutex m_sinkMutex;
     void note(KernelNote::Kind kind, NodeId node, std::string_view name = {}, bool folder = false);
@@ -286,7 +292,9 @@ private:
     void dropIfUnused(Node& node);
     NodeEntry answer(Node& node);
     void fillStat(const Node& node, struct stat& out);
+    [[nodiscard]] static bool isOfAnotherVersion(const EntryRecord& record, const LowerRef& lower);
     [[nodiscard]] bool isFolder(const Node& node) const;
+    [[nodiscard]] static bool isGrounded(const Node& node);
     // Staged work is listed by its path (SharePath): what would have a longer one is refused, for it could be
     // neither reviewed nor applied (ENAMETOOLONG).
     [[nodiscard]] static std::size_t pathLength(const Node& dir, std::string_view name);
@@ -312,6 +320,11 @@ private:
     [[nodiscard]] static std::string pathOf(const Entry* entry);
     [[nodiscard]] Entry* originPlaceOf(const Entry* entry) const;
     [[nodiscard]] Entry* renamedAwayFrom(const Entry* place) const;
+    // Nothing else sets an entry's origin, originPlace and originBase: it is found by them, too.
+    void setOrigin(Entry* entry, std::string path, std::uint64_t place, std::optional<Cover> base);
+    void clearOrigin(Entry* entry) { setOrigin(entry, {}, 0, std::nullopt); }
+    void listOrigin(Entry* entry);
+    void unlistOrigin(Entry* entry);
     [[nodiscard]] static bool sameAsHost(const Entry& entry);
     [[nodiscard]] std::uint64_t nextId() { return ++m_lastId; }
     int commit(Batch& batch);
@@ -324,7 +337,7 @@ private:
     static bool isFolderAttr(const lower::Attr& attr) { return (attr.mode & S_IFMT) == S_IFDIR; }
 
     // worktree_io.cpp
-    SysStatus writeOwn(int fd, ByteSpan bytes, std::uint64_t offset);
+    SysResult<std::size_t> writeOwn(int fd, ByteSpan bytes, std::uint64_t offset);
     void wrote(Node& node, std::uint64_t object);
     SysStatus stageAgain(const NodePtr& node);
     static bool lostItsName(const Node& node) {
@@ -358,19 +371,23 @@ private:
     // worktree_changes.cpp; under m_state
     std::optional<ChangeEntry> changeOf(Entry* entry);
     void collect(Entry* entry, std::vector<ChangeEntry>& out);
-    bool sameContent(Entry* entry);
+    [[nodiscard]] bool sameContent(const Entry* entry) const;
+    [[nodiscard]] bool wantsHash(const Entry* entry) const;
+    void hashStaged(bool anew);                                  // no lock held
+    void hashOne(std::uint64_t entry, std::uint64_t generation); // no lock held
     // Is the move itself reported? A file's only if it left a free place and covers nothing; else its content
     // is.
     [[nodiscard]] static bool reportsRename(const Entry& entry, const Entry* place);
     // worktree_review.cpp; under m_ops
     bool settleOne(const ChangeRef& ref);
     bool discardOne(const ChangeRef& ref);
-    void findLower(const SharePath& path);
+    bool findLower(const SharePath& path); // false: no answer
     void backToRemoval(Entry* entry, Batch& batch);
     bool settleFile(Entry* entry, const LowerRef& host, Batch& batch);
     void settleFolder(Entry* entry, const LowerRef& host, Batch& batch);
     void rebase(Entry* entry, const LowerRef& host, Batch& batch);
     void releaseOrigin(Entry* entry, Batch& batch);
+    bool dropIfSame(Entry* entry, Batch& batch);
     void prune(Entry* folder, Batch& batch);
     void pruneBoth(Entry* folder, Entry* other, Batch& batch);
     void forgetEntry(Entry* entry, Batch& batch);
@@ -390,12 +407,16 @@ private:
     Scout m_scout{*this};
     unsigned m_inOrder = 0; // files read one after the other, over folders
     std::unordered_map<std::uint64_t, std::unique_ptr<Entry>> m_entries;
+    std::unordered_multimap<std::uint64_t, Entry*> m_awayFrom; // by originPlace
+    std::unordered_multimap<std::string, Entry*> m_byOrigin;   // by origin
     Entry* m_rootEntry = nullptr;
     NodeId m_lastNode = kRoot;
     std::uint64_t m_lastId = kRootEntry;
     std::uint64_t m_generation = 0;
+    mutable std::uint64_t m_steps = 0;
     std::vector<ChangeEntry> m_listing; // of m_listingGeneration: pages of one listing agree
     std::uint64_t m_listingGeneration = 0;
+    bool m_listingUnsure = false; // something was written too often to be compared with what the host has
 
     std::mutex m_lowerMutex;
     std::unordered_map<std::uint64_t, std::weak_ptr<LowerNode>> m_lowerNodes;

@@ -10,27 +10,33 @@
 namespace carrel::worktree {
 namespace {
 
-SysStatus writeAll(int fd, ByteSpan bytes, std::uint64_t offset) {
-    while (!bytes.empty()) {
-        const auto n = ::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
-        if (n < 0) {
-            if (errno == EINTR) {
-                continue;
-            }
-            return sysFail(errno);
+// As write(2): what went to the disk before an error counts, and the error comes with the next one.
+SysResult<std::size_t> writeAll(int fd, ByteSpan bytes, std::uint64_t offset) {
+    std::size_t done = 0;
+    while (done < bytes.size()) {
+        const auto rest = bytes.subspan(done);
+        const auto n = ::pwrite(fd, rest.data(), rest.size(), static_cast<off_t>(offset + done));
+        if (n < 0 && errno == EINTR) {
+            continue;
         }
-        bytes = bytes.subspan(static_cast<std::size_t>(n));
-        offset += static_cast<std::uint64_t>(n);
+        if (n < 0) {
+            return done == 0 ? SysResult<std::size_t>(sysFail(errno)) : done;
+        }
+        done += static_cast<std::size_t>(n);
     }
-    return {};
+    return done;
 }
 
 } // namespace
 
-SysStatus WorktreeImpl::writeOwn(int fd, ByteSpan bytes, std::uint64_t offset) {
-    auto done = writeAll(fd, bytes, offset);
-    if (!done && done.error() == ENOSPC && m_store->makeRoom()) { // what was removed may lie there still
-        done = writeAll(fd, bytes, offset);
+// As many as there was room for.
+SysResult<std::size_t> WorktreeImpl::writeOwn(int fd, ByteSpan bytes, std::uint64_t offset) {
+    const auto done = writeAll(fd, bytes, offset);
+    const auto have = done.value_or(0);
+    if ((done ? have < bytes.size() : done.error() == ENOSPC) &&
+        m_store->makeRoom()) { // what was removed may lie there still
+        const auto rest = writeAll(fd, bytes.subspan(have), offset + have);
+        return rest ? SysResult<std::size_t>(have + *rest) : have > 0 ? SysResult<std::size_t>(have) : rest;
     }
     return done;
 }
@@ -133,8 +139,8 @@ SysResult<std::uint64_t> WorktreeImpl::ensureOwn(const NodePtr& node, std::uint6
         if (bytes->size() != step) {
             return drop(ESTALE); // not the size of this version: never pad, never mix
         }
-        if (const auto written = writeOwn(fd->get(), *bytes, at); !written) {
-            return drop(written.error());
+        if (const auto written = writeOwn(fd->get(), *bytes, at); !written || *written < step) {
+            return drop(written ? ENOSPC : written.error());
         }
         if (hashing) {
             hash.update(*bytes);
@@ -168,6 +174,9 @@ SysStatus WorktreeImpl::attachCopy(const NodePtr& node, std::uint64_t object,
     if (node->link != Node::Link::Gone && above && node->entry == nullptr &&
         !fits(*node->parent, node->name)) {
         return sysFail(ENAMETOOLONG);
+    }
+    if (node->link != Node::Link::Gone && above && !isGrounded(*node->parent)) {
+        return sysFail(ESTALE);
     }
     if (node->link == Node::Link::Superseded && above) {
         // The host has another version under this name by now. The work goes where the program thinks it
@@ -227,6 +236,9 @@ SysStatus WorktreeImpl::stageAgain(const NodePtr& node) {
             node->link = Node::Link::Gone; // its folder was removed
             return {};
         }
+    }
+    if (!isGrounded(*node->parent)) {
+        return sysFail(ESTALE);
     }
     if (!fits(*node->parent, node->name)) {
         return sysFail(ENAMETOOLONG);
@@ -292,10 +304,7 @@ SysResult<std::size_t> WorktreeImpl::write(NodeId id, std::uint64_t offset, Byte
             if (fd) {
                 const auto written = writeOwn(fd->get(), bytes, offset);
                 wrote(*node, object);
-                if (!written) {
-                    return sysFail(written.error());
-                }
-                return bytes.size();
+                return written;
             }
         }
         if (const auto own = ensureOwn(node, UINT64_MAX); !own) {
@@ -327,14 +336,20 @@ SysResult<NodeEntry> WorktreeImpl::setattr(NodeId id, const SetAttr& set) {
         if (const auto again = stageAgain(node); !again) {
             return sysFail(again.error());
         }
-        const std::shared_lock io(node->io);
+        if (m_inTheMidst) {
+            m_inTheMidst(Midst::Staged);
+        }
+        std::shared_lock io(node->io);
         UpperStore::ObjectFile fd;
         bool cut = false;
         std::uint64_t object = 0;
         {
-            const std::lock_guard lock(m_state);
-            if (node->object == 0) {
-                return sysFail(EAGAIN); // settled in between: the kernel's caller may try again
+            std::unique_lock lock(m_state);
+            if (node->object == 0 || lostItsName(*node)) {
+                // A decision came in between: it is new work, as in write().
+                lock.unlock();
+                io.unlock();
+                return setattr(id, set);
             }
             object = node->object;
             cut = object == *own;
@@ -362,6 +377,9 @@ SysResult<NodeEntry> WorktreeImpl::setattr(NodeId id, const SetAttr& set) {
             return sysFail(EPERM); // the shared folder itself is the user's
         }
         if (node->link == Node::Link::Here) {
+            if (!isGrounded(*node)) {
+                return sysFail(ESTALE);
+            }
             if (node->entry == nullptr && !fits(*node->parent, node->name)) {
                 return sysFail(ENAMETOOLONG);
             }
@@ -409,14 +427,19 @@ SysStatus WorktreeImpl::fallocate(NodeId id, int mode, std::uint64_t offset, std
     if (!node) {
         return sysFail(ESTALE);
     }
-    const std::shared_lock io(node->io);
+    if (m_inTheMidst) {
+        m_inTheMidst(Midst::Staged);
+    }
+    std::shared_lock io(node->io);
     UpperStore::ObjectFile fd;
     std::uint64_t object = 0;
     {
-        const std::lock_guard lock(m_state);
+        std::unique_lock lock(m_state);
         object = node->object;
-        if (object == 0) {
-            return sysFail(EAGAIN);
+        if (object == 0 || lostItsName(*node)) {
+            lock.unlock();
+            io.unlock();
+            return fallocate(id, mode, offset, length);
         }
         if (node->entry != nullptr) {
             node->entry->generation = ++m_generation;

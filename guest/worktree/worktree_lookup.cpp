@@ -347,9 +347,12 @@ void WorktreeImpl::entryChanged(std::uint64_t parent, std::string_view name) {
         }
     }
     if (changed) { // what was renamed from there shows the host's content elsewhere
-        for (const auto& [id, entry] : m_entries) {
-            if (entry->node != nullptr && entry->node->parent && entry->origin == *changed) {
-                note(KernelNote::Kind::Entry, entry->node->parent->id, entry->name);
+        const auto [from, to] = m_byOrigin.equal_range(*changed);
+        for (auto at = from; at != to; ++at) {
+            ++m_steps;
+            const Entry& entry = *at->second;
+            if (entry.node != nullptr && entry.node->parent) {
+                note(KernelNote::Kind::Entry, entry.node->parent->id, entry.name);
             }
         }
     }

@@ -20,6 +20,9 @@ SysResult<WorktreeImpl::Place> WorktreeImpl::resolve(const NodePtr& dir, std::st
         if (dir->link != Node::Link::Here) {
             return sysFail(ENOENT); // a removed folder takes nothing in
         }
+        if (!isGrounded(*dir)) {
+            return sysFail(ESTALE);
+        }
         if (dir->entry != nullptr) {
             const auto it = dir->entry->children.find(name);
             place.entry = it == dir->entry->children.end() ? nullptr : it->second;
@@ -96,9 +99,7 @@ SysResult<NodeEntry> WorktreeImpl::make(NodeId parent, std::string_view name, co
     entry->gid = birth.caller.gid;
     entry->link = birth.link;
     entry->object = object;
-    entry->origin.clear();
-    entry->originPlace = 0;
-    entry->originBase.reset();
+    clearOrigin(entry);
     entry->fromLower = false;
     entry->mtimeNs.reset();
     if (object == 0) {
@@ -172,9 +173,7 @@ SysStatus WorktreeImpl::remove(NodeId parent, std::string_view name, Remove what
         entry->fromLower = false;
         entry->link.clear();
         entry->mtimeNs.reset();
-        entry->origin.clear();
-        entry->originPlace = 0;
-        entry->originBase.reset();
+        clearOrigin(entry);
         touch(entry, batch);
     } else {
         dropEntry(entry, batch);

@@ -47,9 +47,7 @@ Entry* WorktreeImpl::leaveBehind(Entry* entry, Entry* up, const std::string& nam
         Entry* stays = leaveBehind(child, left, child->name, batch);
         if (stays != nullptr && child->origin.empty() && child->kind != EntryKind::Directory &&
             stays->cover && sameType(*child, *stays->cover)) {
-            child->origin = *lowerPathOf(stays);
-            child->originPlace = stays->id;
-            child->originBase = stays->cover;
+            setOrigin(child, *lowerPathOf(stays), stays->id, stays->cover);
         }
         batch.put.insert(child);
     }
@@ -78,7 +76,7 @@ void WorktreeImpl::takePlace(Entry* entry, Entry* former, Batch& batch) {
     entry->cover = former->cover;
     moveChildren(former, entry, batch);
     if (Entry* away = renamedAwayFrom(former); away != nullptr && away != entry) {
-        away->originPlace = entry->id;
+        setOrigin(away, away->origin, entry->id, away->originBase);
         batch.put.insert(away);
     }
     mergeWithHost(entry);
@@ -145,8 +143,7 @@ void WorktreeImpl::carry(const Move& move, Batch& batch) {
             if (to.folder && whiteout->fromLower) {
                 moveChildren(whiteout, origin, batch);
             }
-            whiteout->originPlace = 0;
-            whiteout->origin.clear();
+            clearOrigin(whiteout);
             mergeWithHost(origin);
             touch(origin, batch);
         }
@@ -161,15 +158,13 @@ void WorktreeImpl::carry(const Move& move, Batch& batch) {
     Entry* left = leaveBehind(entry, oldUp, oldName, batch);
     if (left != nullptr) {
         if (Entry* away = renamedAwayFrom(entry); away != nullptr) {
-            away->originPlace = left->id;
+            setOrigin(away, away->origin, left->id, away->originBase);
             batch.put.insert(away);
         }
         const bool content =
             entry->kind == EntryKind::File || entry->kind == EntryKind::Symlink || entry->fromLower;
         if (entry->origin.empty() && content && oldPath && left->cover && sameType(*entry, *left->cover)) {
-            entry->origin = *oldPath;
-            entry->originPlace = left->id;
-            entry->originBase = left->cover;
+            setOrigin(entry, *oldPath, left->id, left->cover);
         }
     }
     if (whiteout != nullptr) {
@@ -177,9 +172,7 @@ void WorktreeImpl::carry(const Move& move, Batch& batch) {
     }
     place(entry, up, newName);
     if (home) {
-        entry->origin.clear();
-        entry->originPlace = 0;
-        entry->originBase.reset();
+        clearOrigin(entry);
     }
     // The kernel moves its own names; ours follow.
     if (const auto it = dir->children.find(name); it != dir->children.end() && it->second == node.get()) {

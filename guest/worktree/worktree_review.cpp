@@ -10,9 +10,7 @@ namespace carrel::worktree {
 // The place that a rename left: the host has nothing there any more.
 void WorktreeImpl::releaseOrigin(Entry* entry, Batch& batch) {
     Entry* origin = originPlaceOf(entry);
-    entry->origin.clear();
-    entry->originPlace = 0;
-    entry->originBase.reset();
+    clearOrigin(entry);
     if (origin == nullptr || origin == entry) {
         return;
     }
@@ -71,9 +69,7 @@ void WorktreeImpl::settleFolder(Entry* entry, const LowerRef& host, Batch& batch
         note(KernelNote::Kind::Attributes, entry->node->id);
     }
     touch(entry, batch);
-    if (sameAsHost(*entry)) {
-        dropEntry(entry, batch);
-    }
+    dropIfSame(entry, batch);
 }
 
 // Work done since the decision stays, against what the host has now.
@@ -98,11 +94,22 @@ void WorktreeImpl::rebase(Entry* entry, const LowerRef& host, Batch& batch) {
 }
 
 // An entry of a folder that stands on the host and holds nothing staged says nothing. It must go: as long as
-// it is there the folder shows, even when the host has it no more.
+// it is there the folder shows, even when the host has it no more. Not from a node that knows nothing of the
+// host's folder (findLower): without an entry, too, it would be nothing at all.
+bool WorktreeImpl::dropIfSame(Entry* entry, Batch& batch) {
+    if (!sameAsHost(*entry) || (entry->node != nullptr && !entry->node->lower)) {
+        return false;
+    }
+    dropEntry(entry, batch);
+    return true;
+}
+
 void WorktreeImpl::prune(Entry* folder, Batch& batch) {
-    while (folder != m_rootEntry && sameAsHost(*folder) && (folder->node == nullptr || folder->node->lower)) {
+    while (folder != m_rootEntry) {
         Entry* up = folder->up;
-        dropEntry(folder, batch);
+        if (!dropIfSame(folder, batch)) {
+            return;
+        }
         folder = up;
     }
 }
@@ -118,7 +125,7 @@ void WorktreeImpl::pruneBoth(Entry* folder, Entry* other, Batch& batch) {
 
 // Folders that were made where the host had one are asked for where the host has them: an entry may go
 // (prune) only from a node that is something without it.
-void WorktreeImpl::findLower(const SharePath& path) {
+bool WorktreeImpl::findLower(const SharePath& path) {
     std::vector<std::pair<NodePtr, std::string>> wanted;
     {
         const std::lock_guard lock(m_state);
@@ -132,11 +139,15 @@ void WorktreeImpl::findLower(const SharePath& path) {
     }
     for (const auto& [node, place] : wanted) {
         const auto found = lowerAt(place);
-        if (found && found->ref && found->ref->folder) {
+        if (!found) {
+            return false;
+        }
+        if (found->ref && found->ref->folder) {
             const std::lock_guard lock(m_state);
             setLower(*node, found->ref);
         }
     }
+    return true;
 }
 
 bool WorktreeImpl::settleOne(const ChangeRef& ref) {
@@ -255,9 +266,7 @@ void WorktreeImpl::goHome(Entry* entry, Batch& batch) {
     moveChildren(origin, entry, batch);
     dropEntry(origin, batch);
     place(entry, up, name);
-    entry->origin.clear();
-    entry->originPlace = 0;
-    entry->originBase.reset();
+    clearOrigin(entry);
     entry->mode = entry->cover ? entry->cover->mode : entry->mode;
     if (Node* node = entry->node; node != nullptr) {
         if (up->node != nullptr) {
@@ -278,9 +287,7 @@ void WorktreeImpl::goHome(Entry* entry, Batch& batch) {
         }
     }
     touch(entry, batch);
-    if (sameAsHost(*entry)) {
-        dropEntry(entry, batch);
-    }
+    dropIfSame(entry, batch);
 }
 
 bool WorktreeImpl::discardOne(const ChangeRef& ref) {
@@ -351,9 +358,7 @@ bool WorktreeImpl::discardOne(const ChangeRef& ref) {
             note(KernelNote::Kind::Listing, entry->node->id);
         }
         touch(entry, batch);
-        if (sameAsHost(*entry)) {
-            dropEntry(entry, batch);
-        }
+        dropIfSame(entry, batch);
     } else {
         if (origin != nullptr && origin->kind == EntryKind::Whiteout) {
             forgetEntry(origin, batch);
@@ -367,8 +372,9 @@ bool WorktreeImpl::discardOne(const ChangeRef& ref) {
 Result<std::vector<SharePath>> WorktreeImpl::each(std::vector<ChangeRef>& entries,
                                                   bool (WorktreeImpl::*one)(const ChangeRef&)) {
     std::vector<SharePath> kept;
+    bool answers = true;
     for (const auto& ref : entries) {
-        findLower(ref.path);
+        answers = answers && findLower(ref.path); // nobody at the door: wait once, not for each
         if ((this->*one)(ref)) {
             kept.push_back(ref.path);
         }

@@ -59,6 +59,7 @@ WorktreeImpl::WorktreeImpl(Options options, std::shared_ptr<LowerClient> lower,
         Entry* entry = m_entries.at(id).get();
         entry->up = m_entries.at(record.parent).get();
         entry->up->children.emplace(record.name, entry);
+        listOrigin(entry);
     }
     for (const auto& [id, entry] : m_entries) { // logs were written that do not say so
         mergeWithHost(entry.get());
@@ -100,6 +101,15 @@ bool WorktreeImpl::isFolder(const Node& node) const {
         return record->kind == EntryKind::Directory;
     }
     return node.lower && node.lower->folder;
+}
+
+// Can work be staged at it? Not without knowing what it stands for, and all above it.
+bool WorktreeImpl::isGrounded(const Node& node) {
+    const Node* at = &node;
+    while (at != nullptr && at->entry == nullptr && at->lower) {
+        at = at->parent.get();
+    }
+    return at != nullptr && at->entry != nullptr;
 }
 
 NodePtr WorktreeImpl::materialise(const NodePtr& dir, std::string_view name, Entry* entry,
@@ -218,6 +228,13 @@ lower::Attr WorktreeImpl::attrOf(const LowerRef& ref) {
     return ref->attr;
 }
 
+// A time that was set for one version of a file of the host's says nothing of the next.
+bool WorktreeImpl::isOfAnotherVersion(const EntryRecord& record, const LowerRef& lower) {
+    const auto& base = record.origin.empty() ? record.cover : record.originBase;
+    return record.kind == EntryKind::File && record.fromLower && base && lower &&
+           !(coverOf(lower->attr).version == base->version);
+}
+
 void WorktreeImpl::fillStat(const Node& node, struct stat& out) {
     out = {};
     out.st_ino = node.id;
@@ -256,7 +273,7 @@ void WorktreeImpl::fillStat(const Node& node, struct stat& out) {
             out.st_ctim = object.st_ctim;
             out.st_atim = object.st_atim;
         }
-    } else if (record != nullptr && record->mtimeNs) {
+    } else if (record != nullptr && record->mtimeNs && !isOfAnotherVersion(*record, node.lower)) {
         out.st_mtim = toTimespec(*record->mtimeNs);
         out.st_atim = out.st_mtim;
     }
@@ -358,12 +375,38 @@ Entry* WorktreeImpl::originPlaceOf(const Entry* entry) const {
 }
 
 Entry* WorktreeImpl::renamedAwayFrom(const Entry* place) const {
-    for (const auto& [id, entry] : m_entries) {
-        if (entry->originPlace == place->id && !entry->origin.empty()) {
-            return entry.get();
-        }
+    ++m_steps;
+    const auto it = m_awayFrom.find(place->id);
+    return it == m_awayFrom.end() ? nullptr : it->second;
+}
+
+void WorktreeImpl::setOrigin(Entry* entry, std::string path, std::uint64_t place, std::optional<Cover> base) {
+    unlistOrigin(entry);
+    entry->origin = std::move(path);
+    entry->originPlace = place;
+    entry->originBase = std::move(base);
+    listOrigin(entry);
+}
+
+void WorktreeImpl::listOrigin(Entry* entry) {
+    if (!entry->origin.empty()) {
+        m_awayFrom.emplace(entry->originPlace, entry);
+        m_byOrigin.emplace(entry->origin, entry);
     }
-    return nullptr;
+}
+
+void WorktreeImpl::unlistOrigin(Entry* entry) {
+    const auto drop = [&](auto& index, const auto& key) {
+        auto [at, end] = index.equal_range(key);
+        while (at != end) {
+            ++m_steps;
+            at = at->second == entry ? index.erase(at) : std::next(at);
+        }
+    };
+    if (!entry->origin.empty()) {
+        drop(m_awayFrom, entry->originPlace);
+        drop(m_byOrigin, entry->origin);
+    }
 }
 
 bool WorktreeImpl::sameAsHost(const Entry& entry) {
@@ -451,6 +494,7 @@ void WorktreeImpl::dropEntry(Entry* entry, Batch& batch) {
             markChanged(*entry->up->node, entry->name);
         }
     }
+    unlistOrigin(entry);
     batch.put.erase(entry);
     batch.del.push_back(entry->id);
     ++m_generation;

@@ -61,6 +61,7 @@ struct AgentWorld {
         services.mayShare = [](const std::filesystem::path&) -> Status { return {}; };
         services.patience.supervising = std::chrono::milliseconds(50);
         services.patience.autoLook = std::chrono::milliseconds(50);
+        services.patience.autoShare = 1;
         services.patience.autoQuiet = kAutoQuiet;
         services.complain = [](std::string_view) {};
         // As a guest does that is asked to power off.

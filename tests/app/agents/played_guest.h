@@ -22,6 +22,9 @@ public:
         world.clerks.on("changes.discard",
                         [this](const boost::json::object& params) { return forget(params); });
         world.clerks.onContent([this](const boost::json::object& params) -> std::optional<std::string> {
+            if (m_beforeContent) {
+                m_beforeContent();
+            }
             const std::lock_guard lock(m_mutex);
             const auto found = m_staged.find(pathOf(params));
             if (found == m_staged.end() ||
@@ -39,6 +42,10 @@ public:
     }
     PlayedGuest(const PlayedGuest&) = delete;
     PlayedGuest& operator=(const PlayedGuest&) = delete;
+
+    // Called on a clerk's thread; set before anything is staged.
+    void beforeList(std::function<void()> call) { m_beforeList = std::move(call); }
+    void beforeContent(std::function<void()> call) { m_beforeContent = std::move(call); }
 
     // Writes a file: new, or over what the folder holds now, which it says to be its base.
     void write(const std::string& path, std::string content, std::uint32_t mode = 0644) {
@@ -112,6 +119,9 @@ private:
         return path == nullptr ? std::string() : std::string(path->as_string());
     }
     StandInClerks::Answer list(const boost::json::object& params) {
+        if (m_beforeList) {
+            m_beforeList();
+        }
         const std::lock_guard lock(m_mutex);
         const auto* from = params.if_contains("after");
         const std::string after = from == nullptr ? std::string() : std::string(from->as_string());
@@ -147,6 +157,7 @@ private:
     }
 
     AgentWorld& m_world;
+    std::function<void()> m_beforeList, m_beforeContent;
     mutable std::mutex m_mutex;
     std::map<std::string, Item> m_staged;
     std::uint64_t m_generation = 0;

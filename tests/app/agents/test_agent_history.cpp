@@ -52,6 +52,13 @@ private slots:
     void whatCannotBeSettledIsToldAndWaits();
     void whatIsSettledLaterHasItsNumberAtOnce_data();
     void whatIsSettledLaterHasItsNumberAtOnce();
+    void undoGoesOnWithAFileThatWasInUse();
+    void undoGoesOnWithAFolderThatWasAway();
+    void undoesInAFolderThatWasSharedAgain();
+    void finishesInAFolderThatWasSharedAgain();
+    void aNewFolderAtTheSamePathIsAnotherOne();
+    void knowsTheFolderOnADeviceOfAnotherNumber_data();
+    void knowsTheFolderOnADeviceOfAnotherNumber();
 };
 
 void TestAgentHistory::listsWhatWasDone() {
@@ -214,6 +221,156 @@ void TestAgentHistory::whatIsSettledLaterHasItsNumberAtOnce() {
         QVERIFY(w.agent->undo(1, quiet).has_value());
         QVERIFY(!std::filesystem::exists(w.share() / "a"));
     }
+}
+
+// What could not be undone at once can be asked for again.
+void TestAgentHistory::undoGoesOnWithAFileThatWasInUse() {
+    AgentWorld w(true);
+    QVERIFY(w.start());
+    PlayedGuest guest(w);
+    for (const char* name : {"busy", "rest"}) {
+        std::ofstream(w.share() / name) << "before\n";
+        guest.write(name, "first\n");
+    }
+    QVERIFY(applyAll(w).has_value());
+    {
+        const std::ofstream editor(w.share() / "busy", std::ios::app);
+        const auto undone = w.agent->undo(1, quiet);
+        QVERIFY2(undone && undone->number == 2U, undone ? "" : undone.error().text().c_str());
+        QCOMPARE(contentOf(w.share() / "busy"), std::string("first\n"));
+        QCOMPARE(contentOf(w.share() / "rest"), std::string("before\n"));
+        const auto still = w.agent->undo(1, quiet);
+        QVERIFY2(!still && still.error().message.find("papers/busy") != std::string::npos,
+                 still ? "" : still.error().text().c_str());
+    }
+    const auto undone = w.agent->undo(1, quiet);
+    QVERIFY2(undone && undone->number == 3U, undone ? "" : undone.error().text().c_str());
+    QCOMPARE(undone->items.size(), std::size_t{1});
+    QCOMPARE(contentOf(w.share() / "busy"), std::string("before\n"));
+    const auto again = w.agent->undo(1, quiet);
+    QVERIFY2(!again && again.error().message.ends_with("undone already, by undo 2"),
+             again ? "" : again.error().text().c_str());
+    QVERIFY(w.agent->undo(2, quiet).has_value()); // and then the apply stands in part
+    QCOMPARE(contentOf(w.share() / "rest"), std::string("first\n"));
+    QVERIFY(w.agent->undo(1, quiet).has_value());
+    QCOMPARE(contentOf(w.share() / "rest"), std::string("before\n"));
+}
+
+void TestAgentHistory::undoGoesOnWithAFolderThatWasAway() {
+    AgentWorld w(true);
+    const auto second = w.folder / "second";
+    QVERIFY(std::filesystem::create_directory(second));
+    QVERIFY(w.agent->addShare({second.string(), ShareMode::Review}).has_value());
+    QVERIFY(w.start());
+    PlayedGuest guest(w); // says the same of both
+    guest.write("new", "the agent's\n");
+    QVERIFY(applyAll(w).has_value());
+    QVERIFY(std::filesystem::exists(w.share() / "new") && std::filesystem::exists(second / "new"));
+    std::filesystem::rename(second, w.folder / "away");
+    const auto undone = w.agent->undo(1, quiet);
+    QVERIFY2(undone && undone->number == 2U, undone ? "" : undone.error().text().c_str());
+    QVERIFY(!std::filesystem::exists(w.share() / "new"));
+    QVERIFY(!w.agent->undo(1, quiet)); // it is away still
+    std::filesystem::rename(w.folder / "away", second);
+    const auto rest = w.agent->undo(1, quiet);
+    QVERIFY2(rest && rest->number == 3U, rest ? "" : rest.error().text().c_str());
+    QVERIFY(!std::filesystem::exists(second / "new"));
+}
+
+// "Share the folder again before undoing" is true, over a restart too.
+void TestAgentHistory::undoesInAFolderThatWasSharedAgain() {
+    AgentWorld w(true);
+    QVERIFY(w.start());
+    PlayedGuest guest(w);
+    std::ofstream(w.share() / "old") << "mine\n";
+    guest.write("old", "the agent's\n");
+    QVERIFY(applyAll(w).has_value());
+    QVERIFY(w.agent->removeShare("papers", Agent::Staged::Discard));
+    const auto gone = w.agent->undo(1, quiet);
+    QVERIFY2(!gone && gone.error().hint.starts_with("Share the folder again"), gone ? "" : gone.error().text().c_str());
+    QCOMPARE(w.agent->history({}, 1).at(0).shares, std::vector<std::string>{"(no longer shared)"});
+    QVERIFY(std::filesystem::create_directory(w.folder / "other"));
+    QVERIFY(w.agent->addShare({(w.folder / "other").string(), ShareMode::Review}).has_value());
+    QVERIFY(!w.agent->undo(1, quiet)); // in that one nothing was applied
+    QVERIFY(w.agent->addShare({w.share().string(), ShareMode::Review}).has_value());
+    QCOMPARE(w.agent->history({}, 1).at(0).shares, std::vector<std::string>{"papers"});
+    const auto undone = w.agent->undo(1, quiet);
+    QVERIFY2(undone && undone->number == 2U, undone ? "" : undone.error().text().c_str());
+    QCOMPARE(undone->items.at(0).share, std::string("papers"));
+    QCOMPARE(contentOf(w.share() / "old"), std::string("mine\n"));
+    QVERIFY(w.agent->removeShare("papers", Agent::Staged::Discard));
+    QVERIFY(w.agent->addShare({w.share().string(), ShareMode::Review}).has_value());
+    w.restartEngine();
+    const auto back = w.agent->undo(2, quiet);
+    QVERIFY2(back.has_value(), back ? "" : back.error().text().c_str());
+    QCOMPARE(contentOf(w.share() / "old"), std::string("the agent's\n"));
+}
+
+// What an interruption left is finished there at the next start.
+void TestAgentHistory::finishesInAFolderThatWasSharedAgain() {
+    AgentWorld w(true);
+    QVERIFY(w.start());
+    PlayedGuest guest(w);
+    guest.write("new", "the agent's\n");
+    QVERIFY(applyAll(w).has_value());
+    const auto journals = w.services.agentsFolder / w.agent->id() / "review" / "applies";
+    const auto log = std::filesystem::directory_iterator(journals)->path() / "log";
+    const auto whole = contentOf(log);
+    const auto end = whole.rfind('\n', whole.size() - 2) + 1;
+    QVERIFY(whole.find("end", end) != std::string::npos);
+    std::filesystem::resize_file(log, end); // as a crash before the last line leaves it
+    QVERIFY(w.agent->removeShare("papers", Agent::Staged::Discard));
+    QVERIFY(w.agent->addShare({w.share().string(), ShareMode::Review}).has_value());
+    w.restartEngine();
+    QVERIFY(contentOf(log).find("end", end) != std::string::npos);
+    QVERIFY(w.agent->undo(1, quiet).has_value());
+    QVERIFY(!std::filesystem::exists(w.share() / "new"));
+}
+
+void TestAgentHistory::aNewFolderAtTheSamePathIsAnotherOne() {
+    AgentWorld w(true);
+    QVERIFY(w.start());
+    PlayedGuest guest(w);
+    guest.write("new", "the agent's\n");
+    QVERIFY(applyAll(w).has_value());
+    QVERIFY(w.agent->removeShare("papers", Agent::Staged::Discard));
+    std::filesystem::rename(w.share(), w.folder / "moved");
+    QVERIFY(std::filesystem::create_directory(w.share()));
+    std::ofstream(w.share() / "new") << "the agent's\n";
+    QVERIFY(w.agent->addShare({w.share().string(), ShareMode::Review}).has_value());
+    QVERIFY(!w.agent->undo(1, quiet));
+    QVERIFY(std::filesystem::exists(w.share() / "new"));
+}
+
+void TestAgentHistory::knowsTheFolderOnADeviceOfAnotherNumber_data() {
+    QTest::addColumn<int>("inodeOff");
+    QTest::addColumn<int>("bornOff");
+    QTest::addColumn<bool>("known");
+    QTest::newRow("another device") << 0 << 0 << true; // after a reboot
+    QTest::newRow("another birth") << 0 << 1 << false; // another disk, whose top folder has the same inode
+    QTest::newRow("another folder") << 1 << 0 << false;
+}
+
+void TestAgentHistory::knowsTheFolderOnADeviceOfAnotherNumber() {
+    QFETCH(int, inodeOff);
+    QFETCH(int, bornOff);
+    QFETCH(bool, known);
+    AgentWorld w(true);
+    QVERIFY(w.start());
+    PlayedGuest guest(w);
+    guest.write("new", "the agent's\n");
+    QVERIFY(applyAll(w).has_value());
+    const auto file = w.services.agentsFolder / w.agent->id() / "agent.json";
+    auto record = agents::load(file);
+    QVERIFY(record && record->shares.at(0).bornNs != 0);
+    record->shares.at(0).device += 1;
+    record->shares.at(0).inode += static_cast<std::uint64_t>(inodeOff);
+    record->shares.at(0).bornNs += bornOff;
+    QVERIFY(save(*record, file));
+    w.restartEngine();
+    const auto undone = w.agent->undo(1, quiet);
+    QVERIFY2(undone.has_value() == known, undone ? "" : undone.error().text().c_str());
+    QCOMPARE(std::filesystem::exists(w.share() / "new"), !known);
 }
 
 QTEST_GUILESS_MAIN(TestAgentHistory)

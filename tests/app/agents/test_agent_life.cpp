@@ -1,11 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // An agent's life where its machine or its guest does what it should not: dies, does not answer, lists
 // changes without end.
-#include "tests/app/agents/agent_world.h"
+#include "tests/app/agents/played_guest.h"
 
 #include <QTest>
 
+#include <algorithm>
 #include <atomic>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <mutex>
+#include <sys/resource.h>
 
 using namespace carrel;
 using namespace carrel::agents;
@@ -28,6 +35,30 @@ json::object page(json::array entries, json::value next) {
     return {{"entries", std::move(entries)}, {"next", std::move(next)}, {"staged", 1}};
 }
 
+// No file can grow any more.
+class FullDisk {
+public:
+    FullDisk() {
+        (void)std::signal(SIGXFSZ, SIG_IGN);
+        (void)::getrlimit(RLIMIT_FSIZE, &m_before);
+        const rlimit none{0, m_before.rlim_max};
+        (void)::setrlimit(RLIMIT_FSIZE, &none);
+    }
+    FullDisk(const FullDisk&) = delete;
+    FullDisk& operator=(const FullDisk&) = delete;
+    ~FullDisk() { (void)::setrlimit(RLIMIT_FSIZE, &m_before); }
+
+private:
+    rlimit m_before{};
+};
+
+std::vector<activity::Recorded> eventsOf(AgentWorld& w, activity::EventKind kind) {
+    activity::Query query;
+    query.kinds = {kind};
+    auto found = w.agent->log().query(query);
+    return found ? std::move(*found) : std::vector<activity::Recorded>();
+}
+
 } // namespace
 
 class TestAgentLife : public QObject {
@@ -48,6 +79,9 @@ private slots:
     void listWithoutEndIsCutOff();
     void reportOfHiddenNamesIsRefused();
     void followerOutlivesTheAgent();
+    void whatOnlyTakesAwayNeedsNoRoom();
+    void noMoreIsReadThanCanBeWrittenDown();
+    void anEmptyReviewLeavesNoContentBehind();
 };
 
 // The one who looked after the dead machine is still there when the next start comes, and wants the lock to
@@ -354,6 +388,108 @@ void TestAgentLife::followerOutlivesTheAgent() {
     QVERIFY(following.wait_for(60s) == std::future_status::ready);
     const auto seen = following.get();
     QVERIFY(!seen.empty() && seen.back() == activity::EventKind::AgentDeleted);
+}
+
+// A full disk, perhaps by the agent's doing, is no reason to let it run on or to leave it what it has.
+void TestAgentLife::whatOnlyTakesAwayNeedsNoRoom() {
+    AgentWorld w(true);
+    std::mutex mutex;
+    std::string complaints;
+    w.services.complain = [&](std::string_view line) {
+        const std::lock_guard lock(mutex);
+        complaints += std::string(line) + "\n";
+    };
+    std::atomic<int> revoked = 0;
+    w.clerks.on("share.revoke", [&](const json::object&) {
+        ++revoked;
+        return json::object{};
+    });
+    QVERIFY(w.start());
+    {
+        const FullDisk full;
+        const auto told = w.agent->revokeShare("papers");
+        QVERIFY2(!told && told.error().text().find("is cut off") != std::string::npos, told ? "" : told.error().text().c_str());
+        QCOMPARE(revoked.load(), 1);
+        const auto stopped = w.stop();
+        QVERIFY2(stopped && *stopped, stopped ? "" : stopped.error().text().c_str());
+        QVERIFY(w.agent->state() == AgentState::Stopped);
+        const std::lock_guard lock(mutex);
+        QVERIFY2(complaints.find("activity log could not be written") != std::string::npos, complaints.c_str());
+    }
+    const auto again = w.agent->revokeShare("papers"); // and now it is written
+    QVERIFY2(again, again ? "" : again.error().text().c_str());
+    QVERIFY(!w.agent->revokeShare("papers"));
+    QCOMPARE(eventsOf(w, activity::EventKind::ShareChanged).size(), std::size_t{1});
+    const auto states = eventsOf(w, activity::EventKind::VmState);
+    QVERIFY(std::any_of(states.begin(), states.end(), [](const activity::Recorded& each) {
+        return each.event.subject == "stopping" && each.event.detail.contains("happened");
+    }));
+    w.restartEngine();
+    QVERIFY(!w.agent->revokeShare("papers")); // it is still so
+}
+
+// The log of what is read must not fill the disk, and nothing is read that is not in it: so beyond a bound nothing is handed
+// out, and one event says how much.
+void TestAgentLife::noMoreIsReadThanCanBeWrittenDown() {
+    AgentWorld w(true);
+    std::mutex mutex;
+    std::map<std::int64_t, bool> answers;
+    w.clerks.on("reads.recorded", [&](const json::object& params) {
+        const std::lock_guard lock(mutex);
+        answers[params.at("batch").to_number<std::int64_t>()] = params.at("recorded").as_bool();
+        return json::object{};
+    });
+    w.services.mostReads = 3;
+    QVERIFY(w.start());
+    w.restartEngine();
+    const auto read = [&](std::int64_t batch, int count) {
+        json::array files;
+        for (int i = 0; i < count; ++i) {
+            files.push_back({{"share", 1}, {"path", "f" + std::to_string(i)}, {"size", 1}, {"mtime_ns", 1}});
+        }
+        w.clerks.tell("file.read", {{"batch", batch}, {"files", std::move(files)}});
+    };
+    // In one go: what comes back with time comes back by the second.
+    read(1, 2);
+    read(2, 200);
+    read(3, 1);
+    read(4, 300);
+    QTRY_VERIFY_WITH_TIMEOUT(([&] {
+        const std::lock_guard lock(mutex);
+        return answers.size() == 4;
+    }()), 30'000);
+    QVERIFY(answers[1] && !answers[2] && answers[3] && !answers[4]);
+    QCOMPARE(eventsOf(w, activity::EventKind::FileRead).size(), std::size_t{3});
+    const auto notes = eventsOf(w, activity::EventKind::EngineNote);
+    QCOMPARE(std::count_if(notes.begin(), notes.end(),
+                           [](const activity::Recorded& each) { return each.event.detail.contains("refused"); }),
+             std::ptrdiff_t{1});
+    QVERIFY(w.stop());
+    const ReadBudget::Clock::time_point at{};
+    ReadBudget budget(5);
+    QVERIFY(budget.take(5, at) && !budget.take(1, at) && !budget.take(2, at));
+    QCOMPARE(budget.refusedToTell(at).value_or(0), std::uint64_t{3});
+    QVERIFY(!budget.take(1, at) && !budget.refusedToTell(at + 59s));
+    QVERIFY(budget.take(5, at + 1s) && !budget.take(1, at + 1s));
+    QCOMPARE(budget.refusedToTell(at + 60s).value_or(0), std::uint64_t{2});
+}
+
+// What the folder has already was fetched to find that out.
+void TestAgentLife::anEmptyReviewLeavesNoContentBehind() {
+    AgentWorld w(true);
+    QVERIFY(w.start());
+    PlayedGuest guest(w);
+    std::ofstream(w.share() / "f") << "the same\n";
+    std::filesystem::permissions(w.share() / "f", std::filesystem::perms(0644));
+    guest.write("f", "the same\n");
+    const auto opened = w.agent->freeze(quiet, {});
+    QVERIFY2(opened && opened->id.empty(), opened ? "" : opened.error().text().c_str());
+    QVERIFY(w.clerks.count("content.copy") > 0);
+    const std::filesystem::directory_iterator content(w.services.agentsFolder / w.agent->id() / "review/content");
+    for (const auto& item : content) {
+        QVERIFY2(!files::Sha256::parse(item.path().filename().string()), item.path().c_str());
+    }
+    QVERIFY(w.stop());
 }
 
 QTEST_GUILESS_MAIN(TestAgentLife)

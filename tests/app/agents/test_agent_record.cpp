@@ -12,6 +12,7 @@ class TestAgentRecord : public QObject {
     Q_OBJECT
 private slots:
     void comesBackAsItWas();
+    void comesBackWithTheLongestNames();
     void laterVersionIsRefused();
     void damageIsRefused();
     void names();
@@ -37,7 +38,7 @@ AgentRecord TestAgentRecord::sample() {
     record.accelerator = "hardware";
     record.shares.push_back({1, "papers", "/home/ada/papers", 2, 3, ShareMode::ReadOnly, 0});
     record.shares.push_back({8, "folder", "/home/ada/b\xe9t", UINT64_MAX, 5, ShareMode::Review, 17});
-    record.shares.push_back({9, "auto", "/home/ada/auto", 4, 5, ShareMode::Auto, 1, true});
+    record.shares.push_back({9, "auto", "/home/ada/auto", 4, 5, ShareMode::Auto, 1, true, 1'700'000'000'000'000'000});
     return record;
 }
 
@@ -67,7 +68,23 @@ void TestAgentRecord::comesBackAsItWas() {
         QVERIFY(is.mode == was.mode);
         QCOMPARE(is.staged, was.staged);
         QCOMPARE(is.revoked, was.revoked);
+        QCOMPARE(is.bornNs, was.bornNs);
     }
+}
+
+// Control characters take the most room when they are written.
+void TestAgentRecord::comesBackWithTheLongestNames() {
+    auto record = sample();
+    record.shares.clear();
+    for (std::uint32_t n = 1; n <= 64; ++n) {
+        record.shares.push_back(
+            {n, std::string(255, '\x01'), "/" + std::string(4094, '\x01'), UINT64_MAX, UINT64_MAX, ShareMode::Review, 0});
+    }
+    QVERIFY(save(record, m_file));
+    const auto back = load(m_file);
+    QVERIFY2(back.has_value(), back ? "" : back.error().text().c_str());
+    QCOMPARE(back->shares.size(), std::size_t{64});
+    QCOMPARE(back->shares.at(63).dir, record.shares.at(63).dir);
 }
 
 void TestAgentRecord::laterVersionIsRefused() {

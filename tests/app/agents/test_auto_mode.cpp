@@ -82,6 +82,8 @@ private slots:
     void aReviewIsLeftAlone();
     void reviewModeWaits();
     void boundsOfOneHour();
+    void renamedFoldersAreLookedUp();
+    void settlingCountsAsLooking();
     void whatTheRuleCovers_data();
     void whatTheRuleCovers();
     void nothingBelowAFolderThatWaits();
@@ -280,6 +282,65 @@ void TestAutoMode::boundsOfOneHour() {
     inner.type = EntryType::Directory;
     pick = pickForAuto({inner, claimOf("d/x", 1)}, 1, *own, {0, kAutoFolders, 0, 1});
     QVERIFY(pick.claims.empty() && pick.full == 2); // nor what is in it
+}
+
+// A guest that renames many folders and claims many files must not keep the host busy, and the agent from being stopped.
+void TestAutoMode::renamedFoldersAreLookedUp() {
+    constexpr std::size_t kEach = 2000;
+    QTemporaryDir folder;
+    const auto own = OwnFiles::open(folder.filePath("own").toStdString());
+    QVERIFY(own);
+    std::vector<ChangeEntry> claims;
+    for (std::size_t n = 0; n < kEach; ++n) {
+        auto renamed = claimOf("new" + std::to_string(n), 0);
+        renamed.kind = ChangeKind::Renamed;
+        renamed.type = EntryType::Directory;
+        renamed.from = SharePath::parse("old" + std::to_string(n)).value();
+        claims.push_back(renamed);
+    }
+    for (std::size_t n = 0; n < kEach; ++n) {
+        claims.push_back(claimOf("x" + std::to_string(n), 1));
+    }
+    claims.push_back(claimOf("new7/sub/x", 1));
+    claims.push_back(claimOf("old7/sub/x", 1));
+    claims.push_back(claimOf("old7", 1));
+    const auto pick = pickForAuto(claims, 1, *own, {});
+    QCOMPARE(pick.claims.size(), std::size_t{kAutoFiles});
+    QCOMPARE(pick.full, kEach - kAutoFiles);
+    QVERIFY2(pick.compared <= claims.size() * 16, std::to_string(pick.compared).c_str()); // 2^12 names
+}
+
+// What the last look took, all of it, is at most a twentieth of the time until the next: never too early, however slow this
+// computer is.
+void TestAutoMode::settlingCountsAsLooking() {
+    constexpr auto kCopying = 100ms;
+    AgentWorld w(true, ShareMode::Auto);
+    w.services.patience.autoShare = Patience().autoShare;
+    QVERIFY(w.start());
+    PlayedGuest guest(w);
+    std::mutex mutex;
+    std::vector<std::chrono::steady_clock::time_point> looks; // after the copy
+    bool copied = false;
+    guest.beforeList([&] {
+        const std::lock_guard lock(mutex);
+        if (copied) {
+            looks.push_back(std::chrono::steady_clock::now());
+        }
+    });
+    guest.beforeContent([&] {
+        QTest::qSleep(kCopying.count());
+        const std::lock_guard lock(mutex);
+        copied = true;
+    });
+    guest.write("a", "one\n");
+    QVERIFY(QTest::qWaitFor(
+        [&] {
+            const std::lock_guard lock(mutex);
+            return looks.size() >= 2; // the one that ends the settling, and the next
+        },
+        kGuardMs));
+    const std::lock_guard lock(mutex);
+    QVERIFY(looks.at(1) - looks.at(0) >= Patience().autoShare * kCopying);
 }
 
 void TestAutoMode::whatTheRuleCovers_data() {

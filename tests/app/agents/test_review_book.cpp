@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/agents/review_book.h"
 
+#include "guest/protocol/share_path.h"
+
 #include <QFile>
 #include <QTemporaryDir>
 #include <QTest>
@@ -23,6 +25,9 @@ private slots:
     void undoOfAnUndoStandsAgain();
     void makesRoom();
     void refusesWhatItCannotRead();
+    void comesBackWithTheLongestPath();
+    void comesBackWithManyParts();
+    void keepsWhatUndoNeedsInATightBook();
 
 private:
     [[nodiscard]] std::filesystem::path file() const {
@@ -118,6 +123,68 @@ void TestReviewBook::refusesWhatItCannotRead() {
         put(bad);
         QVERIFY2(!ReviewBook::open(file()), bad);
     }
+}
+
+// A share's name and a path within it, each of the longest.
+void TestReviewBook::comesBackWithTheLongestPath() {
+    for (const char fill : {'x', '\xe9'}) { // as text, and as base64
+        const std::string longest = std::string(255, fill) + "/" + std::string(kMaxPathBytes, fill);
+        {
+            auto book = ReviewBook::open(file());
+            QVERIFY(book);
+            ApplyFacts facts;
+            facts.first = longest;
+            QVERIFY(book->record(0, "r", {{1, "a1"}}, facts));
+        }
+        const auto book = ReviewBook::open(file());
+        QVERIFY2(book.has_value(), book ? "" : book.error().text().c_str());
+        QCOMPARE(book->applies().back().facts.first, longest);
+    }
+}
+
+// Each file of which both versions are kept is a part of its own.
+void TestReviewBook::comesBackWithManyParts() {
+    {
+        auto book = ReviewBook::open(file());
+        QVERIFY(book->record(0, "r", std::vector<ApplyPart>(5000, {1, "a1"})));
+    }
+    const auto book = ReviewBook::open(file());
+    QVERIFY2(book.has_value(), book ? "" : book.error().text().c_str());
+    QCOMPARE(book->apply(1)->parts.size(), std::size_t{5000});
+}
+
+void TestReviewBook::keepsWhatUndoNeedsInATightBook() {
+    constexpr std::size_t kBytes = 100'000;
+    constexpr std::uint64_t kApplies = 60;
+    {
+        auto book = ReviewBook::open(file(), kBytes);
+        for (std::uint64_t n = 1; n <= kApplies; ++n) {
+            ApplyFacts facts;
+            facts.first = std::string(4000, 'x');
+            facts.done = n;
+            QVERIFY(book->record(n == kApplies ? 1 : 0, "r", {{1, "a" + std::to_string(n)}}, facts));
+            QVERIFY(std::filesystem::file_size(file()) <= kBytes);
+        }
+    }
+    const auto book = ReviewBook::open(file(), kBytes);
+    QVERIFY2(book.has_value(), book ? "" : book.error().text().c_str());
+    QCOMPARE(book->applies().size(), std::size_t{kApplies});
+    QVERIFY(book->apply(1)->facts.first.empty()); // the oldest goes without
+    QVERIFY(!book->apply(kApplies)->facts.first.empty());
+    for (std::uint64_t n = 1; n <= kApplies; ++n) {
+        QCOMPARE(book->apply(n)->parts.at(0).apply, "a" + std::to_string(n));
+        QCOMPARE(book->apply(n)->facts.done, n);
+    }
+    QCOMPARE(book->undoneBy(1), kApplies);
+    // Where even that is more than the bound, it is kept all the same, and read.
+    {
+        auto tight = ReviewBook::open(file(), 1000);
+        QVERIFY(tight && tight->record(0, "r", {{1, "last"}}));
+    }
+    const auto tight = ReviewBook::open(file(), 1000);
+    QVERIFY2(tight.has_value(), tight ? "" : tight.error().text().c_str());
+    QCOMPARE(tight->apply(2)->parts.at(0).apply, std::string("a2"));
+    QCOMPARE(tight->lastStanding()->parts.at(0).apply, std::string("last"));
 }
 
 QTEST_GUILESS_MAIN(TestReviewBook)

@@ -10,11 +10,13 @@
 #include <QTemporaryDir>
 #include <QtTest>
 #include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/json/serialize.hpp>
 
 #include <map>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <thread>
 
 using namespace carrel;
 using namespace carrel::clerk;
@@ -216,6 +218,41 @@ private slots:
         QCOMPARE(world.ask(Opcode::Read, b, side::readBody(0, 10)).body.size(), std::size_t{1});
         QCOMPARE(world.batches.size(), std::size_t{2});
         QCOMPARE(world.batches[1].at("files").as_array().size(), std::size_t{1});
+    }
+
+    // The files channel is taken from a clerk while something it asked for is still to come; a guest says when.
+    void nothingComesAfterItsEnd() {
+        for (const bool asks : {true, false}) { // it was about to ask the engine, or to look again
+            const QTemporaryDir folder;
+            const auto path = folder.path().toStdString();
+            boost::asio::io_context loop;
+            int asked = 0;
+            std::optional<Bytes> reply;
+            auto files = std::make_unique<FileService>(
+                loop, FileService::Events{[&](std::uint32_t, Bytes&& message) { reply = std::move(message); },
+                                          [&](const json::object&) { ++asked; }, [](const std::string&) {}});
+            ShareToServe share;
+            share.id = kShare;
+            share.name = "papers";
+            QVERIFY(files->add(share, 2, UniqueFd(::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)), side::tableFile()));
+            const UniqueFd file(::open((path + "/f").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+            QCOMPARE(::write(file.get(), "x", 1), ssize_t{1});
+            files->receive(kShare, side::message(Opcode::Lookup, lower::kRootNode, asBytes(std::string_view("f\0", 2))));
+            const auto node = side::parse(reply).as<lower::EntryOut>().nodeid;
+            reply.reset();
+            boost::asio::steady_timer first(loop, std::chrono::steady_clock::now());
+            if (asks) {
+                std::this_thread::sleep_for(kQuietWithWriter + std::chrono::milliseconds(100)); // old enough to be read
+                boost::asio::post(loop, [&] { files.reset(); });
+            } else {
+                first.async_wait([&](const boost::system::error_code&) { files.reset(); });
+            }
+            files->receive(kShare, side::message(Opcode::Read, node, side::readBody(0, 10)));
+            std::this_thread::sleep_for(kQuietWithWriter + std::chrono::milliseconds(100)); // both are due when the loop looks
+            (void)loop.poll();
+            QVERIFY(!files);
+            QVERIFY(asked == 0 && !reply);
+        }
     }
 
     // What a guest offers is checked; what fits one buffer of a port, or has no place, is in the reply as

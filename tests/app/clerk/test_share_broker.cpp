@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // I1, I4 from the broker's side: nothing outside the folder, nothing written, every malformed request
 // refused.
+#include "app/clerk/recorded_reads.h"
 #include "tests/app/clerk/guest_side.h"
 
 #include <QTemporaryDir>
@@ -386,6 +387,60 @@ private slots:
         const std::uint64_t file = successor.node(kRootNode, "f");
         QCOMPARE(successor.text(file), std::string("x"));
         QCOMPARE(successor.firstReads.size(), std::size_t{0}); // the host knows already
+    }
+
+    // Else a guest that looks it up, reads it and forgets it over and over fills the user's disk with the record of it.
+    void aReadIsRecordedOnceWhateverIsForgotten() {
+        write(m_share + "/f", "x");
+        Guest guest(m_share);
+        const auto forget = [&](std::uint64_t node) {
+            (void)guest.broker->handle(message(Opcode::Forget, node, structBody(lower::ForgetIn{UINT64_MAX})));
+        };
+        for (int i = 0; i < 20; ++i) {
+            const std::uint64_t file = guest.node(kRootNode, "f");
+            QCOMPARE(guest.text(file), std::string("x"));
+            forget(file);
+        }
+        QCOMPARE(guest.firstReads.size(), std::size_t{1});
+        write(m_share + "/f", "another version");
+        const std::uint64_t file = guest.node(kRootNode, "f");
+        QCOMPARE(guest.text(file), std::string("another version"));
+        QCOMPARE(guest.firstReads.size(), std::size_t{2});
+        QCOMPARE(::rename((m_share + "/f").c_str(), (m_share + "/h").c_str()), 0); // another name is another read
+        QCOMPARE(guest.text(guest.node(kRootNode, "h")), std::string("another version"));
+        QCOMPARE(guest.firstReads.size(), std::size_t{3});
+        QCOMPARE(guest.firstReads.back().path.text(), std::string("h"));
+        RecordedReads few(2);
+        for (std::uint64_t i = 0; i < 5; ++i) {
+            few.add({1, i, 0, 0, 0, 0});
+        }
+        QVERIFY(few.knows({1, 4, 0, 0, 0, 0}) && few.knows({1, 3, 0, 0, 0, 0}) && !few.knows({1, 0, 0, 0, 0, 0}));
+    }
+
+    // Nor does calling a read off and forgetting its node make room for another one to be asked about.
+    void fewReadsWaitToBeRecorded() {
+        constexpr std::size_t kMore = 20;
+        for (std::size_t i = 0; i < kMaxDeferred + kMore; ++i) {
+            write(m_share + "/" + std::to_string(i), "x");
+        }
+        Guest guest(m_share);
+        guest.firstReadAnswer = FirstReadAnswer::Wait;
+        std::this_thread::sleep_for(kQuietWithWriter);
+        std::size_t busy = 0;
+        for (std::size_t i = 0; i < kMaxDeferred + kMore; ++i) {
+            const std::uint64_t file = guest.node(kRootNode, std::to_string(i));
+            const auto answer = guest.read(file);
+            busy += answer.there && answer.error == EBUSY ? 1 : 0;
+            (void)guest.broker->handle(message(Opcode::Interrupt, 0, structBody(std::uint64_t{7})));
+            (void)guest.broker->handle(message(Opcode::Forget, file, structBody(lower::ForgetIn{UINT64_MAX})));
+        }
+        QCOMPARE(guest.firstReads.size(), kMaxDeferred);
+        QCOMPARE(busy, kMore);
+        const std::uint64_t file = guest.node(kRootNode, "0"); // it waits for the answer about the one before
+        QVERIFY(!guest.read(file).there);
+        QCOMPARE(guest.firstReads.size(), kMaxDeferred);
+        guest.broker->settleFirstRead(guest.firstReads.front().node, FirstReadVerdict::Recorded);
+        QCOMPARE(asText(parse(guest.broker->runDeferred().at(0)).body), std::string_view("x"));
     }
 
     void fewDescriptorsServeManyFiles() {

@@ -235,6 +235,61 @@ private slots:
         QVERIFY(run({"undo", "clerk"}).out.contains("is kept as papers/b\n"));
     }
 
+    void permissionsAreShown_data() {
+        QTest::addColumn<QByteArray>("kind");
+        QTest::addColumn<QByteArray>("type");
+        QTest::addColumn<QByteArray>("before");
+        QTest::addColumn<QByteArray>("after");
+        QTest::addColumn<QByteArray>("line"); // empty: none
+        const auto row = [](const char* kind, const char* type, const char* before, const char* after, const char* line) {
+            QTest::addRow("%s %s %s %s", kind, type, before, after)
+                << QByteArray(kind) << QByteArray(type) << QByteArray(before) << QByteArray(after) << QByteArray(line);
+        };
+        row("modified", "file", "0600", "0644", "permissions 0600 → 0644: readable by everyone on this computer\n");
+        row("mode", "file", "0644", "0664", "permissions 0644 → 0664: changeable by the accounts of its group\n");
+        row("mode", "file", "0644", "0400",
+            "permissions 0644 → 0400: no longer readable by everyone on this computer, no longer changeable by you\n");
+        row("mode", "file", "0644", "0755",
+            "permissions 0644 → 0755: runnable as a program by everyone on this computer, runnable as a program by you\n");
+        row("mode", "file", "0640", "0604",
+            "permissions 0640 → 0604: readable by everyone on this computer, no longer readable by the accounts of its "
+            "group\n");
+        row("mode", "directory", "0700", "0711", "permissions 0700 → 0711: open to be entered by everyone on this computer\n");
+        row("modified", "file", "4755", "0755", "permissions 4755 → 0755: no longer with special marks");
+        row("modified", "file", "0644", "0644", "");
+        row("deleted", "file", "0644", "0000", "");
+        row("created", "file", "", "0644", "");
+        row("modified", "file", "06x0", "0644", "");
+    }
+    void permissionsAreShown() {
+        QFETCH(QByteArray, kind);
+        QFETCH(QByteArray, type);
+        QFETCH(QByteArray, before);
+        QFETCH(QByteArray, after);
+        QFETCH(QByteArray, line);
+        auto page = m_engine->schemas().load("changes.json").at("examples").at(0).at("result").as_object();
+        auto change = page.at("changes").at(0).as_object();
+        change["kind"] = kind.toStdString();
+        change["type"] = type.toStdString();
+        change["mode"] = after.toStdString();
+        change.erase("old_mode");
+        if (!before.isEmpty()) {
+            change["old_mode"] = before.toStdString();
+        }
+        page["changes"] = json::array{change};
+        page.at("totals").as_object()["changes"] = 1;
+        m_engine->setAnswer("changes", page);
+        auto diffed = m_engine->schemas().load("diff.json").at("examples").at(0).at("result").as_object();
+        auto file = diffed.at("files").at(0).as_object();
+        file["change"] = change;
+        diffed["files"] = json::array{file};
+        m_engine->setAnswer("diff", diffed);
+        for (const auto* verb : {"changes", "diff"}) {
+            const auto out = run({verb, "clerk"}).out;
+            QVERIFY2(line.isEmpty() ? !out.contains("permissions") : out.contains("  " + line), out.constData());
+        }
+    }
+
     // Every change is a list; a stop between is said, and is no end.
     void watchShowsEachChange() {
         m_engine->setWaits({{{"mark", "one"}, {"running", true}},

@@ -49,7 +49,7 @@ constexpr Known kChanging[] = {
 };
 constexpr Known kOpens[] = {CALL(open), CALL(openat), CALL(openat2)};
 constexpr Known kReading[] = {
-    CALL(read),     CALL(pread64),  CALL(fstat),      CALL(lstat),      CALL(stat),       CALL(newfstatat),
+    CALL(fstatfs), CALL(read),     CALL(pread64),  CALL(fstat),      CALL(lstat),      CALL(stat),       CALL(newfstatat),
     CALL(statx),    CALL(readlink), CALL(readlinkat), CALL(getdents64), CALL(flistxattr), CALL(fgetxattr),
 };
 constexpr Known kHarmless[] = {

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/app/files/files_world.h"
 
+#include "app/files/folder_names.h"
+
 #include <QtTest>
+
+#include <algorithm>
 
 using namespace carrel;
 using namespace carrel::files;
@@ -236,6 +240,101 @@ private slots:
         QVERIFY(w.freeze(*review).error().code == ErrorCode::Cancelled);
     }
 
+    // What is sent short takes up the room that it takes, and what no review holds is not kept.
+    void whatDoesNotArriveTakesNoRoom() {
+        World w;
+        w.content(ChangeKind::Created, "a", "abc").size = 4;
+        w.content(ChangeKind::Created, "b", "wxyz");
+        auto review = w.review();
+        FreezeLimits limits;
+        limits.setBytes = 6;
+        auto set = review->freeze(w.root.get(), "s1", w.claims, w.guest, limits);
+        QVERIFY(set && set->entries.empty() && set->leftOut.size() == 2);
+        QVERIFY(set->leftOut[0].why == LeftOutWhy::Moving && set->leftOut[1].why == LeftOutWhy::TooLarge);
+        QCOMPARE(review->collect().value(), std::uint64_t{0});
+        // Nor by a freeze that comes to nothing in the end.
+        World other;
+        fs::create_directory(other.at("a"));
+        writeFile(other.at("a/f"), "base\n");
+        other.renamed("a", "b", EntryType::Directory);
+        other.content(ChangeKind::Created, "b/f", "agent's").base.reset();
+        other.claim(ChangeKind::Deleted, "a/f");
+        auto second = other.review();
+        QVERIFY(!other.freeze(*second));
+        QCOMPARE(second->collect().value(), std::uint64_t{0});
+    }
+
+    // One folder's new name, told once, would stand in each of a hundred thousand entries.
+    void longNamesAreCountedAsTheSetHoldsThem() {
+        const std::string longName = std::string(200, 'n');
+        for (const bool deleted : {false, true}) {
+            World w;
+            fs::create_directory(w.at("a"));
+            w.renamed("a", longName, EntryType::Directory);
+            for (int i = 0; i < 20; ++i) {
+                const std::string old = "a/" + std::to_string(i);
+                writeFile(w.at(old), "x");
+                if (deleted) {
+                    w.claim(ChangeKind::Deleted, old);
+                } else {
+                    w.renamed(old, "x" + std::to_string(i));
+                }
+            }
+            auto review = w.review();
+            FreezeLimits limits;
+            limits.nameBytes = 2000;
+            const auto refused = review->freeze(w.root.get(), "s1", w.claims, w.guest, limits);
+            QVERIFY(!refused && refused.error().code == ErrorCode::LimitExceeded);
+            limits.nameBytes = 10'000;
+            QVERIFY(review->freeze(w.root.get(), "s1", w.claims, w.guest, limits));
+        }
+        // The other way round: what is renamed in a folder that is renamed.
+        World w;
+        w.renamed(longName, "b", EntryType::Directory);
+        for (int i = 0; i < 20; ++i) {
+            w.renamed("b/" + std::to_string(i), "b/y" + std::to_string(i), EntryType::Directory);
+        }
+        auto review = w.review();
+        FreezeLimits limits;
+        limits.nameBytes = 2000;
+        QVERIFY(review->freeze(w.root.get(), "s1", w.claims, w.guest, limits).error().code == ErrorCode::LimitExceeded);
+    }
+
+    // One that could not be read again would stand in the way of every other.
+    void aSetThatCannotBeReadAgainIsNotWritten() {
+        World w;
+        w.content(ChangeKind::Created, "a", "abc");
+        auto review = w.review();
+        FreezeLimits limits;
+        limits.setText = 100;
+        const auto refused = review->freeze(w.root.get(), "s1", w.claims, w.guest, limits);
+        QVERIFY(!refused && refused.error().code == ErrorCode::LimitExceeded);
+        QVERIFY(review->sets()->empty());
+        QCOMPARE(review->collect().value(), std::uint64_t{0});
+    }
+
+    // A folder of the user's is there, which the agent never saw: also if it is empty, it is not made into a file unasked.
+    void whatIsCreatedOverAnEmptyFolderIsFlagged() {
+        World w;
+        for (const char* name : {"file", "link", "folder"}) {
+            fs::create_directory(w.at(name));
+        }
+        w.content(ChangeKind::Created, "file", "agent").base.reset();
+        w.link("link", "file").base.reset();
+        w.claim(ChangeKind::Created, "known", EntryType::Directory).base.reset();
+        fs::create_directory(w.at("seen"));
+        w.content(ChangeKind::Created, "seen", "agent"); // the folder went in the guest
+        auto review = w.review();
+        auto set = w.freeze(*review);
+        QVERIFY(set && set->entries.size() == 4);
+        for (const auto& entry : set->entries) {
+            const bool appeared = entry.path.text() == "file" || entry.path.text() == "link";
+            QVERIFY2(entry.conflict == (appeared ? ConflictKind::Appeared : ConflictKind::None), entry.path.text().c_str());
+        }
+        auto report = review->apply(w.root.get(), set->id, everything(*set));
+        QVERIFY(report && fs::is_directory(w.at("file")) && fs::is_directory(w.at("link")));
+    }
+
     void refusesNonsense() {
         World w;
         w.content(ChangeKind::Created, "a", "x");
@@ -282,6 +381,47 @@ private slots:
         auto review = w.review();
         auto set = w.freeze(*review);
         QVERIFY(set && set->entries.at(0).risk == Risk::High);
+    }
+
+    // Also where what is in a new folder comes between two names, and where a name is there in several spellings.
+    void namesCaseTwinsOfWhatIsNew() {
+        World w;
+        w.claim(ChangeKind::Created, "Notes", EntryType::Directory);
+        w.content(ChangeKind::Created, "Notes/f", "x");
+        w.claim(ChangeKind::Created, "alone", EntryType::Directory);
+        w.content(ChangeKind::Created, "alone/notes", "x");
+        w.claim(ChangeKind::Created, "notes", EntryType::Directory);
+        w.claim(ChangeKind::Created, "notes/f", EntryType::Directory);
+        auto review = w.review();
+        auto set = w.freeze(*review);
+        QVERIFY(set && set->entries.size() == 6);
+        for (const auto& entry : set->entries) {
+            QVERIFY2((entry.risk == Risk::High) == (entry.path.text() == "notes"), entry.path.text().c_str());
+        }
+    }
+
+    // However many names a review adds to it.
+    void eachFolderIsReadOnce() {
+        std::map<std::string, int> read;
+        FolderNames names([&](const SharePath& folder) {
+            ++read[folder.text()];
+            return std::vector<std::string>{"Here", "here", "other"};
+        });
+        std::vector<std::string> sorted;
+        for (int i = 0; i < 300; ++i) {
+            const std::string folder = "p/" + std::to_string(i);
+            sorted.insert(sorted.end(), {folder, folder + "-", folder + "/f", folder + "/g", "q" + std::to_string(i)});
+        }
+        std::sort(sorted.begin(), sorted.end());
+        for (const auto& each : sorted) {
+            QVERIFY(!names.addAndFindTwin(path(each)));
+        }
+        QCOMPARE(read.size(), std::size_t{302});
+        QVERIFY(std::all_of(read.begin(), read.end(), [](const auto& folder) { return folder.second == 1; }));
+        for (const char* twin : {"z/Other", "z/HERE", "z/Here", "z/here", "z/OTHER"}) {
+            QVERIFY2(names.addAndFindTwin(path(twin)), twin);
+        }
+        QVERIFY(!names.addAndFindTwin(path("z/new")) && !names.addAndFindTwin(path("z/new")));
     }
 };
 

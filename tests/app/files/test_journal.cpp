@@ -51,6 +51,20 @@ private slots:
         }
     }
 
+    // An apply whose plan nobody could read any more could be neither finished nor taken back.
+    void aPlanThatCannotBeReadAgainIsNotBegun() {
+        QTemporaryDir dir;
+        const std::string at = dir.path().toStdString();
+        Plan plan;
+        plan.id = nextJournalId(at).value();
+        plan.entries.resize(1);
+        plan.entries[0].path = path(std::string(200, 'f'));
+        const auto refused = Journal::create(at, plan, nullptr, 300);
+        QVERIFY(!refused && refused.error().code == ErrorCode::LimitExceeded);
+        QVERIFY(!fs::exists(at + "/" + plan.id));
+        QVERIFY(Journal::create(at, plan, nullptr));
+    }
+
     void moreAttributesThanALineHolds() {
         NodeState state;
         state.kind = NodeKind::Directory;

@@ -80,6 +80,58 @@ private slots:
         QCOMPARE(verdict.risk == Risk::High, high);
         QCOMPARE(verdict.reason.empty(), !high);
     }
+    // Of what was there already.
+    void addedRights_data() {
+        QTest::addColumn<int>("before");
+        QTest::addColumn<int>("after");
+        QTest::addColumn<int>("kind");
+        QTest::addColumn<QByteArray>("why"); // a part; empty: nothing
+        const auto row = [](int before, int after, NodeKind kind, const char* why) {
+            QTest::addRow("%o to %o %d", before, after, static_cast<int>(kind))
+                << before << after << static_cast<int>(kind) << QByteArray(why);
+        };
+        row(0600, 0644, NodeKind::File, "everybody on this computer could read it");
+        row(0640, 0644, NodeKind::File, "everybody on this computer could read it");
+        row(0600, 0640, NodeKind::File, "group could read it");
+        row(0644, 0664, NodeKind::File, "group could change it");
+        row(0644, 0646, NodeKind::File, "everybody on this computer could change it");
+        row(0646, 0646, NodeKind::File, "");
+        row(0644, 0644, NodeKind::File, "");
+        row(0644, 0600, NodeKind::File, "");
+        row(0400, 0600, NodeKind::File, "");
+        row(04644, 0644, NodeKind::File, "");
+        row(0700, 0755, NodeKind::Directory, "everybody on this computer could read it");
+        row(0700, 0711, NodeKind::Directory, "everybody on this computer could enter it");
+        row(0700, 0710, NodeKind::Directory, "group could enter it");
+        row(0755, 0700, NodeKind::Directory, "");
+    }
+    void addedRights() {
+        QFETCH(int, before);
+        QFETCH(int, after);
+        QFETCH(int, kind);
+        QFETCH(QByteArray, why);
+        FrozenEntry entry;
+        entry.path = SharePath::parse("diary").value();
+        entry.base.kind = entry.wanted.kind = static_cast<NodeKind>(kind);
+        entry.base.mode = static_cast<std::uint32_t>(before);
+        entry.wanted.mode = static_cast<std::uint32_t>(after);
+        const auto verdict = judgeRisk(entry, "dear diary");
+        QCOMPARE(verdict.risk == Risk::High, !why.isEmpty());
+        QVERIFY2(verdict.reason.ends_with(why.toStdString()), verdict.reason.c_str());
+    }
+    // A file of everybody's that takes the place of one of the user's alone.
+    void renamedOntoAPrivateOne() {
+        FrozenEntry entry;
+        entry.path = SharePath::parse("diary").value();
+        entry.from = SharePath::parse("notes").value();
+        entry.kind = ChangeKind::Renamed;
+        entry.base.kind = entry.target.kind = entry.wanted.kind = NodeKind::File;
+        entry.base.mode = entry.wanted.mode = 0644;
+        entry.target.mode = 0600;
+        QVERIFY(judgeRisk(entry, "text").risk == Risk::High);
+        entry.target.mode = 0644;
+        QVERIFY(judgeRisk(entry, "text").risk == Risk::Normal);
+    }
     void links() {
         FrozenEntry entry;
         entry.path = SharePath::parse("l").value();

@@ -2,6 +2,7 @@
 // The user, or a program of theirs, works on the same things as the agent, between the review and the apply or within it.
 // What they did stays, an apply says so, and nothing is written anywhere but in the folder that was shared.
 #include "tests/app/files/expected_state.h"
+#include "tests/app/files/meddler.h"
 
 #include "app/files/tree.h"
 
@@ -9,6 +10,7 @@
 
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 
 using namespace carrel;
 using namespace carrel::files;
@@ -144,6 +146,50 @@ const std::vector<Rivalry>& rivalries() {
     return kAll;
 }
 
+void saveAtomically(const World& w, const char* name, std::string_view text) {
+    writeFile(w.at("saving"), text);
+    fs::rename(w.at("saving"), w.at(name));
+}
+
+struct LastMoment {
+    const char* name;
+    const char* step;
+    std::function<void(World&)> agent;
+    std::function<void(World&)> user;
+    std::vector<const char*> afterwards;
+};
+
+const std::vector<LastMoment>& lastMoments() {
+    const auto ring = [](World& w) {
+        w.renamed("f", "g");
+        w.renamed("g", "f");
+    };
+    static const std::vector<LastMoment> kAll{
+        {"renamed", "rename", [](World& w) { w.renamed("f", "n"); },
+         [](World& w) { saveAtomically(w, "f", "user"); }, {"f=user", "!n"}},
+        {"renamed, a folder", "rename", [](World& w) { w.renamed("d", "e", kFolder); }, [](World& w) {
+             fs::rename(w.at("d"), w.at("user's"));
+             fs::create_directory(w.at("d"));
+             writeFile(w.at("d/f"), "user");
+         }, {"d/f=user", "user's/f=base d", "!e"}},
+        {"in a ring, the first", "exchange", ring, [](World& w) { saveAtomically(w, "f", "user"); }, {"f=user", "g=base g"}},
+        {"in a ring, the second", "exchange", ring, [](World& w) { saveAtomically(w, "g", "user"); }, {"f=base f", "g=user"}},
+        {"in a ring, both", "exchange", ring, [](World& w) {
+             saveAtomically(w, "f", "user f");
+             saveAtomically(w, "g", "user g");
+         }, {"f=user f", "g=user g"}},
+        {"in a ring, a folder", "exchange", [](World& w) {
+             w.renamed("f", "d");
+             w.renamed("d", "f", kFolder);
+         }, [](World& w) {
+             fs::rename(w.at("d"), w.at("user's"));
+             fs::create_directory(w.at("d"));
+             writeFile(w.at("d/f"), "user");
+         }, {"d/f=user", "user's/f=base d", "f=base f"}},
+    };
+    return kAll;
+}
+
 } // namespace
 
 class TestRivals : public QObject {
@@ -227,6 +273,86 @@ private slots:
         }
         qInfo("it made a difference in %d runs", conflicts);
         QVERIFY(conflicts > 20);
+    }
+
+    // An editor saves atomically between the last look and the call: what is moved is what was saved, and nobody reviewed that.
+    void whatIsSavedAtTheLastMomentStaysWhereItIs_data() {
+        QTest::addColumn<std::size_t>("index");
+        for (std::size_t i = 0; i < lastMoments().size(); ++i) {
+            QTest::newRow(lastMoments()[i].name) << i;
+        }
+    }
+    void whatIsSavedAtTheLastMomentStaysWhereItIs() {
+        QFETCH(std::size_t, index);
+        const LastMoment& moment = lastMoments()[index];
+        World w;
+        prepare(w);
+        moment.agent(w);
+        Meddler meddler;
+        auto review = w.review(&meddler);
+        auto set = w.freeze(*review);
+        VERIFY_OK(set);
+        meddler.step = moment.step;
+        meddler.action = [&] { moment.user(w); };
+        auto applied = review->apply(w.root.get(), set->id, everything(*set));
+        VERIFY_OK(applied);
+        for (const auto& entry : applied->entries) {
+            QVERIFY2(entry.outcome == Outcome::Conflict && !entry.reason.empty(), describe(*applied).c_str());
+        }
+        for (const std::string line : moment.afterwards) {
+            verifyLine(w, line);
+        }
+    }
+
+    // And a crash right after the call: who put there what cannot be told any more, so nothing is moved about, and the user
+    // is told what to look at.
+    void orIsToldAfterACrash_data() { whatIsSavedAtTheLastMomentStaysWhereItIs_data(); }
+    void orIsToldAfterACrash() {
+        QFETCH(std::size_t, index);
+        const LastMoment& moment = lastMoments()[index];
+        World w;
+        prepare(w);
+        moment.agent(w);
+        auto review = w.review();
+        auto set = w.freeze(*review);
+        VERIFY_OK(set);
+        review.reset();
+        if (const pid_t child = ::fork(); child == 0) {
+            struct Dies : StepHook {
+                const LastMoment& moment;
+                World& world;
+                bool called = false;
+                Dies(const LastMoment& m, World& w)
+                    : moment(m)
+                    , world(w) {}
+                int before(std::string_view name, std::string_view) override {
+                    if (called) {
+                        ::_exit(0);
+                    }
+                    if (name == moment.step) {
+                        called = true;
+                        moment.user(world);
+                    }
+                    return 0;
+                }
+            } dies(moment, w);
+            auto opened = w.review(&dies);
+            (void)opened->apply(w.root.get(), set->id, everything(*set));
+            ::_exit(1);
+        } else {
+            int status = 0;
+            QVERIFY(::waitpid(child, &status, 0) == child && status == 0);
+        }
+        const auto left = snapshot(w.share, Times::Files);
+        review = w.review();
+        auto reports = review->recover(w.opener());
+        VERIFY_OK(reports);
+        QCOMPARE(reports->size(), std::size_t{1});
+        for (const auto& entry : reports->front().entries) {
+            QVERIFY2(entry.outcome == Outcome::Conflict, describe(reports->front()).c_str());
+            QVERIFY2(entry.reason.find("what stands at ") != std::string::npos, describe(reports->front()).c_str());
+        }
+        QVERIFY(same(snapshot(w.share, Times::Files), left));
     }
 
     // The kernel's own files have no size and no end that anybody knows: nothing is read past what a file was.

@@ -5,6 +5,10 @@
 
 #include <QtTest>
 
+#include <algorithm>
+#include <array>
+#include <sstream>
+
 using namespace carrel;
 using namespace carrel::files;
 using namespace carrel::files::test;
@@ -16,6 +20,32 @@ bool tag(const std::string& file, const char* name, const std::string& value) {
 }
 
 using Tags = std::map<std::string, std::string>;
+
+std::optional<gid_t> anotherGroup() {
+    if (::geteuid() == 0) {
+        return 4242;
+    }
+    std::array<gid_t, 256> mine{};
+    const int count = ::getgroups(mine.size(), mine.data());
+    auto* const end = mine.data() + std::max(count, 0);
+    auto* const found = std::find_if(mine.data(), end, [](gid_t each) { return each != ::getegid(); });
+    return found == end ? std::nullopt : std::optional(*found);
+}
+
+// Puts a group that nobody belongs to in the place of what the journal names, or takes it out.
+void writeGroup(const std::string& log, bool kept) {
+    std::istringstream lines(slurp(log));
+    std::string out;
+    const std::string own = ",\"gid\":" + std::to_string(::getegid());
+    for (std::string line; std::getline(lines, line);) {
+        std::string body = line.substr(17);
+        if (const auto at = body.find(own); at != std::string::npos) {
+            body.replace(at, own.size(), kept ? ",\"gid\":424242" : "");
+        }
+        out += Sha256::of(body).hex().substr(0, 16) + " " + body + "\n";
+    }
+    std::ofstream(log, std::ios::trunc) << out;
+}
 
 } // namespace
 
@@ -68,6 +98,85 @@ private slots:
                 QVERIFY(attributesOf(w.at(name)) == mine);
             }
             last = undone->id;
+        }
+    }
+
+    void whatWasDeletedComesBackToItsGroup_data() { whatTheUserSetSinceStays_data(); }
+    void whatWasDeletedComesBackToItsGroup() {
+        QFETCH(int, files);
+        const auto group = anotherGroup();
+        if (!group) {
+            QSKIP("this account belongs to one group only");
+        }
+        World w;
+        std::vector<std::string> names{"d"};
+        fs::create_directory(w.at("d"));
+        for (int i = 0; i < files; ++i) {
+            names.push_back("f" + std::to_string(i));
+            writeFile(w.at(names.back()), "the team's\n");
+        }
+        for (const auto& name : names) {
+            QVERIFY(::chown(w.at(name).c_str(), static_cast<uid_t>(-1), *group) == 0);
+            QVERIFY(::chmod(w.at(name).c_str(), name == "d" ? 02775 : 0660) == 0);
+            w.claim(ChangeKind::Deleted, name, name == "d" ? EntryType::Directory : EntryType::File);
+        }
+        const auto before = snapshot(w.share, Times::Files);
+        auto review = w.review();
+        auto set = w.freeze(*review);
+        VERIFY_OK(set);
+        auto applied = review->apply(w.root.get(), set->id, everything(*set));
+        VERIFY_OK(applied);
+        auto undone = review->undo(w.root.get(), applied->id);
+        VERIFY_OK(undone);
+        QVERIFY2(undone->complete(), describe(*undone).c_str());
+        QVERIFY(same(snapshot(w.share, Times::Files), before));
+        for (const auto& name : names) {
+            struct stat st {};
+            QVERIFY(::stat(w.at(name).c_str(), &st) == 0);
+            QCOMPARE(st.st_gid, *group);
+        }
+    }
+
+    // The user has left the group since. Under another one's, others could read it; so it is for the owner alone, and that is
+    // said. A journal of before the group was kept says nothing of it, and what it deleted comes back as it did.
+    void orToNoGroup_data() { whatTheUserSetSinceStays_data(); }
+    void orToNoGroup() {
+        QFETCH(int, files);
+        if (::geteuid() == 0) {
+            QSKIP("root may give a file to any group");
+        }
+        for (const bool kept : {true, false}) {
+            World w;
+            std::vector<std::string> names{"d"};
+            fs::create_directory(w.at("d"));
+            for (int i = 0; i < files; ++i) {
+                names.push_back("f" + std::to_string(i));
+                writeFile(w.at(names.back()), "the team's\n");
+            }
+            for (const auto& name : names) {
+                QVERIFY(::chmod(w.at(name).c_str(), name == "d" ? 02775 : 0660) == 0);
+                w.claim(ChangeKind::Deleted, name, name == "d" ? EntryType::Directory : EntryType::File);
+            }
+            const auto before = snapshot(w.share, Times::Files);
+            auto review = w.review();
+            auto set = w.freeze(*review);
+            VERIFY_OK(set);
+            auto applied = review->apply(w.root.get(), set->id, everything(*set));
+            VERIFY_OK(applied);
+            writeGroup(w.data + "/applies/" + applied->id + "/log", kept);
+            auto undone = review->undo(w.root.get(), applied->id);
+            VERIFY_OK(undone);
+            QVERIFY2(undone->complete(), describe(*undone).c_str());
+            QCOMPARE(same(snapshot(w.share, Times::Files), before), !kept);
+            for (const auto& name : names) {
+                struct stat st {};
+                QVERIFY(::stat(w.at(name).c_str(), &st) == 0);
+                QCOMPARE(st.st_gid, ::getegid());
+                QCOMPARE(st.st_mode & 07777, kept ? (name == "d" ? 0705U : 0600U) : (name == "d" ? 02775U : 0660U));
+            }
+            for (const auto& entry : undone->entries) {
+                QCOMPARE(entry.reason.find("group") != std::string::npos, kept);
+            }
         }
     }
 

@@ -103,6 +103,36 @@ private slots:
         QCOMPARE(describe(f.dump()), describe(dumpReal(f.host)));
     }
 
+    // A program stands in it, and nobody has asked what the host has there.
+    void aDiscardedModeLeavesTheWorkingDirectory_data() {
+        QTest::addColumn<bool>("atTheDoor");
+        QTest::newRow("the host answers") << true;
+        QTest::newRow("nobody answers") << false;
+    }
+    void aDiscardedModeLeavesTheWorkingDirectory() {
+        QFETCH(bool, atTheDoor);
+        Fixture f;
+        fill(f);
+        QVERIFY(removeAll(f, kRoot, "D"));
+        const auto node = f.tree->mkdir(kRoot, "D", 0700, {})->node;
+        const auto refs = f.refs();
+        QVERIFY(refs.size() > 1);
+        f.lower->failWith = atTheDoor ? 0 : EIO;
+        QVERIFY(f.tree->discard(refs)->empty());
+        f.lower->failWith = 0;
+        QCOMPARE(f.tree->getattr(node)->attr.st_mode, mode_t{S_IFDIR | 0755});
+        SetAttr set;
+        set.mode = 0711;
+        QVERIFY(f.tree->setattr(node, set));
+        QCOMPARE(f.tree->getattr(node)->attr.st_mode, mode_t{S_IFDIR | 0711});
+        QCOMPARE(f.walk("D")->node, node);
+        QVERIFY(f.tree->create(node, "x", 0644, {}));
+        QCOMPARE(f.changes().size(), std::size_t{2});
+        QVERIFY(f.tree->discard(f.refs())->empty());
+        QCOMPARE(describe(f.dump()), describe(dumpReal(f.host)));
+        QCOMPARE(f.tree->stagedVersion(), std::uint64_t{0});
+    }
+
     // The host's folder shows where it was renamed to, and not here as well.
     void aFolderMadeWhereOneWasRenamedFromIsNew() {
         Fixture f;

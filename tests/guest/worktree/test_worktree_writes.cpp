@@ -6,7 +6,9 @@
 
 #include <array>
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
+#include <thread>
 #include <unistd.h>
 
 using namespace carrel;
@@ -91,14 +93,29 @@ private slots:
         const auto node = f.walk("f");
         QVERIFY(f.tree->write(node->node, 0, asBytes("aaaaa"))); // the guest's own from here on, and the same
         QCOMPARE(staged(f), Paths{});
+        std::thread list; // it waits for the write as soon as it has to look at the bytes
         g_beforeWrite = [&] {
-            (void)staged(f);
+            list = std::thread([&] { (void)staged(f); });
             return 0;
         };
         QVERIFY(f.tree->write(node->node, 0, asBytes("bbbbb")));
         g_beforeWrite = {};
+        list.join();
         QCOMPARE(f.read(node->node), std::string("bbbbb"));
         QCOMPARE(staged(f), Paths{"f"});
+    }
+    void norDoesItKeepTheOldSize() {
+        Fixture f;
+        QCOMPARE(f.put("new", "a"), 0);
+        std::uint64_t before = 0;
+        g_beforeWrite = [&] {
+            before = f.changes().at(0).size;
+            return 0;
+        };
+        QVERIFY(f.tree->write(f.walk("new")->node, 0, asBytes("bbbb")));
+        g_beforeWrite = {};
+        QCOMPARE(before, std::uint64_t{1});
+        QCOMPARE(f.changes().at(0).size, std::uint64_t{4});
     }
 
     // A new clerk knows nothing of what the old one was told: all that the kernel knows is looked through.
@@ -276,6 +293,10 @@ private slots:
 
     // More than one record may hold: all of it is there after a start, or none.
     void aLargeOperationIsOne() {
+        rlimit files{}; // the host that is played has one open for each
+        QCOMPARE(::getrlimit(RLIMIT_NOFILE, &files), 0);
+        files.rlim_cur = std::min<rlim_t>(files.rlim_max, 8192);
+        QCOMPARE(::setrlimit(RLIMIT_NOFILE, &files), 0);
         Fixture f;
         fs::create_directory(f.host / "d");
         constexpr int kMany = 2500;

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+// What comes in the midst of something else: decisions while a file is cut, the host's edits after a touch, the
+// end of the disk in a write.
+#include "guest/worktree/worktree_impl.h"
+#include "tests/guest/worktree/worktree_fixture.h"
+
+#include <csignal>
+#include <sys/resource.h>
+
+namespace carrel::worktree {
+namespace {
+
+struct Inside { // the union from within
+    QTemporaryDir dir;
+    fs::path host = fs::path(dir.path().toStdString()) / "host";
+    std::shared_ptr<FakeLower> lower;
+    std::unique_ptr<WorktreeImpl> tree;
+
+    Inside() {
+        fs::create_directories(host);
+        lower = std::make_shared<FakeLower>(host.string());
+        const auto upper = dir.path().toStdString() + "/upper";
+        tree = std::make_unique<WorktreeImpl>(Options{upper, Access::Review, 0, 0}, lower,
+                                              std::move(*UpperStore::open(upper, {})));
+    }
+    std::vector<ChangeRef> refs() {
+        std::vector<ChangeRef> out;
+        const auto list = tree->changes(SharePath(), 100);
+        for (const auto& change : list->entries) {
+            out.push_back({change.path, change.generation});
+        }
+        return out;
+    }
+    // What the host has then is what is staged, down to the time.
+    void applyFile(const std::string& name, NodeId node) {
+        const auto bytes = tree->read(node, 0, 4096);
+        writeFile(host / name, std::string(asText(*bytes)));
+        const auto attr = tree->getattr(node)->attr;
+        const timespec times[2] = {attr.st_mtim, attr.st_mtim};
+        ::utimensat(AT_FDCWD, (host / name).c_str(), times, 0);
+    }
+};
+
+} // namespace
+
+class TestWorktreeLate : public QObject {
+    Q_OBJECT
+private slots:
+    void aDecisionWhileAFileIsCut_data() {
+        QTest::addColumn<bool>("settle");
+        QTest::addColumn<bool>("cut");
+        QTest::newRow("settle, setattr") << true << true;
+        QTest::newRow("settle, fallocate") << true << false;
+        QTest::newRow("discard, setattr") << false << true;
+        QTest::newRow("discard, fallocate") << false << false;
+    }
+    void aDecisionWhileAFileIsCut() {
+        QFETCH(bool, settle);
+        QFETCH(bool, cut);
+        Inside f;
+        writeFile(f.host / "a", "one");
+        const auto node = f.tree->lookup(kRoot, "a")->node;
+        QVERIFY(f.tree->write(node, 0, asBytes("work")));
+        int decided = 0;
+        f.tree->m_inTheMidst = [&](WorktreeImpl::Midst midst) {
+            if (midst != WorktreeImpl::Midst::Staged || decided++ > 0) {
+                return;
+            }
+            const auto refs = f.refs();
+            if (settle) {
+                f.applyFile("a", node);
+            }
+            const auto kept = settle ? f.tree->settle(refs) : f.tree->discard(refs);
+            QVERIFY(kept && kept->empty());
+        };
+        int error = 0;
+        if (cut) {
+            SetAttr set;
+            set.size = 2;
+            const auto done = f.tree->setattr(node, set);
+            error = done ? 0 : done.error();
+        } else {
+            const auto done = f.tree->fallocate(node, 0, 0, 6);
+            error = done ? 0 : done.error();
+        }
+        QCOMPARE(error, 0);
+        QCOMPARE(decided, 2);
+        // It is staged, under its name: nothing that was said to be done is lost.
+        QCOMPARE(f.tree->lookup(kRoot, "a")->node, node);
+        QCOMPARE(f.tree->getattr(node)->attr.st_size, off_t{cut ? 2 : 6});
+        QCOMPARE(f.refs().size(), std::size_t{1});
+    }
+
+    void aHostEditAfterATouchHasItsOwnTime() {
+        Inside f;
+        writeFile(f.host / "a", "one");
+        writeFile(f.host / "b", "two");
+        for (const auto* name : {"a", "b"}) {
+            SetAttr set;
+            set.mtimeNs = 1'000'000'000;
+            QVERIFY(f.tree->setattr(f.tree->lookup(kRoot, name)->node, set));
+            QCOMPARE(f.tree->lookup(kRoot, name)->attr.st_mtim.tv_sec, time_t{1});
+        }
+        QVERIFY(f.tree->rename(kRoot, "b", kRoot, "b2", Replace::Yes));
+        QCOMPARE(f.tree->lookup(kRoot, "b2")->attr.st_mtim.tv_sec, time_t{1});
+        for (const auto& [name, onHost] : {std::pair{"a", "a"}, {"b2", "b"}}) {
+            writeFile(f.host / onHost, "the host's edit");
+            struct stat info {};
+            QCOMPARE(::stat((f.host / onHost).c_str(), &info), 0);
+            f.lower->events->entryChanged(lower::kRootNode, onHost);
+            const auto now = f.tree->lookup(kRoot, name);
+            QCOMPARE(std::string(asText(*f.tree->read(now->node, 0, 100))), std::string("the host's edit"));
+            QCOMPARE(now->attr.st_mtim.tv_sec, info.st_mtim.tv_sec);
+        }
+    }
+
+    // write(2): what is on the disk was written; the error comes with the next one.
+    void aWriteThatEndsTooEarlySaysHowMuch() {
+        constexpr rlim_t kEnd = 64UL * 1024 * 1024;
+        Inside f;
+        writeFile(f.host / "a", "one");
+        const auto node = f.tree->lookup(kRoot, "a")->node;
+        QVERIFY(f.tree->write(node, 0, asBytes("work")));
+        (void)std::signal(SIGXFSZ, SIG_IGN);
+        rlimit before{};
+        QCOMPARE(::getrlimit(RLIMIT_FSIZE, &before), 0);
+        const rlimit small{kEnd, before.rlim_max};
+        QCOMPARE(::setrlimit(RLIMIT_FSIZE, &small), 0);
+        const auto wrote = f.tree->write(node, kEnd - 4, asBytes("12345678"));
+        const auto beyond = f.tree->write(node, kEnd, asBytes("5678"));
+        QCOMPARE(::setrlimit(RLIMIT_FSIZE, &before), 0);
+        QVERIFY(wrote);
+        QCOMPARE(*wrote, std::size_t{4});
+        QCOMPARE(beyond.error(), EFBIG);
+    }
+};
+
+} // namespace carrel::worktree
+
+using carrel::worktree::TestWorktreeLate;
+QTEST_GUILESS_MAIN(TestWorktreeLate)
+#include "test_worktree_late.moc"
