@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/agents/agent_record.h"
 
-#include "app/agents/durable_file.h"
+#include "app/files/durable_file.h"
 #include "guest/protocol/change_report.h"
 #include "guest/protocol/share_path.h"
 #include "guest/protocol/strict_json.h"
@@ -95,11 +95,11 @@ Status save(const AgentRecord& record, const std::filesystem::path& file) {
                               {"unclean", record.unclean},
                               {"accelerator", record.accelerator},
                               {"shares", std::move(shares)}};
-    return replaceDurably(file, json::serialize(object));
+    return files::replaceDurably(file, json::serialize(object));
 }
 
 Result<AgentRecord> load(const std::filesystem::path& file) {
-    auto text = readWhole(file, kMaxRecordBytes);
+    auto text = files::readWhole(file, kMaxRecordBytes);
     if (!text) {
         return fail(std::move(text).error());
     }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/agents/own_files.h"
 
-#include "app/agents/durable_file.h"
+#include "app/files/durable_file.h"
 #include "guest/protocol/change_report.h"
 #include "guest/protocol/strict_json.h"
 
@@ -21,7 +21,7 @@ constexpr std::size_t kMaxFileBytes = 256 * 1024 * 1024;
 
 Result<OwnFiles> OwnFiles::open(std::filesystem::path file, std::size_t maxPathBytes) {
     OwnFiles own(std::move(file), maxPathBytes);
-    auto text = readWhole(own.m_file, kMaxFileBytes);
+    auto text = files::readWhole(own.m_file, kMaxFileBytes);
     if (!text) {
         if (text.error().code == ErrorCode::NotFound || text.error().code == ErrorCode::LimitExceeded) {
             return own; // an agent must not be lost for it
@@ -61,7 +61,7 @@ Status OwnFiles::store() const {
             items.push_back(std::move(item));
         }
     }
-    return replaceDurably(m_file,
+    return files::replaceDurably(m_file,
                           json::serialize(json::object{{"schema", kSchema}, {"files", std::move(items)}}));
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/agents/review_book.h"
 
-#include "app/agents/durable_file.h"
+#include "app/files/durable_file.h"
 #include "app/files/sha256.h"
 #include "guest/protocol/change_report.h"
 #include "guest/protocol/share_path.h"
@@ -70,7 +70,7 @@ std::string reviewId(const std::vector<ReviewPart>& parts) {
 
 Result<ReviewBook> ReviewBook::open(std::filesystem::path file, std::size_t maxBytes) {
     ReviewBook book(std::move(file), maxBytes);
-    auto text = readWhole(book.m_file, kMaxReadBytes);
+    auto text = files::readWhole(book.m_file, kMaxReadBytes);
     if (!text) {
         if (text.error().code == ErrorCode::NotFound) {
             return book;
@@ -157,7 +157,7 @@ Status ReviewBook::store() {
         shorten(whole.size() - m_maxBytes + m_maxBytes / 8); // with some room, so that not every apply comes here again
         whole = text();
     }
-    return replaceDurably(m_file, whole);
+    return files::replaceDurably(m_file, whole);
 }
 
 Result<Review> ReviewBook::add(std::vector<ReviewPart> parts, std::vector<Review>& dropped) {

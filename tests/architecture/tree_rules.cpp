@@ -30,7 +30,7 @@ SourceRules projectRules(const QString& sourceDir) {
         {"app/api/", {"app/api/", "guest/protocol/"}},
         {"app/activity/", {"app/activity/", "guest/protocol/"}},
         {"app/files/", {"app/files/", "guest/protocol/"}},
-        {"app/policy/", {"app/policy/", "app/activity/", "guest/protocol/"}},
+        {"app/policy/", {"app/policy/", "app/activity/", "app/files/", "guest/protocol/"}},
         {"app/egress/", {"app/egress/", "app/policy/", "app/activity/", "guest/protocol/"}},
         {"app/images/", {"app/images/", "app/files/", "hypervisor/api/", "guest/protocol/"}},
         // link.h is what both ends of the engine's line to a clerk share; the others what both must judge alike.

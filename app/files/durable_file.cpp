@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "app/agents/durable_file.h"
+#include "app/files/durable_file.h"
 
 #include "guest/protocol/unique_fd.h"
 
@@ -8,7 +8,7 @@
 
 #include <cstdio>
 
-namespace carrel::agents {
+namespace carrel::files {
 
 namespace {
 
@@ -79,4 +79,4 @@ Result<std::string> readWhole(const std::filesystem::path& file, std::size_t max
     }
 }
 
-} // namespace carrel::agents
+} // namespace carrel::files

@@ -9,10 +9,10 @@
 #include <string>
 #include <string_view>
 
-namespace carrel::agents {
+namespace carrel::files {
 
 // 0600. On an error the old content stands.
 [[nodiscard]] Status replaceDurably(const std::filesystem::path& file, std::string_view content);
 [[nodiscard]] Result<std::string> readWhole(const std::filesystem::path& file, std::size_t maxBytes);
 
-} // namespace carrel::agents
+} // namespace carrel::files

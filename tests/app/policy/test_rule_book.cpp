@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: Apache-2.0
+// The rules' file: what Carrel wrote counts, and whatever else stands there denies everything and is told.
+#include "app/policy/rule_book.h"
+
+#include <QTemporaryDir>
+#include <QtTest>
+
+#include <filesystem>
+#include <fstream>
+#include <sys/stat.h>
+
+using namespace carrel;
+using namespace carrel::policy;
+namespace fs = std::filesystem;
+
+namespace {
+
+struct Locked final : SealKeeper { // a keyring that can be locked
+    std::optional<Kept> kept;
+    bool locked = false;
+    Result<std::optional<Kept>> load() override {
+        return locked ? fail(ErrorCode::Unavailable, "the keyring is locked") : Result<std::optional<Kept>>(kept);
+    }
+    Status keep(const Kept& next) override {
+        if (locked) {
+            return fail(ErrorCode::Unavailable, "the keyring is locked");
+        }
+        kept = next;
+        return {};
+    }
+};
+
+struct World {
+    QTemporaryDir folder;
+    fs::path file = fs::path(folder.path().toStdString()) / "rules.toml";
+    fs::path key = fs::path(folder.path().toStdString()) / "rules.key";
+    std::unique_ptr<RuleBook> book;
+    World() { open(); }
+    void open() { book = std::make_unique<RuleBook>(file, std::make_unique<FileSealKeeper>(key)); }
+    [[nodiscard]] std::string text() const {
+        std::ifstream in(file, std::ios::binary);
+        return {std::istreambuf_iterator<char>(in), {}};
+    }
+    void write(const std::string& text) const {
+        std::ofstream(file.string() + ".edit", std::ios::binary) << text;
+        fs::rename(file.string() + ".edit", file);
+    }
+};
+
+Rule allow(std::string host) {
+    Rule rule;
+    rule.effect = Effect::Allow;
+    rule.action = Action::Network;
+    rule.fields["host"] = {std::move(host)};
+    return rule;
+}
+Request to(std::string host) {
+    Request out;
+    out.agent = "ann";
+    out.action = Action::Network;
+    out.fields["host"] = std::move(host);
+    return out;
+}
+RuleBook::Verdict ask(RuleBook& book, const char* host = "example.org") {
+    return book.decide(to(host), 0);
+}
+
+} // namespace
+
+class TestRuleBook : public QObject {
+    Q_OBJECT
+private slots:
+    void itIsKept() {
+        World w;
+        QVERIFY(ask(*w.book).answer == Answer::Ask); // there was never one
+        const auto first = w.book->add(allow("example.org"));
+        const auto second = w.book->add(allow("other.org"));
+        QVERIFY(first && second && first->id == 1 && second->id == 2);
+        w.open();
+        const auto verdict = ask(*w.book);
+        QVERIFY(verdict.answer == Answer::Allow && verdict.rule == *first);
+        QVERIFY(w.book->remove(1));
+        QVERIFY(ask(*w.book).answer == Answer::Ask);
+        QVERIFY(!w.book->remove(1));
+        w.open();
+        const auto third = w.book->add(allow("third.org"));
+        QVERIFY(third && third->id == 3); // a number means one rule for ever
+        struct stat info {};
+        for (const auto& path : {w.file, w.key}) {
+            QVERIFY(::stat(path.c_str(), &info) == 0 && (info.st_mode & 0777U) == 0600U);
+        }
+    }
+
+    void anotherProcessHasWrittenIt() {
+        World w;
+        QVERIFY(w.book->add(allow("example.org")));
+        RuleBook other(w.file, std::make_unique<FileSealKeeper>(w.key));
+        QVERIFY(other.remove(1));
+        QVERIFY(ask(*w.book).answer == Answer::Ask);
+        QVERIFY(w.book->add(allow("example.org"))); // on top of that
+        QCOMPARE(other.rules()->nextId, std::uint64_t{3});
+    }
+
+    void everyByteCounts() {
+        World w;
+        auto deny = allow("example.org");
+        deny.effect = Effect::Deny;
+        QVERIFY(w.book->add(deny));
+        QVERIFY(w.book->add(allow("other.org")));
+        const auto good = w.text();
+        for (std::size_t at = 0; at < good.size(); ++at) {
+            auto bad = good;
+            bad[at] = static_cast<char>(bad[at] ^ 1);
+            w.write(bad);
+            const auto verdict = ask(*w.book, "other.org");
+            QVERIFY(verdict.answer == Answer::Deny && verdict.trouble && !verdict.trouble->hint.empty());
+            QVERIFY(!w.book->add(allow("more.org")) && !w.book->rules());
+        }
+        for (const auto size : {std::size_t{0}, good.size() / 2, good.size() - 1}) {
+            w.write(good.substr(0, size));
+            QVERIFY(ask(*w.book, "other.org").answer == Answer::Deny);
+        }
+        w.write(good + "\n");
+        QVERIFY(ask(*w.book, "other.org").answer == Answer::Deny);
+        w.write(good);
+        QVERIFY(ask(*w.book, "other.org").answer == Answer::Allow);
+    }
+
+    void anOlderOneIsKnown() {
+        World w;
+        QVERIFY(w.book->add(allow("example.org")));
+        const auto old = w.text();
+        QVERIFY(w.book->remove(1));
+        w.write(old);
+        for (int i = 0; i < 2; ++i) {
+            const auto verdict = ask(*w.book);
+            QVERIFY(verdict.answer == Answer::Deny && verdict.trouble->message.find("older") != std::string::npos);
+            w.open();
+        }
+    }
+
+    // What it denies would be asked, or allowed by a rule added since.
+    void oneThatHasGoneDenies() {
+        World w;
+        auto deny = allow("example.org");
+        deny.effect = Effect::Deny;
+        QVERIFY(w.book->add(deny));
+        fs::remove(w.file);
+        for (int i = 0; i < 2; ++i) {
+            const auto verdict = ask(*w.book, "other.org");
+            QVERIFY(verdict.answer == Answer::Deny && verdict.trouble->message.find("gone") != std::string::npos);
+            w.open();
+        }
+        QVERIFY(w.book->reset({deny}));
+        QVERIFY(ask(*w.book, "other.org").answer == Answer::Ask);
+        QVERIFY(ask(*w.book).answer == Answer::Deny && !ask(*w.book).trouble);
+    }
+
+    void oneThatNobodySealed() {
+        World w;
+        QVERIFY(w.book->add(allow("example.org")));
+        const auto text = w.text();
+        fs::remove(w.key);
+        w.open();
+        QVERIFY(ask(*w.book).answer == Answer::Deny && ask(*w.book).trouble);
+        QVERIFY(w.book->reset({}));
+        QVERIFY(ask(*w.book).answer == Answer::Ask);
+        w.write(text); // under the former key
+        QVERIFY(ask(*w.book).answer == Answer::Deny);
+    }
+
+    void ofANewerVersion() {
+        World w;
+        QVERIFY(w.book->add(allow("example.org")));
+        FileSealKeeper keeper(w.key);
+        const auto kept = keeper.load();
+        QVERIFY(kept && *kept);
+        w.write(*seal("version = 2\nserial = 9\nnext_id = 9\n", (*kept)->key));
+        const auto verdict = ask(*w.book);
+        QVERIFY(verdict.answer == Answer::Deny && verdict.trouble->code == ErrorCode::Unsupported);
+        QVERIFY(!w.book->add(allow("example.org")));
+    }
+
+    void aKeyThatOthersMayRead() {
+        World w;
+        QVERIFY(w.book->add(allow("example.org")));
+        ::chmod(w.key.c_str(), 0640);
+        w.open();
+        const auto verdict = ask(*w.book);
+        QVERIFY(verdict.answer == Answer::Deny && verdict.trouble->text().find("chmod 600") != std::string::npos);
+    }
+
+    void aLockedKeyring() {
+        World w;
+        auto keeper = std::make_unique<Locked>();
+        auto* keyring = keeper.get();
+        RuleBook book(w.file, std::move(keeper));
+        keyring->locked = true;
+        QVERIFY(ask(book).answer == Answer::Deny);
+        QVERIFY(!book.add(allow("example.org")) && !book.reset({}));
+        keyring->locked = false;
+        QVERIFY(ask(book).answer == Answer::Ask); // and nothing has to be started again
+        QVERIFY(book.add(allow("example.org")));
+        QVERIFY(ask(book).answer == Answer::Allow);
+    }
+
+    // The file is newer than what the keyring knows: a crash came between the two.
+    void aCrashBeforeTheKeyringKnew() {
+        World w;
+        QVERIFY(w.book->add(allow("example.org")));
+        FileSealKeeper keeper(w.key);
+        auto kept = keeper.load().value().value();
+        QVERIFY(w.book->add(allow("other.org")));
+        QVERIFY(keeper.keep(kept));
+        w.open();
+        QVERIFY(ask(*w.book, "other.org").answer == Answer::Allow);
+        QVERIFY(w.book->remove(1));
+        w.open();
+        QVERIFY(ask(*w.book, "other.org").answer == Answer::Allow);
+        QVERIFY(ask(*w.book).answer == Answer::Ask);
+    }
+
+    void aBadRuleIsNotKept() {
+        World w;
+        QVERIFY(!w.book->add(allow("*")));
+        QVERIFY(!w.book->reset({allow("example.org"), allow("Example.org")}));
+        QVERIFY(!fs::exists(w.file));
+    }
+};
+
+QTEST_GUILESS_MAIN(TestRuleBook)
+#include "test_rule_book.moc"
