@@ -29,8 +29,8 @@ RuleBook::Look RuleBook::look() const {
 }
 
 void RuleBook::refresh() {
-    // A key that was not to be had may be by now; what is wrong with the file stays so until it changes.
-    const bool again = m_trouble && m_trouble->code == ErrorCode::Unavailable;
+    // A key that was not to be had may be by now, or be mended; what is wrong with the file stays so until it changes.
+    const bool again = !m_kept && m_trouble;
     const auto now = look();
     if (m_seen == now && !again) {
         return;

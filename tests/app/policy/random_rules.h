@@ -82,7 +82,7 @@ private:
 
     static constexpr std::string_view kAgents[]{"ann", "bob"};
     static constexpr std::string_view kSessions[]{"s1", "s2"};
-    static constexpr std::string_view kFolders[]{"/", "/home/u", "/home/u/papers", "/home/u/papers2"};
+    static constexpr std::string_view kFolders[]{"/", "/home/ada", "/home/ada/papers", "/home/ada/papers2"};
     static constexpr std::string_view kPatterns[]{"a.txt", "docs/**", "docs/*", "**", "d*/x"};
     static constexpr std::string_view kPaths[]{"a.txt", "docs/x", "docs/deep/x", "other"};
     static constexpr std::string_view kChanges[]{"created", "modified", "deleted"};

@@ -37,10 +37,10 @@ private slots:
         const auto row = [](FieldKind kind, const char* wanted, const char* seen, bool match) {
             QTest::addRow("%s: %s", wanted, seen) << static_cast<int>(kind) << std::string(wanted) << std::string(seen) << match;
         };
-        row(FieldKind::Folder, "/home/u/papers", "/home/u/papers", true);
-        row(FieldKind::Folder, "/home/u/papers", "/home/u/papers/sub", true);
-        row(FieldKind::Folder, "/home/u/papers", "/home/u/papers2", false);
-        row(FieldKind::Folder, "/home/u/papers", "/home/u", false);
+        row(FieldKind::Folder, "/home/ada/papers", "/home/ada/papers", true);
+        row(FieldKind::Folder, "/home/ada/papers", "/home/ada/papers/sub", true);
+        row(FieldKind::Folder, "/home/ada/papers", "/home/ada/papers2", false);
+        row(FieldKind::Folder, "/home/ada/papers", "/home/ada", false);
         row(FieldKind::Folder, "/", "/home", true);
         row(FieldKind::PathPattern, "a.txt", "a.txt", true);
         row(FieldKind::PathPattern, "a.txt", "d/a.txt", false);
@@ -88,7 +88,7 @@ private slots:
         row(Action::Apply, "folder", "papers");
         row(Action::Apply, "folder", "/home/../etc");
         row(Action::Apply, "folder", "/home//u");
-        row(Action::Apply, "folder", "/home/u/");
+        row(Action::Apply, "folder", "/home/ada/");
         row(Action::Apply, "path", "/etc");
         row(Action::Apply, "path", "../x");
         row(Action::Apply, "path", std::string("a\0b", 3));
@@ -187,11 +187,11 @@ private slots:
         QCOMPARE(describe(rule, "desk"),
                  std::string("Without asking, the agent desk may connect to pypi.org or *.pythonhosted.org, only with GET or "
                              "HEAD, unless the risk is high, until 2026-12-01 12:00:00 UTC."));
-        rule = with(Action::Apply, "folder", {"/home/u/papers"});
+        rule = with(Action::Apply, "folder", {"/home/ada/papers"});
         rule.effect = Effect::Deny;
         rule.fields["change"] = {"deleted"};
         QCOMPARE(describe(rule, ""), std::string("Never, even when asked: any agent may not have its changes applied (deleted) "
-                                                 "to anything in /home/u/papers."));
+                                                 "to anything in /home/ada/papers."));
     }
 };
 
