@@ -44,6 +44,7 @@ void RuleBook::refresh() {
 Result<RuleSet> RuleBook::read() {
     auto kept = m_keeper->load();
     if (!kept) {
+        m_kept.reset();
         return fail(kept.error().wrap("The key of the rules' seal is not to be had, so nothing is allowed",
                                       kept.error().hint.empty() ? "Unlock the keyring, then try again" : kept.error().hint));
     }
