@@ -166,8 +166,14 @@ void Agent::recoverApplies() {
             std::find_if(shares.begin(), shares.end(), [&](const ShareRecord& s) { return std::to_string(s.id) == id; });
         return at == shares.end() ? std::nullopt : std::optional(*at);
     };
+    // Whoever removed the share gave up what was left of it: what was begun comes to its end, and no more is done.
+    for (const auto& [former, again] : anew) {
+        if (auto root = openShareRoot(again)) {
+            (void)m_review->settle(root->get(), former).has_value(); // else recover() tells of it
+        }
+    }
     auto finished = m_review->recover([&](const std::string& share) -> Result<UniqueFd> {
-        const auto of = shareOfApply(share);
+        const auto of = anew.contains(share) ? std::nullopt : shareOfApply(share);
         return of ? openShareRoot(*of) : fail(ErrorCode::NotFound, "the folder is no longer shared");
     });
     if (!finished) {
@@ -196,6 +202,25 @@ void Agent::recoverApplies() {
         m_applyLeft = true;
         m_services.complain(name() + ": " + numbered.error().text());
     }
+}
+
+// What is forgotten now must not be done by the next start: an apply that was interrupted has to be ended first, and that
+// takes its folder.
+Status Agent::refuseUnsettled(const ShareRecord& share) const {
+    if (openShareRoot(share)) {
+        return {};
+    }
+    const auto applies = m_review->applies();
+    if (!applies) {
+        return fail(applies.error());
+    }
+    const bool left = std::any_of(applies->begin(), applies->end(), [&](const files::ApplySummary& each) {
+        return !each.finished && each.share == std::to_string(share.id);
+    });
+    return left ? fail(ErrorCode::Unavailable,
+                       "an apply in " + share.name + " was interrupted, and its folder cannot be reached to end it",
+                       "Make " + share.dir + " reachable, then try again")
+                : Status();
 }
 
 void Agent::settleLeft(const std::vector<ShareRecord>& shares) {

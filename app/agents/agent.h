@@ -180,6 +180,7 @@ private:
     // What an interruption left in these folders is settled, and has its number before anything new gets one. Where that fails
     // the apply or undo that wants it says why.
     void settleLeft(const std::vector<ShareRecord>& shares);
+    [[nodiscard]] Status refuseUnsettled(const ShareRecord& share) const;
     [[nodiscard]] static activity::Event eventOf(activity::EventKind kind, std::string subject, boost::json::object detail,
                                                  activity::Provenance provenance);
     [[nodiscard]] Status note(activity::EventKind kind, std::string subject, boost::json::object detail = {},

@@ -195,6 +195,9 @@ Result<ActionReport> Agent::discard(const std::string& reviewId, const ReviewSel
         return fail(ErrorCode::NotFound, "none of those paths is in the review",
                     "See: carrel changes " + name());
     }
+    for (const auto& share : opened->shares) {
+        CARREL_TRY(refuseUnsettled(share));
+    }
     CARREL_TRY(note(EventKind::DiscardDecided, reviewId, {{"entries", chosen.size()}, {"by", "owner"}}));
     progress("discard", "Forgetting " + std::to_string(chosen.size()) + " staged changes");
     settleLeft(opened->shares);

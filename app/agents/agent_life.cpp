@@ -462,6 +462,7 @@ Status Agent::remove(Staged staged, const Progress& progress) {
     if (!stopped) {
         return fail(std::move(stopped).error());
     }
+    CARREL_TRY(refuseStaged(std::nullopt, staged)); // what its programs wrote on their way out
     const std::lock_guard operation(m_operation);
     CARREL_TRY(note(EventKind::AgentDeleted, name()));
     progress("delete", "Removing the agent's disk and history");

@@ -139,7 +139,7 @@ void Agent::rememberStaged(std::uint32_t share, std::uint64_t staged) {
     for (auto& each : now.shares) {
         if (each.id == share && each.staged != staged) {
             each.staged = staged;
-            (void)saveRecord(now).has_value();
+            (void)saveRecordOwing(now).has_value(); // delete goes by it
             return;
         }
     }

@@ -33,13 +33,13 @@ Result<Folder> folderAt(int fd) {
     return folder;
 }
 
-// The number of the device is another one after a reboot, or when it is plugged in again: on btrfs, NFS and USB. Without it
-// another disk could be mounted at the same path whose top folder has the same inode, as all of one kind have; that one was
-// not made in the same nanosecond. What has all three alike is a copy of the whole disk, which the user mounted there. No
+// The number of the device is another one after a reboot, or when it is plugged in again: on btrfs, NFS and USB; and another
+// disk that is plugged in has the number of the one before it, and the same inode of its top folder, as all of one kind have.
+// That one was not made in the same nanosecond. What has all three alike is a copy of the whole disk, which the user mounted there. No
 // guest comes near any of it: it can set no folder's time of birth, and mounts nothing.
 bool isFolderOf(const ShareRecord& share, const Folder& now) {
-    const bool born = share.bornNs != 0 && share.bornNs == now.bornNs;
-    return share.inode == now.inode && (share.device == now.device || born);
+    const bool told = share.bornNs != 0 && now.bornNs != 0; // else the number of the device is all there is
+    return share.inode == now.inode && (told ? share.bornNs == now.bornNs : share.device == now.device);
 }
 
 } // namespace
@@ -214,7 +214,6 @@ Result<json::object> Agent::changeShare(const ShareRecord& to) {
         return fail(ErrorCode::NotFound, "the folder " + to.name + " is shared no more");
     }
     at->mode = to.mode;
-    at->revoked = to.revoked;
     const auto index = static_cast<std::size_t>(at - with.shares.begin());
     CARREL_TRY(saveRecord(with));
     return describeShares().at(index).as_object();
@@ -235,6 +234,10 @@ Result<json::object> Agent::setShareMode(const std::string& name, ShareMode mode
         return fail(ErrorCode::Refused, "the folder " + share->dir + " cannot be written by you, so nothing could be applied");
     }
     const std::lock_guard operation(m_operation);
+    if (share = findShare(name); !share || share->revoked) { // while this waited
+        return fail(ErrorCode::Refused, "the agent's access to " + name + " was revoked, or the share removed, meanwhile",
+                    "See: carrel share list " + this->name());
+    }
     const auto before = servedMode(*share);
     CARREL_TRY(note(EventKind::ShareChanged, name,
                     {{"id", share->id}, {"mode", toString(mode)}, {"was", toString(share->mode)}, {"by", "owner"}}));
@@ -246,9 +249,23 @@ Result<json::object> Agent::setShareMode(const std::string& name, ShareMode mode
     return changed;
 }
 
-// First of all the agent's access ends; a disk that is full, perhaps by the agent's doing, is no reason to leave it.
+// First of all the agent's access ends: before whatever else goes on, which the guest may draw out, comes to its end. A disk
+// that is full, perhaps by the agent's doing, is no reason to leave it.
 Result<json::object> Agent::revokeShare(const std::string& name) {
+    const auto served = findShare(name);
+    const bool early = served && !served->revoked;
+    if (early) {
+        cut(served->id);
+    }
+    const auto eachWait = [this](void (Door::*what)()) { // as in stop()
+        const std::lock_guard lock(m_mutex);
+        if (m_door && m_state != AgentState::Stopping) {
+            (m_door.get()->*what)();
+        }
+    };
+    eachWait(&Door::callOff);
     const std::lock_guard operation(m_operation);
+    eachWait(&Door::callOn);
     auto share = findShare(name);
     if (!share) {
         return fail(std::move(share).error());
@@ -268,7 +285,9 @@ Result<json::object> Agent::revokeShare(const std::string& name) {
         each.revoked = each.revoked || each.id == share->id;
     }
     const auto saved = saveRecordOwing(without);
-    cut(share->id);
+    if (!early) {
+        cut(share->id);
+    }
     const auto renewed = renewClerk();
     if (!saved) {
         return fail(saved.error().wrap("The agent's access to " + name + " is cut off, but that could not be written down, so it "

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "guest/worktree/kernel_notes.h"
 
+#include <algorithm>
+
 namespace carrel::worktree {
 
 void KernelNotes::add(const KernelNote& note) {
@@ -9,55 +11,73 @@ void KernelNotes::add(const KernelNote& note) {
         return;
     }
     waiting.order.push_back(note);
-    if (note.kind != KernelNote::Kind::Everything &&
+    if (note.byHost && note.kind != KernelNote::Kind::Everything &&
         m_quick.order.size() + m_slow.order.size() > kMostWaiting) {
-        m_quick = {};
-        m_slow = {};
-        add({KernelNote::Kind::Everything, 0, {}, false});
+        dropHosts();
+        add({KernelNote::Kind::Everything, 0, {}, false, true});
     }
 }
 
-KernelNote KernelNotes::take(Waiting& from, Time now) {
+void KernelNotes::dropHosts() {
+    for (auto* waiting : {&m_quick, &m_slow}) {
+        std::erase_if(waiting->order, [&](const KernelNote& note) {
+            if (note.byHost) {
+                waiting->keys.erase(keyOf(note));
+            }
+            return note.byHost;
+        });
+    }
+}
+
+KernelNote KernelNotes::take(Waiting& from, Again& again, Time now) {
     KernelNote note = std::move(from.order.front());
     from.order.pop_front();
     const auto key = keyOf(note);
     from.keys.erase(key);
-    // The second telling comes after the last first one; an earlier one that is due still finds that it is
-    // not the last.
+    // The second telling comes after the last first one; an earlier one that is due still finds that it is not
+    // the last.
     m_againAt[key] = now + kAgain;
-    m_again.emplace_back(now + kAgain, note);
+    again.emplace_back(now + kAgain, note);
     return note;
+}
+
+std::optional<KernelNote> KernelNotes::takeAgain(Again& again, Time now) {
+    while (!again.empty() && again.front().first <= now) {
+        auto [time, note] = std::move(again.front());
+        again.pop_front();
+        const auto last = m_againAt.find(keyOf(note));
+        if (last != m_againAt.end() && last->second == time) { // else told since, and due again later
+            m_againAt.erase(last);
+            return note;
+        }
+    }
+    return std::nullopt;
 }
 
 std::optional<KernelNote> KernelNotes::next(Time now, Which which) {
     if (!m_quick.order.empty()) {
-        return take(m_quick, now);
+        return take(m_quick, m_quickAgain, now);
     }
-    while (!m_again.empty() && m_again.front().first <= now) {
-        const auto last = m_againAt.find(keyOf(m_again.front().second));
-        if (last == m_againAt.end() || last->second != m_again.front().first) {
-            m_again.pop_front(); // told since, and due again later
-            continue;
-        }
-        if (which == Which::Quick && isSlow(m_again.front().second)) {
-            break;
-        }
-        auto note = std::move(m_again.front().second);
-        m_again.pop_front();
-        m_againAt.erase(last);
+    if (auto note = takeAgain(m_quickAgain, now); note || which == Which::Quick) {
         return note;
     }
-    if (which == Which::Any && !m_slow.order.empty()) {
-        return take(m_slow, now);
+    if (!m_slow.order.empty()) {
+        return take(m_slow, m_slowAgain, now);
     }
-    return std::nullopt;
+    return takeAgain(m_slowAgain, now);
 }
 
 std::optional<KernelNotes::Time> KernelNotes::due(Time now) const {
     if (!m_quick.order.empty() || !m_slow.order.empty()) {
         return now;
     }
-    return m_again.empty() ? std::nullopt : std::optional(m_again.front().first);
+    std::optional<Time> first;
+    for (const auto* again : {&m_quickAgain, &m_slowAgain}) {
+        if (!again->empty()) {
+            first = std::min(first.value_or(again->front().first), again->front().first);
+        }
+    }
+    return first;
 }
 
 } // namespace carrel::worktree

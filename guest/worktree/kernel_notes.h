@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the kernel has yet to be told to forget, in the order in which it matters. A note waits once, however
-// often it is added. Each is told twice: a reply that was under way when the host changed may reach the
-// kernel after the first. Where more waits than could be told one by one, one note says that everything may
-// have changed, and who tells looks through all that the kernel knows; none is ever left out, since the
-// kernel keeps a name for a day.
+// often it is added. Each is told twice: a reply that was under way when the host changed may reach the kernel
+// after the first. Where more of the host's changes wait than could be told one by one, one note says that
+// everything may have changed, and who tells looks through all that the kernel knows; none is ever left out,
+// since the kernel keeps a name for a day. What decisions changed stays: it is not always among what is looked
+// through.
 //
 // Thread: none of its own; the owner locks.
 #pragma once
@@ -43,12 +44,16 @@ private:
     static bool isSlow(const KernelNote& note) {
         return note.kind == KernelNote::Kind::Everything || note.folder;
     }
-    KernelNote take(Waiting& from, Time now);
+    using Again = std::deque<std::pair<Time, KernelNote>>; // by time
+    KernelNote take(Waiting& from, Again& again, Time now);
+    std::optional<KernelNote> takeAgain(Again& again, Time now);
+    void dropHosts();
 
     Waiting m_quick;
     Waiting m_slow;
-    std::deque<std::pair<Time, KernelNote>> m_again; // by time
-    std::map<Key, Time> m_againAt;                   // the last one of each
+    Again m_quickAgain;
+    Again m_slowAgain;
+    std::map<Key, Time> m_againAt; // the last one of each
 };
 
 } // namespace carrel::worktree

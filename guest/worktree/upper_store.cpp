@@ -109,12 +109,15 @@ Result<std::unique_ptr<UpperStore>> UpperStore::open(const std::string& dir, Set
 
 Status UpperStore::load() {
     Replayed state;
-    UniqueFd old(::openat(m_dir.get(), "log", O_RDONLY | O_CLOEXEC));
+    UniqueFd old(::openat(m_dir.get(), "log", O_RDWR | O_CLOEXEC));
     if (old) {
         auto bytes = readWhole(old.get());
         if (!bytes) {
             return fail(std::move(bytes).error());
         }
+        // Gives back what was set aside beyond its end (ftruncate(2) of the same size; ext4): on a full disk
+        // the new log needs it.
+        (void)!::ftruncate(old.get(), static_cast<off_t>(bytes->size()));
         auto replayed = replayLog(*bytes, m_settings.boot);
         if (!replayed) {
             return fail(std::move(replayed).error());
@@ -137,13 +140,14 @@ Status UpperStore::load() {
     for (const auto& [id, entry] : state.entries) {
         all.push_back(&entry);
     }
+    // Before the new log, which may need the room: what no record that counts names is never named again.
+    removeStrayObjects(state.entries);
     CARREL_TRY(rewriteLog(all, state.epoch));
     m_epoch = state.epoch;
     m_loaded = std::move(state.entries);
     for (const auto& [id, entry] : m_loaded) {
         m_highestId = std::max({m_highestId, id, entry.object, entry.originPlace});
     }
-    removeStrayObjects();
     return {};
 }
 
@@ -178,27 +182,38 @@ Status UpperStore::rewriteLog(const std::vector<const EntryRecord*>& all, std::u
         error = writeAll(fresh.get(), mark, size);
         size += mark.size();
     }
+    if (error == 0 &&
+        (::fsync(fresh.get()) != 0 || ::renameat(m_dir.get(), "log.new", m_dir.get(), "log") != 0)) {
+        error = errno;
+    }
     if (error != 0) {
+        ::unlinkat(m_dir.get(), "log.new", 0); // the disk is full, as a rule
         return failErrno("The record of the staged work cannot be written", error);
     }
-    if (::fsync(fresh.get()) != 0 || ::renameat(m_dir.get(), "log.new", m_dir.get(), "log") != 0 ||
-        ::fsync(m_dir.get()) != 0) {
-        return failErrno("The record of the staged work cannot be written");
-    }
+    const bool named = ::fsync(m_dir.get()) == 0;
+    error = errno;
+    // Room for what comes next, while there is some: with none nothing could be removed, settled or
+    // discarded.
+    const bool reserved = ::fallocate(fresh.get(), FALLOC_FL_KEEP_SIZE, static_cast<off_t>(size),
+                                      static_cast<off_t>(kReserveStep)) == 0;
     const std::scoped_lock lock(m_logMutex, m_doomedMutex);
     m_log = std::make_shared<const UniqueFd>(std::move(fresh));
     m_logSize = size;
-    m_reserved = m_logSize;
+    m_reserved = size + (reserved ? kReserveStep : 0);
     m_compactAt = std::max(m_settings.longLog, kLongFactor * m_logSize);
     m_workEnd = size;
     m_durable = size;
     m_durableAt = std::chrono::steady_clock::now();
+    if (!named) {
+        m_broken = true; // which of the two logs the disk has, nobody knows
+        return failErrno("The record of the staged work cannot be written", error);
+    }
     return {};
 }
 
-void UpperStore::removeStrayObjects() {
+void UpperStore::removeStrayObjects(const std::map<std::uint64_t, EntryRecord>& entries) {
     std::set<std::uint64_t> wanted;
-    for (const auto& [id, entry] : m_loaded) {
+    for (const auto& [id, entry] : entries) {
         if (entry.object != 0) {
             wanted.insert(entry.object);
         }
@@ -417,6 +432,9 @@ int UpperStore::sync() {
     }
     const int error = makeDurable(written, log, mark);
     if (error != 0) {
+        // The kernel tells of bytes that it could not write once, and forgets them: no later sync may say
+        // that all is well.
+        m_broken = true;
         const std::lock_guard lock(m_doomedMutex);
         m_doomed.insert(m_doomed.end(), doomed.begin(), doomed.end());
         m_written.merge(written);
@@ -456,11 +474,17 @@ int UpperStore::makeDurable(const std::set<std::uint64_t>& objects, const Object
                 return error; // what of it was written lies beyond the end, where the next record goes
             }
             m_logSize = end;
-            m_durable = *mark.durable;
         }
-        m_durableAt = std::chrono::steady_clock::now();
     }
-    return ::fdatasync(log->get()) == 0 ? 0 : errno;
+    if (::fdatasync(log->get()) != 0) {
+        return errno;
+    }
+    const std::lock_guard lock(m_logMutex);
+    if (log == m_log) {
+        m_durable = std::max(m_durable, *mark.durable);
+    }
+    m_durableAt = std::chrono::steady_clock::now();
+    return 0;
 }
 
 void UpperStore::tidy() {
@@ -475,11 +499,17 @@ void UpperStore::tidy() {
 }
 
 bool UpperStore::makeRoom() {
+    bool none = false;
     {
         const std::lock_guard lock(m_doomedMutex);
-        if (m_doomed.empty()) {
+        none = m_doomed.empty();
+    }
+    if (none) {
+        if (const std::unique_lock syncing(m_syncMutex, std::try_to_lock); syncing) {
             return false;
         }
+        const std::lock_guard syncing(m_syncMutex); // one is under way, and gives back what it took
+        return true;
     }
     return sync() == 0;
 }

@@ -147,7 +147,7 @@ private:
     [[nodiscard]] int write(const Transaction& part, std::uint64_t& at); // under m_logMutex
     [[nodiscard]] int makeDurable(const std::set<std::uint64_t>& objects, const ObjectFile& log,
                                   const Transaction& mark);
-    void removeStrayObjects();
+    void removeStrayObjects(const std::map<std::uint64_t, EntryRecord>& entries);
 
     Settings m_settings;
     UniqueFd m_dir;

@@ -81,6 +81,7 @@ struct KernelNote {
     NodeId node = 0;     // Entry: the folder
     std::string name;    // Entry
     bool folder = false; // Entry: of a folder, as far as is known
+    bool byHost = false; // the host changed something; else a decision, or work in the guest
 };
 
 struct ChangeList {

@@ -191,7 +191,8 @@ public:
 
     std::function<void(const KernelNote&)> m_sink; // guarded by m_sinkMutex
     std::mutex m_sinkMutex;
-    void note(KernelNote::Kind kind, NodeId node, std::string_view name = {}, bool folder = false);
+    void note(KernelNote::Kind kind, NodeId node, std::string_view name = {}, bool folder = false,
+              bool byHost = false);
 
 private:
     friend struct LowerNode;

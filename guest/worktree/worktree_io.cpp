@@ -214,6 +214,7 @@ SysStatus WorktreeImpl::attachCopy(const NodePtr& node, std::uint64_t object,
     base.sha256 = std::move(hash);
     (entry->origin.empty() ? entry->cover : entry->originBase) = std::move(base);
     touch(entry, batch);
+    m_store->written(object); // a sync may have taken it when it was half copied
     if (const int error = commit(batch); error != 0) {
         return sysFail(error);
     }
@@ -399,6 +400,7 @@ SysResult<NodeEntry> WorktreeImpl::setattr(NodeId id, const SetAttr& set) {
                 if (!own || ::futimens(own->get(), times) != 0) {
                     return sysFail(errno);
                 }
+                m_store->written(node->object);
             } else {
                 record->mtimeNs = *set.mtimeNs;
             }

@@ -324,10 +324,10 @@ bool WorktreeImpl::mustForget(NodeId parent, std::string_view name) {
     return now->node != before;
 }
 
-void WorktreeImpl::note(KernelNote::Kind kind, NodeId node, std::string_view name, bool folder) {
+void WorktreeImpl::note(KernelNote::Kind kind, NodeId node, std::string_view name, bool folder, bool byHost) {
     const std::lock_guard lock(m_sinkMutex);
     if (m_sink) {
-        m_sink({kind, node, std::string(name), folder});
+        m_sink({kind, node, std::string(name), folder, byHost});
     }
 }
 
@@ -340,8 +340,8 @@ void WorktreeImpl::entryChanged(std::uint64_t parent, std::string_view name) {
         if (isFolder(*node)) {
             const auto child = node->children.find(name);
             note(KernelNote::Kind::Entry, node->id, name,
-                 child != node->children.end() && isFolder(*child->second));
-            note(KernelNote::Kind::Listing, node->id);
+                 child != node->children.end() && isFolder(*child->second), true);
+            note(KernelNote::Kind::Listing, node->id, {}, false, true);
             markChanged(*node, name);
             changed = below(lowerPathOf(*node), name);
         }
@@ -377,7 +377,7 @@ void WorktreeImpl::everythingChanged() {
             forgetListed(*node);
         }
     }
-    note(KernelNote::Kind::Everything, 0);
+    note(KernelNote::Kind::Everything, 0, {}, false, true);
 }
 
 std::vector<NodeId> WorktreeImpl::known() {

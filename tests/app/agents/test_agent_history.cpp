@@ -56,6 +56,8 @@ private slots:
     void undoGoesOnWithAFolderThatWasAway();
     void undoesInAFolderThatWasSharedAgain();
     void finishesInAFolderThatWasSharedAgain();
+    void whatWasGivenUpIsNotFinished_data();
+    void whatWasGivenUpIsNotFinished();
     void aNewFolderAtTheSamePathIsAnotherOne();
     void knowsTheFolderOnADeviceOfAnotherNumber_data();
     void knowsTheFolderOnADeviceOfAnotherNumber();
@@ -327,6 +329,48 @@ void TestAgentHistory::finishesInAFolderThatWasSharedAgain() {
     QVERIFY(!std::filesystem::exists(w.share() / "new"));
 }
 
+void TestAgentHistory::whatWasGivenUpIsNotFinished_data() {
+    QTest::addColumn<bool>("removed");
+    QTest::newRow("discarded while the folder is away") << false;
+    QTest::newRow("removed with the share") << true;
+}
+
+// An apply is interrupted after its first file, and what is left is given up: no later start does it all the same.
+void TestAgentHistory::whatWasGivenUpIsNotFinished() {
+    QFETCH(bool, removed);
+    AgentWorld w(true);
+    QVERIFY(w.start());
+    PlayedGuest guest(w);
+    guest.write("a", "one\n");
+    guest.write("b", "two\n");
+    const auto frozen = within(60s, "changes", [&] { return w.agent->freeze(quiet, {}); });
+    QVERIFY(frozen && w.agent->apply(frozen->id, {}, quiet));
+    // As if it had never come to b.
+    const auto journals = w.services.agentsFolder / w.agent->id() / "review" / "applies";
+    const auto log = std::filesystem::directory_iterator(journals)->path() / "log";
+    std::filesystem::resize_file(log, 0);
+    std::filesystem::remove(w.share() / "a");
+    std::filesystem::remove(w.share() / "b");
+    const auto away = w.folder / "away";
+    std::filesystem::rename(w.share(), away);
+    w.restartEngine();
+    guest.write("a", "one\n");
+    guest.write("b", "two\n");
+    if (removed) {
+        QVERIFY(w.agent->removeShare("papers", Agent::Staged::Discard));
+        std::filesystem::rename(away, w.share());
+        QVERIFY(w.agent->addShare({w.share().string(), ShareMode::Review}).has_value());
+    } else {
+        const auto refused = w.agent->discard(frozen->id, {}, quiet);
+        QVERIFY2(!refused && refused.error().code == ErrorCode::Unavailable, refused ? "" : refused.error().text().c_str());
+        std::filesystem::rename(away, w.share());
+        const auto discarded = w.agent->discard(frozen->id, {}, quiet);
+        QVERIFY2(discarded, discarded ? "" : discarded.error().text().c_str());
+    }
+    w.restartEngine();
+    QVERIFY(std::filesystem::is_empty(w.share()));
+}
+
 void TestAgentHistory::aNewFolderAtTheSamePathIsAnotherOne() {
     AgentWorld w(true);
     QVERIFY(w.start());
@@ -343,15 +387,18 @@ void TestAgentHistory::aNewFolderAtTheSamePathIsAnotherOne() {
 }
 
 void TestAgentHistory::knowsTheFolderOnADeviceOfAnotherNumber_data() {
+    QTest::addColumn<int>("deviceOff");
     QTest::addColumn<int>("inodeOff");
     QTest::addColumn<int>("bornOff");
     QTest::addColumn<bool>("known");
-    QTest::newRow("another device") << 0 << 0 << true; // after a reboot
-    QTest::newRow("another birth") << 0 << 1 << false; // another disk, whose top folder has the same inode
-    QTest::newRow("another folder") << 1 << 0 << false;
+    QTest::newRow("another device") << 1 << 0 << 0 << true; // after a reboot
+    QTest::newRow("another birth") << 1 << 0 << 1 << false; // another disk, whose top folder has the same inode
+    QTest::newRow("another birth, same device") << 0 << 0 << 1 << false; // and plugged in where the first one was
+    QTest::newRow("another folder") << 1 << 1 << 0 << false;
 }
 
 void TestAgentHistory::knowsTheFolderOnADeviceOfAnotherNumber() {
+    QFETCH(int, deviceOff);
     QFETCH(int, inodeOff);
     QFETCH(int, bornOff);
     QFETCH(bool, known);
@@ -363,7 +410,7 @@ void TestAgentHistory::knowsTheFolderOnADeviceOfAnotherNumber() {
     const auto file = w.services.agentsFolder / w.agent->id() / "agent.json";
     auto record = agents::load(file);
     QVERIFY(record && record->shares.at(0).bornNs != 0);
-    record->shares.at(0).device += 1;
+    record->shares.at(0).device += static_cast<std::uint64_t>(deviceOff);
     record->shares.at(0).inode += static_cast<std::uint64_t>(inodeOff);
     record->shares.at(0).bornNs += bornOff;
     QVERIFY(save(*record, file));

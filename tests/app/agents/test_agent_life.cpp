@@ -80,6 +80,7 @@ private slots:
     void reportOfHiddenNamesIsRefused();
     void followerOutlivesTheAgent();
     void whatOnlyTakesAwayNeedsNoRoom();
+    void revokingWaitsForNoGuest();
     void noMoreIsReadThanCanBeWrittenDown();
     void anEmptyReviewLeavesNoContentBehind();
 };
@@ -391,6 +392,34 @@ void TestAgentLife::followerOutlivesTheAgent() {
 }
 
 // A full disk, perhaps by the agent's doing, is no reason to let it run on or to leave it what it has.
+// Somebody looks at a review, and the guest does not answer: it must not keep the folder meanwhile.
+void TestAgentLife::revokingWaitsForNoGuest() {
+    AgentWorld w(true);
+    QVERIFY(w.start());
+    std::atomic<bool> asked = false;
+    w.clerks.on("changes.list", [&](const json::object&) -> StandInClerks::Answer {
+        asked = true;
+        return std::nullopt;
+    });
+    std::atomic<bool> cutWhileItWaits = false;
+    auto frozen = std::async(std::launch::async, [&] { return w.agent->freeze(quiet, {}); });
+    QTRY_VERIFY_WITH_TIMEOUT(asked, 60'000);
+    w.clerks.on("share.revoke", [&](const json::object&) {
+        cutWhileItWaits = frozen.wait_for(0s) != std::future_status::ready;
+        return json::object{};
+    });
+    const auto revoked = within(60s, "share revoke", [&] { return w.agent->revokeShare("papers"); });
+    QVERIFY2(revoked, revoked ? "" : revoked.error().text().c_str());
+    QVERIFY(cutWhileItWaits);
+    QVERIFY(frozen.wait_for(60s) == std::future_status::ready);
+    QVERIFY(!frozen.get());
+    // Whoever asked before it was revoked does not take that back.
+    QVERIFY(!w.agent->setShareMode("papers", ShareMode::ReadOnly));
+    const auto stored = agents::load(w.services.agentsFolder / w.agent->id() / "agent.json");
+    QVERIFY(stored && stored->shares.at(0).revoked);
+    w.clerks.on("changes.list", [](const json::object&) { return page({}, nullptr); });
+}
+
 void TestAgentLife::whatOnlyTakesAwayNeedsNoRoom() {
     AgentWorld w(true);
     std::mutex mutex;

@@ -12,8 +12,8 @@ namespace {
 
 const KernelNotes::Time kStart = KernelNotes::Time(std::chrono::hours(1));
 
-KernelNote entry(const std::string& name, bool folder = false) {
-    return {Kind::Entry, 1, name, folder};
+KernelNote entry(const std::string& name, bool folder = false, bool byHost = true) {
+    return {Kind::Entry, 1, name, folder, byHost};
 }
 std::string nextOf(KernelNotes& notes, KernelNotes::Time now, Which which = Which::Any) {
     const auto note = notes.next(now, which);
@@ -71,6 +71,28 @@ private slots:
         QCOMPARE(nextOf(notes, later), std::string("folder"));
     }
 
+    void norDoesItWhenItCameFirst() {
+        KernelNotes notes;
+        notes.add(entry("folder", true));
+        QCOMPARE(nextOf(notes, kStart), std::string("folder"));
+        notes.add(entry("file"));
+        QCOMPARE(nextOf(notes, kStart), std::string("file"));
+        QCOMPARE(nextOf(notes, kStart + KernelNotes::kAgain, Which::Quick), std::string("file"));
+    }
+
+    void whatWasDecidedIsToldAllTheSame() {
+        KernelNotes notes;
+        notes.add(entry("decided", false, false));
+        for (std::size_t i = 0; i < KernelNotes::kMostWaiting; ++i) {
+            notes.add(entry("n" + std::to_string(i)));
+        }
+        QCOMPARE(nextOf(notes, kStart), std::string("decided"));
+        QCOMPARE(nextOf(notes, kStart), std::string("everything"));
+        QCOMPARE(nextOf(notes, kStart), std::string());
+        notes.add(entry("n1")); // it waits no longer, so it counts again
+        QCOMPARE(nextOf(notes, kStart), std::string("n1"));
+    }
+
     void tooManyAreEverything() {
         KernelNotes notes;
         for (std::size_t i = 0; i <= KernelNotes::kMostWaiting; ++i) {
@@ -80,6 +102,7 @@ private slots:
         QCOMPARE(nextOf(notes, kStart), std::string());
         notes.add(entry("after"));
         QCOMPARE(nextOf(notes, kStart), std::string("after"));
+        QCOMPARE(nextOf(notes, kStart + KernelNotes::kAgain), std::string("after"));
         QCOMPARE(nextOf(notes, kStart + KernelNotes::kAgain), std::string("everything"));
     }
 };
