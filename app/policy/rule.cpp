@@ -141,7 +141,9 @@ Status check(const Rule& rule) {
     if (rule.high && rule.effect == Effect::Deny) {
         return bad("that denies says high risk", "Leave that out: what denies covers every risk");
     }
-    for (const auto& [name, values] : rule.fields) {
+    for (const auto& given : rule.fields) {
+        const auto& name = given.first;
+        const auto& values = given.second;
         const auto fields = fieldsOf(rule.action);
         const auto field =
             std::find_if(fields.begin(), fields.end(), [&](const Field& each) { return each.name == name; });

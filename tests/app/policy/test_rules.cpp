@@ -86,8 +86,8 @@ private slots:
         };
         row(Action::Apply, "host", "example.org"); // another action's
         row(Action::Apply, "folder", "papers");
-        row(Action::Apply, "folder", "/home/../etc");
-        row(Action::Apply, "folder", "/home//u");
+        row(Action::Apply, "folder", "/srv/../etc");
+        row(Action::Apply, "folder", "/srv//u");
         row(Action::Apply, "folder", "/home/ada/");
         row(Action::Apply, "path", "/etc");
         row(Action::Apply, "path", "../x");
