@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What comes in the midst of something else: decisions while a file is cut, the host's edits after a touch, the
 // end of the disk in a write.
-#include "guest/worktree/worktree_impl.h"
-#include "tests/guest/worktree/worktree_fixture.h"
+#include "tests/guest/worktree/union_inside.h"
 
 #include <csignal>
 #include <sys/resource.h>
@@ -10,19 +9,7 @@
 namespace carrel::worktree {
 namespace {
 
-struct Inside { // the union from within
-    QTemporaryDir dir;
-    fs::path host = fs::path(dir.path().toStdString()) / "host";
-    std::shared_ptr<FakeLower> lower;
-    std::unique_ptr<WorktreeImpl> tree;
-
-    Inside() {
-        fs::create_directories(host);
-        lower = std::make_shared<FakeLower>(host.string());
-        const auto upper = dir.path().toStdString() + "/upper";
-        tree = std::make_unique<WorktreeImpl>(Options{upper, Access::Review, 0, 0}, lower,
-                                              std::move(*UpperStore::open(upper, {})));
-    }
+struct Inside : UnionInside {
     std::vector<ChangeRef> refs() {
         std::vector<ChangeRef> out;
         const auto list = tree->changes(SharePath(), 100);

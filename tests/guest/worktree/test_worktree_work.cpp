@@ -1,26 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // How much work it is to tell what is staged, and who has to wait for it. Counted, never timed.
-#include "guest/worktree/worktree_impl.h"
-#include "tests/guest/worktree/worktree_fixture.h"
+#include "tests/guest/worktree/union_inside.h"
 
 #include <future>
 
 namespace carrel::worktree {
 namespace {
 
-struct Inside { // the union from within
-    QTemporaryDir dir;
-    fs::path host = fs::path(dir.path().toStdString()) / "host";
-    std::shared_ptr<FakeLower> lower;
-    std::unique_ptr<WorktreeImpl> tree;
-
+struct Inside : UnionInside {
     Inside() {
-        fs::create_directories(host / "d");
-        lower = std::make_shared<FakeLower>(host.string());
+        fs::create_directory(host / "d");
         lower->pageSize = 10'000;
-        const auto upper = dir.path().toStdString() + "/upper";
-        tree = std::make_unique<WorktreeImpl>(Options{upper, Access::Review, 0, 0}, lower,
-                                              std::move(*UpperStore::open(upper, {})));
     }
     std::vector<ChangeEntry> changes() { return tree->changes(SharePath(), 10'000)->entries; }
 };
@@ -34,7 +24,7 @@ bool comesBack(std::function<void()> call) {
         call();
         done->set_value();
     }).detach();
-    return future.wait_for(std::chrono::seconds(10)) == std::future_status::ready;
+    return future.wait_for(std::chrono::seconds(60)) == std::future_status::ready;
 }
 
 constexpr int kMany = 600;
