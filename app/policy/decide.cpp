@@ -29,4 +29,18 @@ Decision decide(std::span<const Rule> rules, const Request& request, std::int64_
                                : Decision{};
 }
 
+Decision decideAll(std::span<const Rule> rules, std::span<const Request> requests, std::int64_t nowMs) {
+    Decision all;
+    bool asked = requests.empty();
+    for (const auto& request : requests) {
+        const auto one = decide(rules, request, nowMs);
+        if (one.answer == Answer::Deny) {
+            return one;
+        }
+        asked = asked || one.answer == Answer::Ask;
+        all = one;
+    }
+    return asked ? Decision{} : all;
+}
+
 } // namespace carrel::policy

@@ -17,5 +17,8 @@ struct Decision {
 };
 
 [[nodiscard]] Decision decide(std::span<const Rule> rules, const Request& request, std::int64_t nowMs);
+// Of what happens as one, or not at all (an apply of many files): denied where one of them is, allowed where every one is.
+// Of nothing: asked.
+[[nodiscard]] Decision decideAll(std::span<const Rule> rules, std::span<const Request> requests, std::int64_t nowMs);
 
 } // namespace carrel::policy

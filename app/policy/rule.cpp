@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/policy/rule.h"
 
+#include "guest/protocol/share_path.h"
+
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -58,7 +60,8 @@ bool isPlainPath(std::string_view text) {
 }
 
 bool isValue(FieldKind kind, std::string_view text) {
-    if (text.empty() || text.size() > kMaxValueBytes || text.find('\0') != std::string_view::npos) {
+    // What is not UTF-8 could be written to the file and not be read again.
+    if (text.empty() || text.size() > kMaxValueBytes || text.find('\0') != std::string_view::npos || !isUtf8(text)) {
         return false;
     }
     switch (kind) {
@@ -90,6 +93,11 @@ bool isValue(FieldKind kind, std::string_view text) {
 
 bool isBelow(std::string_view folder, std::string_view path) {
     return folder == "/" || path == folder || (path.starts_with(folder) && path[folder.size()] == '/');
+}
+
+bool namesItsPaths(const Rule& rule) {
+    const auto paths = rule.fields.find("path");
+    return paths != rule.fields.end() && std::all_of(paths->second.begin(), paths->second.end(), isLiteralPattern);
 }
 
 } // namespace
@@ -131,6 +139,34 @@ std::span<const Field> fieldsOf(Action action) {
     return {};
 }
 
+std::string literalPattern(std::string_view path) {
+    std::string out;
+    for (const char c : path) {
+        if (c == '*' || c == '?' || c == '[') {
+            out.append({'[', c, ']'});
+        } else {
+            out += c;
+        }
+    }
+    return out;
+}
+
+bool isLiteralPattern(std::string_view pattern) {
+    for (std::size_t i = 0; i < pattern.size(); ++i) {
+        if (pattern[i] == '*' || pattern[i] == '?') {
+            return false;
+        }
+        if (pattern[i] == '[') { // of one character, that means itself
+            const auto inner = pattern.substr(i, 3);
+            if (inner != "[*]" && inner != "[?]" && inner != "[[]") {
+                return false;
+            }
+            i += 2;
+        }
+    }
+    return true;
+}
+
 Status check(const Rule& rule) {
     const auto bad = [&](const std::string& what, std::string hint) -> Status {
         return fail(ErrorCode::InvalidArgument, "A rule " + what, std::move(hint));
@@ -138,8 +174,21 @@ Status check(const Rule& rule) {
     if (rule.note.size() > kMaxNoteBytes) {
         return bad("has a note of more than " + std::to_string(kMaxNoteBytes) + " bytes", "Shorten the note");
     }
+    for (const auto* text : {&rule.note, &rule.agent, &rule.session}) {
+        if (text->find('\0') != std::string::npos || !isUtf8(*text)) {
+            return bad("has text that is not UTF-8", "Write its note, agent and session in UTF-8");
+        }
+    }
+    if (rule.agent.size() > kMaxIdBytes || rule.session.size() > kMaxIdBytes) {
+        return bad("names an agent or a session by more than " + std::to_string(kMaxIdBytes) + " bytes",
+                   "See the ids: carrel list");
+    }
     if (rule.high && rule.effect == Effect::Deny) {
         return bad("that denies says high risk", "Leave that out: what denies covers every risk");
+    }
+    if (rule.high && rule.action == Action::Apply && !namesItsPaths(rule)) {
+        return bad("about apply covers high risk without naming each path",
+                   "Name the very paths, without * ? or [, or leave high risk to be asked");
     }
     for (const auto& given : rule.fields) {
         const auto& name = given.first;
@@ -205,7 +254,8 @@ bool matches(const Rule& rule, const Request& request, std::int64_t nowMs) {
     if (rule.action != request.action || (rule.untilMs && nowMs >= *rule.untilMs) ||
         (!rule.agent.empty() && rule.agent != request.agent) ||
         (!rule.session.empty() && rule.session != request.session) ||
-        (rule.effect == Effect::Allow && request.risk == Risk::High && !rule.high)) {
+        (rule.effect == Effect::Allow && request.risk == Risk::High &&
+         (!rule.high || (rule.action == Action::Apply && !namesItsPaths(rule))))) {
         return false;
     }
     for (const auto& field : fieldsOf(rule.action)) {

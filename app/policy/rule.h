@@ -51,6 +51,7 @@ struct Field {
 inline constexpr std::size_t kMaxValues = 1000; // of one field
 inline constexpr std::size_t kMaxValueBytes = 4096;
 inline constexpr std::size_t kMaxNoteBytes = 280;
+inline constexpr std::size_t kMaxIdBytes = 128; // of an agent or a session
 
 struct Rule {
     std::uint64_t id = 0; // of one home, never given again; 0 in one that is only thought of
@@ -59,7 +60,9 @@ struct Rule {
     std::string agent;   // its id; empty: every agent
     std::string session; // from one start of the agent to its stop; empty: any
     std::optional<std::int64_t> untilMs; // since 1970; it does not count from then on
-    bool high = false;   // Allow: of high risk, too. A Deny covers every risk.
+    // Allow: of high risk, too; of an apply only with the very paths, since such a file is a way to the host by itself
+    // (design section 7). A Deny covers every risk.
+    bool high = false;
     std::map<std::string, std::vector<std::string>, std::less<>> fields;
     std::string note;    // the owner's words
     friend bool operator==(const Rule&, const Rule&) = default;
@@ -67,6 +70,10 @@ struct Rule {
 
 // Every field is one of the action's and every value one that it can have, in the one spelling that is matched.
 [[nodiscard]] Status check(const Rule& rule);
+
+// A path as the pattern that matches it and nothing else, and whether a pattern is one that can match one path only.
+[[nodiscard]] std::string literalPattern(std::string_view path);
+[[nodiscard]] bool isLiteralPattern(std::string_view pattern);
 
 // What the host saw. A field that does not apply (the method of a connection that is not read) is absent.
 struct Request {

@@ -11,12 +11,19 @@ namespace {
 
 constexpr const char* kWhatNow = "Look at it; then \"carrel rules import FILE\" takes over what is right in it. Everything is "
                                  "denied until then";
+constexpr std::int64_t kFarMs = std::int64_t{1000} * 365 * 86'400'000;
+
+bool sameButNumber(Rule a, const Rule& b) {
+    a.id = b.id;
+    return a == b;
+}
 
 } // namespace
 
-RuleBook::RuleBook(std::filesystem::path file, std::unique_ptr<SealKeeper> keeper)
+RuleBook::RuleBook(std::filesystem::path file, std::unique_ptr<SealKeeper> keeper, const Clock& clock)
     : m_file(std::move(file))
-    , m_keeper(std::move(keeper)) {}
+    , m_keeper(std::move(keeper))
+    , m_clock(clock) {}
 
 RuleBook::Look RuleBook::look() const {
     Look out;
@@ -39,6 +46,27 @@ void RuleBook::refresh() {
     m_seen = now;
     m_trouble = set ? std::nullopt : std::optional(set.error());
     m_set = set ? std::move(*set) : RuleSet{};
+    learnEnds();
+}
+
+// A number means one rule for ever, so what is known of it holds.
+void RuleBook::learnEnds() {
+    const auto now = m_clock.now();
+    std::map<std::uint64_t, std::int64_t> ends;
+    for (const auto& rule : m_set.rules) {
+        if (rule.untilMs) {
+            const auto known = m_ends.find(rule.id);
+            // No sum that overflows: what is further off than this is no end that a person set.
+            const auto left = std::clamp<std::int64_t>(*rule.untilMs, now.wallMs - kFarMs, now.wallMs + kFarMs) - now.wallMs;
+            ends[rule.id] = known == m_ends.end() ? now.steadyMs + left : known->second;
+        }
+    }
+    m_ends = std::move(ends);
+}
+
+bool RuleBook::over(const Rule& rule, Moment now) const {
+    const auto end = m_ends.find(rule.id);
+    return rule.untilMs && (now.wallMs >= *rule.untilMs || (end != m_ends.end() && now.steadyMs >= end->second));
 }
 
 Result<RuleSet> RuleBook::read() {
@@ -73,13 +101,20 @@ Result<RuleSet> RuleBook::read() {
     return set;
 }
 
-RuleBook::Verdict RuleBook::decide(const Request& request, std::int64_t nowMs) {
+RuleBook::Verdict RuleBook::decide(std::span<const Request> requests) {
     const std::lock_guard lock(m_mutex);
     refresh();
     if (m_trouble) {
         return {Answer::Deny, std::nullopt, m_trouble};
     }
-    const auto decision = policy::decide(m_set.rules, request, nowMs);
+    const auto now = m_clock.now();
+    const bool someOver = std::any_of(m_set.rules.begin(), m_set.rules.end(), [&](const Rule& rule) { return over(rule, now); });
+    std::vector<Rule> counting; // only then a copy
+    if (someOver) {
+        std::copy_if(m_set.rules.begin(), m_set.rules.end(), std::back_inserter(counting),
+                     [&](const Rule& rule) { return !over(rule, now); });
+    }
+    const auto decision = decideAll(someOver ? counting : m_set.rules, requests, now.wallMs);
     return {decision.answer, decision.rule == nullptr ? std::nullopt : std::optional(*decision.rule), std::nullopt};
 }
 
@@ -112,6 +147,7 @@ Status RuleBook::write(RuleSet next) {
     CARREL_TRY(files::replaceDurably(m_file, *sealed));
     m_kept->serial = next.serial;
     m_set = std::move(next);
+    learnEnds();
     m_seen = look();
     m_trouble.reset();
     return m_keeper->keep(*m_kept);
@@ -131,21 +167,48 @@ Result<Rule> RuleBook::add(Rule rule) {
     return rule;
 }
 
-Result<Rule> RuleBook::remove(std::uint64_t id) {
+Result<std::optional<Rule>> RuleBook::find(const Rule& like) {
+    const std::lock_guard lock(m_mutex);
+    refresh();
+    if (m_trouble) {
+        return fail(*m_trouble);
+    }
+    const auto at = std::find_if(m_set.rules.begin(), m_set.rules.end(),
+                                 [&](const Rule& each) { return sameButNumber(each, like); });
+    return at == m_set.rules.end() ? std::optional<Rule>() : std::optional(*at);
+}
+
+Result<std::vector<Rule>> RuleBook::removeWhere(const std::function<bool(const Rule&)>& which) {
     const std::lock_guard lock(m_mutex);
     refresh();
     if (m_trouble) {
         return fail(*m_trouble);
     }
     RuleSet next = m_set;
-    const auto at = std::find_if(next.rules.begin(), next.rules.end(), [&](const Rule& each) { return each.id == id; });
-    if (at == next.rules.end()) {
+    const auto rest = std::stable_partition(next.rules.begin(), next.rules.end(), [&](const Rule& each) { return !which(each); });
+    std::vector<Rule> gone(std::make_move_iterator(rest), std::make_move_iterator(next.rules.end()));
+    next.rules.erase(rest, next.rules.end());
+    if (!gone.empty()) {
+        CARREL_TRY(write(std::move(next)));
+    }
+    return gone;
+}
+
+Result<Rule> RuleBook::remove(std::uint64_t id) {
+    auto gone = removeWhere([&](const Rule& each) { return each.id == id; });
+    if (!gone) {
+        return fail(std::move(gone).error());
+    }
+    if (gone->empty()) {
         return fail(ErrorCode::NotFound, "There is no rule of the number " + std::to_string(id), "See: carrel rules list");
     }
-    Rule gone = std::move(*at);
-    next.rules.erase(at);
-    CARREL_TRY(write(std::move(next)));
-    return gone;
+    return std::move(gone->front());
+}
+
+Result<std::vector<Rule>> RuleBook::endSessions(std::string_view agent, std::string_view but) {
+    return removeWhere([&](const Rule& each) {
+        return each.agent == agent && !each.session.empty() && each.session != but;
+    });
 }
 
 Status RuleBook::reset(std::vector<Rule> rules) {

@@ -5,34 +5,37 @@
 // and a key that is not to be had: each is a trouble, and while there is one everything is denied. Nothing is asked then
 // either: what a rule denies must not be put to a person as if it were open. reset() ends it, by the owner's word.
 //
-// Thread: any; blocks for the disk and the keyring. Owns its keeper.
+// A rule with an end counts until that time of the day, and never longer than that from when this object first saw it: a
+// clock that is set back does not lengthen it (clock.h). Set back while no Carrel runs it does; only a clock that nobody can
+// set would tell.
+//
+// Thread: any; blocks for the disk and the keyring. Owns its keeper; the clock outlives it.
 #pragma once
 
-#include "app/policy/decide.h"
+#include "app/policy/clock.h"
+#include "app/policy/rules.h"
 #include "app/policy/rules_text.h"
 #include "app/policy/seal.h"
 
 #include <filesystem>
+#include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 
 namespace carrel::policy {
 
-class RuleBook {
+class RuleBook final : public Rules {
 public:
-    RuleBook(std::filesystem::path file, std::unique_ptr<SealKeeper> keeper);
+    RuleBook(std::filesystem::path file, std::unique_ptr<SealKeeper> keeper, const Clock& clock);
 
-    struct Verdict {
-        Answer answer = Answer::Deny;
-        std::optional<Rule> rule;     // that decided
-        std::optional<Error> trouble; // that denies everything
-    };
-    [[nodiscard]] Verdict decide(const Request& request, std::int64_t nowMs);
+    [[nodiscard]] Verdict decide(std::span<const Request> requests) override;
     [[nodiscard]] Result<RuleSet> rules();
 
-    // Durable before it answers. The number is given; what is given as one is not looked at.
-    [[nodiscard]] Result<Rule> add(Rule rule);
+    [[nodiscard]] Result<Rule> add(Rule rule) override;
     [[nodiscard]] Result<Rule> remove(std::uint64_t id);
+    [[nodiscard]] Result<std::optional<Rule>> find(const Rule& like) override;
+    [[nodiscard]] Result<std::vector<Rule>> endSessions(std::string_view agent, std::string_view but) override;
     // Instead of all there is, or of what cannot be read: with new numbers, in the order given.
     [[nodiscard]] Status reset(std::vector<Rule> rules);
 
@@ -48,13 +51,18 @@ private:
     void refresh();
     [[nodiscard]] Result<RuleSet> read();
     [[nodiscard]] Status write(RuleSet next);
+    [[nodiscard]] Result<std::vector<Rule>> removeWhere(const std::function<bool(const Rule&)>& which);
+    void learnEnds();
+    [[nodiscard]] bool over(const Rule& rule, Moment now) const;
 
     std::filesystem::path m_file;
     std::unique_ptr<SealKeeper> m_keeper;
+    const Clock& m_clock;
     std::mutex m_mutex;
     std::optional<Look> m_seen;
     std::optional<SealKeeper::Kept> m_kept;
     RuleSet m_set;
+    std::map<std::uint64_t, std::int64_t> m_ends; // by rule that has one: by the steady clock
     std::optional<Error> m_trouble;
 };
 

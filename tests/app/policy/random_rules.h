@@ -36,6 +36,9 @@ public:
                 }
             }
         }
+        if (out.high && out.action == Action::Apply) { // only with the very paths
+            out.fields["path"] = {chance(50) ? "a.txt" : "docs/x"};
+        }
         return out;
     }
     Request request() {

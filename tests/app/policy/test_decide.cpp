@@ -93,6 +93,65 @@ private slots:
         QVERIFY(answer({one, rule(2, Effect::Deny)}, request) == Answer::Deny);
     }
 
+    // A change that is a way to the host by itself: only a rule for that very path (design section 7).
+    void aWayToTheHostIsAllowedOnlyByItsName() {
+        Request hook;
+        hook.agent = "ann";
+        hook.action = Action::Apply;
+        hook.risk = Risk::High;
+        hook.fields = {{"folder", "/home/ada/papers"}, {"path", ".git/hooks/post-commit"}, {"change", "created"}};
+        Rule one;
+        one.id = 1;
+        one.effect = Effect::Allow;
+        one.action = Action::Apply;
+        one.high = true;
+        QVERIFY(answer({one}, hook) == Answer::Ask && !check(one));
+        for (const auto* wide : {"**", ".git/**", ".git/hooks/*", ".git/hooks/post-commi[t]"}) {
+            one.fields["path"] = {".git/hooks/post-commit", wide};
+            QVERIFY(answer({one}, hook) == Answer::Ask && !check(one));
+        }
+        one.fields["path"] = {".git/hooks/post-commit"};
+        QVERIFY(answer({one}, hook) == Answer::Allow && check(one));
+        one.high = false;
+        QVERIFY(answer({one}, hook) == Answer::Ask);
+    }
+
+    void aPathAsAPattern() {
+        for (const auto* path : {"a", "**", "docs/**", "a[b]c", "[[]", "what?", "a*b", "[", "]", "[!a]", "a\\*"}) {
+            const auto pattern = literalPattern(path);
+            QVERIFY(isLiteralPattern(pattern) && matchesValue(FieldKind::PathPattern, pattern, path));
+            for (const auto* other : {"a", "abc", "axb", "docs/x", "what!", "b", "a\\x", "docs/x/y"}) {
+                QVERIFY(std::string(other) == path || !matchesValue(FieldKind::PathPattern, pattern, other));
+            }
+        }
+    }
+
+    // What happens as one, or not at all.
+    void togetherTheyAreAsTheStrictest() {
+        RandomRules random(4);
+        std::size_t allowed = 0;
+        for (int round = 0; round < 3000; ++round) {
+            std::vector<Rule> rules;
+            for (std::size_t i = random.below(12); i > 0; --i) {
+                rules.push_back(random.rule(random.below(1000) + 1));
+            }
+            std::vector<Request> requests;
+            bool denied = false;
+            bool all = true;
+            for (std::size_t i = random.below(4); i > 0; --i) {
+                requests.push_back(random.request());
+                const auto one = decide(rules, requests.back(), kNow).answer;
+                denied = denied || one == Answer::Deny;
+                all = all && one == Answer::Allow;
+            }
+            const auto together = decideAll(rules, requests, kNow);
+            const auto wanted = denied ? Answer::Deny : all && !requests.empty() ? Answer::Allow : Answer::Ask;
+            QVERIFY(together.answer == wanted && (wanted == Answer::Ask) == (together.rule == nullptr));
+            allowed += wanted == Answer::Allow ? 1 : 0;
+        }
+        QVERIFY(allowed > 100);
+    }
+
     // A connection that is not read has no method: one that allows GET does not cover it, one that denies POST does.
     void whatCannotBeSeen() {
         auto one = rule(1, Effect::Allow);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The rules' file: what Carrel wrote counts, and whatever else stands there denies everything and is told.
 #include "app/policy/rule_book.h"
+#include "tests/app/policy/turned_clock.h"
 
 #include <QTemporaryDir>
 #include <QtTest>
@@ -11,6 +12,7 @@
 
 using namespace carrel;
 using namespace carrel::policy;
+using carrel::policy::test::TurnedClock;
 namespace fs = std::filesystem;
 
 namespace {
@@ -34,9 +36,10 @@ struct World {
     QTemporaryDir folder;
     fs::path file = fs::path(folder.path().toStdString()) / "rules.toml";
     fs::path key = fs::path(folder.path().toStdString()) / "rules.key";
+    TurnedClock clock;
     std::unique_ptr<RuleBook> book;
     World() { open(); }
-    void open() { book = std::make_unique<RuleBook>(file, std::make_unique<FileSealKeeper>(key)); }
+    void open() { book = std::make_unique<RuleBook>(file, std::make_unique<FileSealKeeper>(key), clock); }
     [[nodiscard]] std::string text() const {
         std::ifstream in(file, std::ios::binary);
         return {std::istreambuf_iterator<char>(in), {}};
@@ -62,7 +65,8 @@ Request to(std::string host) {
     return out;
 }
 RuleBook::Verdict ask(RuleBook& book, const char* host = "example.org") {
-    return book.decide(to(host), 0);
+    const std::vector requests{to(host)};
+    return book.decide(requests);
 }
 
 } // namespace
@@ -94,7 +98,7 @@ private slots:
     void anotherProcessHasWrittenIt() {
         World w;
         QVERIFY(w.book->add(allow("example.org")));
-        RuleBook other(w.file, std::make_unique<FileSealKeeper>(w.key));
+        RuleBook other(w.file, std::make_unique<FileSealKeeper>(w.key), w.clock);
         QVERIFY(other.remove(1));
         QVERIFY(ask(*w.book).answer == Answer::Ask);
         QVERIFY(w.book->add(allow("example.org"))); // on top of that
@@ -196,7 +200,7 @@ private slots:
         World w;
         auto keeper = std::make_unique<Locked>();
         auto* keyring = keeper.get();
-        RuleBook book(w.file, std::move(keeper));
+        RuleBook book(w.file, std::move(keeper), w.clock);
         keyring->locked = true;
         QVERIFY(ask(book).answer == Answer::Deny);
         QVERIFY(!book.add(allow("example.org")) && !book.reset({}));
@@ -220,6 +224,48 @@ private slots:
         w.open();
         QVERIFY(ask(*w.book, "other.org").answer == Answer::Allow);
         QVERIFY(ask(*w.book).answer == Answer::Ask);
+    }
+
+    // Half an hour was given; the clock is set back by three.
+    void aClockThatIsSetLengthensNothing() {
+        World w;
+        auto half = allow("example.org");
+        half.untilMs = w.clock.at.wallMs + 1'800'000;
+        QVERIFY(w.book->add(half));
+        w.clock.turn(1'799'999);
+        QVERIFY(ask(*w.book).answer == Answer::Allow);
+        w.clock.at.wallMs -= 3 * 3'600'000;
+        QVERIFY(ask(*w.book).answer == Answer::Allow);
+        w.clock.turn(1);
+        QVERIFY(ask(*w.book).answer == Answer::Ask);
+        // Set forward, it ends with that.
+        QVERIFY(w.book->remove(1));
+        half.untilMs = w.clock.at.wallMs + 1'800'000;
+        QVERIFY(w.book->add(half));
+        w.clock.at.wallMs += 1'800'000;
+        QVERIFY(ask(*w.book).answer == Answer::Ask);
+        // An end as far off as a number goes is no mishap.
+        half.untilMs = INT64_MAX / 2;
+        QVERIFY(w.book->add(half));
+        QVERIFY(ask(*w.book).answer == Answer::Allow);
+    }
+
+    void rulesOfASessionGoWithIt() {
+        World w;
+        for (const auto* session : {"s1", "s2", ""}) {
+            auto rule = allow("example.org");
+            rule.agent = "ann";
+            rule.session = session;
+            QVERIFY(w.book->add(rule));
+        }
+        auto like = w.book->rules()->rules.at(1);
+        like.id = 77;
+        QVERIFY(w.book->find(like)->value().id == 2);
+        QVERIFY(w.book->endSessions("bob", "")->empty());
+        QCOMPARE(w.book->endSessions("ann", "s2")->size(), std::size_t{1});
+        QCOMPARE(w.book->endSessions("ann", "")->at(0).id, std::uint64_t{2});
+        QVERIFY(!*w.book->find(like));
+        QCOMPARE(w.book->rules()->rules.size(), std::size_t{1});
     }
 
     void aBadRuleIsNotKept() {

@@ -92,6 +92,7 @@ private slots:
         row(Action::Apply, "path", "/etc");
         row(Action::Apply, "path", "../x");
         row(Action::Apply, "path", std::string("a\0b", 3));
+        row(Action::Apply, "path", "caf\xe9");
         row(Action::Apply, "change", "anything");
         row(Action::Folder, "mode", "write");
         row(Action::Network, "host", "*");
@@ -120,6 +121,21 @@ private slots:
         const auto checked = check(with(static_cast<Action>(action), field, {value}));
         QVERIFY(!checked && checked.error().code == carrel::ErrorCode::InvalidArgument && !checked.error().hint.empty());
         QVERIFY(!check(with(static_cast<Action>(action), field, {})));
+    }
+
+    void wordsThatAFileCannotKeep() {
+        auto rule = with(Action::Network, "host", {"example.org"});
+        QVERIFY(check(rule));
+        for (auto* text : {&rule.note, &rule.agent, &rule.session}) {
+            for (const auto& bad : {std::string("caf\xe9"), std::string("a\0b", 3), std::string(300, 'a')}) {
+                *text = bad;
+                QVERIFY(!check(rule));
+            }
+            *text = "a \x1b\x7f \xe2\x80\xae \"\"\" \\ \t\r\n b";
+            QVERIFY(check(rule));
+            const auto read = rulesFrom(headed(toToml(rule)));
+            QVERIFY2(read && read->rules.at(0) == rule, read ? "" : read.error().text().c_str());
+        }
     }
 
     void itComesBackFromItsText() {
