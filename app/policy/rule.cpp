@@ -16,7 +16,8 @@ constexpr std::array kApply{Field{"folder", FieldKind::Folder}, Field{"path", Fi
                             Field{"change", FieldKind::Change}};
 constexpr std::array kFolder{Field{"folder", FieldKind::Folder}, Field{"mode", FieldKind::Mode}};
 constexpr std::array kNetwork{Field{"host", FieldKind::Host}, Field{"port", FieldKind::Port},
-                              Field{"method", FieldKind::Method}, Field{"path", FieldKind::PathPrefix}};
+                              Field{"method", FieldKind::Method, Field::Seen::IfRead},
+                              Field{"path", FieldKind::PathPrefix, Field::Seen::IfRead}};
 constexpr std::array kCredential{Field{"name", FieldKind::Name}, Field{"host", FieldKind::Host}};
 constexpr std::array kForward{Field{"port", FieldKind::Port}};
 constexpr std::array kProgram{Field{"sha256", FieldKind::Sha256}};
@@ -59,9 +60,8 @@ bool isPlainPath(std::string_view text) {
            path.find("/../") == std::string::npos;
 }
 
-bool isValue(FieldKind kind, std::string_view text) {
-    // What is not UTF-8 could be written to the file and not be read again.
-    if (text.empty() || text.size() > kMaxValueBytes || text.find('\0') != std::string_view::npos || !isUtf8(text)) {
+bool isSpelled(FieldKind kind, std::string_view text) {
+    if (text.empty() || text.size() > kMaxValueBytes || text.find('\0') != std::string_view::npos) {
         return false;
     }
     switch (kind) {
@@ -89,6 +89,16 @@ bool isValue(FieldKind kind, std::string_view text) {
                });
     }
     return false;
+}
+
+// Of a rule. What is not UTF-8 could be written to the file and not be read again.
+bool isValue(FieldKind kind, std::string_view text) {
+    return isSpelled(kind, text) && isUtf8(text);
+}
+
+// Of a request.
+bool isSeen(FieldKind kind, std::string_view text) {
+    return isSpelled(kind, text) && !(kind == FieldKind::Host && text.starts_with("*."));
 }
 
 bool isBelow(std::string_view folder, std::string_view path) {
@@ -218,6 +228,32 @@ Status check(const Rule& rule) {
         }
     }
     return {};
+}
+
+Status check(const Request& request) {
+    const auto fields = fieldsOf(request.action);
+    const auto bad = [&](const std::string& what) -> Status {
+        return fail(ErrorCode::Malformed, "A request about " + std::string(toString(request.action)) + " " + what);
+    };
+    if (request.agent.empty() || request.agent.size() > kMaxIdBytes || request.session.size() > kMaxIdBytes ||
+        !isUtf8(request.agent) || !isUtf8(request.session)) {
+        return bad("is of no agent, or of a session that has no such name");
+    }
+    std::size_t known = 0;
+    for (const auto& field : fields) {
+        const auto seen = request.fields.find(field.name);
+        if (seen == request.fields.end()) {
+            if (field.seen == Field::Seen::Always) {
+                return bad("does not say its " + std::string(field.name));
+            }
+            continue;
+        }
+        ++known;
+        if (!isSeen(field.kind, seen->second)) {
+            return bad("has a " + std::string(field.name) + " that is not in the form that rules are matched with");
+        }
+    }
+    return known == request.fields.size() ? Status() : bad("says something that it cannot have");
 }
 
 bool matchesValue(FieldKind kind, std::string_view wanted, std::string_view seen) {

@@ -45,6 +45,7 @@ enum class FieldKind { Folder, PathPattern, Change, Mode, Host, Port, Method, Pa
 struct Field {
     std::string_view name;
     FieldKind kind;
+    enum class Seen { Always, IfRead } seen = Seen::Always; // of a request
 };
 [[nodiscard]] std::span<const Field> fieldsOf(Action action);
 
@@ -82,7 +83,12 @@ struct Request {
     Action action = Action::Apply;
     Risk risk = Risk::Routine;
     std::map<std::string, std::string, std::less<>> fields;
+    friend bool operator==(const Request&, const Request&) = default;
 };
+
+// It has the fields that its action cannot be judged without, and each in the one spelling that rules are matched with: a
+// name in capitals must not pass by what denies it. Names of files may be of any bytes. Malformed: treat it as denied.
+[[nodiscard]] Status check(const Request& request);
 
 [[nodiscard]] bool matches(const Rule& rule, const Request& request, std::int64_t nowMs);
 // One value of a field against what was seen.
