@@ -49,6 +49,28 @@ std::string_view toString(EventKind kind) {
         return "discard.decided";
     case EventKind::DiscardDone:
         return "discard.done";
+    case EventKind::ApprovalAsked:
+        return "approval.asked";
+    case EventKind::ApprovalChanged:
+        return "approval.changed";
+    case EventKind::ApprovalRepeated:
+        return "approval.repeated";
+    case EventKind::ApprovalShown:
+        return "approval.shown";
+    case EventKind::ApprovalDecided:
+        return "approval.decided";
+    case EventKind::ApprovalEnded:
+        return "approval.ended";
+    case EventKind::ApprovalReopened:
+        return "approval.reopened";
+    case EventKind::ApprovalEffect:
+        return "approval.effect";
+    case EventKind::ApprovalsTurnedAway:
+        return "approval.turned_away";
+    case EventKind::RuleKept:
+        return "rule.kept";
+    case EventKind::RuleAnswered:
+        return "rule.answered";
     case EventKind::GuestLog:
         return "guest.log";
     case EventKind::EngineNote:

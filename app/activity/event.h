@@ -36,6 +36,17 @@ enum class EventKind {
     UndoDone,
     DiscardDecided,
     DiscardDone,
+    ApprovalAsked, // these eleven: app/policy/approval_record.h
+    ApprovalChanged,
+    ApprovalRepeated,
+    ApprovalShown,
+    ApprovalDecided,
+    ApprovalEnded,
+    ApprovalReopened,
+    ApprovalEffect,
+    ApprovalsTurnedAway,
+    RuleKept,
+    RuleAnswered,
     GuestLog,
     EngineNote,
 };
@@ -44,7 +55,10 @@ inline constexpr std::array kEventKinds{
     EventKind::ClerkState,   EventKind::ShareAdded,   EventKind::ShareChanged, EventKind::ShareRemoved, EventKind::FileRead,
     EventKind::ExecStarted,  EventKind::ExecEnded,    EventKind::ReviewFrozen, EventKind::ApplyDecided,
     EventKind::ApplyDone,    EventKind::UndoDecided,  EventKind::UndoDone,     EventKind::DiscardDecided,
-    EventKind::DiscardDone,  EventKind::GuestLog,     EventKind::EngineNote};
+    EventKind::DiscardDone,  EventKind::ApprovalAsked, EventKind::ApprovalChanged, EventKind::ApprovalRepeated,
+    EventKind::ApprovalShown, EventKind::ApprovalDecided, EventKind::ApprovalEnded, EventKind::ApprovalReopened,
+    EventKind::ApprovalEffect, EventKind::ApprovalsTurnedAway, EventKind::RuleKept, EventKind::RuleAnswered,
+    EventKind::GuestLog,     EventKind::EngineNote};
 
 [[nodiscard]] std::string_view toString(EventKind kind); // "apply.decided"
 [[nodiscard]] std::optional<EventKind> eventKindFrom(std::string_view text);
