@@ -18,6 +18,19 @@ bool isOver(const Approval& of) {
             of.effect == EffectState::NeverBegan);
 }
 
+Approval opened(const ApprovalRecord& record, const record::Asked& what) {
+    Approval of;
+    of.id = record.id;
+    of.agent = record.agent;
+    of.session = what.session;
+    of.task = what.task;
+    of.action = what.action;
+    of.about = what.about;
+    of.question = what.question;
+    of.askedMs = record.atMs;
+    return of;
+}
+
 struct Follow {
     Approval& of;
     std::int64_t atMs;
@@ -111,44 +124,47 @@ struct Follow {
 
 } // namespace
 
-Status ApprovalBook::apply(const ApprovalRecord& record) {
+Result<std::optional<Approval>> ApprovalBook::after(const ApprovalRecord& record) const {
     if (std::holds_alternative<record::RuleAnswered>(record.what) || std::holds_alternative<record::TurnedAway>(record.what)) {
-        return {}; // of no request
-    }
-    if (const auto* asked = std::get_if<record::Asked>(&record.what)) {
-        return opened(record, *asked);
+        return std::optional<Approval>();
     }
     const auto at = m_all.find(record.id);
+    if (const auto* asked = std::get_if<record::Asked>(&record.what)) {
+        return record.id == 0 || at != m_all.end() ? Result<std::optional<Approval>>(misfit(record, "its number is taken"))
+                                                   : std::optional(opened(record, *asked));
+    }
     if (at == m_all.end() || at->second.agent != record.agent) {
         return misfit(record, "there is no such request");
     }
-    if (!std::visit(Follow{at->second, record.atMs}, record.what)) {
-        return misfit(record, "the request was " + std::string(toString(at->second.state)));
+    Approval of = at->second;
+    if (!std::visit(Follow{of, record.atMs}, record.what)) {
+        return misfit(record, "the request was " + std::string(toString(of.state)));
     }
-    if (at->second.state == ApprovalState::Open) {
+    return std::optional(std::move(of));
+}
+
+Status ApprovalBook::fits(const ApprovalRecord& record) const {
+    const auto next = after(record);
+    return next ? Status() : fail(next.error());
+}
+
+Status ApprovalBook::apply(const ApprovalRecord& record) {
+    auto next = after(record);
+    if (!next) {
+        return fail(std::move(next).error());
+    }
+    if (!*next) {
+        return {};
+    }
+    const bool open = (*next)->state == ApprovalState::Open;
+    m_all.insert_or_assign(record.id, std::move(**next));
+    m_nextId = std::max(m_nextId, record.id + 1);
+    if (open) {
         m_closed.erase(record.id);
     } else if (m_closed.emplace(record.id, m_closings + 1).second) {
         ++m_closings;
         dropOld(record.agent);
     }
-    return {};
-}
-
-Status ApprovalBook::opened(const ApprovalRecord& record, const record::Asked& what) {
-    if (record.id == 0 || m_all.contains(record.id)) {
-        return misfit(record, "its number is taken");
-    }
-    Approval of;
-    of.id = record.id;
-    of.agent = record.agent;
-    of.session = what.session;
-    of.task = what.task;
-    of.action = what.action;
-    of.about = what.about;
-    of.question = what.question;
-    of.askedMs = record.atMs;
-    m_all.emplace(of.id, std::move(of));
-    m_nextId = std::max(m_nextId, record.id + 1);
     return {};
 }
 

@@ -18,7 +18,8 @@ inline constexpr std::size_t kMaxClosed = 100; // of one agent
 
 class ApprovalBook {
 public:
-    // Malformed: it does not fit.
+    // Malformed: it does not fit. Asked before it is written, so that the log has none that does not.
+    [[nodiscard]] Status fits(const ApprovalRecord& record) const;
     [[nodiscard]] Status apply(const ApprovalRecord& record);
 
     [[nodiscard]] const Approval* find(std::uint64_t id) const;
@@ -35,8 +36,8 @@ public:
     void forget(std::string_view agent);
 
 private:
-    Status opened(const ApprovalRecord& record, const record::Asked& what);
-    Status follow(Approval& of, const ApprovalRecord& record);
+    // The request as it is after that; none: the record is about none.
+    [[nodiscard]] Result<std::optional<Approval>> after(const ApprovalRecord& record) const;
     void dropOld(const std::string& agent);
 
     std::map<std::uint64_t, Approval> m_all;

@@ -51,6 +51,11 @@ tl::unexpected<Error> closedAlready(const Approval& of) {
     return fail(ErrorCode::Cancelled, numbered(of) + " is no longer open: " + why, "The agent can ask again");
 }
 
+tl::unexpected<Error> changedSince(const Approval& of) {
+    return fail(ErrorCode::Conflict, numbered(of) + " has changed since it was looked at: the agent asks with other content now",
+                "Nothing was decided. Look at it again: carrel show " + std::to_string(of.id));
+}
+
 } // namespace
 
 Result<const Approval*> ApprovalQueue::decidable(const DecisionWanted& wanted) const {
@@ -64,9 +69,9 @@ Result<const Approval*> ApprovalQueue::decidable(const DecisionWanted& wanted) c
     }
     // A no to this once gives nothing away, whatever the request is by now.
     const bool anyContent = wanted.effect == Effect::Deny && wanted.scope == Scope::Once;
-    if (!anyContent && wanted.digest != of->question.evidence.digest) {
-        return fail(ErrorCode::Conflict, numbered(*of) + " has changed since it was looked at: the agent asks with other content now",
-                    "Nothing was decided. Look at it again: carrel show " + std::to_string(of->id));
+    if (!anyContent && (wanted.digest != of->question.evidence.digest ||
+                        (wanted.revision != 0 && wanted.revision != of->revision))) {
+        return changedSince(*of);
     }
     return of;
 }
@@ -191,8 +196,8 @@ Result<Decided> ApprovalQueue::decide(const DecisionWanted& wanted) {
         if (!of) {
             return fail(of.error());
         }
-        if (allow && wanted.digest != (*of)->question.evidence.digest) {
-            return fail(ErrorCode::Internal, "A decision was about to be taken on content that was not looked at");
+        if ((allow || rule) && (*of)->revision != seen.revision) { // while its evidence was looked at
+            return changedSince(**of);
         }
         DecisionFacts facts;
         facts.effect = wanted.effect;

@@ -110,7 +110,9 @@ Result<Submitted> ApprovalQueue::askPerson(const PreparedAsk& ask) {
 Result<Submitted> ApprovalQueue::join(Turn& turn, const Approval& open, const PreparedAsk& ask) {
     const auto id = open.id;
     const Submitted waiting{Submitted::Kind::Waiting, id, {}, {}, {}};
-    if (open.question.evidence.digest == ask.question.evidence.digest && open.question.risk == ask.question.risk) {
+    auto same = ask.question;
+    same.claim = open.question.claim; // other words for the same are no other question
+    if (same == open.question) {
         m_book.count(id);
         if ((open.asked & (open.asked - 1)) == 0) { // 2, 4, 8: a row for each would be a flood of its own
             (void)write(id, open.agent, record::Repeated{open.asked}, IfNot::Skip).has_value();

@@ -47,7 +47,7 @@ public:
     [[nodiscard]] virtual Result<std::vector<Request>> itemsOf(const Approval& approval) = 0;
 };
 
-// Told of each state after it is in the log. `number` counts up: of two calls the one with the greater one is newer.
+// Told of each state after it is in the log, or owed to it. `number` counts up: of two calls the one with the greater one is newer.
 class ApprovalListener {
 public:
     virtual ~ApprovalListener() = default;
@@ -85,6 +85,7 @@ struct DecisionWanted {
     Scope scope = Scope::Once;
     std::optional<std::chrono::milliseconds> lasting; // from now; what was allowed is over then
     files::Sha256 digest;    // of the evidence that the person looked at
+    std::uint64_t revision = 0; // of the question, likewise; 0: the digest says enough
     std::uint64_t asked = 1; // and how often it had been asked then
     std::string by;          // who, in words
     std::optional<Rule> rule; // instead of the covering one: its fields and note count
@@ -137,7 +138,8 @@ public:
     // What is due by now; answers when it wants to be called next, by the steady clock. To be called at least once a minute.
     std::int64_t tick();
 
-    // approval_recover.cpp. Before anything else of that agent; `session`: that goes on, empty: none.
+    // approval_recover.cpp. Of every agent before anything is submitted, since numbers go on from the highest there is;
+    // `session`: that goes on, empty: none. A row whose number another agent's log has as well is a misfit.
     [[nodiscard]] Recovered recover(const std::string& agent, const std::string& session,
                                     const std::vector<ApprovalRecord>& records, EffectStandings& effects);
     void forget(const std::string& agent); // it is deleted, and its log with it

@@ -38,6 +38,7 @@ bool ApprovalQueue::payOwed(const std::string& agent) {
 
 Status ApprovalQueue::write(std::uint64_t id, const std::string& agent, decltype(ApprovalRecord::what) what, IfNot ifNot) {
     ApprovalRecord record{id, agent, m_to.clock.now().wallMs, std::move(what)};
+    CARREL_TRY(m_book.fits(record));
     auto written = payOwed(agent) ? m_to.sink.append(record)
                                   : fail(ErrorCode::Io, "earlier rows of the log are still to be written");
     if (!written && ifNot == IfNot::Skip) {

@@ -46,11 +46,11 @@ void RuleBook::refresh() {
     m_seen = now;
     m_trouble = set ? std::nullopt : std::optional(set.error());
     m_set = set ? std::move(*set) : RuleSet{};
-    learnEnds();
+    taken();
 }
 
-// A number means one rule for ever, so what is known of it holds.
-void RuleBook::learnEnds() {
+// A number means one rule for ever, so what is known of its end holds.
+void RuleBook::taken() {
     const auto now = m_clock.now();
     std::map<std::uint64_t, std::int64_t> ends;
     for (const auto& rule : m_set.rules) {
@@ -62,6 +62,7 @@ void RuleBook::learnEnds() {
         }
     }
     m_ends = std::move(ends);
+    m_counting = std::make_shared<std::vector<Rule>>(m_set.rules);
 }
 
 bool RuleBook::over(const Rule& rule, Moment now) const {
@@ -102,19 +103,24 @@ Result<RuleSet> RuleBook::read() {
 }
 
 RuleBook::Verdict RuleBook::decide(std::span<const Request> requests) {
-    const std::lock_guard lock(m_mutex);
-    refresh();
-    if (m_trouble) {
-        return {Answer::Deny, std::nullopt, m_trouble};
-    }
+    std::shared_ptr<const std::vector<Rule>> counting;
     const auto now = m_clock.now();
-    const bool someOver = std::any_of(m_set.rules.begin(), m_set.rules.end(), [&](const Rule& rule) { return over(rule, now); });
-    std::vector<Rule> counting; // only then a copy
-    if (someOver) {
-        std::copy_if(m_set.rules.begin(), m_set.rules.end(), std::back_inserter(counting),
-                     [&](const Rule& rule) { return !over(rule, now); });
+    {
+        const std::lock_guard lock(m_mutex);
+        refresh();
+        if (m_trouble) {
+            return {Answer::Deny, std::nullopt, m_trouble};
+        }
+        const auto isOver = [&](const Rule& rule) { return over(rule, now); };
+        if (std::any_of(m_counting->begin(), m_counting->end(), isOver)) {
+            auto rest = *m_counting;
+            std::erase_if(rest, isOver);
+            m_counting = std::make_shared<std::vector<Rule>>(std::move(rest));
+        }
+        counting = m_counting;
     }
-    const auto decision = decideAll(someOver ? counting : m_set.rules, requests, now.wallMs);
+    // Without the lock: what one agent has many things of must not hold up the others.
+    const auto decision = decideAll(*counting, requests, now.wallMs);
     return {decision.answer, decision.rule == nullptr ? std::nullopt : std::optional(*decision.rule), std::nullopt};
 }
 
@@ -147,7 +153,7 @@ Status RuleBook::write(RuleSet next) {
     CARREL_TRY(files::replaceDurably(m_file, *sealed));
     m_kept->serial = next.serial;
     m_set = std::move(next);
-    learnEnds();
+    taken();
     m_seen = look();
     m_trouble.reset();
     return m_keeper->keep(*m_kept);

@@ -52,7 +52,7 @@ private:
     [[nodiscard]] Result<RuleSet> read();
     [[nodiscard]] Status write(RuleSet next);
     [[nodiscard]] Result<std::vector<Rule>> removeWhere(const std::function<bool(const Rule&)>& which);
-    void learnEnds();
+    void taken(); // m_set is another one
     [[nodiscard]] bool over(const Rule& rule, Moment now) const;
 
     std::filesystem::path m_file;
@@ -62,6 +62,8 @@ private:
     std::optional<Look> m_seen;
     std::optional<SealKeeper::Kept> m_kept;
     RuleSet m_set;
+    std::shared_ptr<const std::vector<Rule>> m_counting; // those of m_set that are not over; never changed, so that many
+                                                         // can be judged by them at once
     std::map<std::uint64_t, std::int64_t> m_ends; // by rule that has one: by the steady clock
     std::optional<Error> m_trouble;
 };

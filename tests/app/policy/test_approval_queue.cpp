@@ -193,6 +193,26 @@ private slots:
         QVERIFY(w.state(id) == ApprovalState::Denied);
     }
 
+    // The same bytes, and by now a way to the host: not what was looked at.
+    void theSameContentAtAnotherRisk() {
+        World w;
+        auto ask = w.apply("one");
+        const auto id = w.opened(ask);
+        auto looked = w.on(id, Effect::Allow);
+        looked.revision = 1;
+        w.clock.turn(2000);
+        ask.claim = "please"; // other words are no change
+        QCOMPARE(w.opened(ask), id);
+        QCOMPARE(w.queue->find(id)->revision, std::uint64_t{1});
+        ask.items[0].risk = Risk::High;
+        ask.riskReason = "It is run by the shell";
+        QCOMPARE(w.opened(ask), id);
+        QVERIFY(w.queue->find(id)->revision == 2 && w.queue->find(id)->question.risk == Risk::High);
+        QVERIFY(w.queue->decide(looked).error().code == ErrorCode::Conflict);
+        looked.revision = 2;
+        QVERIFY(w.queue->decide(looked));
+    }
+
     void goneSinceItWasAsked() {
         World w;
         QVERIFY(w.queue->decide(w.on(99, Effect::Allow)).error().code == ErrorCode::NotFound);

@@ -145,6 +145,15 @@ private slots:
         QVERIFY(w.state(id) == ApprovalState::Denied);
     }
 
+    void noRowIsWrittenThatDoesNotFit() {
+        World w;
+        const auto id = w.opened(World::connect("example.org"));
+        QVERIFY(w.queue->decide(w.on(id, Effect::Allow)) && w.queue->begin(id));
+        const auto rows = w.sink.rows.size();
+        w.queue->finished(id, EffectState::None, ""); // says nothing
+        QCOMPARE(w.sink.rows.size(), rows);
+    }
+
     // A row that allows something else than what was asked allows nothing.
     void aRowAboutOtherContent() {
         World w;
