@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/policy/rules_text.h"
 
+#include "app/policy/toml_guard.h"
+
 #include <algorithm>
 #include <chrono>
 #include <set>
@@ -207,7 +209,9 @@ std::string anyOf(const Rule& rule, std::string_view field, std::string_view oth
 
 std::string toToml(const Rule& rule) {
     std::ostringstream out;
-    out << "[[rule]]\n" << tableOf(rule) << "\n";
+    // Strings of one line and one kind: what toml_guard.h lets through again.
+    out << "[[rule]]\n"
+        << toml::toml_formatter(tableOf(rule), toml::format_flags::allow_unicode_strings | toml::format_flags::indentation) << "\n";
     return out.str();
 }
 
@@ -224,6 +228,9 @@ Result<RuleSet> rulesFrom(std::string_view text) {
     if (text.size() > kMaxRulesText) {
         return fail(ErrorCode::LimitExceeded, "The rules are longer than " + std::to_string(kMaxRulesText) + " bytes",
                     "Take rules away that no longer count");
+    }
+    if (const auto trouble = refuseStrangeToml(text)) {
+        return malformed("line " + std::to_string(trouble->line) + ": there is " + trouble->what);
     }
     toml::table table;
     try {

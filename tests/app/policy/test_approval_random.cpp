@@ -131,7 +131,9 @@ struct Play {
             return;
         }
         ++begins;
-        const auto [row, at] = decision(id);
+        const auto found = decision(id);
+        const auto* row = found.first;
+        const auto at = found.second;
         expect(row != nullptr && row->facts.effect == Effect::Allow, "begun without a decision in the log");
         if (row == nullptr) {
             return;

@@ -177,6 +177,15 @@ private slots:
         row("a day that is none", headed(kRule + "until = 2026-02-30T12:00:00Z\n"), "");
         row("an agent of no name", headed(kRule + "agent = \"\"\n"), "agent is empty");
         row("a denial at high risk", headed("[[rule]]\nid = 7\neffect = \"deny\"\naction = \"network\"\nhigh = true\n"), "high risk");
+        // What the parser has no sound answer to (toml_guard.h).
+        row("a letter beyond ASCII", headed("\u02b3 = 1\n"), "line 4: there is a letter");
+        row("one after a value", headed("x = 1 \u0416\n"), "letter");
+        row("one after a string", headed("x = \"\" \u3001\n"), "letter");
+        row("one after a string that has no end", headed("x = \"\n\u0416\n"), "line 5: there is a letter");
+        row("one after an escaped quote", headed("x = \"\\\\\" \u0416 \"\n"), "letter");
+        row("a byte order mark", "\ufeff" + headed(""), "letter");
+        row("a string of several lines", headed(kRule + "note = \"\"\"\\\n \u0416\"\"\"\n"), "line 8: there is a string");
+        row("a literal one", headed(kRule + "note = \'\'\'\n\u0416\'\'\'\n"), "several lines");
         row("a long note", headed(kRule + "note = \"" + std::string(300, 'a') + "\"\n"), "note");
     }
     void strangeTextIsRefused() {
@@ -186,6 +195,16 @@ private slots:
         QVERIFY(!read);
         QVERIFY2(read.error().text().find(says) != std::string::npos, read.error().text().c_str());
         QVERIFY(!read.error().hint.empty());
+    }
+
+    void lettersOfAllTheWorld() {
+        const auto read = rulesFrom(headed("# \u0416 \"\n" + kRule + "note = \"B\u00fccher \\\" \u0416\" # \u02b3\nhost = [\"a.org\", 'b.org']\n"));
+        QVERIFY2(read && read->rules.at(0).note == "B\u00fccher \" \u0416", read ? "" : read.error().text().c_str());
+        auto rule = with(Action::Apply, "path", {"B\u00fccher/\u3001\u0416\n'\"\\.txt", "\t", "'", "''", "\"\"\""});
+        rule.note = "\u0416\nsecond line";
+        QVERIFY(check(rule));
+        const auto again = rulesFrom(headed(toToml(rule)));
+        QVERIFY2(again && again->rules.at(0) == rule, again ? "" : again.error().text().c_str());
     }
 
     void offsetsAreTheSameMoment() {

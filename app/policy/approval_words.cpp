@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/policy/approval_words.h"
+
+#include <set>
+
+namespace carrel::policy {
+namespace {
+
+// The distinct ones of the kept items: "a", "a and b", "a, b and 3 more".
+std::string namesOf(const Question& question, std::string_view field) {
+    constexpr std::size_t kShown = 2;
+    std::set<std::string> names;
+    for (const auto& item : question.items) {
+        if (const auto at = item.fields.find(field); at != item.fields.end()) {
+            names.insert(at->second);
+        }
+    }
+    std::string out;
+    std::size_t shown = 0;
+    for (const auto& name : names) {
+        if (shown == kShown) {
+            return out + " and more";
+        }
+        out += shown == 0 ? name : (names.size() > kShown ? ", " : " and ") + name;
+        ++shown;
+    }
+    return out.empty() ? "(too long to be shown)" : out;
+}
+
+std::string what(const Approval& of) {
+    const auto& question = of.question;
+    switch (of.action) {
+    case Action::Apply:
+        return "have " + std::to_string(question.itemCount) + (question.itemCount == 1 ? " change" : " changes") + " applied in " +
+               namesOf(question, "folder");
+    case Action::Folder:
+        return "be given the folder " + namesOf(question, "folder") + ", mode " + namesOf(question, "mode");
+    case Action::Network: {
+        const bool read = !question.items.empty() && question.items.front().fields.contains("method");
+        return "connect to " + namesOf(question, "host") + ", port " + namesOf(question, "port") +
+               (read ? ": " + namesOf(question, "method") + " " + namesOf(question, "path") : ", to send anything");
+    }
+    case Action::Credential:
+        return "use the credential " + namesOf(question, "name") + " at " + namesOf(question, "host");
+    case Action::Forward:
+        return "be reached at port " + namesOf(question, "port") + " of this computer";
+    case Action::Program:
+        return "run the program with the content " + namesOf(question, "sha256");
+    }
+    return {};
+}
+
+} // namespace
+
+std::string describe(const Approval& approval, std::string_view agentName) {
+    return "The agent " + std::string(agentName) + " asks to " + what(approval);
+}
+
+std::string toldAgent(const Approval& of) {
+    switch (of.state) {
+    case ApprovalState::Open:
+        return "It waits for an answer";
+    case ApprovalState::Allowed:
+        switch (of.effect) {
+        case EffectState::None:
+            return "It is allowed";
+        case EffectState::Done:
+            return "It was allowed, and is done";
+        case EffectState::Failed:
+            return "It was allowed, and could not be done";
+        case EffectState::NeverBegan:
+            return "It was allowed, and not begun in time: ask again";
+        case EffectState::Unsettled:
+            return "It was allowed, and it is not known yet how far it went";
+        }
+        return "It is allowed";
+    case ApprovalState::Denied:
+        return "It was denied";
+    case ApprovalState::Expired:
+        return "Nobody answered in time; it was not denied, and can be asked again later";
+    case ApprovalState::Cancelled:
+        switch (of.ended.value_or(EndReason::Withdrawn)) {
+        case EndReason::SessionOver:
+            return "It was cancelled: the session that asked has ended";
+        case EndReason::EngineEnded:
+            return "It was cancelled: Carrel was restarted; ask again";
+        case EndReason::Gone:
+            return "It was cancelled: what it was about is no longer there";
+        case EndReason::NoAnswer:
+        case EndReason::Withdrawn:
+            break;
+        }
+        return "It was taken back";
+    }
+    return {};
+}
+
+} // namespace carrel::policy
