@@ -184,6 +184,12 @@ private slots:
         row("one after a string that has no end", headed("x = \"\n\u0416\n"), "line 5: there is a letter");
         row("one after an escaped quote", headed("x = \"\\\\\" \u0416 \"\n"), "letter");
         row("a byte order mark", "\ufeff" + headed(""), "letter");
+        row("a table called by a sign", headed("[^_rule]]\n"), "line 4: there is a table");
+        row("another table", headed("  [[rules]]\n"), "not called [[rule]]");
+        row("a single one", headed("[rule]\n"), "not called [[rule]]");
+        row("a table within a line", headed("rule = [{id = 1}]\n"), "line 4: there is a table within");
+        row("a list in a list", headed(kRule + "host = [\n[\"a.org\"]]\n"), "line 9: there is a list in");
+        row("two on a line", headed("[[rule]][^]\n"), "");
         row("a string of several lines", headed(kRule + "note = \"\"\"\\\n \u0416\"\"\"\n"), "line 8: there is a string");
         row("a literal one", headed(kRule + "note = \'\'\'\n\u0416\'\'\'\n"), "several lines");
         row("a long note", headed(kRule + "note = \"" + std::string(300, 'a') + "\"\n"), "note");
@@ -198,7 +204,7 @@ private slots:
     }
 
     void lettersOfAllTheWorld() {
-        const auto read = rulesFrom(headed("# \u0416 \"\n" + kRule + "note = \"B\u00fccher \\\" \u0416\" # \u02b3\nhost = [\"a.org\", 'b.org']\n"));
+        const auto read = rulesFrom(headed("# \u0416 \"\n" + kRule + "note = \"B\u00fccher \\\" \u0416\" # \u02b3\nhost = [ # [[\n \"a.org\",\n\t'b.org' ]\n"));
         QVERIFY2(read && read->rules.at(0).note == "B\u00fccher \" \u0416", read ? "" : read.error().text().c_str());
         auto rule = with(Action::Apply, "path", {"B\u00fccher/\u3001\u0416\n'\"\\.txt", "\t", "'", "''", "\"\"\""});
         rule.note = "\u0416\nsecond line";
