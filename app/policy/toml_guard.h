@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Private to rules_text: keeps from the TOML parser what rules do not need, since rules are imported from files that somebody
-// else wrote and toml++ 3.3 has no sound answer to all of it. Letters beyond ASCII where it looks for white space lead it to
-// undefined behaviour (is_non_ascii_horizontal_whitespace has a table that forgets some of its own cases), and so does a
-// table whose name begins with a sign (parse_key takes for granted what parse_table_header has not looked at). So there are
-// only keys, strings of one line, numbers, times, lists of them, and tables called rule; letters beyond ASCII stand in
-// strings and comments.
+// else wrote and toml++ 3.3 has no sound answer to all of it. Letters beyond ASCII where it looks for white space, tables
+// whose names begin with a sign and times with something else in them lead it to what it takes for granted, and so to
+// undefined behaviour. Only these words get there: keys of letters, digits, _ and -; whole numbers; true and false; times;
+// strings of one line, alone or in one list; tables called rule; comments. Letters beyond ASCII stand in strings and comments.
+// Whether they stand where they should is for the parser to say.
 // Thread: pure function.
 #pragma once
 

@@ -181,13 +181,16 @@ private slots:
         row("a letter beyond ASCII", headed("\u02b3 = 1\n"), "line 4: there is a letter");
         row("one after a value", headed("x = 1 \u0416\n"), "letter");
         row("one after a string", headed("x = \"\" \u3001\n"), "letter");
-        row("one after a string that has no end", headed("x = \"\n\u0416\n"), "line 5: there is a letter");
+        row("one after a string that has no end", headed("x = \"\n\u0416\n"), "line 4: there is a string without an end");
         row("one after an escaped quote", headed("x = \"\\\\\" \u0416 \"\n"), "letter");
         row("a byte order mark", "\ufeff" + headed(""), "letter");
         row("a table called by a sign", headed("[^_rule]]\n"), "line 4: there is a table");
         row("another table", headed("  [[rules]]\n"), "not called [[rule]]");
         row("a single one", headed("[rule]\n"), "not called [[rule]]");
-        row("a table within a line", headed("rule = [{id = 1}]\n"), "line 4: there is a table within");
+        row("a table within a line", headed("rule = [{id = 1}]\n"), "line 4: there is something in a list");
+        row("a time with something in it", headed(kRule + std::string("until = 2026-12-01T\0" "2:00:00Z\n", 29)), "line 8: there is a word");
+        row("a number that is none", headed("x = 0x_\n"), "line 4: there is a word");
+        row("a key in quotes", headed("\"x\" = 1\n"), "line 4: there is a string where");
         row("a list in a list", headed(kRule + "host = [\n[\"a.org\"]]\n"), "line 9: there is a list in");
         row("two on a line", headed("[[rule]][^]\n"), "");
         row("a string of several lines", headed(kRule + "note = \"\"\"\\\n \u0416\"\"\"\n"), "line 8: there is a string");
