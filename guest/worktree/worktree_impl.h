@@ -100,6 +100,7 @@ struct Entry : EntryRecord {
     std::uint64_t generation = 0;
     std::uint64_t hashedGeneration = 0; // of contentHash
     std::string contentHash;
+    bool doubted = false; // doubt()
 };
 
 struct Node {
@@ -180,7 +181,10 @@ public:
     Result<std::vector<SharePath>> settle(std::vector<ChangeRef> entries);
     Result<std::vector<SharePath>> discard(std::vector<ChangeRef> entries);
     Status sync();
-    void tidy() { m_store->tidy(); }
+    void tidy() {
+        giveBack();
+        m_store->tidy();
+    }
     [[nodiscard]] Access access() const { return m_options.access; }
 
     // For tests. Entries looked at to find others; and a call in the midst of a longer work, with no lock
@@ -379,6 +383,10 @@ private:
     // Is the move itself reported? A file's only if it left a free place and covers nothing; else its content
     // is.
     [[nodiscard]] static bool reportsRename(const Entry& entry, const Entry* place);
+    // worktree_again.cpp
+    void doubt(Entry& entry); // under m_state
+    void giveBack();
+    void giveBackOne(std::uint64_t entry, std::uint64_t generation);
     // worktree_review.cpp; under m_ops
     bool settleOne(const ChangeRef& ref);
     bool discardOne(const ChangeRef& ref);
@@ -410,6 +418,7 @@ private:
     std::unordered_map<std::uint64_t, std::unique_ptr<Entry>> m_entries;
     std::unordered_multimap<std::uint64_t, Entry*> m_awayFrom; // by originPlace
     std::unordered_multimap<std::string, Entry*> m_byOrigin;   // by origin
+    std::unordered_map<std::uint64_t, std::uint64_t> m_doubted; // with the generation seen last (giveBack)
     Entry* m_rootEntry = nullptr;
     NodeId m_lastNode = kRoot;
     std::uint64_t m_lastId = kRootEntry;

@@ -344,6 +344,9 @@ void WorktreeImpl::entryChanged(std::uint64_t parent, std::string_view name) {
             note(KernelNote::Kind::Listing, node->id, {}, false, true);
             markChanged(*node, name);
             changed = below(lowerPathOf(*node), name);
+            if (child != node->children.end() && child->second->entry != nullptr) {
+                doubt(*child->second->entry);
+            }
         }
     }
     if (changed) { // what was renamed from there shows the host's content elsewhere
@@ -375,6 +378,8 @@ void WorktreeImpl::everythingChanged() {
     for (const auto& [id, node] : m_nodes) {
         if (isFolder(*node)) {
             forgetListed(*node);
+        } else if (node->entry != nullptr) {
+            doubt(*node->entry);
         }
     }
     note(KernelNote::Kind::Everything, 0, {}, false, true);

@@ -137,6 +137,7 @@ NodePtr WorktreeImpl::materialise(const NodePtr& dir, std::string_view name, Ent
     if (entry != nullptr) {
         node->object = entry->object;
         entry->node = node.get();
+        doubt(*entry);
     }
     dir->children.insert_or_assign(std::string(name), node.get());
     m_nodes.emplace(node->id, node);
@@ -506,6 +507,9 @@ void WorktreeImpl::touch(Entry* entry, Batch& batch) {
     batch.put.insert(entry);
     if (entry->node != nullptr) {
         entry->node->ctimeNs = nowNs();
+    }
+    if (entry->doubted) {
+        doubt(*entry);
     }
 }
 
