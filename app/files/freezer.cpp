@@ -90,6 +90,7 @@ private:
     std::set<SharePath> m_newFolders; // as the report names them
     std::set<SharePath> m_twice;     // those that more than one rename claims
     std::size_t m_linkBudget;
+    mutable ListedNames m_listed{ListedNames::Missing::IsMissing};
     std::uint64_t m_bytes = 0;
     FolderNames m_names;
 };
@@ -139,7 +140,7 @@ void Freezer::look(const ChangeEntry& claim, FrozenEntry& entry, Place& place) {
         return; // what stands there now will have moved away: nothing is there then
     }
     const auto observeAt = [&](const SharePath& path, LookAt what) -> NodeState {
-        auto pinned = pin(m_root, path);
+        auto pinned = pin(m_root, path, &m_listed);
         if (!pinned) {
             if (pinned.error().code != ErrorCode::NotFound) {
                 flag(entry, ConflictKind::Changed, sentence(pinned.error()));
@@ -174,7 +175,7 @@ void Freezer::look(const ChangeEntry& claim, FrozenEntry& entry, Place& place) {
 // Above `path` stands what is no folder today and will be one: nothing is at the path then.
 bool Freezer::makesRoom(const SharePath& path) const {
     for (SharePath above = path.parent(); !above.isRoot(); above = above.parent()) {
-        auto place = m_newFolders.contains(above) ? pin(m_root, above) : Result<Place>(fail(ErrorCode::NotFound, ""));
+        auto place = m_newFolders.contains(above) ? pin(m_root, above, &m_listed) : Result<Place>(fail(ErrorCode::NotFound, ""));
         if (place) { // else one further up may be it
             auto there = observe(*place, LookAt::Names);
             return there && there->kind != NodeKind::Directory;
@@ -439,7 +440,7 @@ bool Freezer::touchesHidden(const ChangeEntry& claim) const {
         if (!m_limits.hidden(path)) {
             return false;
         }
-        auto place = pin(m_root, outermostHidden(path, m_limits.hidden));
+        auto place = pin(m_root, outermostHidden(path, m_limits.hidden), &m_listed);
         if (!place) {
             return place.error().code != ErrorCode::NotFound;
         }
