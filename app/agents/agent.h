@@ -270,7 +270,8 @@ private:
                                                                std::chrono::seconds patience = kAnswerPatience,
                                                                IfBetween ifBetween = IfBetween::Wait);
     [[nodiscard]] Result<std::vector<std::string>> tellGuest(Door& door, std::string_view method, std::uint32_t share,
-                                                             const std::vector<std::pair<SharePath, std::uint64_t>>& entries);
+                                                             const std::vector<std::pair<SharePath, std::uint64_t>>& entries,
+                                                             std::chrono::seconds patience = kAnswerPatience);
     [[nodiscard]] Result<std::vector<ApplyPart>> standingParts(const std::vector<ApplyPart>& parts);
     [[nodiscard]] std::vector<ApplyPart> undoParts(const std::vector<ApplyPart>& wanted, const Progress& progress,
                                                    ActionReport& report, std::optional<Error>& failure);
@@ -281,8 +282,9 @@ private:
     [[nodiscard]] static files::FreezeLimits freezeLimits();
     [[nodiscard]] Result<files::FrozenSet> freezeClaims(Door& door, const ShareRecord& share,
                                                         const std::vector<ChangeEntry>& claims, const Progress& progress,
-                                                        std::stop_token stop);
-    void settleSameAsHost(Door& door, const ShareRecord& share, const files::FrozenSet& set);
+                                                        std::stop_token stop, std::chrono::seconds patience);
+    void settleSameAsHost(Door& door, const ShareRecord& share, const files::FrozenSet& set,
+                          std::chrono::seconds patience);
     void rememberStaged(std::uint32_t share, std::uint64_t staged);
     [[nodiscard]] Status refuseStaged(std::optional<std::uint32_t> share, Staged staged);
 

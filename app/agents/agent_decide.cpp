@@ -87,6 +87,8 @@ Result<ActionReport> Agent::apply(const std::string& reviewId, const ReviewSelec
 Result<ActionReport> Agent::applyChosen(const OpenedReview& opened, const std::vector<EntryView>& chosen,
                                         std::string_view by, const Progress& progress, IfBoth ifBoth) {
     settleLeft(opened.shares);
+    // A person can stop what they wait for; auto mode must let them at the agent.
+    const auto patience = by == kByAuto ? m_services.patience.autoAnswer : kAnswerPatience;
     ActionReport report;
     std::vector<ApplyPart> parts;
     bool collect = false;
@@ -156,10 +158,10 @@ Result<ActionReport> Agent::applyChosen(const OpenedReview& opened, const std::v
         if (auto at = readyDoor()) { // nobody waits for a guest that is not reached
             // The host's version shows in the guest from here on. Where this fails, the next review finds
             // that the host already is as wanted, and settles it then.
-            if (auto kept = tellGuest(**at, "changes.settle", share.id, settled); !kept) {
+            if (auto kept = tellGuest(**at, "changes.settle", share.id, settled, patience); !kept) {
                 m_services.complain(name() + ": " + kept.error().text());
             }
-            (void)listChanges(**at, share, {}).has_value();
+            (void)listChanges(**at, share, {}, patience).has_value();
         }
     }
     if (collect) {

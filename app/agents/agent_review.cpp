@@ -25,17 +25,25 @@ constexpr std::size_t kEntriesPerRequest = 20; // with the longest paths they fi
 constexpr int kListRetries = 3;                // after a new epoch the guest has to be asked again
 constexpr std::size_t kMaxListBytes = 64 * 1024 * 1024; // of names; each is held several times over
 constexpr int kFreezeRounds = 3;               // a folder renamed already gives other names to all that is in it
+constexpr std::chrono::hours kWholeFreeze{24}; // a person waits for it, and can call it off
 constexpr int kListShare = 3;                  // a whole list gets that many times the patience for one answer
 
 // The content of staged files, through the clerk.
 class DoorContent final : public files::ContentSource {
 public:
-    DoorContent(Door& door, std::uint32_t share, std::stop_token stop)
-        : m_door(door), m_share(share), m_stop(std::move(stop)) {}
+    DoorContent(Door& door, std::uint32_t share, std::stop_token stop, std::chrono::seconds patience)
+        : m_door(door)
+        , m_share(share)
+        , m_stop(std::move(stop))
+        , m_until(std::chrono::steady_clock::now() + patience) {}
     Status fetch(const ChangeEntry& entry, int into, std::uint64_t maxBytes) override {
+        const auto left = std::chrono::ceil<std::chrono::seconds>(m_until - std::chrono::steady_clock::now());
+        if (left <= std::chrono::seconds(0)) {
+            return fail(ErrorCode::Cancelled, "the agent's machine takes too long to send what changed");
+        }
         json::object params{{"share", m_share}, {"generation", entry.generation}, {"max", maxBytes}};
         putPath(params, "path", entry.path.text());
-        auto done = m_door.request("content.copy", std::move(params), {into}, m_stop);
+        auto done = m_door.request("content.copy", std::move(params), {into}, m_stop, std::min(left, kAnswerPatience));
         return done ? Status{} : fail(std::move(done).error());
     }
 
@@ -43,6 +51,7 @@ private:
     Door& m_door;
     std::uint32_t m_share;
     std::stop_token m_stop;
+    std::chrono::steady_clock::time_point m_until;
 };
 
 bool hides(const clerk::HiddenNames& names, const SharePath& path) {
@@ -155,12 +164,12 @@ files::FreezeLimits Agent::freezeLimits() {
 }
 
 Result<FrozenSet> Agent::freezeClaims(Door& at, const ShareRecord& share, const std::vector<ChangeEntry>& claims,
-                                     const Progress& progress, std::stop_token stop) {
+                                     const Progress& progress, std::stop_token stop, std::chrono::seconds patience) {
     auto root = openShareRoot(share);
     if (!root) {
         return fail(std::move(root).error());
     }
-    DoorContent source(at, share.id, stop);
+    DoorContent source(at, share.id, stop, patience);
     auto set = m_review->freeze(root->get(), std::to_string(share.id), claims, source, freezeLimits(),
                                 [&](std::size_t done, std::size_t total, const SharePath&) {
                                     if (done % 50 == 0) {
@@ -170,7 +179,7 @@ Result<FrozenSet> Agent::freezeClaims(Door& at, const ShareRecord& share, const 
                                     return !stop.stop_requested();
                                 });
     if (set) {
-        settleSameAsHost(at, share, *set);
+        settleSameAsHost(at, share, *set, patience);
     }
     return set;
 }
@@ -182,7 +191,7 @@ Result<FrozenSet> Agent::freezeShare(Door& at, const ShareRecord& share, const P
         if (!claims) {
             return fail(std::move(claims).error());
         }
-        auto set = freezeClaims(at, share, *claims, progress, stop);
+        auto set = freezeClaims(at, share, *claims, progress, stop, kWholeFreeze);
         if (!set || round == kFreezeRounds || !renamesFolder(*claims, set->leftOut)) {
             return set;
         }
@@ -322,9 +331,10 @@ Result<files::TextDiff> Agent::diff(const FrozenEntry& entry) {
 }
 
 Result<std::vector<std::string>> Agent::tellGuest(Door& at, std::string_view method, std::uint32_t share,
-                                                  const std::vector<std::pair<SharePath, std::uint64_t>>& entries) {
+                                                  const std::vector<std::pair<SharePath, std::uint64_t>>& entries,
+                                                  std::chrono::seconds patience) {
     std::vector<std::string> kept;
-    const auto until = std::chrono::steady_clock::now() + kAnswerPatience;
+    const auto until = std::chrono::steady_clock::now() + std::min(patience, kAnswerPatience);
     for (std::size_t from = 0; from < entries.size(); from += kEntriesPerRequest) {
         json::array page;
         for (std::size_t i = from; i < std::min(entries.size(), from + kEntriesPerRequest); ++i) {
@@ -354,14 +364,14 @@ Result<std::vector<std::string>> Agent::tellGuest(Door& at, std::string_view met
 
 // What the host already has as the guest wants it needs no decision: an apply that the guest was not told of, because the
 // engine or the clerk died in its middle, or a user who made the same edit.
-void Agent::settleSameAsHost(Door& at, const ShareRecord& share, const FrozenSet& set) {
+void Agent::settleSameAsHost(Door& at, const ShareRecord& share, const FrozenSet& set, std::chrono::seconds patience) {
     std::vector<std::pair<SharePath, std::uint64_t>> same;
     for (const auto& left : set.leftOut) {
         if (left.why == files::LeftOutWhy::AlreadySo) {
             same.emplace_back(left.path, left.generation);
         }
     }
-    if (auto told = tellGuest(at, "changes.settle", share.id, same); !told) {
+    if (auto told = tellGuest(at, "changes.settle", share.id, same, patience); !told) {
         m_services.complain(name() + ": " + told.error().text());
     }
 }

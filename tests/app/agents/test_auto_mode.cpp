@@ -5,6 +5,8 @@
 
 #include <QTest>
 
+#include <condition_variable>
+
 using namespace carrel;
 using namespace carrel::agents;
 using namespace carrel::agents::test;
@@ -80,6 +82,7 @@ private slots:
     void aFileThatTheUserChangedIsTheUsers();
     void boundHoldsOverARestart();
     void aReviewIsLeftAlone();
+    void aGuestThatSendsNothingKeepsNobodyWaiting();
     void reviewModeWaits();
     void boundsOfOneHour();
     void renamedFoldersAreLookedUp();
@@ -249,6 +252,38 @@ void TestAutoMode::aReviewIsLeftAlone() {
     QVERIFY2(applied && applied->items.at(0).outcome == "done",
              applied ? "" : applied.error().text().c_str());
     QTRY_VERIFY_WITH_TIMEOUT(fs::exists(w.share() / "new"), kGuardMs); // decided: it goes on
+}
+
+// It says what has changed and does not send it: whoever wants the agent gets it all the same, without stopping it.
+void TestAutoMode::aGuestThatSendsNothingKeepsNobodyWaiting() {
+    AgentWorld w(true, ShareMode::Auto);
+    w.services.patience.autoAnswer = 1s;
+    QVERIFY(w.start());
+    PlayedGuest guest(w);
+    std::mutex mutex;
+    std::condition_variable asked;
+    bool waits = false;
+    bool ends = false;
+    guest.beforeContent([&] {
+        std::unique_lock lock(mutex);
+        waits = true;
+        asked.notify_all();
+        asked.wait(lock, [&] { return ends; });
+    });
+    guest.write("a", "one\n");
+    {
+        std::unique_lock lock(mutex);
+        QVERIFY(asked.wait_for(lock, std::chrono::milliseconds(kGuardMs), [&] { return waits; }));
+    }
+    const auto changed = within(60s, "another verb", [&] { return w.agent->setShareMode("papers", ShareMode::Review); });
+    {
+        const std::lock_guard lock(mutex);
+        ends = true;
+        asked.notify_all();
+    }
+    QVERIFY2(changed, changed ? "" : changed.error().text().c_str());
+    QCOMPARE(filesIn(w.share()), std::size_t{0});
+    QCOMPARE(guest.staged(), std::vector<std::string>{"a"});
 }
 
 void TestAutoMode::reviewModeWaits() {
