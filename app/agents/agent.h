@@ -269,8 +269,13 @@ private:
                                                                std::stop_token stop,
                                                                std::chrono::seconds patience = kAnswerPatience,
                                                                IfBetween ifBetween = IfBetween::Wait);
+    struct Decided {
+        SharePath path;
+        std::uint64_t generation = 0;
+        std::optional<Left> left = {}; // changes.settle
+    };
     [[nodiscard]] Result<std::vector<std::string>> tellGuest(Door& door, std::string_view method, std::uint32_t share,
-                                                             const std::vector<std::pair<SharePath, std::uint64_t>>& entries,
+                                                             const std::vector<Decided>& entries,
                                                              std::chrono::seconds patience = kAnswerPatience);
     [[nodiscard]] Result<std::vector<ApplyPart>> standingParts(const std::vector<ApplyPart>& parts);
     [[nodiscard]] std::vector<ApplyPart> undoParts(const std::vector<ApplyPart>& wanted, const Progress& progress,

@@ -331,15 +331,18 @@ Result<files::TextDiff> Agent::diff(const FrozenEntry& entry) {
 }
 
 Result<std::vector<std::string>> Agent::tellGuest(Door& at, std::string_view method, std::uint32_t share,
-                                                  const std::vector<std::pair<SharePath, std::uint64_t>>& entries,
+                                                  const std::vector<Decided>& entries,
                                                   std::chrono::seconds patience) {
     std::vector<std::string> kept;
     const auto until = std::chrono::steady_clock::now() + std::min(patience, kAnswerPatience);
     for (std::size_t from = 0; from < entries.size(); from += kEntriesPerRequest) {
         json::array page;
         for (std::size_t i = from; i < std::min(entries.size(), from + kEntriesPerRequest); ++i) {
-            json::object item{{"generation", entries[i].second}};
-            putPath(item, "path", entries[i].first.text());
+            json::object item{{"generation", entries[i].generation}};
+            putPath(item, "path", entries[i].path.text());
+            if (entries[i].left) {
+                item["left"] = toJson(*entries[i].left);
+            }
             page.push_back(std::move(item));
         }
         const auto left = std::chrono::ceil<std::chrono::seconds>(until - std::chrono::steady_clock::now());
@@ -365,10 +368,10 @@ Result<std::vector<std::string>> Agent::tellGuest(Door& at, std::string_view met
 // What the host already has as the guest wants it needs no decision: an apply that the guest was not told of, because the
 // engine or the clerk died in its middle, or a user who made the same edit.
 void Agent::settleSameAsHost(Door& at, const ShareRecord& share, const FrozenSet& set, std::chrono::seconds patience) {
-    std::vector<std::pair<SharePath, std::uint64_t>> same;
+    std::vector<Decided> same;
     for (const auto& left : set.leftOut) {
         if (left.why == files::LeftOutWhy::AlreadySo) {
-            same.emplace_back(left.path, left.generation);
+            same.push_back({left.path, left.generation, left.left});
         }
     }
     if (auto told = tellGuest(at, "changes.settle", share.id, same, patience); !told) {

@@ -5,6 +5,7 @@
 #include "app/files/folder_links.h"
 #include "app/files/folder_moves.h"
 #include "app/files/folder_names.h"
+#include "app/files/left.h"
 #include "app/files/line_diff.h"
 #include "app/files/risk.h"
 #include "app/files/tree.h"
@@ -486,8 +487,11 @@ Result<Frozen> Freezer::one(const ChangeEntry& claim) {
         entry.wanted.mode = takeMode(claim, entry.base, false);
     }
     const bool looked = !hidden && !claimedTwice;
-    if (looked && alreadySo(claim, entry)) {
-        return Frozen(leaveOut(claim, LeftOutWhy::AlreadySo, "the folder is like that already"));
+    // Not where nothing could be seen: that is no proof that it is gone.
+    if (looked && entry.conflict == ConflictKind::None && alreadySo(claim, entry)) {
+        auto out = leaveOut(claim, LeftOutWhy::AlreadySo, "the folder is like that already");
+        out.left = leftOf(entry.kind == ChangeKind::Renamed ? entry.target : entry.base);
+        return Frozen(std::move(out));
     }
     if (looked) {
         judgeConflict(claim, entry, place);

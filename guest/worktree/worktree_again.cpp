@@ -41,6 +41,9 @@ void WorktreeImpl::giveBack() {
         }
     }
     for (const auto& [id, generation] : wanted) {
+        if (m_ends) {
+            return;
+        }
         giveBackOne(id, generation);
     }
 }

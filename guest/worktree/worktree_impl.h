@@ -186,6 +186,7 @@ public:
         m_store->tidy();
     }
     [[nodiscard]] Access access() const { return m_options.access; }
+    std::atomic<bool> m_ends{false};
 
     // For tests. Entries looked at to find others; and a call in the midst of a longer work, with no lock
     // held.
@@ -394,7 +395,9 @@ private:
     void backToRemoval(Entry* entry, Batch& batch);
     bool settleFile(Entry* entry, const LowerRef& host, Batch& batch);
     void settleFolder(Entry* entry, const LowerRef& host, Batch& batch);
-    void rebase(Entry* entry, const LowerRef& host, Batch& batch);
+    enum class Base { Hosts, Stays };
+    void rebase(Entry* entry, const LowerRef& host, Base base, Batch& batch);
+    [[nodiscard]] static Base baseAfter(const ChangeRef& ref, const LowerRef& host);
     void releaseOrigin(Entry* entry, Batch& batch);
     bool dropIfSame(Entry* entry, Batch& batch);
     void prune(Entry* folder, Batch& batch);

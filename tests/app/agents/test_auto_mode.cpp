@@ -144,6 +144,8 @@ void TestAutoMode::everythingElseWaits() {
     guest.write("program", "#!/bin/sh\n", 0755);
     guest.write("script", "#!/bin/sh\n");
     guest.write(".envrc", "run me\n");
+    guest.write("HEAD", "ref: refs/heads/main\n"); // with objects, refs and a config the folder is a repository
+    guest.write("config", "[core]\nfsmonitor = run me\n");
     guest.write(".env", "token of the agent\n");
     auto renamed = guest.over("moved");
     renamed.kind = ChangeKind::Renamed;
@@ -165,7 +167,7 @@ void TestAutoMode::everythingElseWaits() {
     forged.kind = ChangeKind::Created;
     guest.stage(forged, "taken");
     const auto waiting = guest.staged();
-    QCOMPARE(waiting.size(), std::size_t{10});
+    QCOMPARE(waiting.size(), std::size_t{12});
     guest.write("fine", "fine\n"); // so that there is something to wait for
     QTRY_VERIFY_WITH_TIMEOUT(fs::exists(w.share() / "fine"), kGuardMs);
     QVERIFY(looked(w));
@@ -251,6 +253,11 @@ void TestAutoMode::aReviewIsLeftAlone() {
     const auto applied = w.agent->apply(frozen->id, {{"papers/mine"}}, quiet);
     QVERIFY2(applied && applied->items.at(0).outcome == "done",
              applied ? "" : applied.error().text().c_str());
+    struct stat info {};
+    QCOMPARE(::stat((w.share() / "mine").c_str(), &info), 0);
+    const auto left = guest.left("mine"); // the base of what the agent does next
+    QVERIFY(left && left->contains("version"));
+    QCOMPARE(left->at("version").at("inode").to_number<std::uint64_t>(), std::uint64_t{info.st_ino});
     QTRY_VERIFY_WITH_TIMEOUT(fs::exists(w.share() / "new"), kGuardMs); // decided: it goes on
 }
 

@@ -310,6 +310,7 @@ private slots:
             }
             writeFile(w.at("here"), "here\n");
             writeFile(w.at("disk/there"), "there\n");
+            writeFile(w.at("disk/there2"), "there, too\n");
             writeFile(w.at("disk/gone"), "gone\n");
             writeFile(w.at("disk/moved"), "moved\n");
             fs::create_directory(w.at("disk/sub"));
@@ -318,7 +319,7 @@ private slots:
             w.content(ChangeKind::Modified, "disk/there", "edited\n");
             w.content(ChangeKind::Created, "disk/new", "new\n");
             w.claim(ChangeKind::Deleted, "disk/gone");
-            w.claim(ChangeKind::Mode, "disk/sub/deep").mode = 0755;
+            w.claim(ChangeKind::Mode, "disk/there2").mode = 0755;
             w.claim(ChangeKind::Created, "disk/made", EntryType::Directory);
             w.link("disk/link", "there");
             w.renamed("disk/moved", "disk/within");

@@ -125,9 +125,12 @@ private slots:
         Fixture f;
         writeFile(f.host / "a", "one");
         QCOMPARE(f.put("a", "two"), 0);
-        const auto refs = f.refs();
+        auto refs = f.refs();
         QCOMPARE(f.put("a", "three"), 0);
         writeFile(f.host / "a", "two"); // the host applied what was reviewed
+        struct stat applied {};
+        QCOMPARE(::stat((f.host / "a").c_str(), &applied), 0);
+        refs[0].left = Left{BaseVersion{applied.st_ino, 3, toNs(applied.st_mtim), toNs(applied.st_ctim)}};
         QCOMPARE(f.tree->settle(refs)->size(), std::size_t{1});
         QCOMPARE(f.cat("a"), std::string("three"));
         const auto list = f.changes();
