@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "guest/protocol/file_time.h"
 #include "guest/worktree/sha256.h"
 #include "tests/guest/worktree/worktree_fixture.h"
 
