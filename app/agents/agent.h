@@ -226,6 +226,7 @@ private:
     [[nodiscard]] Result<ShareRecord> findShare(const std::string& name) const;
     [[nodiscard]] Result<boost::json::object> changeShare(const ShareRecord& to);
     [[nodiscard]] Result<boost::json::object> revokeInTurn(const std::string& name, std::optional<std::uint32_t> cutAlready);
+    [[nodiscard]] Status removeShareInTurn(const std::string& name, Staged staged);
     void cut(std::uint32_t share);
     [[nodiscard]] Result<UniqueFd> emptyFolder() const;
     [[nodiscard]] Result<UniqueFd> openShareRoot(const ShareRecord& share) const;
@@ -291,6 +292,7 @@ private:
     void settleSameAsHost(Door& door, const ShareRecord& share, const files::FrozenSet& set,
                           std::chrono::seconds patience);
     void rememberStaged(std::uint32_t share, std::uint64_t staged);
+    // m_operation is held, and kept until what is counted here is gone or taken no more of.
     [[nodiscard]] Status refuseStaged(std::optional<std::uint32_t> share, Staged staged);
 
     // A verb's turn: m_operation. Who insists lets no other wait for the guest until its turn has come, since a guest that

@@ -457,13 +457,13 @@ void Agent::leave() {
 }
 
 Status Agent::remove(Staged staged, const Progress& progress) {
+    // One turn for all of it: nothing starts the machine again, or stages anything, after the last count.
+    const Turn turn(*this, staged == Staged::Discard ? Turn::Manner::Insisting : Turn::Manner::Patient);
     CARREL_TRY(refuseStaged(std::nullopt, staged));
-    auto stopped = stop(progress);
-    if (!stopped) {
+    if (auto stopped = stopInTurn(progress); !stopped) {
         return fail(std::move(stopped).error());
     }
     CARREL_TRY(refuseStaged(std::nullopt, staged)); // what its programs wrote on their way out
-    const std::lock_guard operation(m_operation);
     CARREL_TRY(note(EventKind::AgentDeleted, name()));
     progress("delete", "Removing the agent's disk and history");
     // The record first: without it the folder is no agent any more, whatever happens in between.

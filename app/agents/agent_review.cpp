@@ -383,7 +383,6 @@ Status Agent::refuseStaged(std::optional<std::uint32_t> share, Staged staged) {
         return {};
     }
     if (readyDoor()) {
-        const std::lock_guard operation(m_operation);
         const auto at = workingDoor();
         if (!at) {
             return fail(at.error());

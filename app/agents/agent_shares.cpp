@@ -226,6 +226,7 @@ Result<json::object> Agent::changeShare(const ShareRecord& to) {
 }
 
 Result<json::object> Agent::setShareMode(const std::string& name, ShareMode mode) {
+    const std::lock_guard operation(m_operation);
     auto share = findShare(name);
     if (!share) {
         return fail(std::move(share).error());
@@ -238,11 +239,6 @@ Result<json::object> Agent::setShareMode(const std::string& name, ShareMode mode
         CARREL_TRY(refuseStaged(share->id, Staged::Refuse));
     } else if (::access(share->dir.c_str(), W_OK) != 0) {
         return fail(ErrorCode::Refused, "the folder " + share->dir + " cannot be written by you, so nothing could be applied");
-    }
-    const std::lock_guard operation(m_operation);
-    if (share = findShare(name); !share || share->revoked) { // while this waited
-        return fail(ErrorCode::Refused, "the agent's access to " + name + " was revoked, or the share removed, meanwhile",
-                    "See: carrel share list " + this->name());
     }
     const auto before = servedMode(*share);
     CARREL_TRY(note(EventKind::ShareChanged, name,
@@ -330,13 +326,23 @@ void Agent::letGuestNotice() {
 }
 
 Status Agent::removeShare(const std::string& name, Staged staged) {
+    const auto removed = [&] {
+        const std::lock_guard operation(m_operation);
+        return removeShareInTurn(name, staged);
+    }();
+    if (removed) {
+        letGuestNotice();
+    }
+    return removed;
+}
+
+Status Agent::removeShareInTurn(const std::string& name, Staged staged) {
     const auto found = findShare(name);
     if (!found) {
         return fail(found.error());
     }
     const std::uint32_t id = found->id;
     CARREL_TRY(refuseStaged(id, staged));
-    const std::lock_guard operation(m_operation);
     CARREL_TRY(note(EventKind::ShareRemoved, name, {{"id", id}, {"discarded", staged == Staged::Discard}}));
     auto without = record();
     std::erase_if(without.shares, [id](const ShareRecord& s) { return s.id == id; });
@@ -345,7 +351,7 @@ Status Agent::removeShare(const std::string& name, Staged staged) {
     if (auto forgotten = m_own->forget(id); !forgotten) { // an id is never used again
         m_services.complain(this->name() + ": " + forgotten.error().text());
     }
-    return renewClerk();
+    return replaceClerk();
 }
 
 // By one that serves what is shared now, also at a machine that does not answer and may do so later.

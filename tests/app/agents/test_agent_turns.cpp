@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <sched.h>
 #include <unistd.h>
 
 using namespace carrel;
@@ -94,8 +95,12 @@ private slots:
     void stopIsNotHeldUpByWhoRevokes();
     void stopReachesAStartWithoutAMachine();
     void revokingNeedsNoGreeting();
+    void removingNeedsNoGreeting();
     void revokedBetweenTwoClerks();
     void revokedBeforeTheFirstClerk();
+    void whatWasStagedMeanwhileIsCounted_data();
+    void whatWasStagedMeanwhileIsCounted();
+    void whatRunsIsNotDeleted();
 };
 
 // A guest begins anew in the middle of a list, and does not say hello again.
@@ -180,6 +185,16 @@ void TestAgentTurns::revokingNeedsNoGreeting() {
     QVERIFY(w.stop().value_or(false));
 }
 
+void TestAgentTurns::removingNeedsNoGreeting() {
+    AgentWorld w(true);
+    w.services.patience.stopping = 1s;
+    QVERIFY(w.start());
+    w.clerks.on("hello", never);
+    const auto removed = within(60s, "share remove", [&] { return w.agent->removeShare("papers", Agent::Staged::Discard); });
+    QVERIFY2(removed, removed ? "" : removed.error().text().c_str());
+    QVERIFY(w.agent->describeShares().empty());
+}
+
 // The next clerk was chosen when the folder was still shared. It serves not one byte of it.
 void TestAgentTurns::revokedBetweenTwoClerks() {
     AgentWorld w(true);
@@ -243,6 +258,62 @@ void TestAgentTurns::revokedBeforeTheFirstClerk() {
     const auto done = answerOf(revoked, "share revoke");
     QVERIFY2(done, done ? "" : done.error().text().c_str());
     QVERIFY(!served);
+}
+
+void TestAgentTurns::whatWasStagedMeanwhileIsCounted_data() {
+    QTest::addColumn<bool>("remove");
+    QTest::newRow("the share is removed") << true;
+    QTest::newRow("or takes no more work") << false;
+}
+
+// Nothing was staged when the verb was asked for, but is when its turn comes.
+void TestAgentTurns::whatWasStagedMeanwhileIsCounted() {
+    QFETCH(bool, remove);
+    AgentWorld w(true);
+    PlayedGuest guest(w);
+    guest.write("work", "of an hour\n");
+    HeldStart start(w);
+    auto verb = queued([&]() -> Status {
+        if (remove) {
+            return w.agent->removeShare("papers", Agent::Staged::Refuse);
+        }
+        auto changed = w.agent->setShareMode("papers", ShareMode::ReadOnly);
+        return changed ? Status{} : fail(changed.error());
+    });
+    QVERIFY(start.letGo().value_or(false));
+    const auto done = answerOf(verb, "the verb");
+    QVERIFY2(!done && done.error().code == ErrorCode::Refused, done ? "it is out of reach" : done.error().text().c_str());
+    QVERIFY2(done.error().text().find("1 change waits") != std::string::npos, done.error().text().c_str());
+    const auto opened = within(60s, "changes", [&] { return w.agent->freeze(quiet, {}); });
+    QVERIFY(opened && !opened->id.empty());
+    QVERIFY(w.stop().value_or(false));
+}
+
+// Somebody starts it while it is being stopped to be deleted. Who deletes gives way to whoever can run.
+void TestAgentTurns::whatRunsIsNotDeleted() {
+    AgentWorld w(true);
+    QVERIFY(w.start());
+    std::future<Result<bool>> started;
+    const auto progress = [&](std::string_view step, std::string_view) {
+        sched_param none{};
+        if (step == "power-off") {
+            cpu_set_t here;
+            CPU_ZERO(&here);
+            CPU_SET(static_cast<unsigned>(::sched_getcpu()), &here);
+            (void)::sched_setaffinity(0, sizeof here, &here);
+            started = queued([&] { return w.agent->start(quiet, {}); });
+            (void)::sched_setscheduler(0, SCHED_IDLE, &none);
+        } else if (step == "delete") {
+            (void)::sched_setscheduler(0, SCHED_OTHER, &none);
+        }
+    };
+    const auto removed = within(60s, "delete", [&] { return w.agent->remove(Agent::Staged::Refuse, progress); });
+    const auto again = answerOf(started, "start");
+    const bool runs = w.world->specOf(w.machineId()).has_value();
+    QVERIFY2(!removed || !runs, "it was deleted beneath a running machine");
+    QVERIFY2(removed, removed ? "" : removed.error().text().c_str()); // it had its turn
+    QVERIFY(!again);
+    QVERIFY(!fs::exists(w.services.agentsFolder / w.agent->id()));
 }
 
 QTEST_GUILESS_MAIN(TestAgentTurns)
