@@ -110,7 +110,8 @@ Result<std::vector<ChangeEntry>> Agent::listChanges(Door& at, const ShareRecord&
         putPath(params, "after", after);
         auto page = at.request("changes.list", std::move(params), {}, stop, patience);
         if (!page) {
-            if (page.error().code == ErrorCode::Unavailable && retries-- > 0 && at.alive() && at.awaitHello()) {
+            if (page.error().code == ErrorCode::Unavailable && retries-- > 0 && at.alive()) {
+                CARREL_TRY(at.awaitHello(stop, patience));
                 continue;
             }
             return fail(std::move(page).error());
@@ -202,7 +203,7 @@ Result<FrozenSet> Agent::freezeShare(Door& at, const ShareRecord& share, const P
 Result<OpenedReview> Agent::freeze(const Progress& progress, std::stop_token stop, Look look) {
     const std::lock_guard operation(m_operation);
     const auto began = std::chrono::steady_clock::now();
-    auto at = workingDoor();
+    auto at = workingDoor(stop);
     if (!at) {
         return fail(std::move(at).error());
     }
@@ -385,7 +386,6 @@ Status Agent::refuseStaged(std::optional<std::uint32_t> share, Staged staged) {
         return {};
     }
     if (readyDoor()) {
-        const std::lock_guard operation(m_operation);
         const auto at = workingDoor();
         if (!at) {
             return fail(at.error());
