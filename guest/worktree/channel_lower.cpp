@@ -62,6 +62,7 @@ struct Page {
 Page pageFrom(ByteSpan rest, std::uint64_t cookie) {
     Page page;
     page.last = cookie;
+    page.entries.reserve(rest.size() / (sizeof(DirentPlus) + 8)); // what is moved when it grows costs more than its room
     while (!rest.empty()) {
         if (rest.size() < sizeof(DirentPlus)) {
             page.whole = false;

@@ -29,8 +29,7 @@ bool WorktreeImpl::settleFile(Entry* entry, const LowerRef& host, Batch& batch) 
     releaseOrigin(entry, batch);
     bool same = false;
     if (node != nullptr && host && !host->folder) {
-        struct stat info {};
-        fillStat(*node, info);
+        const auto info = answer(*node).attr;
         const auto type = host->attr.mode & S_IFMT;
         same = type == (info.st_mode & S_IFMT) &&
                (type == S_IFLNK || (host->attr.size == static_cast<std::uint64_t>(info.st_size) &&

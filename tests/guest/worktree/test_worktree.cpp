@@ -302,6 +302,44 @@ private slots:
         QCOMPARE(f.cat("d/x"), std::string("x")); // the host's again
     }
 
+    void aListingGoesOnWhereItWasWhileNamesComeAndGo() {
+        Fixture f;
+        for (const char* name : {"a", "c", "e", "g"}) {
+            writeFile(f.host / name, name);
+        }
+        const auto listFrom = [&](std::uint64_t cookie, std::size_t most) {
+            std::vector<std::pair<std::string, std::uint64_t>> items;
+            const auto listed = f.tree->readdir(kRoot, cookie, Plus::No, [&](const DirItem& item) {
+                if (items.size() < most) {
+                    items.emplace_back(item.name, item.cookie);
+                    return true;
+                }
+                return false;
+            });
+            return listed ? items : decltype(items){};
+        };
+        const auto namesOf = [](const auto& items) {
+            std::string names;
+            for (const auto& [name, cookie] : items) {
+                names += name;
+            }
+            return names;
+        };
+        const auto first = listFrom(0, 2);
+        QCOMPARE(namesOf(first), std::string("ac"));
+        fs::remove(f.host / "a");
+        fs::remove(f.host / "e");
+        writeFile(f.host / "b", "b");
+        writeFile(f.host / "h", "h");
+        QCOMPARE(namesOf(listFrom(0, 9)), std::string("cgbh")); // somebody else's, from the start
+        const auto rest = listFrom(first.back().second, 9);
+        QCOMPARE(namesOf(rest), std::string("gbh"));
+        writeFile(f.host / "d", "d");
+        writeFile(f.host / "a", "a"); // a name that comes again is a new one
+        QCOMPARE(namesOf(listFrom(0, 9)), std::string("cgbhad"));
+        QCOMPARE(namesOf(listFrom(rest.front().second, 9)), std::string("bhad"));
+    }
+
     void everyLookupIsGivenBack() {
         Fixture f;
         fs::create_directories(f.host / "d");
