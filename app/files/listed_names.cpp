@@ -2,12 +2,8 @@
 #include "app/files/listed_names.h"
 
 #include "guest/protocol/disk_names.h"
-#include "guest/protocol/unique_fd.h"
 
 #include <algorithm>
-#include <dirent.h>
-#include <fcntl.h>
-#include <memory>
 #include <sys/stat.h>
 
 namespace carrel::files {
@@ -47,27 +43,15 @@ Result<bool> ListedNames::lists(int folder, std::string_view name) {
 }
 
 Result<bool> ListedNames::read(int folder, Folder& into) const {
-    // A descriptor of its own: the place in a listing belongs to the open file.
-    UniqueFd own(::openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (!own) {
-        return failErrno("cannot list the folder");
-    }
-    const std::unique_ptr<DIR, int (*)(DIR*)> listing(::fdopendir(own.get()), ::closedir);
-    if (!listing) {
-        return failErrno("cannot list the folder");
-    }
-    (void)own.release();
-    for (;;) {
-        errno = 0;
-        const dirent* entry = ::readdir(listing.get());
-        if (entry == nullptr) {
-            return errno == 0 ? Result<bool>(true) : failErrno("cannot list the folder");
+    bool fits = true;
+    CARREL_TRY(forEachName(folder, [&](std::string_view name) {
+        fits = into.names.size() < kMostNames;
+        if (fits) {
+            into.names.emplace(name);
         }
-        if (into.names.size() >= kMostNames) {
-            return false;
-        }
-        into.names.emplace(entry->d_name);
-    }
+        return fits;
+    }));
+    return fits;
 }
 
 } // namespace carrel::files
