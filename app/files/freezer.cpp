@@ -91,6 +91,7 @@ private:
     std::set<SharePath> m_newFolders; // as the report names them
     std::set<SharePath> m_twice;     // those that more than one rename claims
     std::size_t m_linkBudget;
+    UniqueFd m_incoming; // see newIncoming()
     mutable ListedNames m_listed{ListedNames::Missing::IsMissing};
     std::uint64_t m_bytes = 0;
     FolderNames m_names;
@@ -189,7 +190,7 @@ Result<std::optional<LeftOut>> Freezer::fetch(const ChangeEntry& claim, FrozenEn
     if (claim.size > m_limits.fileBytes || m_bytes + claim.size > m_limits.setBytes) {
         return leaveOut(claim, LeftOutWhy::TooLarge, "it is too large for one review");
     }
-    auto incoming = m_store.newIncoming();
+    auto incoming = m_store.newIncoming(std::move(m_incoming));
     if (!incoming) {
         return leaveOut(claim, LeftOutWhy::Failed, sentence(incoming.error()));
     }
@@ -219,6 +220,7 @@ Result<std::optional<LeftOut>> Freezer::fetch(const ChangeEntry& claim, FrozenEn
     if (stored->size != claim.size) {
         return leaveOut(claim, LeftOutWhy::Moving, "it changed while it was copied");
     }
+    m_incoming = std::move(*incoming);
     entry.wanted.content = stored->sha256;
     entry.wanted.size = stored->size;
     return std::optional<LeftOut>();
