@@ -25,6 +25,7 @@ constexpr std::size_t kMaxXattrBytes = 64 * 1024; // of all names and of each va
 constexpr std::uint64_t kResolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
 constexpr std::uint64_t kToFolder = kResolve | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV;
 constexpr const char* kAnotherDisk = "another disk is mounted where its folder was, and is no part of the shared folder";
+constexpr const char* kDiskItself = "another disk is mounted there, and is no part of the shared folder";
 
 UniqueFd openBeneath(int root, const std::string& path, int flags, std::uint64_t resolve) {
     struct open_how how {};
@@ -240,13 +241,24 @@ Result<UniqueFd> openFolder(const Place& place) {
 
 Result<UniqueFd> openFile(const Place& place) {
     // O_NONBLOCK: never hang on a FIFO that took the file's place between two looks.
-    UniqueFd fd(::openat(place.parent.get(), place.name.c_str(),
-                         O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY));
+    UniqueFd fd = openBeneath(place.parent.get(), place.name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY,
+                              kResolve | RESOLVE_NO_XDEV);
     if (!fd) {
-        return failErrno("cannot read the file");
+        return errno == EXDEV ? fail(ErrorCode::Conflict, kDiskItself) : failErrno("cannot read the file");
     }
     return fd;
 }
+
+namespace {
+
+// The folder that it is mounted on is hidden by it; a single file can be mounted on, too. Linux 5.8, statx(2).
+bool isMountedOn(const Place& place) {
+    struct statx stx {};
+    return ::statx(place.parent.get(), place.name.c_str(), AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, STATX_TYPE, &stx) == 0 &&
+           (stx.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
+}
+
+} // namespace
 
 Result<NodeState> observe(const Place& place, LookAt what) {
     struct stat st {};
@@ -255,6 +267,9 @@ Result<NodeState> observe(const Place& place, LookAt what) {
             return NodeState{};
         }
         return failErrno("cannot look at the file");
+    }
+    if (isMountedOn(place)) {
+        return fail(ErrorCode::Conflict, kDiskItself);
     }
     const auto fill = [&](NodeState& state) {
         state.kind = kindOf(st.st_mode);

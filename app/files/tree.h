@@ -41,7 +41,7 @@ struct FolderId {
 [[nodiscard]] Result<UniqueFd> openFolder(const Place& place);
 
 enum class LookAt { Names, Content, ContentAndXattrs };
-// Absent is an answer, not an error. A file's bytes are hashed from one descriptor.
+// Absent is an answer, not an error. A file's bytes are hashed from one descriptor. Conflict: another disk is mounted there.
 [[nodiscard]] Result<NodeState> observe(const Place& place, LookAt what);
 // The same, with a sentence for a person when reading is not possible.
 [[nodiscard]] Result<UniqueFd> openFile(const Place& place);
