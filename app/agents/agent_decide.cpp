@@ -142,14 +142,15 @@ Result<ActionReport> Agent::applyChosen(const OpenedReview& opened, const std::v
             parts.push_back({share.id, done->id});
         }
         std::vector<Decided> settled;
+        files::ListedNames names(files::ListedNames::Missing::IsMissing);
         for (const auto& outcome : done->entries) {
             const auto* entry = opened.sets[i].find(outcome.path);
             report.items.push_back({share.name, outcome.path,
                                     entry != nullptr ? entry->kind : ChangeKind::Modified,
                                     std::string(outcomeName(outcome)), outcome.reason});
             if (outcome.outcome == files::Outcome::Applied) {
-                settled.push_back({outcome.path, outcome.generation,
-                                   entry != nullptr ? files::leftBy(root->get(), outcome.path, entry->wanted) : std::nullopt});
+                auto left = entry != nullptr ? files::leftBy(root->get(), outcome.path, entry->wanted, &names) : std::nullopt;
+                settled.push_back({outcome.path, outcome.generation, std::move(left)});
             }
         }
         if (auto kept = m_own->applied(share.id, opened.sets[i], *done); !kept) {
@@ -166,7 +167,7 @@ Result<ActionReport> Agent::applyChosen(const OpenedReview& opened, const std::v
         }
     }
     if (collect) {
-        (void)m_review->collect().has_value();
+        collectUnused();
     }
     if (!parts.empty()) {
         auto number = m_book->record(0, opened.id, parts, factsOf(report, by));

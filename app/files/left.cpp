@@ -9,8 +9,8 @@ Left leftOf(const NodeState& there) {
     return there.kind == NodeKind::Absent ? Left{} : Left{BaseVersion{there.inode, there.size, there.mtimeNs, there.ctimeNs}};
 }
 
-std::optional<Left> leftBy(int root, const SharePath& path, const NodeState& wanted) {
-    const auto place = pin(root, path);
+std::optional<Left> leftBy(int root, const SharePath& path, const NodeState& wanted, ListedNames* names) {
+    const auto place = pin(root, path, names);
     if (!place) {
         const bool gone = place.error().code == ErrorCode::NotFound && wanted.kind == NodeKind::Absent;
         return gone ? std::optional(Left{}) : std::nullopt;

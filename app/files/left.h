@@ -5,6 +5,7 @@
 #pragma once
 
 #include "app/files/frozen_set.h"
+#include "app/files/listed_names.h"
 #include "guest/protocol/change_report.h"
 
 #include <optional>
@@ -12,7 +13,8 @@
 namespace carrel::files {
 
 [[nodiscard]] Left leftOf(const NodeState& there);
-// None: it is not what was wanted, or not any more.
-[[nodiscard]] std::optional<Left> leftBy(int root, const SharePath& path, const NodeState& wanted);
+// None: it is not what was wanted, or not any more. `names`: for many, one after the other (pin()).
+[[nodiscard]] std::optional<Left> leftBy(int root, const SharePath& path, const NodeState& wanted,
+                                         ListedNames* names = nullptr);
 
 } // namespace carrel::files

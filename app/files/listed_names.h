@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // guest/protocol/disk_names.h for many names at once: a change set names a hundred thousand, perhaps all in one folder, and
 // to read it for each of them would take hours. What a folder lists is believed for kFresh; the user may rename something
-// meanwhile, but nothing that a guest does changes a name on the host. Internal to app/files. Thread: one.
+// meanwhile, but nothing that a guest does changes a name on the host. Thread: one.
 #pragma once
 
 #include "guest/protocol/result.h"

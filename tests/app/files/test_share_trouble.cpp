@@ -2,6 +2,8 @@
 // I10: what happens to a real disk under an apply. Its last page is taken, it turns read-only, it is unmounted, a folder's
 // permission is lost, each in the middle. The disk is a tmpfs in a user and mount namespace of a child's own, so that no
 // privilege is needed and nothing outlives the test.
+#include "app/files/left.h"
+#include "app/files/tree.h"
 #include "tests/app/files/expected_state.h"
 #include "tests/support/sanitized.h"
 
@@ -315,7 +317,16 @@ private slots:
             writeFile(w.at("disk/moved"), "moved\n");
             fs::create_directory(w.at("disk/sub"));
             writeFile(w.at("disk/sub/deep"), "deep\n");
+            // A single file can be one as well.
+            writeFile(w.at("disk/bound"), "of the disk\n");
+            writeFile(w.at("bound"), "of the share\n");
+            const Mounts file{{w.at("bound")}};
+            if (::mount(w.at("disk/bound").c_str(), w.at("bound").c_str(), nullptr, MS_BIND, nullptr) != 0) {
+                return "-this system lets no namespace bind a file";
+            }
             const auto before = snapshot(w.share, Times::Files);
+            w.claim(ChangeKind::Mode, "disk", EntryType::Directory).mode = 0700;
+            w.claim(ChangeKind::Mode, "bound").mode = 0755;
             w.content(ChangeKind::Modified, "disk/there", "edited\n");
             w.content(ChangeKind::Created, "disk/new", "new\n");
             w.claim(ChangeKind::Deleted, "disk/gone");
@@ -343,9 +354,41 @@ private slots:
             set = w.freeze(*review);
             NEED(set, "");
             report = review->apply(w.root.get(), set->id, everything(*set));
-            NEED(report && report->entries.at(0).outcome == Outcome::Failed, describe(*report));
-            NEED(report->entries.at(0).reason.find("mounted") != std::string::npos, describe(*report));
+            NEED(report && report->entries.at(0).outcome == Outcome::Conflict, describe(*report));
+            NEED(report->entries.at(0).reason.find("another disk") != std::string::npos, describe(*report));
             NEED(same(snapshot(w.share, Times::Files), before), "");
+            return {};
+        });
+    }
+
+    // On a disk that may take a name for another one's each name is looked for in its folder's listing: once for all of them.
+    void whatAnApplyLeftOnADiskOfAnotherKind() {
+        VERIFY_IN_NAMESPACE([]() -> std::string {
+            World w;
+            const Mounts mounts{{w.share}};
+            const auto beside = w.share + " beside";
+            for (const char* part : {"", "/lower", "/upper", "/work"}) {
+                fs::create_directory(beside + part);
+            }
+            const auto options = "userxattr,lowerdir=" + beside + "/lower,upperdir=" + beside + "/upper,workdir=" + beside + "/work";
+            if (::mount("overlay", w.share.c_str(), "overlay", 0, options.c_str()) != 0) {
+                return "-this system lets no namespace mount an overlay";
+            }
+            const UniqueFd root(::open(w.share.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+            constexpr int kFiles = 200;
+            for (int i = 0; i < kFiles; ++i) {
+                writeFile(w.at("file" + std::to_string(i)), "text\n");
+            }
+            ListedNames names(ListedNames::Missing::IsMissing);
+            QElapsedTimer took;
+            took.start();
+            for (int i = 0; i < kFiles; ++i) {
+                const auto name = "file" + std::to_string(i);
+                const auto wanted = observe(*pin(root.get(), path(name)), LookAt::Content);
+                NEED(wanted && leftBy(root.get(), path(name), *wanted, &names) == leftOf(*wanted), name);
+                NEED(leftBy(root.get(), path("no " + name), {}, &names) == Left{}, name);
+            }
+            NEED(names.reads() > 0 && names.reads() <= 1 + static_cast<std::size_t>(took.elapsed()) / 1000, std::to_string(names.reads()));
             return {};
         });
     }
