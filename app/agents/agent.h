@@ -246,6 +246,7 @@ private:
     [[nodiscard]] std::optional<StagedState> lookStaged(std::stop_token stop);
     [[nodiscard]] Result<Review> remember(std::vector<ReviewPart> parts, Look look);
     void forgetUnused(const std::vector<Review>& dropped);
+    void collectUnused();
     void forgetSets(const std::vector<Review>& dropped); // without collecting their content, which looks at everything
     [[nodiscard]] Result<ActionReport> applyChosen(const OpenedReview& opened, const std::vector<EntryView>& chosen,
                                                    std::string_view by, const Progress& progress,

@@ -239,7 +239,7 @@ Result<OpenedReview> Agent::freeze(const Progress& progress, std::stop_token sto
         }
         const bool fetched = std::any_of(opened.sets.begin(), opened.sets.end(), [](const FrozenSet& set) { return !set.leftOut.empty(); });
         if (fetched) { // what was looked at and is in no review would stay for ever
-            (void)m_review->collect().has_value();
+            collectUnused();
         }
         return opened; // no id: there is nothing to decide
     }
@@ -281,7 +281,13 @@ Result<Review> Agent::remember(std::vector<ReviewPart> parts, Look look) {
 void Agent::forgetUnused(const std::vector<Review>& dropped) {
     forgetSets(dropped);
     if (!dropped.empty()) {
-        (void)m_review->collect().has_value();
+        collectUnused();
+    }
+}
+
+void Agent::collectUnused() {
+    if (auto freed = m_review->collect(); !freed) {
+        m_services.complain(name() + ": what no review needs any more stays on the disk: " + freed.error().text());
     }
 }
 
