@@ -479,7 +479,7 @@ Result<std::shared_ptr<Door>> Agent::readyDoor() const {
     return m_door;
 }
 
-Result<std::shared_ptr<Door>> Agent::workingDoor() {
+Result<std::shared_ptr<Door>> Agent::workingDoor(std::stop_token stop) {
     auto at = readyDoor();
     if (!at) {
         return at;
@@ -487,8 +487,39 @@ Result<std::shared_ptr<Door>> Agent::workingDoor() {
     if (!(*at)->alive()) {
         CARREL_TRY(putClerk());
     }
-    CARREL_TRY((*at)->awaitHello());
+    CARREL_TRY((*at)->awaitHello(std::move(stop)));
     return at;
+}
+
+Agent::Turn::Turn(Agent& agent, Manner manner)
+    : m_agent(agent), m_operation(agent.m_operation, std::defer_lock) {
+    if (manner == Manner::Patient) {
+        m_operation.lock();
+        return;
+    }
+    {
+        const std::lock_guard lock(m_agent.m_mutex);
+        ++m_agent.m_insisting;
+        if (m_agent.m_door && m_agent.m_state != AgentState::Stopping) { // a stop under way is what it waits for
+            m_agent.m_door->callOff();
+        }
+    }
+    m_operation.lock();
+    const std::lock_guard lock(m_agent.m_mutex);
+    --m_agent.m_insisting;
+}
+
+// Others may insist, too: what they called off stays so.
+Agent::Turn::~Turn() {
+    const std::lock_guard lock(m_agent.m_mutex);
+    if (!m_agent.m_door) {
+        return;
+    }
+    if (m_agent.m_insisting > 0) {
+        m_agent.m_door->callOff();
+    } else if (m_agent.m_door->calledOff()) {
+        m_agent.m_door->callOn();
+    }
 }
 
 } // namespace carrel::agents

@@ -25,6 +25,7 @@
 #include <condition_variable>
 #include <map>
 #include <mutex>
+#include <set>
 #include <stop_token>
 #include <thread>
 
@@ -205,8 +206,11 @@ private:
     [[nodiscard]] Status awaken(const Progress& progress, std::stop_token stop);
     [[nodiscard]] Status settleTakeOver(Status taken);
     [[nodiscard]] bool runs() const;
+    [[nodiscard]] Result<bool> stopInTurn(const Progress& progress);
     void greetLate(Door& door);
+    [[nodiscard]] Status replaceClerk();
     [[nodiscard]] Status renewClerk();
+    void letGuestNotice();
     [[nodiscard]] Status putClerk();
     [[nodiscard]] Error explainStop(std::string_view step);
     void makeDoor();
@@ -221,6 +225,8 @@ private:
     [[nodiscard]] std::vector<ServedShare> openShares(std::vector<std::string>& missing);
     [[nodiscard]] Result<ShareRecord> findShare(const std::string& name) const;
     [[nodiscard]] Result<boost::json::object> changeShare(const ShareRecord& to);
+    [[nodiscard]] Result<boost::json::object> revokeInTurn(const std::string& name, std::optional<std::uint32_t> cutAlready);
+    [[nodiscard]] Status removeShareInTurn(const std::string& name, Staged staged);
     void cut(std::uint32_t share);
     [[nodiscard]] Result<UniqueFd> emptyFolder() const;
     [[nodiscard]] Result<UniqueFd> openShareRoot(const ShareRecord& share) const;
@@ -232,7 +238,7 @@ private:
     [[nodiscard]] Result<std::shared_ptr<Door>> readyDoor() const;
     // The same with a clerk that lives and a guest that has greeted it. m_operation is held: nobody else replaces a
     // clerk meanwhile.
-    [[nodiscard]] Result<std::shared_ptr<Door>> workingDoor();
+    [[nodiscard]] Result<std::shared_ptr<Door>> workingDoor(std::stop_token stop = {});
     [[nodiscard]] Result<std::uint32_t> execAtDoor(Door& at, const boost::json::object& start, int socket);
 
     // Review.
@@ -240,6 +246,7 @@ private:
     [[nodiscard]] std::optional<StagedState> lookStaged(std::stop_token stop);
     [[nodiscard]] Result<Review> remember(std::vector<ReviewPart> parts, Look look);
     void forgetUnused(const std::vector<Review>& dropped);
+    void collectUnused();
     void forgetSets(const std::vector<Review>& dropped); // without collecting their content, which looks at everything
     [[nodiscard]] Result<ActionReport> applyChosen(const OpenedReview& opened, const std::vector<EntryView>& chosen,
                                                    std::string_view by, const Progress& progress,
@@ -269,8 +276,14 @@ private:
                                                                std::stop_token stop,
                                                                std::chrono::seconds patience = kAnswerPatience,
                                                                IfBetween ifBetween = IfBetween::Wait);
+    struct Decided {
+        SharePath path;
+        std::uint64_t generation = 0;
+        std::optional<Left> left = {}; // changes.settle
+    };
     [[nodiscard]] Result<std::vector<std::string>> tellGuest(Door& door, std::string_view method, std::uint32_t share,
-                                                             const std::vector<std::pair<SharePath, std::uint64_t>>& entries);
+                                                             const std::vector<Decided>& entries,
+                                                             std::chrono::seconds patience = kAnswerPatience);
     [[nodiscard]] Result<std::vector<ApplyPart>> standingParts(const std::vector<ApplyPart>& parts);
     [[nodiscard]] std::vector<ApplyPart> undoParts(const std::vector<ApplyPart>& wanted, const Progress& progress,
                                                    ActionReport& report, std::optional<Error>& failure);
@@ -281,10 +294,27 @@ private:
     [[nodiscard]] static files::FreezeLimits freezeLimits();
     [[nodiscard]] Result<files::FrozenSet> freezeClaims(Door& door, const ShareRecord& share,
                                                         const std::vector<ChangeEntry>& claims, const Progress& progress,
-                                                        std::stop_token stop);
-    void settleSameAsHost(Door& door, const ShareRecord& share, const files::FrozenSet& set);
+                                                        std::stop_token stop, std::chrono::seconds patience);
+    void settleSameAsHost(Door& door, const ShareRecord& share, const files::FrozenSet& set,
+                          std::chrono::seconds patience);
     void rememberStaged(std::uint32_t share, std::uint64_t staged);
+    // m_operation is held, and kept until what is counted here is gone or taken no more of.
     [[nodiscard]] Status refuseStaged(std::optional<std::uint32_t> share, Staged staged);
+
+    // A verb's turn: m_operation. Who insists lets no other wait for the guest until its turn has come, since a guest that
+    // does not answer must not keep the agent from being stopped, or a folder from being taken from it.
+    class Turn {
+    public:
+        enum class Manner { Patient, Insisting };
+        Turn(Agent& agent, Manner manner);
+        ~Turn();
+        Turn(const Turn&) = delete;
+        Turn& operator=(const Turn&) = delete;
+
+    private:
+        Agent& m_agent;
+        std::unique_lock<std::mutex> m_operation;
+    };
 
     const Services& m_services;
     std::filesystem::path m_folder;
@@ -306,6 +336,8 @@ private:
 
     mutable std::mutex m_mutex; // guards everything below
     AgentRecord m_record;
+    unsigned m_insisting = 0; // verbs that wait for their turn and insist on it
+    std::set<std::uint32_t> m_cut; // shares that no clerk may serve, though the record may not say so yet
     std::map<std::uint32_t, FolderLook> m_looks; // by share: of those chosen since this object was made
     AgentState m_state = AgentState::Created;
     std::string m_failure;

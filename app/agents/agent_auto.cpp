@@ -183,7 +183,8 @@ Status Agent::settleByRule(Door& at, const ShareRecord& share, AutoShare& state,
         tellFull(share, state, *use, pick.full);
         return {};
     }
-    auto set = freezeClaims(at, share, pick.claims, [](std::string_view, std::string_view) {}, {});
+    auto set = freezeClaims(at, share, pick.claims, [](std::string_view, std::string_view) {}, {},
+                            m_services.patience.autoAnswer);
     if (!set) {
         return fail(std::move(set).error());
     }

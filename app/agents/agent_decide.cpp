@@ -2,6 +2,7 @@
 // Staged work, decided on: applying, discarding, undoing. `allow` on a request to apply will be this same
 // apply().
 #include "app/agents/agent.h"
+#include "app/files/left.h"
 
 #include <algorithm>
 #include <chrono>
@@ -87,14 +88,15 @@ Result<ActionReport> Agent::apply(const std::string& reviewId, const ReviewSelec
 Result<ActionReport> Agent::applyChosen(const OpenedReview& opened, const std::vector<EntryView>& chosen,
                                         std::string_view by, const Progress& progress, IfBoth ifBoth) {
     settleLeft(opened.shares);
+    // A person can stop what they wait for; auto mode must let them at the agent.
+    const auto patience = by == kByAuto ? m_services.patience.autoAnswer : kAnswerPatience;
     ActionReport report;
     std::vector<ApplyPart> parts;
     bool collect = false;
     for (std::size_t i = 0; i < opened.shares.size(); ++i) {
         const auto& share = opened.shares[i];
         std::vector<files::Selected> selected;
-        std::vector<std::pair<SharePath, std::uint64_t>>
-            beside; // nothing of them is wanted at their own names
+        std::vector<Decided> beside; // nothing of them is wanted at their own names
         for (const auto& view : chosen) {
             if (view.share == &share && ifBoth == IfBoth::KeepBoth && bothChanged(*view.entry)) {
                 const auto before = report.items.size();
@@ -103,7 +105,7 @@ Result<ActionReport> Agent::applyChosen(const OpenedReview& opened, const std::v
                     parts.push_back(*part);
                 }
                 if (report.items.size() > before && report.items.back().outcome == "done") {
-                    beside.emplace_back(view.entry->path, view.entry->generation);
+                    beside.push_back({view.entry->path, view.entry->generation});
                 }
             } else if (view.share == &share) {
                 selected.push_back({view.entry->path, files::IfFlagged::Leave});
@@ -139,14 +141,16 @@ Result<ActionReport> Agent::applyChosen(const OpenedReview& opened, const std::v
         if (done->changedAnything()) { // a number is what undo takes back
             parts.push_back({share.id, done->id});
         }
-        std::vector<std::pair<SharePath, std::uint64_t>> settled;
+        std::vector<Decided> settled;
+        files::ListedNames names(files::ListedNames::Missing::IsMissing);
         for (const auto& outcome : done->entries) {
             const auto* entry = opened.sets[i].find(outcome.path);
             report.items.push_back({share.name, outcome.path,
                                     entry != nullptr ? entry->kind : ChangeKind::Modified,
                                     std::string(outcomeName(outcome)), outcome.reason});
             if (outcome.outcome == files::Outcome::Applied) {
-                settled.emplace_back(outcome.path, outcome.generation);
+                auto left = entry != nullptr ? files::leftBy(root->get(), outcome.path, entry->wanted, &names) : std::nullopt;
+                settled.push_back({outcome.path, outcome.generation, std::move(left)});
             }
         }
         if (auto kept = m_own->applied(share.id, opened.sets[i], *done); !kept) {
@@ -156,14 +160,14 @@ Result<ActionReport> Agent::applyChosen(const OpenedReview& opened, const std::v
         if (auto at = readyDoor()) { // nobody waits for a guest that is not reached
             // The host's version shows in the guest from here on. Where this fails, the next review finds
             // that the host already is as wanted, and settles it then.
-            if (auto kept = tellGuest(**at, "changes.settle", share.id, settled); !kept) {
+            if (auto kept = tellGuest(**at, "changes.settle", share.id, settled, patience); !kept) {
                 m_services.complain(name() + ": " + kept.error().text());
             }
-            (void)listChanges(**at, share, {}).has_value();
+            (void)listChanges(**at, share, {}, patience).has_value();
         }
     }
     if (collect) {
-        (void)m_review->collect().has_value();
+        collectUnused();
     }
     if (!parts.empty()) {
         auto number = m_book->record(0, opened.id, parts, factsOf(report, by));
@@ -207,10 +211,10 @@ Result<ActionReport> Agent::discard(const std::string& reviewId, const ReviewSel
         if (auto root = openShareRoot(share)) { // else the next start would go on with what is forgotten now
             CARREL_TRY(m_review->settle(root->get(), opened->sets[i].share));
         }
-        std::vector<std::pair<SharePath, std::uint64_t>> entries;
+        std::vector<Decided> entries;
         for (const auto& view : chosen) {
             if (view.share == &share) {
-                entries.emplace_back(view.entry->path, view.entry->generation);
+                entries.push_back({view.entry->path, view.entry->generation});
             }
         }
         auto kept = tellGuest(**at, "changes.discard", share.id, entries);

@@ -182,6 +182,9 @@ void Agent::makeDoor() {
                      }});
     const std::lock_guard lock(m_mutex);
     m_door = std::move(door);
+    if (m_insisting > 0) {
+        m_door->callOff();
+    }
     m_clerkGone = false;
     m_tendDoor = false;
 }
@@ -310,14 +313,11 @@ void Agent::dropMachine() {
 }
 
 Result<bool> Agent::stop(const Progress& progress) {
-    {
-        // Whoever waits for the guest lets go, so that one which does not answer can be stopped. Not another stop.
-        const std::lock_guard lock(m_mutex);
-        if (m_door && m_state != AgentState::Stopping) {
-            m_door->callOff();
-        }
-    }
-    const std::lock_guard operation(m_operation);
+    const Turn turn(*this, Turn::Manner::Insisting);
+    return stopInTurn(progress);
+}
+
+Result<bool> Agent::stopInTurn(const Progress& progress) {
     std::shared_ptr<hypervisor::Machine> machine;
     {
         const std::lock_guard lock(m_mutex);
@@ -457,13 +457,13 @@ void Agent::leave() {
 }
 
 Status Agent::remove(Staged staged, const Progress& progress) {
+    // One turn for all of it: nothing starts the machine again, or stages anything, after the last count.
+    const Turn turn(*this, staged == Staged::Discard ? Turn::Manner::Insisting : Turn::Manner::Patient);
     CARREL_TRY(refuseStaged(std::nullopt, staged));
-    auto stopped = stop(progress);
-    if (!stopped) {
+    if (auto stopped = stopInTurn(progress); !stopped) {
         return fail(std::move(stopped).error());
     }
     CARREL_TRY(refuseStaged(std::nullopt, staged)); // what its programs wrote on their way out
-    const std::lock_guard operation(m_operation);
     CARREL_TRY(note(EventKind::AgentDeleted, name()));
     progress("delete", "Removing the agent's disk and history");
     // The record first: without it the folder is no agent any more, whatever happens in between.

@@ -25,17 +25,25 @@ constexpr std::size_t kEntriesPerRequest = 20; // with the longest paths they fi
 constexpr int kListRetries = 3;                // after a new epoch the guest has to be asked again
 constexpr std::size_t kMaxListBytes = 64 * 1024 * 1024; // of names; each is held several times over
 constexpr int kFreezeRounds = 3;               // a folder renamed already gives other names to all that is in it
+constexpr std::chrono::hours kWholeFreeze{24}; // a person waits for it, and can call it off
 constexpr int kListShare = 3;                  // a whole list gets that many times the patience for one answer
 
 // The content of staged files, through the clerk.
 class DoorContent final : public files::ContentSource {
 public:
-    DoorContent(Door& door, std::uint32_t share, std::stop_token stop)
-        : m_door(door), m_share(share), m_stop(std::move(stop)) {}
+    DoorContent(Door& door, std::uint32_t share, std::stop_token stop, std::chrono::seconds patience)
+        : m_door(door)
+        , m_share(share)
+        , m_stop(std::move(stop))
+        , m_until(std::chrono::steady_clock::now() + patience) {}
     Status fetch(const ChangeEntry& entry, int into, std::uint64_t maxBytes) override {
+        const auto left = std::chrono::ceil<std::chrono::seconds>(m_until - std::chrono::steady_clock::now());
+        if (left <= std::chrono::seconds(0)) {
+            return fail(ErrorCode::Cancelled, "the agent's machine takes too long to send what changed");
+        }
         json::object params{{"share", m_share}, {"generation", entry.generation}, {"max", maxBytes}};
         putPath(params, "path", entry.path.text());
-        auto done = m_door.request("content.copy", std::move(params), {into}, m_stop);
+        auto done = m_door.request("content.copy", std::move(params), {into}, m_stop, std::min(left, kAnswerPatience));
         return done ? Status{} : fail(std::move(done).error());
     }
 
@@ -43,6 +51,7 @@ private:
     Door& m_door;
     std::uint32_t m_share;
     std::stop_token m_stop;
+    std::chrono::steady_clock::time_point m_until;
 };
 
 bool hides(const clerk::HiddenNames& names, const SharePath& path) {
@@ -101,7 +110,8 @@ Result<std::vector<ChangeEntry>> Agent::listChanges(Door& at, const ShareRecord&
         putPath(params, "after", after);
         auto page = at.request("changes.list", std::move(params), {}, stop, patience);
         if (!page) {
-            if (page.error().code == ErrorCode::Unavailable && retries-- > 0 && at.alive() && at.awaitHello()) {
+            if (page.error().code == ErrorCode::Unavailable && retries-- > 0 && at.alive()) {
+                CARREL_TRY(at.awaitHello(stop, patience));
                 continue;
             }
             return fail(std::move(page).error());
@@ -155,12 +165,12 @@ files::FreezeLimits Agent::freezeLimits() {
 }
 
 Result<FrozenSet> Agent::freezeClaims(Door& at, const ShareRecord& share, const std::vector<ChangeEntry>& claims,
-                                     const Progress& progress, std::stop_token stop) {
+                                     const Progress& progress, std::stop_token stop, std::chrono::seconds patience) {
     auto root = openShareRoot(share);
     if (!root) {
         return fail(std::move(root).error());
     }
-    DoorContent source(at, share.id, stop);
+    DoorContent source(at, share.id, stop, patience);
     auto set = m_review->freeze(root->get(), std::to_string(share.id), claims, source, freezeLimits(),
                                 [&](std::size_t done, std::size_t total, const SharePath&) {
                                     if (done % 50 == 0) {
@@ -170,7 +180,7 @@ Result<FrozenSet> Agent::freezeClaims(Door& at, const ShareRecord& share, const 
                                     return !stop.stop_requested();
                                 });
     if (set) {
-        settleSameAsHost(at, share, *set);
+        settleSameAsHost(at, share, *set, patience);
     }
     return set;
 }
@@ -182,7 +192,7 @@ Result<FrozenSet> Agent::freezeShare(Door& at, const ShareRecord& share, const P
         if (!claims) {
             return fail(std::move(claims).error());
         }
-        auto set = freezeClaims(at, share, *claims, progress, stop);
+        auto set = freezeClaims(at, share, *claims, progress, stop, kWholeFreeze);
         if (!set || round == kFreezeRounds || !renamesFolder(*claims, set->leftOut)) {
             return set;
         }
@@ -193,7 +203,7 @@ Result<FrozenSet> Agent::freezeShare(Door& at, const ShareRecord& share, const P
 Result<OpenedReview> Agent::freeze(const Progress& progress, std::stop_token stop, Look look) {
     const std::lock_guard operation(m_operation);
     const auto began = std::chrono::steady_clock::now();
-    auto at = workingDoor();
+    auto at = workingDoor(stop);
     if (!at) {
         return fail(std::move(at).error());
     }
@@ -229,7 +239,7 @@ Result<OpenedReview> Agent::freeze(const Progress& progress, std::stop_token sto
         }
         const bool fetched = std::any_of(opened.sets.begin(), opened.sets.end(), [](const FrozenSet& set) { return !set.leftOut.empty(); });
         if (fetched) { // what was looked at and is in no review would stay for ever
-            (void)m_review->collect().has_value();
+            collectUnused();
         }
         return opened; // no id: there is nothing to decide
     }
@@ -271,7 +281,13 @@ Result<Review> Agent::remember(std::vector<ReviewPart> parts, Look look) {
 void Agent::forgetUnused(const std::vector<Review>& dropped) {
     forgetSets(dropped);
     if (!dropped.empty()) {
-        (void)m_review->collect().has_value();
+        collectUnused();
+    }
+}
+
+void Agent::collectUnused() {
+    if (auto freed = m_review->collect(); !freed) {
+        m_services.complain(name() + ": what no review needs any more stays on the disk: " + freed.error().text());
     }
 }
 
@@ -322,14 +338,18 @@ Result<files::TextDiff> Agent::diff(const FrozenEntry& entry) {
 }
 
 Result<std::vector<std::string>> Agent::tellGuest(Door& at, std::string_view method, std::uint32_t share,
-                                                  const std::vector<std::pair<SharePath, std::uint64_t>>& entries) {
+                                                  const std::vector<Decided>& entries,
+                                                  std::chrono::seconds patience) {
     std::vector<std::string> kept;
-    const auto until = std::chrono::steady_clock::now() + kAnswerPatience;
+    const auto until = std::chrono::steady_clock::now() + std::min(patience, kAnswerPatience);
     for (std::size_t from = 0; from < entries.size(); from += kEntriesPerRequest) {
         json::array page;
         for (std::size_t i = from; i < std::min(entries.size(), from + kEntriesPerRequest); ++i) {
-            json::object item{{"generation", entries[i].second}};
-            putPath(item, "path", entries[i].first.text());
+            json::object item{{"generation", entries[i].generation}};
+            putPath(item, "path", entries[i].path.text());
+            if (entries[i].left) {
+                item["left"] = toJson(*entries[i].left);
+            }
             page.push_back(std::move(item));
         }
         const auto left = std::chrono::ceil<std::chrono::seconds>(until - std::chrono::steady_clock::now());
@@ -354,14 +374,14 @@ Result<std::vector<std::string>> Agent::tellGuest(Door& at, std::string_view met
 
 // What the host already has as the guest wants it needs no decision: an apply that the guest was not told of, because the
 // engine or the clerk died in its middle, or a user who made the same edit.
-void Agent::settleSameAsHost(Door& at, const ShareRecord& share, const FrozenSet& set) {
-    std::vector<std::pair<SharePath, std::uint64_t>> same;
+void Agent::settleSameAsHost(Door& at, const ShareRecord& share, const FrozenSet& set, std::chrono::seconds patience) {
+    std::vector<Decided> same;
     for (const auto& left : set.leftOut) {
         if (left.why == files::LeftOutWhy::AlreadySo) {
-            same.emplace_back(left.path, left.generation);
+            same.push_back({left.path, left.generation, left.left});
         }
     }
-    if (auto told = tellGuest(at, "changes.settle", share.id, same); !told) {
+    if (auto told = tellGuest(at, "changes.settle", share.id, same, patience); !told) {
         m_services.complain(name() + ": " + told.error().text());
     }
 }
@@ -372,7 +392,6 @@ Status Agent::refuseStaged(std::optional<std::uint32_t> share, Staged staged) {
         return {};
     }
     if (readyDoor()) {
-        const std::lock_guard operation(m_operation);
         const auto at = workingDoor();
         if (!at) {
             return fail(at.error());

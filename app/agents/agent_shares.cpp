@@ -122,14 +122,20 @@ Result<UniqueFd> Agent::emptyFolder() const {
 
 std::vector<ServedShare> Agent::openShares(std::vector<std::string>& missing) {
     std::vector<ServedShare> served;
-    for (const auto& share : record().shares) {
+    const auto cut = [this] {
+        const std::lock_guard lock(m_mutex);
+        return m_cut;
+    }();
+    for (auto& share : record().shares) {
+        share.revoked = share.revoked || cut.contains(share.id);
         auto root = share.revoked ? emptyFolder() : openShareRoot(share);
         if (!root) {
             missing.push_back(share.name + ": " + root.error().text());
             continue;
         }
         served.push_back({share.id, share.name, std::string(servedMode(share)), std::move(*root),
-                          (share.revoked ? "revoked-" : "nodes-") + std::to_string(share.id)});
+                          (share.revoked ? "revoked-" : "nodes-") + std::to_string(share.id),
+                          share.revoked ? ServedShare::Shows::Nothing : ServedShare::Shows::Folder});
     }
     return served;
 }
@@ -220,6 +226,7 @@ Result<json::object> Agent::changeShare(const ShareRecord& to) {
 }
 
 Result<json::object> Agent::setShareMode(const std::string& name, ShareMode mode) {
+    const std::lock_guard operation(m_operation);
     auto share = findShare(name);
     if (!share) {
         return fail(std::move(share).error());
@@ -232,11 +239,6 @@ Result<json::object> Agent::setShareMode(const std::string& name, ShareMode mode
         CARREL_TRY(refuseStaged(share->id, Staged::Refuse));
     } else if (::access(share->dir.c_str(), W_OK) != 0) {
         return fail(ErrorCode::Refused, "the folder " + share->dir + " cannot be written by you, so nothing could be applied");
-    }
-    const std::lock_guard operation(m_operation);
-    if (share = findShare(name); !share || share->revoked) { // while this waited
-        return fail(ErrorCode::Refused, "the agent's access to " + name + " was revoked, or the share removed, meanwhile",
-                    "See: carrel share list " + this->name());
     }
     const auto before = servedMode(*share);
     CARREL_TRY(note(EventKind::ShareChanged, name,
@@ -252,20 +254,22 @@ Result<json::object> Agent::setShareMode(const std::string& name, ShareMode mode
 // First of all the agent's access ends: before whatever else goes on, which the guest may draw out, comes to its end. A disk
 // that is full, perhaps by the agent's doing, is no reason to leave it.
 Result<json::object> Agent::revokeShare(const std::string& name) {
-    const auto served = findShare(name);
-    const bool early = served && !served->revoked;
-    if (early) {
+    std::optional<std::uint32_t> cutAlready;
+    if (const auto served = findShare(name); served && !served->revoked) {
+        cutAlready = served->id;
         cut(served->id);
     }
-    const auto eachWait = [this](void (Door::*what)()) { // as in stop()
-        const std::lock_guard lock(m_mutex);
-        if (m_door && m_state != AgentState::Stopping) {
-            (m_door.get()->*what)();
-        }
-    };
-    eachWait(&Door::callOff);
-    const std::lock_guard operation(m_operation);
-    eachWait(&Door::callOn);
+    auto revoked = [&] {
+        const Turn turn(*this, Turn::Manner::Insisting);
+        return revokeInTurn(name, cutAlready);
+    }();
+    if (revoked) {
+        letGuestNotice();
+    }
+    return revoked;
+}
+
+Result<json::object> Agent::revokeInTurn(const std::string& name, std::optional<std::uint32_t> cutAlready) {
     auto share = findShare(name);
     if (!share) {
         return fail(std::move(share).error());
@@ -285,36 +289,60 @@ Result<json::object> Agent::revokeShare(const std::string& name) {
         each.revoked = each.revoked || each.id == share->id;
     }
     const auto saved = saveRecordOwing(without);
-    if (!early) {
+    if (cutAlready != share->id) {
         cut(share->id);
     }
-    const auto renewed = renewClerk();
+    const auto replaced = replaceClerk();
     if (!saved) {
         return fail(saved.error().wrap("The agent's access to " + name + " is cut off, but that could not be written down, so it "
                                        "would come back when Carrel starts anew",
                                        "Make room on the disk, then revoke it again"));
     }
-    CARREL_TRY(renewed);
+    CARREL_TRY(replaced);
     const auto at = std::find_if(without.shares.begin(), without.shares.end(),
                                  [&](const ShareRecord& each) { return each.id == share->id; });
     return describeShares().at(static_cast<std::size_t>(at - without.shares.begin())).as_object();
 }
 
-// By the clerk that serves it; then comes a clerk that could not even open the folder.
+// By the clerks that serve it, or are about to; then comes a clerk that could not even open the folder. Where there is no
+// door yet, its first clerk has an empty folder.
 void Agent::cut(std::uint32_t share) {
-    if (auto at = door()) {
-        (void)at->request("share.revoke", {{"id", share}}, {}, {}, m_services.patience.stopping).has_value();
+    std::shared_ptr<Door> at;
+    {
+        const std::lock_guard lock(m_mutex);
+        m_cut.insert(share);
+        at = m_door;
+    }
+    if (at) {
+        at->revoke(share, m_services.patience.stopping);
+    }
+}
+
+// It has lost something, and is given a moment to see that. Nothing depends on it, and nobody's turn waits for it.
+void Agent::letGuestNotice() {
+    if (auto at = readyDoor()) {
+        (void)(*at)->awaitHello({}, m_services.patience.stopping).has_value();
     }
 }
 
 Status Agent::removeShare(const std::string& name, Staged staged) {
+    const auto removed = [&] {
+        const std::lock_guard operation(m_operation);
+        return removeShareInTurn(name, staged);
+    }();
+    if (removed) {
+        letGuestNotice();
+    }
+    return removed;
+}
+
+Status Agent::removeShareInTurn(const std::string& name, Staged staged) {
     const auto found = findShare(name);
     if (!found) {
         return fail(found.error());
     }
     const std::uint32_t id = found->id;
     CARREL_TRY(refuseStaged(id, staged));
-    const std::lock_guard operation(m_operation);
     CARREL_TRY(note(EventKind::ShareRemoved, name, {{"id", id}, {"discarded", staged == Staged::Discard}}));
     auto without = record();
     std::erase_if(without.shares, [id](const ShareRecord& s) { return s.id == id; });
@@ -323,16 +351,19 @@ Status Agent::removeShare(const std::string& name, Staged staged) {
     if (auto forgotten = m_own->forget(id); !forgotten) { // an id is never used again
         m_services.complain(this->name() + ": " + forgotten.error().text());
     }
-    return renewClerk();
+    return replaceClerk();
 }
 
-// One that serves what is shared now, also at a machine that does not answer and may do so later.
+// By one that serves what is shared now, also at a machine that does not answer and may do so later.
+Status Agent::replaceClerk() {
+    return runs() ? putClerk() : Status{};
+}
+
+// And the guest has what is shared now.
 Status Agent::renewClerk() {
-    if (!runs()) {
-        return {};
-    }
-    CARREL_TRY(putClerk());
-    return state() == AgentState::Ready ? door()->awaitHello() : Status{};
+    CARREL_TRY(replaceClerk());
+    const auto at = readyDoor();
+    return at ? (*at)->awaitHello() : Status{};
 }
 
 } // namespace carrel::agents

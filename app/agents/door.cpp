@@ -76,7 +76,14 @@ Result<std::shared_ptr<Door::Post>> Door::hire(const std::vector<ServedShare>& s
     for (const auto& pattern : m_setup.hidden) {
         hidden.emplace_back(pattern);
     }
+    const auto revoked = [this] {
+        const std::lock_guard lock(m_mutex);
+        return m_revoked;
+    }();
     for (const auto& share : shares) {
+        if (share.shows == ServedShare::Shows::Folder && revoked.contains(share.id)) {
+            continue;
+        }
         const auto table = m_setup.tableFolder / share.table;
         tables.emplace_back(::open(table.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
         if (!tables.back()) {
@@ -103,7 +110,50 @@ Result<std::shared_ptr<Door::Post>> Door::hire(const std::vector<ServedShare>& s
         return fail(ErrorCode::Refused, "the agent's clerk is not confined");
     }
     jail.pid = post->process->pid();
+    CARREL_TRY(cutLate(post, shares));
     return post;
+}
+
+// What was revoked while the clerk was being hired. It has no channel yet; what is revoked from here on it is told.
+Status Door::cutLate(const std::shared_ptr<Post>& post, const std::vector<ServedShare>& shares) {
+    std::vector<std::uint32_t> late;
+    {
+        const std::lock_guard lock(m_mutex);
+        for (const auto& share : shares) {
+            if (share.shows == ServedShare::Shows::Folder && m_revoked.contains(share.id)) {
+                late.push_back(share.id);
+            }
+        }
+        m_coming = post;
+    }
+    for (const auto id : late) {
+        if (auto cut = post->process->request("share.revoke", {{"id", id}}); !cut) {
+            return fail(std::move(cut).error());
+        }
+    }
+    return {};
+}
+
+void Door::revoke(std::uint32_t share, std::chrono::seconds patience) {
+    std::vector<std::pair<std::shared_ptr<Post>, std::future<ClerkProcess::Answer>>> told;
+    {
+        const std::lock_guard lock(m_mutex);
+        m_revoked.insert(share);
+        for (const auto& post : {m_post, m_leaving, m_coming}) { // who keeps but the terminals has let go of all folders
+            if (post) {
+                told.emplace_back(post, std::future<ClerkProcess::Answer>());
+            }
+        }
+    }
+    for (auto& [post, answer] : told) {
+        answer = post->process->send("share.revoke", {{"id", share}});
+    }
+    const auto until = std::chrono::steady_clock::now() + patience;
+    for (auto& [post, answer] : told) {
+        if (answer.wait_until(until) != std::future_status::ready || !answer.get()) {
+            post->process->end();
+        }
+    }
 }
 
 Status Door::attach(Post& post, const std::vector<ChannelId>& channels) {
@@ -144,7 +194,19 @@ Result<Door::Jail> Door::renew(const std::vector<ServedShare>& shares) {
         old = m_post;
         keepsTerminals = m_terminals && m_terminals->process->alive() && !m_terminals->sessions.empty();
         m_post.reset(); // from here on its end is expected
+        m_leaving = old;
     }
+    auto jail = replace(old, shares, keepsTerminals);
+    std::shared_ptr<Post> left; // never ended under the lock: its reader may wait for that
+    std::shared_ptr<Post> came;
+    const std::lock_guard lock(m_mutex);
+    left.swap(m_leaving);
+    came.swap(m_coming);
+    return jail;
+}
+
+Result<Door::Jail> Door::replace(const std::shared_ptr<Post>& old, const std::vector<ServedShare>& shares,
+                                 bool keepsTerminals) {
     if (old && old->process->alive()) {
         auto let = old->process->request("detach", {{"channels", namesOf(kAllButTerminals)}}, {}, {},
                                          kHandOverPatience);
@@ -201,13 +263,8 @@ std::future<ClerkProcess::Answer> Door::hello() {
     return post->process->send("hello", {});
 }
 
-Status Door::awaitHello() {
-    auto greeting = hello();
-    if (greeting.wait_for(kHelloPatience) != std::future_status::ready) {
-        return fail(ErrorCode::Expired, "the agent's machine does not answer",
-                    "Stop the agent and start it again");
-    }
-    auto answer = greeting.get();
+Status Door::awaitHello(std::stop_token stop, std::chrono::seconds patience) {
+    auto answer = request("hello", {}, {}, std::move(stop), std::min(patience, kHelloPatience));
     return answer ? Status{} : fail(std::move(answer).error());
 }
 

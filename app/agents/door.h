@@ -17,11 +17,13 @@
 namespace carrel::agents {
 
 struct ServedShare {
+    enum class Shows { Folder, Nothing }; // Nothing: an empty folder, in the place of one that was revoked
     std::uint32_t id = 0;
     std::string name;
     std::string mode;
     UniqueFd root;     // O_PATH
     std::string table; // name of its node table in the table folder
+    Shows shows = Shows::Folder;
 };
 
 class Door {
@@ -54,13 +56,16 @@ public:
     [[nodiscard]] Result<Jail> renew(const std::vector<ServedShare>& shares);
     // Waits until the guest has answered the hello of this epoch and so has its shares.
     [[nodiscard]] std::future<ClerkProcess::Answer> hello();
-    // The same, waiting no longer than a guest that works would need.
-    [[nodiscard]] Status awaitHello();
+    // The same, waiting no longer than a guest that works would need. Cancelled when stopped or called off.
+    [[nodiscard]] Status awaitHello(std::stop_token stop = {}, std::chrono::seconds patience = kAnswerPatience);
+    // No clerk of this door serves a byte of that folder from here on, whichever shares renew() was given; also while it
+    // renews. A clerk that does not confirm it within `patience` is ended.
+    void revoke(std::uint32_t share, std::chrono::seconds patience);
     [[nodiscard]] ClerkProcess::Answer request(std::string_view method, boost::json::object params,
                                                const std::vector<int>& descriptors = {}, std::stop_token stop = {},
                                                std::chrono::seconds patience = kAnswerPatience);
-    // Ends every wait for the guest with Cancelled, those under way and those to come, until callOn(): so that the agent can
-    // be stopped while something else waits for a guest that does not answer.
+    // Ends every wait of request() and awaitHello() with Cancelled, those under way and those to come, until callOn(): so that
+    // the agent can be stopped while something else waits for a guest that does not answer.
     void callOff();
     void callOn();
     [[nodiscard]] bool calledOff() const;
@@ -80,7 +85,10 @@ private:
         std::shared_ptr<ClerkProcess> process; // last, so first to go: its reader uses the rest
     };
     [[nodiscard]] Result<std::shared_ptr<Post>> hire(const std::vector<ServedShare>& shares, Jail& jail);
+    [[nodiscard]] Status cutLate(const std::shared_ptr<Post>& post, const std::vector<ServedShare>& shares);
     [[nodiscard]] Status attach(Post& post, const std::vector<hypervisor::ChannelId>& channels);
+    [[nodiscard]] Result<Jail> replace(const std::shared_ptr<Post>& old, const std::vector<ServedShare>& shares,
+                                       bool keepsTerminals);
     void told(Post& from, const std::string& method, const boost::json::object& params);
     void recordReads(Post& from, const boost::json::object& params);
     void gone(Post& who, const std::string& how);
@@ -91,6 +99,8 @@ private:
     mutable std::mutex m_mutex;
     std::shared_ptr<Post> m_post;      // control, files, network, console
     std::shared_ptr<Post> m_terminals; // the same, or the one before while its commands run
+    std::shared_ptr<Post> m_leaving, m_coming; // while renew() puts the one in the other's place
+    std::set<std::uint32_t> m_revoked; // ids are never used again
     std::uint32_t m_nextSession = 1;
     bool m_closed = false;
     std::stop_source m_off;

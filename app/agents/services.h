@@ -30,6 +30,7 @@ struct Patience {
     std::chrono::seconds takeOver{60}; // the engine's start waits for it; a machine that needs longer goes on by itself
     std::chrono::milliseconds autoLook{500};  // between two looks of auto mode at what is staged, at least
     int autoShare = 5;  // and that many times what the last one took, with all that it settled
+    std::chrono::seconds autoAnswer{60}; // for all that one round of it freezes, and for each word after an apply
     std::chrono::milliseconds autoQuiet{2000}; // nothing was staged for that long: auto mode settles it
 };
 

@@ -72,8 +72,8 @@ Result<json::object> greetingFrom(const json::object& answer) {
     const auto bootId = fields.string("boot_id", kMaxStepBytes);
     CARREL_TRY(fields.finish());
     if (version != control::kProtocolVersion) {
-        return fail(ErrorCode::Unsupported, "the agent's machine speaks another version of the protocol",
-                    "Build the image again with this Carrel, and start the agent again");
+        return fail(ErrorCode::Unsupported, "the agent's machine was started by another version of Carrel, and speaks as that one did",
+                    "Stop the agent and start it again; what it has made is kept");
     }
     return json::object{{"version", version}, {"capabilities", std::move(capabilities)}, {"boot_id", bootId}};
 }

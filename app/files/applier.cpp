@@ -50,7 +50,7 @@ std::int64_t nowNs() {
 
 // One that is damaged does not take the others' undo with it, and no list stops at one that the disk does not give; only what
 // either may need must not be given up for lost.
-enum class PassOver { Nothing, Damaged, Unreadable };
+enum class PassOver { Damaged, Unreadable };
 
 Result<std::vector<Journal>> loadAll(const std::string& dir, PassOver which) {
     auto ids = journalIds(dir);
@@ -107,9 +107,19 @@ Result<ApplyReport> perform(int root, Journal& journal, ContentStore& store, Ste
     return journal.report();
 }
 
-void addReferences(std::set<Sha256>& keep, const NodeState& state) {
-    if (state.content) {
-        keep.insert(*state.content);
+void addReferences(std::set<Sha256>& keep, const Journal& journal) {
+    const auto add = [&keep](const NodeState& state) {
+        if (state.content) {
+            keep.insert(*state.content);
+        }
+    };
+    for (std::size_t e = 0; e < journal.entries().size(); ++e) {
+        for (std::size_t o = 0; o < journal.plan().entries[e].ops.size(); ++o) {
+            const Op& op = journal.plan().entries[e].ops[o];
+            add(op.expect);
+            add(op.want);
+            add(journal.record(e, o).old);
+        }
     }
 }
 
@@ -202,14 +212,13 @@ Result<ApplyReport> Applier::undoSettled(int root, const std::string& id, const 
 }
 
 Status Applier::settle(int root, const std::string& share) {
-    auto journals = loadAll(m_dir, PassOver::Damaged);
     auto rootId = idOfRoot(root);
-    if (!journals || !rootId) {
-        return fail(!journals ? journals.error() : rootId.error());
+    if (!rootId) {
+        return fail(std::move(rootId).error());
     }
-    for (const auto& found : *journals) {
-        if (found.ended() || found.goesBack() || !isOf(found.plan(), share, *rootId)) {
-            continue;
+    const auto settleOne = [&](const Journal& found) -> Status {
+        if (found.goesBack() || !isOf(found.plan(), share, *rootId)) {
+            return {};
         }
         auto journal = Journal::load(m_dir, found.plan().id, m_hook, Journal::Repair::Yes);
         if (!journal) {
@@ -220,8 +229,9 @@ Status Applier::settle(int root, const std::string& share) {
             return fail(stopped.error().wrap("an earlier apply was interrupted, and what it began cannot be settled",
                                              "Mend what is wrong with the disk or the folder, then try again"));
         }
-    }
-    return {};
+        return {};
+    };
+    return eachUnended(settleOne, Damaged::PassOver);
 }
 
 Result<std::vector<ApplyReport>> Applier::recover(const OpenShare& openShare, RecoverTo to) {
@@ -332,22 +342,40 @@ Result<ApplyReport> Applier::report(const std::string& id) const {
 }
 
 Result<std::set<Sha256>> Applier::references() const {
-    auto journals = loadAll(m_dir, PassOver::Nothing);
-    if (!journals) {
-        return fail(std::move(journals).error());
-    }
     std::set<Sha256> keep;
-    for (const auto& journal : *journals) {
-        for (std::size_t e = 0; e < journal.entries().size(); ++e) {
-            for (std::size_t o = 0; o < journal.plan().entries[e].ops.size(); ++o) {
-                const Op& op = journal.plan().entries[e].ops[o];
-                addReferences(keep, op.expect);
-                addReferences(keep, op.want);
-                addReferences(keep, journal.record(e, o).old);
-            }
+    const auto add = [&keep](const Journal& journal) -> Status {
+        addReferences(keep, journal);
+        return {};
+    };
+    CARREL_TRY(eachUnended(add, Damaged::IsError));
+    keep.insert(m_neededByEnded.begin(), m_neededByEnded.end());
+    return keep;
+}
+
+Status Applier::eachUnended(const std::function<Status(const Journal&)>& each, Damaged damaged) const {
+    auto ids = journalIds(m_dir);
+    if (!ids) {
+        return fail(std::move(ids).error());
+    }
+    for (const auto& id : *ids) {
+        if (m_ended.contains(id)) {
+            continue;
+        }
+        auto journal = Journal::load(m_dir, id, nullptr, Journal::Repair::No);
+        if (!journal && damaged == Damaged::PassOver && journal.error().code == ErrorCode::Malformed) {
+            continue;
+        }
+        if (!journal) {
+            return fail(std::move(journal).error());
+        }
+        if (journal->ended()) {
+            addReferences(m_neededByEnded, *journal);
+            m_ended.insert(id);
+        } else {
+            CARREL_TRY(each(*journal));
         }
     }
-    return keep;
+    return {};
 }
 
 } // namespace carrel::files

@@ -172,9 +172,15 @@ private:
     [[nodiscard]] Status recoverOne(const std::string& id, const OpenShare& openShare, RecoverTo to,
                                     std::vector<ApplyReport>& reports);
     Applier(std::string dir, ContentStore& store, StepHook* hook);
+    enum class Damaged { IsError, PassOver };
+    [[nodiscard]] Status eachUnended(const std::function<Status(const Journal&)>& each, Damaged damaged) const;
     std::string m_dir;
     ContentStore* m_store;
     StepHook* m_hook;
+    // Nothing changes any more in a journal that has ended, and they become thousands: what is asked of them before each
+    // apply, and whenever content is collected, is known after the first look.
+    mutable std::set<std::string> m_ended;
+    mutable std::set<Sha256> m_neededByEnded;
 };
 
 [[nodiscard]] std::string_view toString(Outcome outcome);

@@ -5,6 +5,7 @@
 #include "guest/protocol/hole_writer.h"
 
 #include <array>
+#include <atomic>
 #include <dirent.h>
 #include <fcntl.h>
 #include <functional>
@@ -78,13 +79,14 @@ Error damaged(const Sha256& id) {
                  "It is not used. Open the review again, so that it is copied afresh", 0, nullptr};
 }
 
-std::string randomName() {
-    std::random_device random;
-    std::string name(kHalfWritten);
-    for (int i = 0; i < 4; ++i) {
-        name += std::to_string(random());
-    }
-    return name;
+// Another one each time: random for this process, then counted.
+std::string newName() {
+    static const std::string begin = [] {
+        std::random_device random;
+        return std::string(kHalfWritten) + std::to_string(random()) + std::to_string(random()) + "-";
+    }();
+    static std::atomic<std::uint64_t> count = 0;
+    return begin + std::to_string(count++);
 }
 
 // Calls `each` for every name; the descriptor stays the caller's.
@@ -147,7 +149,7 @@ using Fill = std::function<Result<StoredContent>(const std::function<Status(Byte
 
 Result<Stored> write(int dir, StepHook* hook, const Fill& fill) {
     CARREL_TRY(ask(hook, "store.create", "", "cannot make a file in the content store"));
-    Nameless object(dir, randomName());
+    Nameless object(dir, newName());
     if (object.fd() < 0) {
         return fail(explain("cannot make a file in the content store", errno));
     }
@@ -256,12 +258,16 @@ Result<ContentStore> ContentStore::open(const std::string& dir, StepHook* hook) 
     return ContentStore(std::move(fd), hook);
 }
 
-Result<UniqueFd> ContentStore::newIncoming() const {
+Result<UniqueFd> ContentStore::newIncoming(UniqueFd used) const {
     CARREL_TRY(ask(m_hook, "store.incoming", "", "cannot make a file in the content store"));
+    // The position is shared with whoever filled it.
+    if (used && ::ftruncate(used.get(), 0) == 0 && ::lseek(used.get(), 0, SEEK_SET) == 0) {
+        return used;
+    }
     UniqueFd fd(::openat(m_fd.get(), ".", O_RDWR | O_TMPFILE | O_EXCL | O_CLOEXEC, 0600));
     if (!fd) {
         // Not every file system has O_TMPFILE; a file that loses its name at once is the same to us.
-        const std::string name = randomName();
+        const std::string name = newName();
         fd.reset(::openat(m_fd.get(), name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
         if (!fd) {
             return fail(explain("cannot make a file in the content store", errno));

@@ -7,7 +7,7 @@
 // Who may change an object: nobody but this account's own processes. Content of a guest comes through a file
 // that the clerk holds open for writing, and it may go on writing to it for ever. Therefore adopt() never
 // keeps that file: it copies it into a file of its own and hashes exactly the bytes it copies. Whatever the
-// clerk writes later reaches a file that nobody reads.
+// clerk writes later reaches a file that nobody reads, or the next content that the same clerk is to fill.
 //
 // Flushing is most of what storing a small file costs, and a hundred files flushed together cost little more than one. So
 // adoptLater() leaves an object without its name until flush(), which flushes many at once: a name still stands for
@@ -47,8 +47,10 @@ public:
     ~ContentStore();
 
     // A fresh, empty file without a name, readable and writable; its space is given back when the last
-    // descriptor closes. Hand a duplicate to whoever fills it, then adopt().
-    [[nodiscard]] Result<UniqueFd> newIncoming() const;
+    // descriptor closes. Hand a duplicate to whoever fills it, then adopt(). `used`: an earlier one that was adopted, to be
+    // emptied and taken again, since making and removing a file is much of what a small one costs. Only where the same
+    // agent fills both, and filled the earlier one to its end: who broke off may still write.
+    [[nodiscard]] Result<UniqueFd> newIncoming(UniqueFd used = {}) const;
     // Copies all of `from` (from offset 0, by position) into the store; more than `maxBytes` is
     // LimitExceeded.
     [[nodiscard]] Result<StoredContent> adopt(int from, std::uint64_t maxBytes);

@@ -122,6 +122,10 @@ Status Executor::settleEntry(std::size_t entry, Rest rest) {
 
 std::string Executor::remarkOn(std::size_t entry) const {
     const auto& ops = m_journal.plan().entries[entry].ops;
+    const auto& records = m_journal.entries()[entry].ops;
+    if (std::any_of(records.begin(), records.end(), [](const OpRecord& record) { return record.mode.has_value(); })) {
+        return "this disk keeps no permissions: it has those that the disk gives to every file";
+    }
     return std::any_of(ops.begin(), ops.end(), isWithoutItsGroup)
                ? "it is back without its group, which you do not belong to, and without what the group was allowed"
                : "";
@@ -141,7 +145,7 @@ bool Executor::isThere(const PlanEntry& moved) const {
     if (moved.ops.empty() || moved.ops.front().kind != OpKind::Move) {
         return false;
     }
-    const auto from = pin(m_root, *moved.ops.front().from);
+    const auto from = pin(m_root, *moved.ops.front().from, &m_listed);
     if (!from) {
         return from.error().code == ErrorCode::NotFound;
     }
@@ -178,7 +182,9 @@ Result<Executor::Verdict> Executor::run(std::size_t entry, std::size_t op) {
 
 void Executor::explain(Verdict& verdict, const Status& started) {
     if (verdict.state == State::NotDone) {
-        verdict.reason = started ? "it could not be done" : started.error().message;
+        if (!started || verdict.reason.empty()) {
+            verdict.reason = started ? "it could not be done" : started.error().message;
+        }
         if (!started && isConflict(started.error())) {
             verdict.state = State::Conflict;
         }
@@ -276,13 +282,13 @@ Status Executor::keep(const Place& subject, const NodeState& old) {
 }
 
 Result<Executor::Pinned> Executor::pinBoth(const Op& op) {
-    auto place = pin(m_root, op.path);
+    auto place = pin(m_root, op.path, &m_listed);
     if (!place) {
         return fail(std::move(place).error());
     }
     Pinned pinned{std::move(*place), std::nullopt};
     if (hasTwoNames(op)) {
-        auto from = pin(m_root, *op.from);
+        auto from = pin(m_root, *op.from, &m_listed);
         if (!from) {
             return fail(std::move(from).error());
         }
@@ -325,7 +331,7 @@ Status Executor::start(std::size_t entry, std::size_t index, const Pinned& pinne
             return fail(std::move(staged).error());
         }
         CARREL_TRY(m_writer.flush({&*staged, 1}));
-        CARREL_TRY(m_journal.staged(entry, index, staged->inode, staged->attributes, Durable::Now));
+        CARREL_TRY(m_journal.staged(entry, index, {staged->inode, staged->attributes, staged->otherMode}, Durable::Now));
         return placeStaged(*place, staged->name, record.old);
     }
     case OpKind::Remove:
@@ -336,7 +342,7 @@ Status Executor::start(std::size_t entry, std::size_t index, const Pinned& pinne
     case OpKind::Move:
         return m_writer.moveNew(*from, from->name, *place, place->name);
     case OpKind::Exchange:
-        CARREL_TRY(m_journal.staged(entry, index, other.inode, {}, Durable::Now));
+        CARREL_TRY(m_journal.staged(entry, index, {other.inode}, Durable::Now));
         return m_writer.exchange(*from, from->name, *place, place->name);
     case OpKind::Mode:
         return m_writer.setMode(*place, record.old.inode, op.want.mode);
@@ -377,7 +383,7 @@ Result<TreeWriter::Staged> Executor::stagePut(std::size_t entry, std::size_t ind
     const std::string temp = tempName(entry, index);
     std::optional<Place> other;
     if (op.from) {
-        auto pinned = pin(m_root, *op.from);
+        auto pinned = pin(m_root, *op.from, &m_listed);
         if (!pinned && !isConflict(pinned.error())) {
             return fail(std::move(pinned).error()); // not without the attributes, for want of a descriptor
         }
@@ -467,7 +473,7 @@ Status Executor::newFolderTimes() {
             if (!made || !entries[e].ops[o].done) {
                 continue;
             }
-            auto place = pin(m_root, ops[o].path);
+            auto place = pin(m_root, ops[o].path, &m_listed);
             auto fd = place ? openFile(*place) : Result<UniqueFd>(fail(ErrorCode::NotFound, ""));
             if (fd) {
                 CARREL_TRY(m_writer.setFolderTime(fd->get(), ops[o].want.mtimeNs, ops[o].path.text()));

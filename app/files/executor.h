@@ -84,7 +84,7 @@ private:
     Status placeStaged(const Place& place, const std::string& temp, const NodeState& old);
     Result<Verdict> resolvePut(const Op& op, const OpRecord& record, const Place& place,
                                const std::string& temp);
-    Result<Verdict> resolveCreate(const Op& op, const Place& place, const std::string& temp);
+    Result<Verdict> resolveCreate(const NodeState& want, const Place& place, const std::string& temp);
     Result<Verdict> resolveReplace(const Op& op, const OpRecord& record, const Place& place,
                                    const std::string& temp);
     Result<Verdict> resolveRemove(const OpIndex& index, const OpRecord& record, const Place& place,
@@ -113,6 +113,7 @@ private:
     ContentStore& m_store;
     TreeWriter m_writer;
     FolderSearch m_search;
+    mutable ListedNames m_listed{ListedNames::Missing::LookAgain};
     std::size_t m_linkBudget = FreezeLimits{}.movedEntries; // see whyLinksForbid()
 };
 

@@ -16,7 +16,7 @@ bool Executor::isWhereItBegan(const OpRecord& record, const Pinned& pinned) {
 // not. A file system may give out other numbers after a mount; then the temporary's own name tells.
 Result<std::optional<Executor::Located>> Executor::locate(const SharePath& path, const std::optional<FolderId>& id,
                                                           const std::string& temp) {
-    auto place = pin(m_root, path);
+    auto place = pin(m_root, path, &m_listed);
     if (!place && !isConflict(place.error())) {
         return fail(std::move(place).error());
     }
@@ -88,7 +88,7 @@ Result<std::string> Executor::clearUntold(std::size_t entry, std::size_t index) 
         return op.kind == OpKind::Put ? clearStale(op, place, temp) : bringBack(place, temp);
     };
     const std::string temp = tempName(entry, index);
-    auto place = pin(m_root, op.path);
+    auto place = pin(m_root, op.path, &m_listed);
     if (place) {
         return clear(*place, temp);
     }
@@ -142,17 +142,17 @@ Result<Executor::Verdict> Executor::resolvePut(const Op& op, const OpRecord& rec
         auto kept = clearStale(op, place, temp); // without its line nothing has been swapped
         return kept ? Result<Verdict>(Verdict{State::NotDone, {}, keptBeside(*kept)}) : fail(std::move(kept).error());
     }
-    return record.old.kind == NodeKind::Absent ? resolveCreate(op, place, temp)
+    return record.old.kind == NodeKind::Absent ? resolveCreate(putBy(op, record), place, temp)
                                                : resolveReplace(op, record, place, temp);
 }
 
-Result<Executor::Verdict> Executor::resolveCreate(const Op& op, const Place& place, const std::string& temp) {
+Result<Executor::Verdict> Executor::resolveCreate(const NodeState& want, const Place& place, const std::string& temp) {
     const auto inTemp = inodeOf(beside(place, temp));
     if (!inTemp) {
         return fail(inTemp.error());
     }
     if (*inTemp != 0) {
-        auto kept = discard(place, temp, op.want);
+        auto kept = discard(place, temp, want);
         return kept ? Result<Verdict>(Verdict{State::NotDone, {}, keptBeside(*kept)}) : fail(std::move(kept).error());
     }
     // Placed; or not, and somebody made another of that name. Only what is there can tell: the number of a temporary that went
@@ -161,7 +161,7 @@ Result<Executor::Verdict> Executor::resolveCreate(const Op& op, const Place& pla
     if (!now) {
         return fail(std::move(now).error());
     }
-    return Verdict{matches(*now, op.want) ? State::Done : State::NotDone, {}};
+    return Verdict{matches(*now, want) ? State::Done : State::NotDone, {}};
 }
 
 Result<Executor::Verdict> Executor::resolveReplace(const Op& op, const OpRecord& record, const Place& place,
@@ -171,6 +171,7 @@ Result<Executor::Verdict> Executor::resolveReplace(const Op& op, const OpRecord&
         return fail(inodes.error());
     }
     const auto [inTemp, inName] = *inodes;
+    const NodeState want = putBy(op, record);
     if (inTemp == 0) {
         // Finished, or taken back and cleaned up. If it is neither the one nor the other by now, somebody saved it anew, after
         // the swap or before there was one: told as done, the agent's version would be given up. Numbers prove nothing here,
@@ -180,12 +181,12 @@ Result<Executor::Verdict> Executor::resolveReplace(const Op& op, const OpRecord&
             return fail(std::move(now).error());
         }
         const bool isOld = matches(*now, record.old);
-        return matches(*now, op.want) ? Verdict{State::Done, {}}
+        return matches(*now, want) ? Verdict{State::Done, {}}
                : isOld                ? Verdict{}
                                       : Verdict{State::Conflict, kSomethingElse};
     }
     if (inTemp == record.staged) {
-        auto kept = discard(place, temp, op.want); // not swapped, or swapped back
+        auto kept = discard(place, temp, want); // not swapped, or swapped back
         return kept ? Result<Verdict>(Verdict{State::NotDone, {}, keptBeside(*kept)}) : fail(std::move(kept).error());
     }
     auto why = whyNotGone(place, temp, record.old, LookAt::ContentAndXattrs);
@@ -200,7 +201,7 @@ Result<Executor::Verdict> Executor::resolveReplace(const Op& op, const OpRecord&
     if (inName == record.staged) {
         CARREL_TRY(m_writer.exchange(place, temp, place, place.name));
     }
-    auto kept = inName == record.staged ? discard(place, temp, op.want) : putAside(place, temp);
+    auto kept = inName == record.staged ? discard(place, temp, want) : putAside(place, temp);
     if (!kept) {
         return fail(std::move(kept).error());
     }
@@ -227,7 +228,7 @@ Result<Executor::Verdict> Executor::resolveRemove(const OpIndex& index, const Op
         return fail(std::move(why).error());
     }
     if (why->empty()) {
-        CARREL_TRY(m_journal.staged(index.first, index.second, record.old.inode, {}, Durable::Later)); // it was away
+        CARREL_TRY(m_journal.staged(index.first, index.second, {record.old.inode}, Durable::Later)); // it was away
         CARREL_TRY(m_writer.unlink(place, temp));
         return Verdict{State::Done, {}};
     }
@@ -366,8 +367,11 @@ Result<Executor::Verdict> Executor::resolveMode(const Op& op, const OpRecord& re
     if (!now) {
         return fail(std::move(now).error());
     }
-    const bool done = now->kind == op.want.kind && now->mode == op.want.mode && now->inode == record.old.inode;
-    return Verdict{done ? State::Done : State::NotDone, {}};
+    const bool isIt = now->kind == op.want.kind && now->inode == record.old.inode;
+    if (isIt && now->mode != op.want.mode) {
+        return Verdict{State::NotDone, "its permissions stay as they are: this disk, or its owner, gives it no others"};
+    }
+    return Verdict{isIt ? State::Done : State::NotDone, {}};
 }
 
 // Our own complete temporary. It had the file's name for a moment if it was swapped back, so somebody may

@@ -141,7 +141,8 @@ bool Executor::isReady(std::vector<Member>& members) {
     }
     for (const auto& member : members) {
         if (member.staged.inode != 0 &&
-            !m_journal.staged(member.entry, 0, member.staged.inode, member.staged.attributes, Durable::Later)) {
+            !m_journal.staged(member.entry, 0, {member.staged.inode, member.staged.attributes, member.staged.otherMode},
+                              Durable::Later)) {
             return false;
         }
     }

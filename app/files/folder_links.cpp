@@ -46,10 +46,14 @@ private:
         if (!place) {
             return fail(std::move(place).error());
         }
-        UniqueFd fd(::openat(place->parent.get(), place->name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-        if (!fd) {
-            return failErrno("cannot look into the folder");
+        auto opened = openFolder(*place);
+        if (!opened && opened.error().code == ErrorCode::Conflict) {
+            return std::string(); // what is mounted there goes along, and its links are none of the share's
         }
+        if (!opened) {
+            return fail(std::move(opened).error());
+        }
+        UniqueFd fd = std::move(*opened);
         const Listing dir(::fdopendir(fd.get()), ::closedir);
         if (!dir) {
             return failErrno("cannot look into the folder");

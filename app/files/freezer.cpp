@@ -5,6 +5,7 @@
 #include "app/files/folder_links.h"
 #include "app/files/folder_moves.h"
 #include "app/files/folder_names.h"
+#include "app/files/left.h"
 #include "app/files/line_diff.h"
 #include "app/files/risk.h"
 #include "app/files/tree.h"
@@ -90,6 +91,8 @@ private:
     std::set<SharePath> m_newFolders; // as the report names them
     std::set<SharePath> m_twice;     // those that more than one rename claims
     std::size_t m_linkBudget;
+    UniqueFd m_incoming; // see newIncoming()
+    mutable ListedNames m_listed{ListedNames::Missing::IsMissing};
     std::uint64_t m_bytes = 0;
     FolderNames m_names;
 };
@@ -139,7 +142,7 @@ void Freezer::look(const ChangeEntry& claim, FrozenEntry& entry, Place& place) {
         return; // what stands there now will have moved away: nothing is there then
     }
     const auto observeAt = [&](const SharePath& path, LookAt what) -> NodeState {
-        auto pinned = pin(m_root, path);
+        auto pinned = pin(m_root, path, &m_listed);
         if (!pinned) {
             if (pinned.error().code != ErrorCode::NotFound) {
                 flag(entry, ConflictKind::Changed, sentence(pinned.error()));
@@ -174,7 +177,7 @@ void Freezer::look(const ChangeEntry& claim, FrozenEntry& entry, Place& place) {
 // Above `path` stands what is no folder today and will be one: nothing is at the path then.
 bool Freezer::makesRoom(const SharePath& path) const {
     for (SharePath above = path.parent(); !above.isRoot(); above = above.parent()) {
-        auto place = m_newFolders.contains(above) ? pin(m_root, above) : Result<Place>(fail(ErrorCode::NotFound, ""));
+        auto place = m_newFolders.contains(above) ? pin(m_root, above, &m_listed) : Result<Place>(fail(ErrorCode::NotFound, ""));
         if (place) { // else one further up may be it
             auto there = observe(*place, LookAt::Names);
             return there && there->kind != NodeKind::Directory;
@@ -187,7 +190,7 @@ Result<std::optional<LeftOut>> Freezer::fetch(const ChangeEntry& claim, FrozenEn
     if (claim.size > m_limits.fileBytes || m_bytes + claim.size > m_limits.setBytes) {
         return leaveOut(claim, LeftOutWhy::TooLarge, "it is too large for one review");
     }
-    auto incoming = m_store.newIncoming();
+    auto incoming = m_store.newIncoming(std::move(m_incoming));
     if (!incoming) {
         return leaveOut(claim, LeftOutWhy::Failed, sentence(incoming.error()));
     }
@@ -217,6 +220,7 @@ Result<std::optional<LeftOut>> Freezer::fetch(const ChangeEntry& claim, FrozenEn
     if (stored->size != claim.size) {
         return leaveOut(claim, LeftOutWhy::Moving, "it changed while it was copied");
     }
+    m_incoming = std::move(*incoming);
     entry.wanted.content = stored->sha256;
     entry.wanted.size = stored->size;
     return std::optional<LeftOut>();
@@ -439,7 +443,7 @@ bool Freezer::touchesHidden(const ChangeEntry& claim) const {
         if (!m_limits.hidden(path)) {
             return false;
         }
-        auto place = pin(m_root, outermostHidden(path, m_limits.hidden));
+        auto place = pin(m_root, outermostHidden(path, m_limits.hidden), &m_listed);
         if (!place) {
             return place.error().code != ErrorCode::NotFound;
         }
@@ -485,8 +489,11 @@ Result<Frozen> Freezer::one(const ChangeEntry& claim) {
         entry.wanted.mode = takeMode(claim, entry.base, false);
     }
     const bool looked = !hidden && !claimedTwice;
-    if (looked && alreadySo(claim, entry)) {
-        return Frozen(leaveOut(claim, LeftOutWhy::AlreadySo, "the folder is like that already"));
+    // Not where nothing could be seen: that is no proof that it is gone.
+    if (looked && entry.conflict == ConflictKind::None && alreadySo(claim, entry)) {
+        auto out = leaveOut(claim, LeftOutWhy::AlreadySo, "the folder is like that already");
+        out.left = leftOf(entry.kind == ChangeKind::Renamed ? entry.target : entry.base);
+        return Frozen(std::move(out));
     }
     if (looked) {
         judgeConflict(claim, entry, place);

@@ -94,6 +94,7 @@ struct LeftOut {
     std::uint64_t generation = 0;
     LeftOutWhy why = LeftOutWhy::Failed;
     std::string reason;
+    std::optional<Left> left = {}; // AlreadySo: what stands there. Until the set is stored, and not in it
     friend bool operator==(const LeftOut&, const LeftOut&) = default;
 };
 

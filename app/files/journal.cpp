@@ -315,6 +315,9 @@ Status Journal::take(const json::object& line) {
     } else if (type == "staged") {
         record.staged = fields.number("inode");
         record.left = takeAttributes(fields, "left");
+        if (line.contains("mode")) {
+            record.mode = static_cast<std::uint32_t>(fields.number("mode") & 07777U);
+        }
     } else if (type == "done") {
         record.done = true;
         record.folderAfter = takeTime(fields, line, "folder");
@@ -373,9 +376,12 @@ Status Journal::begin(std::size_t entry, std::size_t op, const OpRecord& record,
     return append(std::move(line), durable);
 }
 
-Status Journal::staged(std::size_t entry, std::size_t op, std::uint64_t inode, const Attributes& left, Durable durable) {
-    json::object line{{"t", "staged"}, {"e", entry}, {"o", op}, {"inode", inode}};
-    putAttributes(line, "left", left);
+Status Journal::staged(std::size_t entry, std::size_t op, const Staged& what, Durable durable) {
+    json::object line{{"t", "staged"}, {"e", entry}, {"o", op}, {"inode", what.inode}};
+    putAttributes(line, "left", what.left);
+    if (what.mode) {
+        line["mode"] = *what.mode;
+    }
     return append(std::move(line), durable);
 }
 
@@ -402,6 +408,12 @@ Status Journal::goBack() {
 
 Status Journal::end() {
     return append({{"t", "end"}}, Durable::Now);
+}
+
+NodeState putBy(const Op& op, const OpRecord& record) {
+    NodeState state = op.want;
+    state.mode = record.mode.value_or(state.mode);
+    return state;
 }
 
 ApplyReport Journal::report() const {

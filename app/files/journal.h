@@ -73,9 +73,12 @@ struct OpRecord {
     NodeState old;            // what was there when it began
     std::uint64_t staged = 0; // inode of the complete temporary, or of what stood at an exchange's path; 0 = none
     Attributes left;          // of a Put: the user's attributes on what it put there
+    std::optional<std::uint32_t> mode; // of a Put: the disk gave these permissions, since it keeps none
     std::optional<FolderId> in, fromIn; // the folders in which it began, of the path and of where it came from
     std::optional<std::int64_t> folderBefore, folderAfter, fromFolderBefore, fromFolderAfter;
 };
+// What a Put put there.
+[[nodiscard]] NodeState putBy(const Op& op, const OpRecord& record);
 struct EntryRecord {
     std::vector<OpRecord> ops;
     std::optional<Outcome> outcome;
@@ -105,8 +108,12 @@ public:
     [[nodiscard]] ApplyReport report() const;
 
     [[nodiscard]] Status begin(std::size_t entry, std::size_t op, const OpRecord& record, Durable durable);
-    [[nodiscard]] Status staged(std::size_t entry, std::size_t op, std::uint64_t inode, const Attributes& left,
-                                Durable durable);
+    struct Staged {
+        std::uint64_t inode = 0;
+        Attributes left = {};
+        std::optional<std::uint32_t> mode = {};
+    };
+    [[nodiscard]] Status staged(std::size_t entry, std::size_t op, const Staged& what, Durable durable);
     [[nodiscard]] Status done(std::size_t entry, std::size_t op, std::optional<std::int64_t> folderAfter,
                               std::optional<std::int64_t> fromFolderAfter);
     [[nodiscard]] Status outcome(std::size_t entry, Outcome outcome, const std::string& reason);

@@ -159,7 +159,7 @@ Op reversed(const Op& op, const OpRecord& record) {
     Op back;
     back.path = op.path;
     back.attributes = Xattrs::Exact;
-    back.expect = op.want;
+    back.expect = op.kind == OpKind::Put ? putBy(op, record) : op.want;
     back.want = record.old;
     back.folder = timeBack(record.folderAfter, record.folderBefore);
     back.fromFolder = timeBack(record.fromFolderAfter, record.fromFolderBefore);

@@ -69,6 +69,11 @@ constexpr std::array kNames{
     Rule{"build.gradle", "a build runs it"},
     Rule{"build.gradle.kts", "a build runs it"},
     Rule{"authorized_keys", "it lets others log in"},
+    // With the first of them any folder can be a git repository (a bare one needs no .git), and git obeys the other ones.
+    Rule{"head", "with it git takes the folder for a repository, and obeys what lies there"},
+    Rule{"config", "git obeys it where the folder can be a repository, and other programs do"},
+    Rule{"config.worktree", "git obeys it where the folder can be a repository"},
+    Rule{"commondir", "git obeys what it names where the folder can be a repository"},
     Rule{"autorun.inf", "some systems run what it names"},
     Rule{"desktop.ini", "some systems obey it"},
     Rule{"claude.md", "other agents obey it"},
@@ -95,6 +100,11 @@ constexpr std::array kFolders{
     Rule{"autostart", "the desktop runs what lies there at login"},
     Rule{".config", "programs obey what lies there"},
 };
+
+// With a dot in front and yet obeyed by nothing that runs anything.
+constexpr std::array kHarmless{std::string_view(".gitignore"), std::string_view(".gitkeep"), std::string_view(".keep"),
+                               std::string_view(".editorconfig"), std::string_view(".dockerignore"),
+                               std::string_view(".npmignore")};
 
 constexpr std::array kEndings{
     Rule{".desktop", "the desktop runs the command in it"},
@@ -228,9 +238,19 @@ RiskVerdict judgeName(const SharePath& path) {
         }
     }
     const std::string name = asADiskMayTakeIt(path.name());
+    const bool isData = std::any_of(parts.begin(), parts.end(), [&](const auto& part) {
+        return part == ".git" && isGitData(parts, static_cast<std::size_t>(&part - parts.data()));
+    });
     for (const Rule& rule : kNames) {
-        if (name == rule.name) {
+        if (name == rule.name && !isData) {
             return high(rule.why);
+        }
+    }
+    // There are more of them than any list knows: .hg/hgrc, .screenrc, whatever is invented next.
+    for (const auto part : parts) {
+        const bool harmless = std::find(kHarmless.begin(), kHarmless.end(), part) != kHarmless.end();
+        if (part.starts_with('.') && part != ".git" && !harmless) {
+            return high("programs take their settings from what has a dot in front of its name");
         }
     }
     for (const Rule& rule : kEndings) {
@@ -238,8 +258,7 @@ RiskVerdict judgeName(const SharePath& path) {
             return high(rule.why);
         }
     }
-    // A bare git repository needs no .git: these two names in any folder make git obey the folder (hooks,
-    // config).
+    // A bare git repository's, and other programs'.
     if ((parts.size() >= 2 && asADiskMayTakeIt(parts[parts.size() - 2]) == "hooks")) {
         return high("programs run what lies in a hooks folder");
     }

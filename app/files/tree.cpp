@@ -23,6 +23,9 @@ namespace {
 
 constexpr std::size_t kMaxXattrBytes = 64 * 1024; // of all names and of each value; XATTR_SIZE_MAX
 constexpr std::uint64_t kResolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
+constexpr std::uint64_t kToFolder = kResolve | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV;
+constexpr const char* kAnotherDisk = "another disk is mounted where its folder was, and is no part of the shared folder";
+constexpr const char* kDiskItself = "another disk is mounted there, and is no part of the shared folder";
 
 UniqueFd openBeneath(int root, const std::string& path, int flags, std::uint64_t resolve) {
     struct open_how how {};
@@ -140,9 +143,8 @@ NodeKind kindOf(mode_t mode) {
     }
 }
 
-// Every name on the way is listed as it is written, and the last one, if anything is there by it. Such disks only, whose
-// listings are read anew: what is applied there is little, and a name may have come a moment ago.
-Status checkNames(int root, const SharePath& path) {
+// Every name on the way is listed as it is written, and the last one, if anything is there by it.
+Status checkNames(int root, const SharePath& path, ListedNames* known) {
     UniqueFd at(::openat(root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     const auto names = path.components();
     for (std::size_t i = 0; i < names.size(); ++i) {
@@ -154,7 +156,7 @@ Status checkNames(int root, const SharePath& path) {
         if (!at) {
             return failErrno("cannot open the folder it belongs in");
         }
-        const auto listed = lists(at.get(), name);
+        const auto listed = known != nullptr ? known->lists(at.get(), name) : lists(at.get(), name);
         if (!listed) {
             return fail(listed.error());
         }
@@ -162,7 +164,7 @@ Status checkNames(int root, const SharePath& path) {
             return fail(ErrorCode::Conflict, "this disk takes its name, or that of a folder it is in, for another one's");
         }
         if (i + 1 < names.size()) {
-            at = openBeneath(at.get(), name, O_RDONLY | O_DIRECTORY, kResolve | RESOLVE_NO_SYMLINKS);
+            at = openBeneath(at.get(), name, O_RDONLY | O_DIRECTORY, kToFolder);
         }
     }
     return {};
@@ -206,36 +208,57 @@ bool mayGiveTo(std::uint32_t group) {
     return count > 0 && std::find(mine.begin(), mine.begin() + count, group) != mine.begin() + count;
 }
 
-Result<Place> pin(int root, const SharePath& path) {
+Result<Place> pin(int root, const SharePath& path, ListedNames* names) {
     Place place;
     place.name = std::string(path.name());
-    place.parent =
-        openBeneath(root, path.parent().text(), O_RDONLY | O_DIRECTORY, kResolve | RESOLVE_NO_SYMLINKS);
+    place.parent = openBeneath(root, path.parent().text(), O_RDONLY | O_DIRECTORY, kToFolder);
     if (!place.parent) {
         const int number = errno;
         if (number == ENOENT) {
             return fail(ErrorCode::NotFound, "the folder it belongs in is not there");
         }
-        if (number == ELOOP || number == EXDEV || number == ENOTDIR) {
+        if (number == EXDEV) {
+            return fail(ErrorCode::Conflict, kAnotherDisk);
+        }
+        if (number == ELOOP || number == ENOTDIR) {
             return fail(ErrorCode::Conflict, "a link or a file now stands where its folder was");
         }
         return failErrno("cannot open the folder it belongs in", number);
     }
     if (!hasOnlyListedNames(root)) {
-        CARREL_TRY(checkNames(root, path));
+        CARREL_TRY(checkNames(root, path, names));
     }
     return place;
 }
 
-Result<UniqueFd> openFile(const Place& place) {
-    // O_NONBLOCK: never hang on a FIFO that took the file's place between two looks.
-    UniqueFd fd(::openat(place.parent.get(), place.name.c_str(),
-                         O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY));
+Result<UniqueFd> openFolder(const Place& place) {
+    UniqueFd fd = openBeneath(place.parent.get(), place.name, O_RDONLY | O_DIRECTORY, kToFolder);
     if (!fd) {
-        return failErrno("cannot read the file");
+        return errno == EXDEV ? fail(ErrorCode::Conflict, kAnotherDisk) : failErrno("cannot look into the folder");
     }
     return fd;
 }
+
+Result<UniqueFd> openFile(const Place& place) {
+    // O_NONBLOCK: never hang on a FIFO that took the file's place between two looks.
+    UniqueFd fd = openBeneath(place.parent.get(), place.name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY,
+                              kResolve | RESOLVE_NO_XDEV);
+    if (!fd) {
+        return errno == EXDEV ? fail(ErrorCode::Conflict, kDiskItself) : failErrno("cannot read the file");
+    }
+    return fd;
+}
+
+namespace {
+
+// The folder that it is mounted on is hidden by it; a single file can be mounted on, too. Linux 5.8, statx(2).
+bool isMountedOn(const Place& place) {
+    struct statx stx {};
+    return ::statx(place.parent.get(), place.name.c_str(), AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, STATX_TYPE, &stx) == 0 &&
+           (stx.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
+}
+
+} // namespace
 
 Result<NodeState> observe(const Place& place, LookAt what) {
     struct stat st {};
@@ -244,6 +267,9 @@ Result<NodeState> observe(const Place& place, LookAt what) {
             return NodeState{};
         }
         return failErrno("cannot look at the file");
+    }
+    if (isMountedOn(place)) {
+        return fail(ErrorCode::Conflict, kDiskItself);
     }
     const auto fill = [&](NodeState& state) {
         state.kind = kindOf(st.st_mode);
@@ -473,7 +499,10 @@ Result<TreeWriter::Staged> TreeWriter::stage(const Place& place, const std::stri
     }
     NodeState made;
     CARREL_TRY(readXattrs(fd.get(), made)); // its folder may have given it some
-    return Staged{name, st.st_ino, std::move(fd), usersAttributes(made.xattrs)};
+    // vfat and its like take fchmod(2) and change nothing. All that they hold looks so, whatever was reviewed.
+    const std::uint32_t mode = st.st_mode & 07777U;
+    return Staged{name, st.st_ino, std::move(fd), usersAttributes(made.xattrs),
+                  ((mode ^ want.mode) & 0777U) == 0 ? std::nullopt : std::optional(mode)};
 }
 
 Status TreeWriter::moveNew(const Place& from, const std::string& fromName, const Place& to,

@@ -6,6 +6,7 @@
 
 #include "app/files/content_store.h"
 #include "app/files/frozen_set.h"
+#include "app/files/listed_names.h"
 #include "app/files/step_hook.h"
 #include "guest/protocol/file_time.h"
 #include "guest/protocol/unique_fd.h"
@@ -31,12 +32,16 @@ struct FolderId {
     friend auto operator<=>(const FolderId&, const FolderId&) = default;
 };
 
-// NotFound: the parent is not there. Conflict: a link or something else stands in the way, or the disk takes one of the names
-// for that of another file (guest/protocol/disk_names.h): what is hidden must not be reached by it.
-[[nodiscard]] Result<Place> pin(int root, const SharePath& path);
+// NotFound: the parent is not there. Conflict: a link or something else stands in the way; or another disk is mounted there,
+// which is no part of the share (the guest is shown nothing of it, and whatever names it is made up); or the disk takes one of
+// the names for that of another file (guest/protocol/disk_names.h): what is hidden must not be reached by it. `names`: for
+// many, one after the other.
+[[nodiscard]] Result<Place> pin(int root, const SharePath& path, ListedNames* names = nullptr);
+// Conflict: another disk is mounted there.
+[[nodiscard]] Result<UniqueFd> openFolder(const Place& place);
 
 enum class LookAt { Names, Content, ContentAndXattrs };
-// Absent is an answer, not an error. A file's bytes are hashed from one descriptor.
+// Absent is an answer, not an error. A file's bytes are hashed from one descriptor. Conflict: another disk is mounted there.
 [[nodiscard]] Result<NodeState> observe(const Place& place, LookAt what);
 // The same, with a sentence for a person when reading is not possible.
 [[nodiscard]] Result<UniqueFd> openFile(const Place& place);
@@ -75,6 +80,7 @@ public:
         std::uint64_t inode = 0;
         UniqueFd fd; // none: a link
         Attributes attributes; // the user's, as they are on it
+        std::optional<std::uint32_t> otherMode = {}; // than the wanted one: this disk keeps no permissions
     };
     // Makes `name` beside the place: complete, with content, attributes, mode and time, but not flushed. `keepFrom`
     // (may be null): the file whose owner group, and with Keep whose extended attributes, go over.

@@ -160,6 +160,9 @@ Result<ControlCall> changesEnd(const json::object& params, ChangesEndCall::How h
         EntryRef ref;
         ref.path = pathFrom(entry, *object, "path");
         ref.generation = entry.number("generation");
+        if (how == ChangesEndCall::How::Settle) {
+            ref.left = takeLeft(entry, "left");
+        }
         if (ref.path.isRoot()) {
             entry.problem("path", "is missing");
         }

@@ -33,6 +33,7 @@ struct ChangePage {
 struct EntryRef {
     SharePath path;
     std::uint64_t generation = 0;
+    std::optional<Left> left = {}; // of a settle
 };
 
 // The content of one staged file at one generation.

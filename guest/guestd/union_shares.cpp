@@ -5,12 +5,34 @@
 #include "guest/worktree/channel_lower.h"
 #include "guest/worktree/fuse_server.h"
 
+#include <algorithm>
 #include <chrono>
+#include <condition_variable>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 namespace carrel::guestd {
+
+// What there is of a share: also after its removal, as long as somebody lists it or reads from it.
+struct UnionShares::Living {
+    std::mutex mutex;
+    std::condition_variable one_less;
+    std::map<const Share*, ShareSpec> all;
+    // Two of one id would write into one folder of staged work. False: it is still there after `patience`.
+    bool waitUntilGone(const ShareSpec& spec, std::chrono::seconds patience) {
+        std::unique_lock lock(mutex);
+        return one_less.wait_for(lock, patience, [&] {
+            return std::none_of(all.begin(), all.end(), [&](const auto& each) {
+                return each.second.id == spec.id || each.second.name == spec.name;
+            });
+        });
+    }
+    bool waitUntilEmpty(std::chrono::seconds patience) {
+        std::unique_lock lock(mutex);
+        return one_less.wait_for(lock, patience, [&] { return all.empty(); });
+    }
+};
 
 // Goes in this order: nobody asks the host any more, the mount, the union.
 struct UnionShares::Share {
@@ -21,20 +43,31 @@ struct UnionShares::Share {
     std::unique_ptr<worktree::FuseServer> server;
     std::uint64_t staged = 0; // as last seen by the watcher
 
-    ~Share() {
+    // By whoever took it out of the list: the folder is gone at once, and whoever still uses the share lets go soon.
+    void close() {
         if (lower) {
             lower->stop();
         }
-        server.reset();
-        tree.reset();
+        if (tree) {
+            tree->end();
+        }
+        if (server) {
+            server->unmount();
+        }
         if (!folder.empty()) {
-            ::umount2(folder.c_str(), MNT_DETACH); // EINVAL: gone already
             ::rmdir(folder.c_str());
         }
+    }
+    ~Share() {
+        server.reset();
+        tree.reset();
     }
 };
 
 namespace {
+
+// For whoever still uses a share that was removed. What takes longest there is to write much to a slow disk.
+constexpr std::chrono::seconds kLeaving{20};
 
 // Keeps the share alive: content is read while another thread may remove it.
 template <class Owner> class HeldContent final : public StagedContent {
@@ -62,7 +95,7 @@ std::vector<worktree::ChangeRef> refsOf(const std::vector<EntryRef>& entries) {
     std::vector<worktree::ChangeRef> refs;
     refs.reserve(entries.size());
     for (const auto& entry : entries) {
-        refs.push_back({entry.path, entry.generation});
+        refs.push_back({entry.path, entry.generation, entry.left});
     }
     return refs;
 }
@@ -70,7 +103,8 @@ std::vector<worktree::ChangeRef> refsOf(const std::vector<EntryRef>& entries) {
 } // namespace
 
 UnionShares::UnionShares(Options options)
-    : m_options(std::move(options)) {}
+    : m_options(std::move(options))
+    , m_living(std::make_shared<Living>()) {}
 
 UnionShares::~UnionShares() {
     {
@@ -81,6 +115,24 @@ UnionShares::~UnionShares() {
     if (m_watcher.joinable()) {
         m_watcher.join();
     }
+    for (const auto& [id, share] : m_shares) {
+        share->close();
+    }
+}
+
+UnionShares::SharePtr UnionShares::makeShare(const ShareSpec& spec) {
+    auto fresh = std::make_unique<Share>();
+    fresh->spec = spec;
+    {
+        const std::lock_guard lock(m_living->mutex);
+        m_living->all.emplace(fresh.get(), spec);
+    }
+    return {fresh.release(), [living = m_living](Share* gone) {
+                delete gone; // its threads end, and what is staged is on the disk
+                const std::lock_guard lock(living->mutex);
+                living->all.erase(gone);
+                living->one_less.notify_all();
+            }};
 }
 
 void UnionShares::start(Channel& files) {
@@ -155,8 +207,10 @@ Status UnionShares::add(const ShareSpec& spec) {
             return fail(ErrorCode::AlreadyExists, "a share of that id or name is there already");
         }
     }
-    auto share = std::make_shared<Share>();
-    share->spec = spec;
+    if (!m_living->waitUntilGone(spec, kLeaving)) {
+        return fail(ErrorCode::Unavailable, "the share of before is still in use in the machine", "Try again in a moment");
+    }
+    auto share = makeShare(spec);
     const std::string folder = m_options.workspace + "/" + spec.name;
     if (::mkdir(folder.c_str(), 0755) != 0 && errno != EEXIST) {
         return failErrno("making the share's folder");
@@ -218,10 +272,15 @@ Status UnionShares::remove(std::uint32_t id) {
 // The share goes when its last user lets go, and never under the lock: its threads end with it.
 void UnionShares::forget(std::uint32_t id) {
     SharePtr last;
-    const std::lock_guard lock(m_mutex);
-    if (const auto at = m_shares.find(id); at != m_shares.end()) {
-        last = std::move(at->second);
-        m_shares.erase(at);
+    {
+        const std::lock_guard lock(m_mutex);
+        if (const auto at = m_shares.find(id); at != m_shares.end()) {
+            last = std::move(at->second);
+            m_shares.erase(at);
+        }
+    }
+    if (last) {
+        last->close();
     }
 }
 
@@ -231,6 +290,7 @@ void UnionShares::unmountAll() {
             forget(share.id);
         }
     }
+    (void)m_living->waitUntilEmpty(kLeaving); // each writes what it has to the disk
 }
 
 Result<ChangePage> UnionShares::changes(std::uint32_t id, const SharePath& after, std::size_t limit) {
@@ -282,25 +342,30 @@ void UnionShares::watchStaged() {
     constexpr std::chrono::seconds kOnceA{1};
     std::unique_lock lock(m_mutex);
     while (!m_ended.wait_for(lock, kOnceA, [this] { return m_end; })) {
-        std::vector<SharePtr> all;
+        std::vector<std::uint32_t> all;
         for (const auto& [id, share] : m_shares) {
-            if (share->server && share->spec.mode == ShareMode::Review) {
-                all.push_back(share);
+            if (share->spec.mode == ShareMode::Review) {
+                all.push_back(id);
             }
         }
         lock.unlock();
-        for (const auto& share : all) {
-            // Not the list itself: to make it takes every changed file's hash.
-            const std::uint64_t now = share->tree->stagedVersion();
-            if (now != share->staged) {
-                m_options.touched(share->spec.id);
+        for (const auto id : all) {
+            if (auto share = findMounted(id)) { // one at a time: while it is held, no other takes its place
+                lookAt(**share);
             }
-            share->staged = now;
-            share->tree->tidy();
         }
-        all.clear();
         lock.lock();
     }
+}
+
+void UnionShares::lookAt(Share& share) {
+    // Not the list itself: to make it takes every changed file's hash.
+    const std::uint64_t now = share.tree->stagedVersion();
+    if (now != share.staged) {
+        m_options.touched(share.spec.id);
+    }
+    share.staged = now;
+    share.tree->tidy();
 }
 
 } // namespace carrel::guestd

@@ -49,12 +49,15 @@ public:
 
 private:
     struct Share;
+    struct Living;
     using SharePtr = std::shared_ptr<Share>;
+    [[nodiscard]] SharePtr makeShare(const ShareSpec& spec);
     [[nodiscard]] Result<SharePtr> find(std::uint32_t id) const;
     [[nodiscard]] Result<SharePtr> findMounted(std::uint32_t id) const;
     void forget(std::uint32_t id);
     void sendToHost(std::uint32_t id, const std::vector<Bytes>& messages);
     void watchStaged();
+    void lookAt(Share& share);
 
     Options m_options;
     Channel* m_files = nullptr;
@@ -64,6 +67,7 @@ private:
     bool m_end = false;
     std::map<std::uint32_t, SharePtr> m_shares;
     std::thread m_watcher;
+    std::shared_ptr<Living> m_living;
 };
 
 } // namespace carrel::guestd

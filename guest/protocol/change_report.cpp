@@ -48,7 +48,39 @@ json::object toJson(const BaseVersion& base) {
         {"inode", base.inode}, {"size", base.size}, {"mtime_ns", base.mtimeNs}, {"ctime_ns", base.ctimeNs}};
 }
 
+BaseVersion takeVersion(JsonFields& fields) {
+    return {fields.number("inode"), fields.number("size"), fields.signedNumber("mtime_ns"), fields.signedNumber("ctime_ns")};
+}
+
 } // namespace
+
+json::object toJson(const Left& left) {
+    json::object out;
+    if (left.version) {
+        out["version"] = toJson(*left.version);
+    }
+    return out;
+}
+
+std::optional<Left> takeLeft(JsonFields& fields, std::string_view key) {
+    const auto* object = fields.optionalObject(key);
+    if (object == nullptr) {
+        return std::nullopt;
+    }
+    JsonFields inner(*object, "left");
+    Left left;
+    Status good;
+    if (const auto* version = inner.optionalObject("version")) {
+        JsonFields numbers(*version, "left.version");
+        left.version = takeVersion(numbers);
+        good = numbers.finish();
+    }
+    good = good ? inner.finish() : std::move(good);
+    if (!good) {
+        fields.problem(key, good.error().message);
+    }
+    return left;
+}
 
 std::string_view toString(ChangeKind kind) {
     return nameOf(kKinds, kind);
@@ -163,8 +195,7 @@ Result<ChangeEntry> changeEntryFrom(const json::object& object) {
     entry.contentChanged = fields.boolean("content_changed");
     if (const auto* inner = fields.optionalObject("base")) {
         JsonFields base(*inner, "change.base");
-        entry.base = BaseVersion{base.number("inode"), base.number("size"), base.signedNumber("mtime_ns"),
-                                 base.signedNumber("ctime_ns")};
+        entry.base = takeVersion(base);
         CARREL_TRY(base.finish());
     }
     entry.baseSha256 = fields.optionalString("base_sha256", 64);

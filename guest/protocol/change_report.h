@@ -32,6 +32,16 @@ struct BaseVersion {
     friend bool operator==(const BaseVersion&, const BaseVersion&) = default;
 };
 
+// What an apply left at a path, where the host has made sure that it is still that: nothing, or this version. For
+// changes.settle. Work that was done since is made against it; against anything else it is not, whatever the host has.
+struct Left {
+    std::optional<BaseVersion> version;
+    friend bool operator==(const Left&, const Left&) = default;
+};
+class JsonFields;
+[[nodiscard]] boost::json::object toJson(const Left& left);
+[[nodiscard]] std::optional<Left> takeLeft(JsonFields& fields, std::string_view key); // problems go to `fields`
+
 struct ChangeEntry {
     SharePath path;
     ChangeKind kind = ChangeKind::Created;
@@ -64,7 +74,6 @@ inline constexpr std::size_t kMaxChanges = 1'000'000;
 
 // "path" when the text is UTF-8, else "path_b64"; `key` is the plain field's name.
 void putPath(boost::json::object& into, std::string_view key, std::string_view path);
-class JsonFields;
 // Reads either form; none where neither is there (or null); a problem is recorded where both are or it does not decode.
 [[nodiscard]] std::optional<std::string> takeOptionalPath(JsonFields& fields, const boost::json::object& object,
                                                           std::string_view key);

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The agreement between the clerk (host) and carrel-guestd (guest): which streams a channel has, and the control
-// methods. Version 1.
+// methods. Version 2.
+//
+// Any change of what either side sends raises the version: both read strictly, and a machine that was started by an older Carrel
+// goes on while a newer engine takes over. Such a one is told to be started again, before anything is half understood.
 //
 // control channel: stream 1 (Messages) carries JSON-RPC 2.0 both ways, one text per message.
 //
@@ -17,9 +20,10 @@
 //         Sends the content on the files channel as Bytes of `stream` (host-chosen, ≥ kFirstContentStream), kFlagEnd at
 //         the end, which the host answers with kFlagEnd. Conflict when the entry's generation is another one, before
 //         or after the copy (then the stream is reset with ESTALE).
-//     changes.settle {share, entries:[{path, generation}]} → {kept:[path or {path_b64}…]}
+//     changes.settle {share, entries:[{path, generation, left?:{version?}}]} → {kept:[path or {path_b64}…]}
 //         Those changes now stand on the host. Where the generation still matches, the upper copy goes and the host's
-//         version shows; otherwise the work done since is kept, with the host's new version as its base.
+//         version shows; otherwise the work done since is kept. Its base is what the apply left, if the host names that
+//         (`left`, change_report.h) and has it still; else it stays what it was, for somebody changed it there as well.
 //     changes.discard {share, entries:[{path, generation}]} → {kept:[path or {path_b64}…]}   forget the staged change; the host's version shows
 //     power.off {} → {}                     stops the agent's processes, syncs, unmounts, powers off
 //     cancel {id}                           notification: the request of that id is no longer wanted; it is answered Cancelled
@@ -43,7 +47,7 @@
 
 namespace carrel::control {
 
-inline constexpr std::uint64_t kProtocolVersion = 1;
+inline constexpr std::uint64_t kProtocolVersion = 2;
 inline constexpr std::uint32_t kRpcStream = 1;
 inline constexpr std::uint32_t kMaxShareId = 4095;
 inline constexpr std::uint32_t kFirstContentStream = 0x10000;

@@ -27,7 +27,7 @@ bool hasOnlyListedNames(int folder) {
            std::find(kExact.begin(), kExact.end(), static_cast<std::uint32_t>(info.f_type)) != kExact.end();
 }
 
-Result<bool> lists(int folder, std::string_view name) {
+Status forEachName(int folder, const std::function<bool(std::string_view name)>& goesOn) {
     // A descriptor of its own: the place in a listing belongs to the open file.
     UniqueFd own(::openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!own) {
@@ -42,12 +42,21 @@ Result<bool> lists(int folder, std::string_view name) {
         errno = 0;
         const dirent* entry = ::readdir(listing.get());
         if (entry == nullptr) {
-            return errno == 0 ? Result<bool>(false) : failErrno("cannot list the folder");
+            return errno == 0 ? Status{} : Status(failErrno("cannot list the folder"));
         }
-        if (name == entry->d_name) {
-            return true;
+        if (!goesOn(entry->d_name)) {
+            return {};
         }
     }
+}
+
+Result<bool> lists(int folder, std::string_view name) {
+    bool found = false;
+    CARREL_TRY(forEachName(folder, [&](std::string_view each) {
+        found = each == name;
+        return !found;
+    }));
+    return found;
 }
 
 } // namespace carrel

@@ -11,6 +11,7 @@
 
 #include "guest/protocol/result.h"
 
+#include <functional>
 #include <string_view>
 
 namespace carrel {
@@ -19,6 +20,8 @@ namespace carrel {
 // names. (Folders of these that know no case are among them: which spellings those take for one another is known, and what is
 // hidden is hidden in each of them, see app/clerk/hidden_names.h.)
 [[nodiscard]] bool hasOnlyListedNames(int folder);
+// Its names, in no order, until `goesOn` says no.
+[[nodiscard]] Status forEachName(int folder, const std::function<bool(std::string_view name)>& goesOn);
 // Is it one of the names in that folder? Reads as far as to that name. EMFILE and the like in Error::sysErrno.
 [[nodiscard]] Result<bool> lists(int folder, std::string_view name);
 

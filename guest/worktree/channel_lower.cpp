@@ -4,6 +4,7 @@
 #include "guest/protocol/share_path.h"
 
 #include <algorithm>
+#include <atomic>
 #include <condition_variable>
 #include <limits>
 #include <map>
@@ -25,6 +26,13 @@ std::chrono::nanoseconds validity(std::uint64_t seconds, std::uint32_t ns) {
     constexpr std::uint64_t kDaySeconds = 86400;
     return std::chrono::seconds(std::min(seconds, kDaySeconds)) +
            std::chrono::nanoseconds(std::min<std::uint32_t>(ns, 999'999'999));
+}
+
+// A share that is mounted again has the stream of the one before it, whose answers may still be on their way: they
+// must not be taken for answers to the new one's questions.
+std::uint64_t firstUnique() {
+    static std::atomic<std::uint64_t> made{0};
+    return 2 + (made++ << 40U);
 }
 
 LowerEntry entryFrom(const EntryOut& out) {
@@ -54,6 +62,7 @@ struct Page {
 Page pageFrom(ByteSpan rest, std::uint64_t cookie) {
     Page page;
     page.last = cookie;
+    page.entries.reserve(rest.size() / (sizeof(DirentPlus) + 8)); // what is moved when it grows costs more than its room
     while (!rest.empty()) {
         if (rest.size() < sizeof(DirentPlus)) {
             page.whole = false;
@@ -114,7 +123,7 @@ struct ChannelLower::Impl {
     std::shared_ptr<ReadWindow> window;
     std::mutex sendMutex; // one message at a time, in order
     std::mutex mutex;
-    std::uint64_t nextUnique = 2;
+    std::uint64_t nextUnique = firstUnique();
     std::map<std::uint64_t, PendingPtr> pending;
     std::vector<ForgetOne> forgets; // not sent yet; fewer than kForgetsTogether
     bool connected = false;         // an epoch has begun

@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <condition_variable>
 #include <fcntl.h>
 #include <fstream>
@@ -337,7 +338,7 @@ fuse_lowlevel_ops operations() {
 struct FuseServer::Impl {
     Worktree* tree = nullptr;
     std::string mountPoint;
-    bool mounted = false;
+    std::atomic<bool> mounted = false;
     UniqueFd root; // for syncfs(2)
     fuse_session* session = nullptr;
     std::vector<std::thread> workers;
@@ -478,12 +479,7 @@ FuseServer::~FuseServer() {
     m_impl->tree->setKernelSink({});
     m_impl->root.reset();
     fuse_session_exit(m_impl->session);
-    if (m_impl->mounted) {
-        // Aborts the connection: every worker's read returns, whoever still stands in the folder gets
-        // ENOTCONN.
-        ::umount2(m_impl->mountPoint.c_str(), MNT_FORCE);
-        ::umount2(m_impl->mountPoint.c_str(), MNT_DETACH);
-    }
+    unmount();
     {
         const std::lock_guard lock(m_impl->mutex);
         m_impl->ending = true;
@@ -498,6 +494,16 @@ FuseServer::~FuseServer() {
     fuse_session_destroy(m_impl->session);
 }
 
+void FuseServer::unmount() {
+    // Once: by this name another one may be mounted later.
+    if (m_impl->mounted.exchange(false)) {
+        // Aborts the connection: every worker's read returns, whoever still stands in the folder gets
+        // ENOTCONN.
+        ::umount2(m_impl->mountPoint.c_str(), MNT_FORCE);
+        ::umount2(m_impl->mountPoint.c_str(), MNT_DETACH);
+    }
+}
+
 Status FuseServer::flush(std::chrono::milliseconds patience) {
     if (::syncfs(m_impl->root.get()) != 0) {
         return failErrno("Changes in memory cannot be written");
@@ -509,7 +515,7 @@ Status FuseServer::flush(std::chrono::milliseconds patience) {
     // Documentation/filesystems/fuse.rst: "waiting" counts requests that wait or are being answered.
     std::string file(kConnections);
     file += '/';
-    file += std::to_string(info.st_dev);
+    file += std::to_string(minor(info.st_dev)); // the kernel's own number: the major one of all such is 0
     file += "/waiting";
     const auto until = std::chrono::steady_clock::now() + patience;
     while (std::chrono::steady_clock::now() < until) {

@@ -16,6 +16,8 @@ public:
     mount(Worktree& tree, const std::string& mountPoint, unsigned threads = 4);
     ~FuseServer(); // unmounts lazily and ends its threads; requests in flight must be able to end
                    // (ChannelLower::stop)
+    // Nobody reaches the folder any more; flush() says so. The rest is the destructor's.
+    void unmount();
     FuseServer(const FuseServer&) = delete;
     FuseServer& operator=(const FuseServer&) = delete;
 

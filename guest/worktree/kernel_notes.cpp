@@ -7,7 +7,8 @@ namespace carrel::worktree {
 
 void KernelNotes::add(const KernelNote& note) {
     auto& waiting = isSlow(note) ? m_slow : m_quick;
-    if (!waiting.keys.insert(keyOf(note)).second) {
+    if (const auto [at, fresh] = waiting.keys.try_emplace(keyOf(note), note.byHost); !fresh) {
+        at->second = at->second && note.byHost; // a decision's as well, and so it stays
         return;
     }
     waiting.order.push_back(note);
@@ -21,10 +22,12 @@ void KernelNotes::add(const KernelNote& note) {
 void KernelNotes::dropHosts() {
     for (auto* waiting : {&m_quick, &m_slow}) {
         std::erase_if(waiting->order, [&](const KernelNote& note) {
-            if (note.byHost) {
-                waiting->keys.erase(keyOf(note));
+            const auto at = waiting->keys.find(keyOf(note));
+            const bool hosts = at->second;
+            if (hosts) {
+                waiting->keys.erase(at);
             }
-            return note.byHost;
+            return hosts;
         });
     }
 }

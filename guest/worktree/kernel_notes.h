@@ -15,7 +15,6 @@
 #include <deque>
 #include <map>
 #include <optional>
-#include <set>
 #include <tuple>
 
 namespace carrel::worktree {
@@ -38,7 +37,7 @@ private:
     using Key = std::tuple<KernelNote::Kind, NodeId, std::string>;
     struct Waiting {
         std::deque<KernelNote> order;
-        std::set<Key> keys;
+        std::map<Key, bool> keys; // with: are all that were added of it the host's?
     };
     static Key keyOf(const KernelNote& note) { return {note.kind, note.node, note.name}; }
     static bool isSlow(const KernelNote& note) {

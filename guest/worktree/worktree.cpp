@@ -124,6 +124,9 @@ std::uint64_t Worktree::stagedVersion() {
 Status Worktree::sync() {
     return m_impl->sync();
 }
+void Worktree::end() {
+    m_impl->m_ends = true;
+}
 void Worktree::tidy() {
     m_impl->tidy();
 }

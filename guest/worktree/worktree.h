@@ -93,6 +93,7 @@ struct ChangeList {
 struct ChangeRef {
     SharePath path;
     std::uint64_t generation = 0;
+    std::optional<Left> left = {}; // of a settle: what stands there on the host by it
 };
 
 // Staged bytes of one generation, read for review. read() beyond the end gives nothing. finish() says whether
@@ -170,6 +171,8 @@ public:
     [[nodiscard]] std::uint64_t stagedVersion();
     // Makes everything staged durable.
     [[nodiscard]] Status sync();
+    // Whoever hashes, lists or reads staged content lets go soon (Unavailable, Conflict), and so of the Worktree.
+    void end();
     // Gives the disk back what nobody can reach any more. Now and then; costs nothing where there is nothing.
     void tidy();
 

@@ -80,6 +80,9 @@ public:
         if (offset >= m_size) {
             return Bytes{};
         }
+        if (m_tree.m_ends) {
+            return changed();
+        }
         const auto want = static_cast<std::size_t>(std::min<std::uint64_t>({max, kChunk, m_size - offset}));
         if (m_lower) {
             auto bytes = m_tree.m_lower->read(m_lower->id, offset, static_cast<std::uint32_t>(want));
@@ -167,6 +170,9 @@ void WorktreeImpl::hashStaged(bool anew) {
             return;
         }
         for (const auto& [id, generation] : wanted) {
+            if (m_ends) {
+                return;
+            }
             hashOne(id, generation);
         }
     }
@@ -204,7 +210,7 @@ void WorktreeImpl::hashOne(std::uint64_t id, std::uint64_t generation) {
     Bytes buffer(std::clamp<std::size_t>(known ? static_cast<std::size_t>(info.st_size) : kChunk, 1, kChunk));
     for (off_t at = 0;;) {
         const auto n = ::pread(file->get(), buffer.data(), buffer.size(), at);
-        if (n < 0) {
+        if (n < 0 || m_ends) {
             return;
         }
         if (n == 0) {
@@ -316,6 +322,9 @@ void WorktreeImpl::collect(Entry* entry, std::vector<ChangeEntry>& out) {
 
 Result<ChangeList> WorktreeImpl::changes(const SharePath& after, std::size_t limit) {
     hashStaged(after.isRoot());
+    if (m_ends) {
+        return fail(ErrorCode::Unavailable, "The share is being taken away");
+    }
     const std::lock_guard ops(m_ops);
     const std::lock_guard lock(m_state);
     if ((m_listingGeneration != m_generation || m_listingUnsure) &&

@@ -29,6 +29,7 @@ inline constexpr std::uint64_t kMaxHashBytes =
 class WorktreeImpl;
 
 struct LowerNode;
+struct Node;
 using LowerRef = std::shared_ptr<LowerNode>;
 
 // A node of the clerk's that we hold lookups on; given back with the last reference. It keeps the folder that
@@ -44,6 +45,9 @@ struct LowerNode {
     nanoseconds attrValid{kDay};
     WorktreeImpl* owner = nullptr;
     LowerRef parent; // null: the root's
+    // Under m_state: those of m_nodes that stand for it, one as a rule, on by Node::alsoOfLower. In the nodes
+    // themselves: there may be a million.
+    Node* nodes = nullptr;
     LowerNode() = default;
     LowerNode(const LowerNode&) = delete;
     LowerNode& operator=(const LowerNode&) = delete;
@@ -57,10 +61,11 @@ struct Found {    // an answer of the host's about a name
 
 // What is known of a folder's names besides those that the kernel holds.
 struct Listing {
-    std::map<std::string, std::uint64_t, std::less<>>
-        cookies; // names listed once keep their place in the listing
-    std::map<std::uint64_t, std::string_view>
-        byCookie; // the names are the keys of `cookies`, which stay in place
+    struct Place {
+        std::uint64_t cookie = 0;
+        std::string name;
+    };
+    std::vector<Place> places; // by cookie: names listed once keep their place in the listing
     std::uint64_t nextCookie = 1;
     std::map<std::string, LowerRef, std::less<>>
         listed; // the host's answers that came with a listing, not yet used
@@ -90,7 +95,6 @@ struct Listing {
     } asking;
 };
 
-struct Node;
 using NodePtr = std::shared_ptr<Node>;
 
 struct Entry : EntryRecord {
@@ -100,6 +104,7 @@ struct Entry : EntryRecord {
     std::uint64_t generation = 0;
     std::uint64_t hashedGeneration = 0; // of contentHash
     std::string contentHash;
+    bool doubted = false; // doubt()
 };
 
 struct Node {
@@ -117,7 +122,8 @@ struct Node {
     std::unique_ptr<EntryRecord> orphan; // metadata once the entry is gone but the node is not
     std::uint64_t object = 0;            // bytes of its own
     LowerRef lower;
-    std::int64_t ctimeNs = 0; // of changes made here
+    Node* alsoOfLower = nullptr; // see LowerNode::nodes
+    std::int64_t ctimeNs = 0;    // of changes made here
     std::mutex copy;
     std::shared_mutex io;
     Listing& listing() {
@@ -180,8 +186,12 @@ public:
     Result<std::vector<SharePath>> settle(std::vector<ChangeRef> entries);
     Result<std::vector<SharePath>> discard(std::vector<ChangeRef> entries);
     Status sync();
-    void tidy() { m_store->tidy(); }
+    void tidy() {
+        giveBack();
+        m_store->tidy();
+    }
     [[nodiscard]] Access access() const { return m_options.access; }
+    std::atomic<bool> m_ends{false};
 
     // For tests. Entries looked at to find others; and a call in the midst of a longer work, with no lock
     // held.
@@ -223,11 +233,11 @@ private:
     SysResult<Names> lowerNames(const NodePtr& dir, LowerRef* from = nullptr);
     SysResult<bool> isEmpty(const NodePtr& dir);
     SysStatus startListing(const NodePtr& dir);
+    static void keepPlaces(Listing& known, const Names& names);
     // Counts a lookup of the item only when it was taken (and is answered with its node).
     bool giveItem(DirItem& item, const NodeEntry& entry, Plus plus, const Worktree::TakeItem& take);
-    enum class Given { Taken, NoRoom, AskHost, End };
-    Given giveListed(const NodePtr& dir, DirItem& item, std::uint64_t cookie, Plus plus,
-                     const Worktree::TakeItem& take);
+    enum class Given { NoRoom, AskHost, End };
+    Given giveListed(const NodePtr& dir, DirItem& item, bool& any, Plus plus, const Worktree::TakeItem& take);
 
     // worktree_ahead.cpp
     std::vector<LowerRef> planAhead(const Node& node);
@@ -288,11 +298,13 @@ private:
     NodePtr find(NodeId id);
     NodePtr materialise(const NodePtr& dir, std::string_view name, Entry* entry, const LowerRef& lower);
     void setLower(Node& node, LowerRef lower);
-    void unlistLower(Node& node);
+    static void unlistLower(Node& node);
+    LowerRef heldLower(std::uint64_t id);
     void detach(Node& node, Node::Link link);
     void dropIfUnused(Node& node);
     NodeEntry answer(Node& node);
-    void fillStat(const Node& node, struct stat& out);
+    // `attr`: the host's, where it has the node. `out`: all zero so far.
+    void fillStat(const Node& node, const lower::Attr& attr, struct stat& out);
     [[nodiscard]] static bool isOfAnotherVersion(const EntryRecord& record, const LowerRef& lower);
     [[nodiscard]] bool isFolder(const Node& node) const;
     [[nodiscard]] static bool isGrounded(const Node& node);
@@ -379,6 +391,10 @@ private:
     // Is the move itself reported? A file's only if it left a free place and covers nothing; else its content
     // is.
     [[nodiscard]] static bool reportsRename(const Entry& entry, const Entry* place);
+    // worktree_again.cpp
+    void doubt(Entry& entry); // under m_state
+    void giveBack();
+    void giveBackOne(std::uint64_t entry, std::uint64_t generation);
     // worktree_review.cpp; under m_ops
     bool settleOne(const ChangeRef& ref);
     bool discardOne(const ChangeRef& ref);
@@ -386,7 +402,9 @@ private:
     void backToRemoval(Entry* entry, Batch& batch);
     bool settleFile(Entry* entry, const LowerRef& host, Batch& batch);
     void settleFolder(Entry* entry, const LowerRef& host, Batch& batch);
-    void rebase(Entry* entry, const LowerRef& host, Batch& batch);
+    enum class Base { Hosts, Stays };
+    void rebase(Entry* entry, const LowerRef& host, Base base, Batch& batch);
+    [[nodiscard]] static Base baseAfter(const ChangeRef& ref, const LowerRef& host);
     void releaseOrigin(Entry* entry, Batch& batch);
     bool dropIfSame(Entry* entry, Batch& batch);
     void prune(Entry* folder, Batch& batch);
@@ -403,13 +421,13 @@ private:
     std::mutex m_ops;
     std::mutex m_state;
     std::unordered_map<NodeId, NodePtr> m_nodes;
-    std::unordered_multimap<std::uint64_t, Node*> m_byLower; // those of m_nodes that have one
     ReadAhead m_ahead;
     Scout m_scout{*this};
     unsigned m_inOrder = 0; // files read one after the other, over folders
     std::unordered_map<std::uint64_t, std::unique_ptr<Entry>> m_entries;
     std::unordered_multimap<std::uint64_t, Entry*> m_awayFrom; // by originPlace
     std::unordered_multimap<std::string, Entry*> m_byOrigin;   // by origin
+    std::unordered_map<std::uint64_t, std::uint64_t> m_doubted; // with the generation seen last (giveBack)
     Entry* m_rootEntry = nullptr;
     NodeId m_lastNode = kRoot;
     std::uint64_t m_lastId = kRootEntry;

@@ -49,6 +49,9 @@ void WorktreeImpl::wrote(Node& node, std::uint64_t object) {
     const std::lock_guard lock(m_state);
     if (node.entry != nullptr && node.object == object) {
         node.entry->generation = ++m_generation;
+        if (node.entry->doubted) {
+            doubt(*node.entry);
+        }
     }
 }
 

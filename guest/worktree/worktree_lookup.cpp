@@ -160,6 +160,32 @@ SysResult<bool> WorktreeImpl::isEmpty(const NodePtr& dir) {
     return names->empty();
 }
 
+// Under m_state. Who is in the midst of an earlier listing goes on from a cookie: what is there still keeps
+// its place, what is new comes last.
+void WorktreeImpl::keepPlaces(Listing& known, const Names& names) {
+    std::erase_if(known.places, [&](const auto& place) { return !names.contains(place.name); });
+    std::vector<std::string_view> kept;
+    kept.reserve(known.places.size());
+    for (const auto& place : known.places) {
+        kept.push_back(place.name);
+    }
+    std::sort(kept.begin(), kept.end());
+    std::vector<const std::string*> fresh;
+    fresh.reserve(names.size() - kept.size());
+    auto next = kept.begin();
+    for (const auto& [name, ref] : names) { // by name, as `kept`, which has none but those
+        if (next != kept.end() && *next == name) {
+            ++next;
+        } else {
+            fresh.push_back(&name);
+        }
+    }
+    known.places.reserve(names.size()); // not before: `kept` looks into it
+    for (const auto* name : fresh) {
+        known.places.push_back({known.nextCookie++, *name});
+    }
+}
+
 // The names are read once per listing; later pages go on through them.
 SysStatus WorktreeImpl::startListing(const NodePtr& dir) {
     const Fetch fetch(*this, dir);
@@ -181,21 +207,7 @@ SysStatus WorktreeImpl::startListing(const NodePtr& dir) {
             }
         }
     }
-    for (auto it = dir->listing().cookies.begin(); it != dir->listing().cookies.end();) {
-        if (names->contains(it->first)) {
-            ++it;
-        } else {
-            dir->listing().byCookie.erase(it->second);
-            it = dir->listing().cookies.erase(it);
-        }
-    }
-    for (const auto& [name, ref] : *names) {
-        if (const auto [at, fresh] = dir->listing().cookies.try_emplace(name, dir->listing().nextCookie);
-            fresh) {
-            dir->listing().byCookie.emplace_hint(dir->listing().byCookie.end(), dir->listing().nextCookie++,
-                                                 at->first);
-        }
-    }
+    keepPlaces(dir->listing(), *names);
     std::erase_if(*names,
                   [&](const auto& known) { return known.second == nullptr || fetch.isOld(known.first); });
     if (!scouted && dir->lower != from) {
@@ -216,35 +228,45 @@ bool WorktreeImpl::giveItem(DirItem& item, const NodeEntry& entry, Plus plus,
     return take(item);
 }
 
-// The next name, where the answer came with the listing. What has no room waits for the next page: it is not
-// asked again.
-WorktreeImpl::Given WorktreeImpl::giveListed(const NodePtr& dir, DirItem& item, std::uint64_t cookie,
-                                             Plus plus, const Worktree::TakeItem& take) {
+// The next names, as long as the answers came with the listing: a page is full of them, so all under one
+// lock. What has no room waits for the next page: it is not asked again. `item` is the last one that was
+// looked at; `any`: one was taken.
+WorktreeImpl::Given WorktreeImpl::giveListed(const NodePtr& dir, DirItem& item, bool& any, Plus plus,
+                                             const Worktree::TakeItem& take) {
     const std::lock_guard lock(m_state);
-    const auto next = dir->listing().byCookie.upper_bound(cookie);
-    if (next == dir->listing().byCookie.end()) {
-        return Given::End;
+    auto& listing = dir->listing();
+    // The kernel may keep an answer for as long as it had to live when it was made, not from now on.
+    const nanoseconds age = std::chrono::steady_clock::now() - listing.listedAt;
+    auto next = std::upper_bound(listing.places.begin(), listing.places.end(), item.cookie,
+                                 [](std::uint64_t after, const auto& place) { return after < place.cookie; });
+    for (; next != listing.places.end(); ++next) {
+        item.cookie = next->cookie;
+        item.name = next->name;
+        auto known =
+            listing.listed.begin(); // as a rule: they are used in the order in which they stand there
+        if (known != listing.listed.end() && known->first != item.name) {
+            known = listing.listed.find(item.name);
+        }
+        if (known == listing.listed.end() ||
+            (dir->entry != nullptr && dir->entry->children.contains(item.name))) {
+            return Given::AskHost;
+        }
+        const auto node = materialise(dir, item.name, nullptr, known->second);
+        auto given = answer(*node);
+        given.entryValid = std::max(nanoseconds(0), given.entryValid - age);
+        given.attrValid = std::max(nanoseconds(0), given.attrValid - age);
+        const bool taken = giveItem(item, given, plus, take);
+        if (taken) {
+            node->lookups += plus == Plus::Yes ? 1 : 0;
+            listing.listed.erase(known);
+        }
+        dropIfUnused(*node);
+        if (!taken) {
+            return Given::NoRoom;
+        }
+        any = true;
     }
-    item.cookie = next->first;
-    item.name = next->second;
-    const auto known = dir->listing().listed.find(item.name);
-    if (known == dir->listing().listed.end() ||
-        (dir->entry != nullptr && dir->entry->children.contains(item.name))) {
-        return Given::AskHost;
-    }
-    const auto node = materialise(dir, item.name, nullptr, known->second);
-    auto given = answer(*node);
-    // The kernel may keep it for as long as the answer had to live when it was made, not from now on.
-    const nanoseconds age = std::chrono::steady_clock::now() - dir->listing().listedAt;
-    given.entryValid = std::max(nanoseconds(0), given.entryValid - age);
-    given.attrValid = std::max(nanoseconds(0), given.attrValid - age);
-    const bool taken = giveItem(item, given, plus, take);
-    if (taken) {
-        node->lookups += plus == Plus::Yes ? 1 : 0;
-        dir->listing().listed.erase(known);
-    }
-    dropIfUnused(*node);
-    return taken ? Given::Taken : Given::NoRoom;
+    return Given::End;
 }
 
 SysStatus WorktreeImpl::readdir(NodeId id, std::uint64_t cookie, Plus plus, const Worktree::TakeItem& take) {
@@ -261,37 +283,32 @@ SysStatus WorktreeImpl::readdir(NodeId id, std::uint64_t cookie, Plus plus, cons
             return started;
         }
     }
-    for (bool any = false;;) {
-        DirItem item;
-        const Given given = giveListed(dir, item, cookie, plus, take);
-        if (given == Given::End || given == Given::NoRoom) {
-            return {};
+    DirItem item;
+    item.cookie = cookie;
+    for (bool any = false; giveListed(dir, item, any, plus, take) == Given::AskHost;) {
+        const auto asked = lookup(id, item.name);
+        if (!asked) {
+            if (asked.error() == ESTALE && any) {
+                return {}; // the next page says so
+            }
+            if ((asked.error() == EIO || asked.error() == ESTALE) && !any) {
+                return sysFail(asked.error());
+            }
+            continue;
         }
-        cookie = item.cookie;
-        if (given == Given::AskHost) {
-            const auto asked = lookup(id, item.name);
-            if (!asked) {
-                if (asked.error() == ESTALE && any) {
-                    return {}; // the next page says so
-                }
-                if ((asked.error() == EIO || asked.error() == ESTALE) && !any) {
-                    return sysFail(asked.error());
-                }
-                continue;
-            }
-            if (asked->node == 0) {
-                continue;
-            }
-            const bool taken = giveItem(item, *asked, plus, take);
-            if (!taken || plus == Plus::No) {
-                forget(asked->node, 1);
-            }
-            if (!taken) {
-                return {};
-            }
+        if (asked->node == 0) {
+            continue;
+        }
+        const bool taken = giveItem(item, *asked, plus, take);
+        if (!taken || plus == Plus::No) {
+            forget(asked->node, 1);
+        }
+        if (!taken) {
+            return {};
         }
         any = true;
     }
+    return {};
 }
 
 SysResult<struct statvfs> WorktreeImpl::statfs() {
@@ -332,11 +349,11 @@ void WorktreeImpl::note(KernelNote::Kind kind, NodeId node, std::string_view nam
 }
 
 void WorktreeImpl::entryChanged(std::uint64_t parent, std::string_view name) {
+    LowerRef folder; // let go of after the lock
     const std::lock_guard lock(m_state);
+    folder = heldLower(parent);
     std::optional<std::string> changed;
-    const auto [first, end] = m_byLower.equal_range(parent);
-    for (auto at = first; at != end; ++at) {
-        Node* node = at->second;
+    for (Node* node = folder ? folder->nodes : nullptr; node != nullptr; node = node->alsoOfLower) {
         if (isFolder(*node)) {
             const auto child = node->children.find(name);
             note(KernelNote::Kind::Entry, node->id, name,
@@ -344,6 +361,9 @@ void WorktreeImpl::entryChanged(std::uint64_t parent, std::string_view name) {
             note(KernelNote::Kind::Listing, node->id, {}, false, true);
             markChanged(*node, name);
             changed = below(lowerPathOf(*node), name);
+            if (child != node->children.end() && child->second->entry != nullptr) {
+                doubt(*child->second->entry);
+            }
         }
     }
     if (changed) { // what was renamed from there shows the host's content elsewhere
@@ -359,14 +379,14 @@ void WorktreeImpl::entryChanged(std::uint64_t parent, std::string_view name) {
 }
 
 void WorktreeImpl::nodeChanged(std::uint64_t lower) {
+    LowerRef changed; // let go of after the lock
     const std::lock_guard lock(m_state);
-    const auto [first, end] = m_byLower.equal_range(lower);
-    for (auto at = first; at != end; ++at) {
-        if (isFolder(*at->second)) {
-            spoilScouted(at->second->listing());
+    changed = heldLower(lower);
+    for (Node* node = changed ? changed->nodes : nullptr; node != nullptr; node = node->alsoOfLower) {
+        if (isFolder(*node)) {
+            spoilScouted(node->listing());
         }
-        note(isFolder(*at->second) ? KernelNote::Kind::Listing : KernelNote::Kind::Attributes,
-             at->second->id);
+        note(isFolder(*node) ? KernelNote::Kind::Listing : KernelNote::Kind::Attributes, node->id);
     }
 }
 
@@ -375,6 +395,8 @@ void WorktreeImpl::everythingChanged() {
     for (const auto& [id, node] : m_nodes) {
         if (isFolder(*node)) {
             forgetListed(*node);
+        } else if (node->entry != nullptr) {
+            doubt(*node->entry);
         }
     }
     note(KernelNote::Kind::Everything, 0, {}, false, true);

@@ -38,6 +38,13 @@ LowerNode::~LowerNode() {
     next = nullptr;
 }
 
+// None: nobody holds it, so that there is no node for it either.
+LowerRef WorktreeImpl::heldLower(std::uint64_t id) {
+    const std::lock_guard lock(m_lowerMutex);
+    const auto it = m_lowerNodes.find(id);
+    return it == m_lowerNodes.end() ? nullptr : it->second.lock();
+}
+
 LowerRef WorktreeImpl::hold(const LowerEntry& entry, const LowerRef& folder) {
     LowerRef kept; // destroyed after the lock is released, should it turn out to be the last
     const std::lock_guard lock(m_lowerMutex);

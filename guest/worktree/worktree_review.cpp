@@ -29,8 +29,7 @@ bool WorktreeImpl::settleFile(Entry* entry, const LowerRef& host, Batch& batch) 
     releaseOrigin(entry, batch);
     bool same = false;
     if (node != nullptr && host && !host->folder) {
-        struct stat info {};
-        fillStat(*node, info);
+        const auto info = answer(*node).attr;
         const auto type = host->attr.mode & S_IFMT;
         same = type == (info.st_mode & S_IFMT) &&
                (type == S_IFLNK || (host->attr.size == static_cast<std::uint64_t>(info.st_size) &&
@@ -72,15 +71,22 @@ void WorktreeImpl::settleFolder(Entry* entry, const LowerRef& host, Batch& batch
     dropIfSame(entry, batch);
 }
 
-// Work done since the decision stays, against what the host has now.
-void WorktreeImpl::rebase(Entry* entry, const LowerRef& host, Batch& batch) {
+// Is what the host has what the decision left there? If somebody has changed it since, the work here was not made
+// against that, and a review has to find it out.
+WorktreeImpl::Base WorktreeImpl::baseAfter(const ChangeRef& ref, const LowerRef& host) {
+    const auto now = host ? std::optional(coverOf(host->attr).version) : std::nullopt;
+    return ref.left && ref.left->version == now ? Base::Hosts : Base::Stays;
+}
+
+// Work done since the decision stays.
+void WorktreeImpl::rebase(Entry* entry, const LowerRef& host, Base base, Batch& batch) {
     const bool moved = !entry->origin.empty();
     if (moved) {
         releaseOrigin(entry, batch);
     }
-    if (host) {
+    if (base == Base::Hosts && host) {
         entry->cover = coverOf(host->attr);
-    } else {
+    } else if (base == Base::Hosts) {
         entry->cover.reset();
     }
     touch(entry, batch);
@@ -200,13 +206,13 @@ bool WorktreeImpl::settleOne(const ChangeRef& ref) {
         kept = kept && wanted != (host.ref->attr.mode & 07777U);
         settleFolder(entry, host.ref, batch);
     } else if (kept) {
-        rebase(entry, host.ref, batch);
+        rebase(entry, host.ref, folder ? Base::Hosts : baseAfter(ref, host.ref), batch);
     } else if (folder) {
         const bool holds = std::any_of(entry->children.begin(), entry->children.end(), [](const auto& item) {
             return item.second->kind != EntryKind::Whiteout;
         });
         if (holds) { // the host has it no more, yet there is work in it
-            rebase(entry, host.ref, batch);
+            rebase(entry, host.ref, Base::Hosts, batch);
             kept = true;
         } else {
             forgetEntry(entry, batch);
@@ -341,6 +347,8 @@ bool WorktreeImpl::discardOne(const ChangeRef& ref) {
         Node* folder = entry->up->node;
         if (entry->kind != EntryKind::Directory && entry->node != nullptr) {
             detach(*entry->node, Node::Link::Superseded);
+        } else if (entry->object != 0) {
+            batch.doomed.push_back(entry->object);
         }
         entry->kind = EntryKind::Directory;
         entry->fromLower = true;

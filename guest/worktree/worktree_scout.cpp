@@ -76,7 +76,7 @@ void WorktreeImpl::Scout::listed(Node& dir) {
 }
 
 bool WorktreeImpl::Scout::wanted(const Node& node) const {
-    if (node.listing().scouted != Listing::Scouted::No || !node.listing().cookies.empty() || !node.lower ||
+    if (node.listing().scouted != Listing::Scouted::No || !node.listing().places.empty() || !node.lower ||
         !m_tree.isFolder(node)) {
         return false;
     }

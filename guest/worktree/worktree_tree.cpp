@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cassert>
 #include <fcntl.h>
+#include <utility>
 
 namespace carrel::worktree {
 namespace {
@@ -73,6 +74,7 @@ WorktreeImpl::WorktreeImpl(Options options, std::shared_ptr<LowerClient> lower,
     lowerRoot->id = lower::kRootNode;
     lowerRoot->folder = true;
     lowerRoot->attr.mode = S_IFDIR | 0755;
+    m_lowerNodes.emplace(lowerRoot->id, lowerRoot);
     m_nodes.emplace(kRoot, node);
     setLower(*node, lowerRoot);
     m_lower->setEvents(this);
@@ -86,7 +88,6 @@ WorktreeImpl::~WorktreeImpl() {
     for (auto& [id, node] : m_nodes) {
         node->parent.reset();
     }
-    m_byLower.clear();
     m_nodes.clear();
 }
 
@@ -114,7 +115,10 @@ bool WorktreeImpl::isGrounded(const Node& node) {
 
 NodePtr WorktreeImpl::materialise(const NodePtr& dir, std::string_view name, Entry* entry,
                                   const LowerRef& lower) {
-    if (const auto it = dir->children.find(name); it != dir->children.end()) {
+    // A listing brings the names in order: each belongs behind all that are there.
+    auto& children = dir->children;
+    const bool comesLast = children.empty() || std::prev(children.end())->first < name;
+    if (const auto it = comesLast ? children.end() : children.find(name); it != children.end()) {
         Node& known = *it->second;
         bool same = known.entry == entry;
         if (same && (entry == nullptr || (entry->fromLower && entry->kind != EntryKind::Directory))) {
@@ -137,8 +141,10 @@ NodePtr WorktreeImpl::materialise(const NodePtr& dir, std::string_view name, Ent
     if (entry != nullptr) {
         node->object = entry->object;
         entry->node = node.get();
+        doubt(*entry);
     }
-    dir->children.insert_or_assign(std::string(name), node.get());
+    children.insert_or_assign(comesLast ? children.end() : children.lower_bound(name), node->name,
+                              node.get());
     m_nodes.emplace(node->id, node);
     setLower(*node, lower);
     return node;
@@ -160,7 +166,7 @@ void WorktreeImpl::setLower(Node& node, LowerRef lower) {
         note(KernelNote::Kind::Listing, node.id);
     }
     if (node.lower && m_nodes.contains(node.id)) {
-        m_byLower.emplace(node.lower->id, &node);
+        node.alsoOfLower = std::exchange(node.lower->nodes, &node);
     }
 }
 
@@ -168,10 +174,12 @@ void WorktreeImpl::unlistLower(Node& node) {
     if (!node.lower) {
         return;
     }
-    const auto [first, end] = m_byLower.equal_range(node.lower->id);
-    const auto at = std::find_if(first, end, [&](const auto& item) { return item.second == &node; });
-    if (at != end) {
-        m_byLower.erase(at);
+    Node** at = &node.lower->nodes;
+    while (*at != nullptr && *at != &node) {
+        at = &(*at)->alsoOfLower;
+    }
+    if (*at != nullptr) {
+        *at = std::exchange(node.alsoOfLower, nullptr);
     }
 }
 
@@ -235,19 +243,13 @@ bool WorktreeImpl::isOfAnotherVersion(const EntryRecord& record, const LowerRef&
            !(coverOf(lower->attr).version == base->version);
 }
 
-void WorktreeImpl::fillStat(const Node& node, struct stat& out) {
-    out = {};
+void WorktreeImpl::fillStat(const Node& node, const lower::Attr& attr, struct stat& out) {
     out.st_ino = node.id;
     out.st_nlink = 1;
     out.st_blksize = 4096;
     out.st_uid = m_options.ownerUid;
     out.st_gid = m_options.ownerGid;
     if (node.lower) {
-        lower::Attr attr{};
-        {
-            const std::lock_guard lock(m_lowerMutex);
-            attr = node.lower->attr;
-        }
         out.st_mode = attr.mode;
         out.st_size = static_cast<off_t>(attr.size);
         out.st_blocks = static_cast<blkcnt_t>(attr.blocks);
@@ -285,14 +287,18 @@ void WorktreeImpl::fillStat(const Node& node, struct stat& out) {
 NodeEntry WorktreeImpl::answer(Node& node) {
     NodeEntry out;
     out.node = node.id;
-    fillStat(node, out.attr);
     out.entryValid = kDay;
     out.attrValid = kDay;
-    if (node.lower && node.object == 0) {
+    lower::Attr attr{};
+    if (node.lower) {
         const std::lock_guard lock(m_lowerMutex);
-        out.entryValid = node.lower->entryValid;
-        out.attrValid = node.lower->attrValid;
+        attr = node.lower->attr;
+        if (node.object == 0) {
+            out.entryValid = node.lower->entryValid;
+            out.attrValid = node.lower->attrValid;
+        }
     }
+    fillStat(node, attr, out.attr);
     return out;
 }
 
@@ -506,6 +512,9 @@ void WorktreeImpl::touch(Entry* entry, Batch& batch) {
     batch.put.insert(entry);
     if (entry->node != nullptr) {
         entry->node->ctimeNs = nowNs();
+    }
+    if (entry->doubted) {
+        doubt(*entry);
     }
 }
 

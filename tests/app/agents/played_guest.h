@@ -109,6 +109,13 @@ public:
         return paths;
     }
 
+    // What the host said to have left there; empty: nothing stands there; none: it said nothing.
+    [[nodiscard]] std::optional<boost::json::object> left(const std::string& path) const {
+        const std::lock_guard lock(m_mutex);
+        const auto found = m_left.find(path);
+        return found == m_left.end() ? std::nullopt : std::optional(found->second);
+    }
+
 private:
     struct Item {
         ChangeEntry entry;
@@ -144,6 +151,9 @@ private:
         for (const auto& each : params.at("entries").as_array()) {
             const auto path = pathOf(each.as_object());
             const auto found = m_staged.find(path);
+            if (const auto* left = each.as_object().if_contains("left")) {
+                m_left[path] = left->as_object();
+            }
             if (found == m_staged.end()) {
                 continue;
             }
@@ -160,6 +170,7 @@ private:
     std::function<void()> m_beforeList, m_beforeContent;
     mutable std::mutex m_mutex;
     std::map<std::string, Item> m_staged;
+    std::map<std::string, boost::json::object> m_left;
     std::uint64_t m_generation = 0;
 };
 

@@ -49,7 +49,8 @@ StandInClerks::StandInClerks()
         while (auto one = m_house.take()) {
             const std::lock_guard lock(m_mutex);
             auto& kept = m_clerks.emplace_back(std::move(*one));
-            m_threads.emplace_back([this, &kept] { serve(kept); });
+            const auto number = static_cast<unsigned>(m_clerks.size());
+            m_threads.emplace_back([this, &kept, number] { serve(kept, number); });
         }
     }) {}
 
@@ -65,6 +66,14 @@ StandInClerks::~StandInClerks() {
 }
 
 void StandInClerks::on(std::string method, Handler handler) {
+    EachHandler each;
+    if (handler) {
+        each = [handler = std::move(handler)](unsigned, const json::object& params) { return handler(params); };
+    }
+    onEach(std::move(method), std::move(each));
+}
+
+void StandInClerks::onEach(std::string method, EachHandler handler) {
     const std::lock_guard lock(m_mutex);
     m_handlers[std::move(method)] = std::move(handler);
 }
@@ -92,9 +101,9 @@ unsigned StandInClerks::count(const std::string& method) const {
     return found == m_counts.end() ? 0 : found->second;
 }
 
-void StandInClerks::serve(StandIn& one) {
+void StandInClerks::serve(StandIn& one, unsigned number) {
     while (const auto request = one.next()) {
-        if (auto answer = answerTo(*request, one.descriptors()); answer && request->id) {
+        if (auto answer = answerTo(*request, one.descriptors(), number); answer && request->id) {
             one.answer(*request->id, std::move(*answer));
         }
     }
@@ -102,8 +111,8 @@ void StandInClerks::serve(StandIn& one) {
 }
 
 StandInClerks::Answer StandInClerks::answerTo(const RpcRequest& request,
-                                             const std::vector<UniqueFd>& descriptors) {
-    Handler handler;
+                                             const std::vector<UniqueFd>& descriptors, unsigned number) {
+    EachHandler handler;
     Content content;
     {
         const std::lock_guard lock(m_mutex);
@@ -122,7 +131,7 @@ StandInClerks::Answer StandInClerks::answerTo(const RpcRequest& request,
         return json::object{{"size", bytes->size()}};
     }
     if (handler) {
-        return handler(request.params);
+        return handler(number, request.params);
     }
     if (request.method == "prepare") {
         return json::object{{"landlock_abi", 1}, {"seccomp", true}};

@@ -96,6 +96,9 @@ public:
     [[nodiscard]] std::string program() const { return m_house.program(); }
     // From the next request on. Called on a clerk's thread.
     void on(std::string method, Handler handler);
+    // The same, told which of them was asked: the first that was started is 1.
+    using EachHandler = std::function<Answer(unsigned clerk, const boost::json::object& params)>;
+    void onEach(std::string method, EachHandler handler);
     // content.copy is then answered with these bytes; none: the entry has another generation by now.
     using Content = std::function<std::optional<std::string>(const boost::json::object& params)>;
     void onContent(Content content);
@@ -106,12 +109,12 @@ public:
     [[nodiscard]] unsigned count(const std::string& method) const; // requests of that name so far
 
 private:
-    void serve(StandIn& one);
-    Answer answerTo(const RpcRequest& request, const std::vector<UniqueFd>& descriptors);
+    void serve(StandIn& one, unsigned number);
+    Answer answerTo(const RpcRequest& request, const std::vector<UniqueFd>& descriptors, unsigned number);
 
     StandInHouse m_house;
     mutable std::mutex m_mutex;
-    std::map<std::string, Handler> m_handlers;
+    std::map<std::string, EachHandler> m_handlers;
     Content m_content;
     std::map<std::string, unsigned> m_counts;
     std::list<StandIn> m_clerks;

@@ -5,6 +5,8 @@
 
 #include <QTest>
 
+#include <condition_variable>
+
 using namespace carrel;
 using namespace carrel::agents;
 using namespace carrel::agents::test;
@@ -80,6 +82,7 @@ private slots:
     void aFileThatTheUserChangedIsTheUsers();
     void boundHoldsOverARestart();
     void aReviewIsLeftAlone();
+    void aGuestThatSendsNothingKeepsNobodyWaiting();
     void reviewModeWaits();
     void boundsOfOneHour();
     void renamedFoldersAreLookedUp();
@@ -141,6 +144,8 @@ void TestAutoMode::everythingElseWaits() {
     guest.write("program", "#!/bin/sh\n", 0755);
     guest.write("script", "#!/bin/sh\n");
     guest.write(".envrc", "run me\n");
+    guest.write("HEAD", "ref: refs/heads/main\n"); // with objects, refs and a config the folder is a repository
+    guest.write("config", "[core]\nfsmonitor = run me\n");
     guest.write(".env", "token of the agent\n");
     auto renamed = guest.over("moved");
     renamed.kind = ChangeKind::Renamed;
@@ -162,7 +167,7 @@ void TestAutoMode::everythingElseWaits() {
     forged.kind = ChangeKind::Created;
     guest.stage(forged, "taken");
     const auto waiting = guest.staged();
-    QCOMPARE(waiting.size(), std::size_t{10});
+    QCOMPARE(waiting.size(), std::size_t{12});
     guest.write("fine", "fine\n"); // so that there is something to wait for
     QTRY_VERIFY_WITH_TIMEOUT(fs::exists(w.share() / "fine"), kGuardMs);
     QVERIFY(looked(w));
@@ -248,7 +253,44 @@ void TestAutoMode::aReviewIsLeftAlone() {
     const auto applied = w.agent->apply(frozen->id, {{"papers/mine"}}, quiet);
     QVERIFY2(applied && applied->items.at(0).outcome == "done",
              applied ? "" : applied.error().text().c_str());
+    struct stat info {};
+    QCOMPARE(::stat((w.share() / "mine").c_str(), &info), 0);
+    const auto left = guest.left("mine"); // the base of what the agent does next
+    QVERIFY(left && left->contains("version"));
+    QCOMPARE(left->at("version").at("inode").to_number<std::uint64_t>(), std::uint64_t{info.st_ino});
     QTRY_VERIFY_WITH_TIMEOUT(fs::exists(w.share() / "new"), kGuardMs); // decided: it goes on
+}
+
+// It says what has changed and does not send it: whoever wants the agent gets it all the same, without stopping it.
+void TestAutoMode::aGuestThatSendsNothingKeepsNobodyWaiting() {
+    AgentWorld w(true, ShareMode::Auto);
+    w.services.patience.autoAnswer = 1s;
+    QVERIFY(w.start());
+    PlayedGuest guest(w);
+    std::mutex mutex;
+    std::condition_variable asked;
+    bool waits = false;
+    bool ends = false;
+    guest.beforeContent([&] {
+        std::unique_lock lock(mutex);
+        waits = true;
+        asked.notify_all();
+        asked.wait(lock, [&] { return ends; });
+    });
+    guest.write("a", "one\n");
+    {
+        std::unique_lock lock(mutex);
+        QVERIFY(asked.wait_for(lock, std::chrono::milliseconds(kGuardMs), [&] { return waits; }));
+    }
+    const auto changed = within(60s, "another verb", [&] { return w.agent->setShareMode("papers", ShareMode::Review); });
+    {
+        const std::lock_guard lock(mutex);
+        ends = true;
+        asked.notify_all();
+    }
+    QVERIFY2(changed, changed ? "" : changed.error().text().c_str());
+    QCOMPARE(filesIn(w.share()), std::size_t{0});
+    QCOMPARE(guest.staged(), std::vector<std::string>{"a"});
 }
 
 void TestAutoMode::reviewModeWaits() {

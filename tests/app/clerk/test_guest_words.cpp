@@ -2,6 +2,7 @@
 // Whatever a guest says, the engine gets what it can read: one message of the link, in UTF-8, in the agreed
 // form. A message that it could not read would end the clerk.
 #include "app/clerk/guest_words.h"
+#include "guest/protocol/control.h"
 #include "guest/protocol/change_report.h"
 
 #include <QtTest>
@@ -85,7 +86,7 @@ private slots:
     }
 
     void aGreetingIsBounded() {
-        json::object answer{{"version", 1}, {"capabilities", {"shares"}}, {"boot_id", "0-1"}};
+        json::object answer{{"version", control::kProtocolVersion}, {"capabilities", {"shares"}}, {"boot_id", "0-1"}};
         const auto greeting = greetingFrom(answer);
         QVERIFY(greeting);
         QCOMPARE(json::serialize(*greeting), json::serialize(answer));
@@ -95,7 +96,7 @@ private slots:
         answer["boot_id"] = std::string(kMaxLinkMessage, 'x');
         QVERIFY(!greetingFrom(answer));
         answer["boot_id"] = "0-1";
-        answer["version"] = 2;
+        answer["version"] = control::kProtocolVersion - 1;
         QVERIFY(greetingFrom(answer).error().code == ErrorCode::Unsupported);
         QVERIFY(!greetingFrom({}));
     }

@@ -85,6 +85,60 @@ private slots:
         QVERIFY(same(snapshot(w.share, Times::All), before));
     }
 
+    // They become thousands, and none of them is read again before the next apply, nor when content is collected; its own
+    // content is kept all the same.
+    void whatHasEndedIsReadOnce() {
+        if (::geteuid() == 0) {
+            QSKIP("permissions are nothing to root");
+        }
+        World w;
+        const auto applyOne = [&](FileReview& review, const std::string& name) {
+            w.claims.clear();
+            w.content(ChangeKind::Modified, name, "agent's " + name + "\n");
+            auto set = w.freeze(review);
+            auto applied = set ? review.apply(w.root.get(), set->id, everything(*set)) : Result<ApplyReport>(fail(set.error()));
+            if (set) {
+                (void)review.forget(set->id).has_value();
+            }
+            return applied;
+        };
+        const std::vector<std::string> names{"a", "b", "c"};
+        for (const auto& name : names) {
+            writeFile(w.at(name), "user's " + name + "\n");
+        }
+        std::string first;
+        {
+            auto review = w.review();
+            auto applied = applyOne(*review, "a");
+            QVERIFY(applied && applied->complete());
+            first = applied->id;
+        }
+        auto review = w.review();
+        VERIFY_OK(review->recover(w.opener()));
+        auto second = applyOne(*review, "b");
+        QVERIFY(second && second->complete());
+        VERIFY_OK(review->collect());
+        const auto permit = [&](mode_t mode) {
+            for (const auto& id : {first, second->id}) {
+                for (const auto& file : fs::directory_iterator(w.data + "/applies/" + id)) {
+                    QVERIFY(::chmod(file.path().c_str(), mode) == 0);
+                }
+            }
+        };
+        permit(0);
+        auto third = applyOne(*review, "c");
+        VERIFY_OK(third);
+        VERIFY_OK(review->collect());
+        permit(0600);
+        for (const auto& id : {first, second->id, third->id}) {
+            auto undone = review->undo(w.root.get(), id);
+            QVERIFY(undone && undone->complete());
+        }
+        for (const auto& name : names) {
+            QCOMPARE(slurp(w.at(name)), "user's " + name + "\n");
+        }
+    }
+
     void appliesOnlyWhatIsChosen() {
         World w;
         mixedSet(w);

@@ -70,6 +70,25 @@ private slots:
         QVERIFY(store->adopt(incoming->get(), 7).error().code == ErrorCode::LimitExceeded);
     }
 
+    void theFileIsFilledAgain() {
+        QTemporaryDir dir;
+        auto store = ContentStore::open(dir.path().toStdString() + "/store");
+        auto incoming = store->newIncoming();
+        QVERIFY(incoming);
+        const UniqueFd clerk(::dup(incoming->get()));
+        QVERIFY(::write(clerk.get(), "the longer one", 14) == 14 && store->adoptLater(incoming->get(), 14));
+        struct stat first {};
+        struct stat second {};
+        QVERIFY(::fstat(incoming->get(), &first) == 0);
+        incoming = store->newIncoming(std::move(*incoming));
+        QVERIFY(incoming && ::fstat(incoming->get(), &second) == 0);
+        QVERIFY(first.st_ino == second.st_ino && second.st_size == 0);
+        QVERIFY(::write(clerk.get(), "short", 5) == 5);
+        const auto stored = store->adoptLater(incoming->get(), 14);
+        QVERIFY(stored && stored->sha256 == Sha256::of("short") && stored->size == 5);
+        QCOMPARE(store->read(Sha256::of("the longer one"), 14).value(), std::string("the longer one"));
+    }
+
     void fullDiskLeavesNothing() {
         for (const char* step : {"store.create", "store.write", "store.flush", "store.rename"}) {
             QTemporaryDir dir;

@@ -34,6 +34,22 @@ private slots:
         row(".git/HEAD", "x", 0644, false);
         row(".git/objects/ab/cdef", "x", 0755, true);
         row(".git/objects/INFO/alternates", "x", 0644, true);
+        // A bare repository, in a folder of any name.
+        row("notes/HEAD", "ref: refs/heads/main", 0644, true);
+        row("notes/config", "[core]\nfsmonitor=x", 0644, true);
+        row("x/CONFIG.", "x", 0644, true);
+        row("x/head", "x", 0644, true);
+        row("x/config.worktree", "x", 0644, true);
+        row("x/commondir", "x", 0644, true);
+        row("x/config.txt", "x", 0644, false);
+        row(".git/logs/HEAD", "x", 0644, false);
+        row(".git/refs/remotes/origin/HEAD", "x", 0644, false);
+        row(".git/refs/heads/config", "x", 0644, false);
+        row(".hg/hgrc", "x", 0644, true);
+        row(".somethingrc", "x", 0644, true);
+        row("a/.tool/settings", "x", 0644, true);
+        row(".gitignore", "x", 0644, false);
+        row("a/.gitkeep", "", 0644, false);
         // What vfat, exfat and ntfs take for one of these.
         row(".git./config", "x", 0644, true);
         row("git~1/config", "x", 0644, true);

@@ -52,6 +52,10 @@ void TestControlCall::good_data() {
                              << R"({"share":1,"path":"a/b","generation":9,"stream":65536,"max":10})" << 5;
     QTest::newRow("settle") << "changes.settle"
                             << R"({"share":1,"entries":[{"path":"a","generation":1}]})" << 6;
+    QTest::newRow("settle, of what stands there")
+        << "changes.settle"
+        << R"({"share":1,"entries":[{"path":"a","generation":1,"left":{"version":{"inode":1,"size":2,"mtime_ns":3,"ctime_ns":4}}},{"path":"b","generation":1,"left":{}}]})"
+        << 6;
     QTest::newRow("off") << "power.off"
                          << "{}" << 7;
     QTest::newRow("cancel") << "cancel"
@@ -72,6 +76,12 @@ void TestControlCall::bad_data() {
     QTest::addColumn<QString>("params");
     QTest::newRow("unknown method") << "share.write"
                                     << "{}";
+    QTest::newRow("settle, half a version")
+        << "changes.settle" << R"({"share":1,"entries":[{"path":"a","generation":1,"left":{"version":{"inode":1}}}]})";
+    QTest::newRow("settle, left of another form")
+        << "changes.settle" << R"({"share":1,"entries":[{"path":"a","generation":1,"left":{"more":1}}]})";
+    QTest::newRow("discard leaves nothing")
+        << "changes.discard" << R"({"share":1,"entries":[{"path":"a","generation":1,"left":{}}]})";
     QTest::newRow("unknown field") << "power.off"
                                    << R"({"now":true})";
     QTest::newRow("missing field") << "clock"

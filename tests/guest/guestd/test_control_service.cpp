@@ -127,7 +127,7 @@ private:
     json::object answerTo(std::uint64_t id);
     bool greet(const json::array& shares = {}) {
         return ask(1, "hello",
-                   {{"version", 1},
+                   {{"version", control::kProtocolVersion},
                     {"capabilities", json::array{}},
                     {"realtime_ns", 42},
                     {"agent", {{"id", "a"}, {"name", "desk"}}},

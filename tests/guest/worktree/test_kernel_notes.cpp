@@ -93,6 +93,18 @@ private slots:
         QCOMPARE(nextOf(notes, kStart), std::string("n1"));
     }
 
+    void alsoWhereTheHostHadChangedItBefore() {
+        KernelNotes notes;
+        notes.add(entry("decided"));
+        notes.add(entry("decided", false, false));
+        notes.add(entry("decided"));
+        for (std::size_t i = 0; i < KernelNotes::kMostWaiting; ++i) {
+            notes.add(entry("n" + std::to_string(i)));
+        }
+        QCOMPARE(nextOf(notes, kStart), std::string("decided"));
+        QCOMPARE(nextOf(notes, kStart), std::string("everything"));
+    }
+
     void tooManyAreEverything() {
         KernelNotes notes;
         for (std::size_t i = 0; i <= KernelNotes::kMostWaiting; ++i) {

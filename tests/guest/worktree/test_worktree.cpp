@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "guest/protocol/file_time.h"
 #include "guest/worktree/sha256.h"
 #include "tests/guest/worktree/worktree_fixture.h"
 
@@ -125,9 +126,12 @@ private slots:
         Fixture f;
         writeFile(f.host / "a", "one");
         QCOMPARE(f.put("a", "two"), 0);
-        const auto refs = f.refs();
+        auto refs = f.refs();
         QCOMPARE(f.put("a", "three"), 0);
         writeFile(f.host / "a", "two"); // the host applied what was reviewed
+        struct stat applied {};
+        QCOMPARE(::stat((f.host / "a").c_str(), &applied), 0);
+        refs[0].left = Left{BaseVersion{applied.st_ino, 3, toNs(applied.st_mtim), toNs(applied.st_ctim)}};
         QCOMPARE(f.tree->settle(refs)->size(), std::size_t{1});
         QCOMPARE(f.cat("a"), std::string("three"));
         const auto list = f.changes();
@@ -296,6 +300,44 @@ private slots:
         f.open();
         QCOMPARE(f.cat("other"), std::string("kept"));
         QCOMPARE(f.cat("d/x"), std::string("x")); // the host's again
+    }
+
+    void aListingGoesOnWhereItWasWhileNamesComeAndGo() {
+        Fixture f;
+        for (const char* name : {"a", "c", "e", "g"}) {
+            writeFile(f.host / name, name);
+        }
+        const auto listFrom = [&](std::uint64_t cookie, std::size_t most) {
+            std::vector<std::pair<std::string, std::uint64_t>> items;
+            const auto listed = f.tree->readdir(kRoot, cookie, Plus::No, [&](const DirItem& item) {
+                if (items.size() < most) {
+                    items.emplace_back(item.name, item.cookie);
+                    return true;
+                }
+                return false;
+            });
+            return listed ? items : decltype(items){};
+        };
+        const auto namesOf = [](const auto& items) {
+            std::string names;
+            for (const auto& [name, cookie] : items) {
+                names += name;
+            }
+            return names;
+        };
+        const auto first = listFrom(0, 2);
+        QCOMPARE(namesOf(first), std::string("ac"));
+        fs::remove(f.host / "a");
+        fs::remove(f.host / "e");
+        writeFile(f.host / "b", "b");
+        writeFile(f.host / "h", "h");
+        QCOMPARE(namesOf(listFrom(0, 9)), std::string("cgbh")); // somebody else's, from the start
+        const auto rest = listFrom(first.back().second, 9);
+        QCOMPARE(namesOf(rest), std::string("gbh"));
+        writeFile(f.host / "d", "d");
+        writeFile(f.host / "a", "a"); // a name that comes again is a new one
+        QCOMPARE(namesOf(listFrom(0, 9)), std::string("cgbhad"));
+        QCOMPARE(namesOf(listFrom(rest.front().second, 9)), std::string("bhad"));
     }
 
     void everyLookupIsGivenBack() {

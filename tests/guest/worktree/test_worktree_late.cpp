@@ -78,6 +78,62 @@ private slots:
         QCOMPARE(f.refs().size(), std::size_t{1});
     }
 
+    // What the user saved after the apply, and before the machine heard of it, is not what the agent's next work is
+    // made against.
+    void theUserSavesBeforeTheDecisionIsTold_data() {
+        QTest::addColumn<bool>("told");
+        QTest::addColumn<bool>("saves");
+        QTest::newRow("nobody saved") << true << false;
+        QTest::newRow("saved, and the host says what it left") << true << true;
+        QTest::newRow("saved, and the host does not know") << false << true;
+    }
+    void theUserSavesBeforeTheDecisionIsTold() {
+        QFETCH(bool, told);
+        QFETCH(bool, saves);
+        Inside f;
+        writeFile(f.host / "a", "one");
+        const auto node = f.tree->lookup(kRoot, "a")->node;
+        QVERIFY(f.tree->write(node, 0, asBytes("work")));
+        auto refs = f.refs();
+        f.applyFile("a", node);
+        const auto version = [&] {
+            struct stat info {};
+            (void)::stat((f.host / "a").c_str(), &info);
+            return BaseVersion{info.st_ino, static_cast<std::uint64_t>(info.st_size), toNs(info.st_mtim),
+                               toNs(info.st_ctim)};
+        };
+        const auto applied = version();
+        if (told) {
+            refs.at(0).left = Left{applied};
+        }
+        QVERIFY(f.tree->write(node, 0, asBytes("more")));
+        if (saves) {
+            writeFile(f.host / "a", "the user's");
+        }
+        const auto kept = f.tree->settle(refs);
+        QVERIFY(kept && kept->size() == 1);
+        const auto list = f.tree->changes(SharePath(), 10);
+        QCOMPARE(list->entries.size(), std::size_t{1});
+        QCOMPARE(list->entries.at(0).base == version(), !saves);
+    }
+    void theUserMakesAnewWhatWasDeleted() {
+        Inside f;
+        writeFile(f.host / "g", "one");
+        (void)f.tree->lookup(kRoot, "g");
+        QVERIFY(f.tree->remove(kRoot, "g", WorktreeImpl::Remove::File));
+        auto refs = f.refs();
+        refs.at(0).left = Left{};
+        fs::remove(f.host / "g");
+        writeFile(f.host / "g", "the user's next");
+        QVERIFY(f.tree->make(kRoot, "g", {EntryKind::File, 0644, {}, {}}));
+        QVERIFY(f.tree->remove(kRoot, "g", WorktreeImpl::Remove::File));
+        const auto kept = f.tree->settle(refs);
+        QVERIFY(kept && kept->size() == 1);
+        const auto list = f.tree->changes(SharePath(), 10);
+        QCOMPARE(list->entries.size(), std::size_t{1});
+        QCOMPARE(list->entries.at(0).base->size, std::uint64_t{3}); // of the one that it was made against
+    }
+
     void aHostEditAfterATouchHasItsOwnTime() {
         Inside f;
         writeFile(f.host / "a", "one");

@@ -54,6 +54,7 @@ private slots:
     void watchShowsWhatIsStaged();
     void bothVersionsAreShownAndKept();
     void autoStopsAtItsBound();
+    void aShareComesBackWhileTheOldOneIsListed();
     void revocationCutsAtOnceAndKeepsTheWork();
 
 private:
@@ -200,6 +201,26 @@ void TestFolderRules::autoStopsAtItsBound() {
     QVERIFY(m_world->carrel({"changes", kAgent}).out.contains("has reached its bound"));
     QSTATUS(m_world->carrel({"apply", kAgent, "--yes"}), 0); // the owner's word knows no such bound
     QCOMPARE(made(), 120);
+}
+
+// The guest looks through two large files for a list while the share is taken away and comes back, revoked.
+void TestFolderRules::aShareComesBackWhileTheOldOneIsListed() {
+    const auto large = m_world->folder() / "large";
+    fs::create_directory(large);
+    for (const char* name : {"one.bin", "two.bin"}) {
+        writeFile(large / name, std::string(std::size_t{24} * 1024 * 1024, 'x'));
+    }
+    QSTATUS(m_world->carrel({"share", "add", kAgent, m_world->path("large")}), 0);
+    QSTATUS(m_world->shell("cd /workspace/large && for f in *.bin; do printf y | dd of=$f conv=notrunc; done"), 0);
+    auto list = m_world->begin({"changes", kAgent});
+    QSTATUS(m_world->carrel({"share", "revoke", kAgent, "large"}), 0);
+    (void)finish(*list); // it may have been cut off
+    const auto waiting = m_world->staged();
+    QCOMPARE(waiting.count("large/one.bin") + waiting.count("large/two.bin"), std::size_t{2});
+    QVERIFY(m_world->shell("head -c 1 /workspace/large/one.bin; cat /proc/mounts | grep -c /workspace/large").out.contains("1"));
+    QSTATUS(m_world->carrel({"apply", kAgent, "large", "--yes"}), 0);
+    QCOMPARE(readFile(large / "one.bin").substr(0, 2), std::string("yx"));
+    QSTATUS(m_world->carrel({"share", "remove", kAgent, "large"}), 0);
 }
 
 void TestFolderRules::revocationCutsAtOnceAndKeepsTheWork() {

@@ -240,7 +240,7 @@ bool MachineRig::greet(const json::array& shares) {
         return false;
     }
     const auto now = std::chrono::system_clock::now().time_since_epoch();
-    const auto answer = call("hello", {{"version", 1},
+    const auto answer = call("hello", {{"version", control::kProtocolVersion},
                                        {"capabilities", json::array{}},
                                        {"realtime_ns", std::chrono::nanoseconds(now).count()},
                                        {"agent", {{"id", "a1"}, {"name", "desk-one"}}},

@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: Apache-2.0
+// Verbs that meet: one has its turn while another waits for it, and the guest chooses how long that takes.
+#include "tests/app/agents/played_guest.h"
+
+#include <QTest>
+
+#include <algorithm>
+#include <atomic>
+#include <sched.h>
+#include <unistd.h>
+
+using namespace carrel;
+using namespace carrel::agents;
+using namespace carrel::agents::test;
+using namespace std::chrono_literals;
+namespace fs = std::filesystem;
+namespace json = boost::json;
+
+namespace {
+
+bool asleep(pid_t thread) {
+    std::ifstream file("/proc/self/task/" + std::to_string(thread) + "/stat");
+    const std::string line{std::istreambuf_iterator<char>(file), {}};
+    const auto name = line.rfind(')');
+    return name != std::string::npos && name + 2 < line.size() && line[name + 2] == 'S';
+}
+
+template <class Condition> bool comesTrue(std::chrono::seconds patience, Condition condition) {
+    const auto until = std::chrono::steady_clock::now() + patience;
+    while (!condition()) {
+        if (std::chrono::steady_clock::now() >= until) {
+            return false;
+        }
+        std::this_thread::sleep_for(1ms);
+    }
+    return true;
+}
+
+// A call that has to wait, and does so by now.
+template <class Call> auto queued(Call call) {
+    auto thread = std::make_shared<std::atomic<pid_t>>(0);
+    auto done = std::async(std::launch::async, [thread, call = std::move(call)] {
+        *thread = ::gettid();
+        return call();
+    });
+    (void)comesTrue(60s, [&] {
+        return done.wait_for(0s) == std::future_status::ready || (*thread != 0 && asleep(*thread));
+    });
+    return done;
+}
+
+template <class Future> auto answerOf(Future& future, const char* what) {
+    if (future.wait_for(60s) != std::future_status::ready) {
+        qFatal("%s hangs", what);
+    }
+    return future.get();
+}
+
+json::object confined() {
+    return {{"landlock_abi", 1}, {"seccomp", true}};
+}
+
+StandInClerks::Answer never(const json::object&) {
+    return std::nullopt;
+}
+
+// The next start stays where it looks at the image, until it is let go.
+class HeldStart {
+public:
+    explicit HeldStart(AgentWorld& w) {
+        w.services.bootFiles = [this, boot = w.services.bootFiles](const std::string& image, const auto& line) {
+            m_there = true;
+            (void)comesTrue(60s, [this] { return m_go.load(); });
+            return boot(image, line);
+        };
+        m_started = std::async(std::launch::async, [&w] { return w.agent->start(quiet, {}); });
+        (void)comesTrue(60s, [this] { return m_there.load(); });
+    }
+    Result<bool> letGo() {
+        m_go = true;
+        return answerOf(m_started, "start");
+    }
+
+private:
+    std::atomic<bool> m_there = false, m_go = false;
+    std::future<Result<bool>> m_started;
+};
+
+} // namespace
+
+class TestAgentTurns : public QObject {
+    Q_OBJECT
+private slots:
+    void stopEndsTheWaitForAGreeting();
+    void stopIsNotHeldUpByWhoRevokes();
+    void stopReachesAStartWithoutAMachine();
+    void revokingNeedsNoGreeting();
+    void removingNeedsNoGreeting();
+    void revokedBetweenTwoClerks();
+    void revokedBeforeTheFirstClerk();
+    void whatWasStagedMeanwhileIsCounted_data();
+    void whatWasStagedMeanwhileIsCounted();
+    void whatRunsIsNotDeleted();
+};
+
+// A guest begins anew in the middle of a list, and does not say hello again.
+void TestAgentTurns::stopEndsTheWaitForAGreeting() {
+    AgentWorld w(true);
+    w.services.patience.stopping = 1s;
+    QVERIFY(w.start());
+    std::atomic<bool> silent = false;
+    std::atomic<bool> asked = false;
+    w.clerks.on("changes.list", [&](const json::object&) -> StandInClerks::Answer {
+        silent = true;
+        return fail(ErrorCode::Unavailable, "the connection to the agent's machine began anew");
+    });
+    w.clerks.on("hello", [&](const json::object&) -> StandInClerks::Answer {
+        if (!silent) {
+            return json::object{};
+        }
+        asked = true;
+        return std::nullopt;
+    });
+    auto frozen = std::async(std::launch::async, [&] { return w.agent->freeze(quiet, {}); });
+    QTRY_VERIFY_WITH_TIMEOUT(asked, 60'000);
+    QVERIFY(w.stop().value_or(false)); // or it hangs
+    const auto result = answerOf(frozen, "changes");
+    QVERIFY2(!result && result.error().code == ErrorCode::Cancelled, result ? "" : result.error().text().c_str());
+}
+
+// Both want whoever waits for the guest to let go. The one that gets its turn first does not take that back for the other.
+void TestAgentTurns::stopIsNotHeldUpByWhoRevokes() {
+    AgentWorld w(true);
+    w.services.patience.stopping = 1s;
+    fs::create_directory(w.folder / "more");
+    QVERIFY(w.start());
+    std::atomic<bool> held = false;
+    std::atomic<bool> go = false;
+    w.clerks.onEach("prepare", [&](unsigned clerk, const json::object&) -> StandInClerks::Answer {
+        if (clerk == 2) {
+            held = true;
+            (void)comesTrue(60s, [&] { return go.load(); });
+        }
+        return confined();
+    });
+    w.clerks.on("changes.list", never);
+    auto added = std::async(std::launch::async, [&] { return w.agent->addShare({(w.folder / "more").string()}); });
+    QTRY_VERIFY_WITH_TIMEOUT(held, 60'000);
+    auto revoked = queued([&] { return w.agent->revokeShare("papers"); });
+    auto frozen = queued([&] { return w.agent->freeze(quiet, {}); });
+    auto stopped = queued([&] { return w.agent->stop(quiet); });
+    go = true;
+    QVERIFY(answerOf(stopped, "stop").value_or(false));
+    QVERIFY(!answerOf(frozen, "changes"));
+    QVERIFY(answerOf(revoked, "share revoke"));
+    (void)answerOf(added, "share add").has_value();
+    QVERIFY(w.agent->state() == AgentState::Stopped);
+}
+
+void TestAgentTurns::stopReachesAStartWithoutAMachine() {
+    AgentWorld w;
+    w.clerks.on("hello", never);
+    HeldStart start(w);
+    auto stopped = queued([&] { return w.agent->stop(quiet); });
+    const auto started = start.letGo();
+    QVERIFY2(!started && started.error().code == ErrorCode::Cancelled, started ? "" : started.error().text().c_str());
+    QVERIFY(answerOf(stopped, "stop"));
+    QVERIFY(!w.world->specOf(w.machineId()));
+}
+
+// It is done when the clerk that could open the folder is gone.
+void TestAgentTurns::revokingNeedsNoGreeting() {
+    AgentWorld w(true);
+    w.services.patience.stopping = 1s;
+    QVERIFY(w.start());
+    w.clerks.on("hello", never);
+    std::atomic<bool> readOnly = false;
+    w.clerks.on("prepare", [&](const json::object& params) {
+        readOnly = params.at("shares").as_array().at(0).at("mode") == "read-only";
+        return confined();
+    });
+    const auto revoked = within(60s, "share revoke", [&] { return w.agent->revokeShare("papers"); });
+    QVERIFY2(revoked, revoked ? "" : revoked.error().text().c_str());
+    QVERIFY(readOnly);
+    QVERIFY(w.stop().value_or(false));
+}
+
+void TestAgentTurns::removingNeedsNoGreeting() {
+    AgentWorld w(true);
+    w.services.patience.stopping = 1s;
+    QVERIFY(w.start());
+    w.clerks.on("hello", never);
+    const auto removed = within(60s, "share remove", [&] { return w.agent->removeShare("papers", Agent::Staged::Discard); });
+    QVERIFY2(removed, removed ? "" : removed.error().text().c_str());
+    QVERIFY(w.agent->describeShares().empty());
+}
+
+// The next clerk was chosen when the folder was still shared. It serves not one byte of it.
+void TestAgentTurns::revokedBetweenTwoClerks() {
+    AgentWorld w(true);
+    w.services.patience.stopping = 1s;
+    fs::create_directory(w.folder / "more");
+    QVERIFY(w.start());
+    std::mutex mutex;
+    std::vector<std::string> seen;
+    const auto at = [&](const std::string& what) {
+        const std::lock_guard lock(mutex);
+        return std::find(seen.begin(), seen.end(), what) - seen.begin();
+    };
+    const auto came = [&](const std::string& what) {
+        const auto where = at(what);
+        const std::lock_guard lock(mutex);
+        return where < static_cast<std::ptrdiff_t>(seen.size());
+    };
+    for (const std::string method : {"share.revoke", "attach"}) {
+        w.clerks.onEach(method, [&, method](unsigned clerk, const json::object&) {
+            const std::lock_guard lock(mutex);
+            seen.push_back(method + " " + std::to_string(clerk));
+            return json::object{};
+        });
+    }
+    std::future<Result<json::object>> revoked;
+    w.clerks.onEach("prepare", [&](unsigned clerk, const json::object&) {
+        if (clerk == 2) {
+            {
+                const std::lock_guard lock(mutex);
+                revoked = std::async(std::launch::async, [&] { return w.agent->revokeShare("papers"); });
+            }
+            (void)comesTrue(10s, [&] { return came("share.revoke 1"); });
+        }
+        return confined();
+    });
+    // Called off: the share is there, and nobody has waited for the guest to see it.
+    (void)within(60s, "share add", [&] { return w.agent->addShare({(w.folder / "more").string()}); }).has_value();
+    auto asked = [&] {
+        const std::lock_guard lock(mutex);
+        return std::move(revoked);
+    }();
+    const auto done = answerOf(asked, "share revoke");
+    QVERIFY2(done, done ? "" : done.error().text().c_str());
+    QVERIFY(came("attach 2") && came("attach 3"));
+    QVERIFY2(came("share.revoke 2") && at("share.revoke 2") < at("attach 2"), "the next clerk serves it");
+    QVERIFY(!came("share.revoke 3")); // it has an empty folder in its place, and what is staged over it
+    QCOMPARE(w.agent->describeShares().size(), std::size_t{2});
+    QVERIFY(w.stop().value_or(false));
+}
+
+void TestAgentTurns::revokedBeforeTheFirstClerk() {
+    AgentWorld w(true);
+    std::atomic<bool> served = false;
+    w.clerks.on("prepare", [&](const json::object& params) {
+        served = served || params.at("shares").as_array().at(0).at("mode") != "read-only";
+        return confined();
+    });
+    HeldStart start(w);
+    auto revoked = queued([&] { return w.agent->revokeShare("papers"); });
+    (void)start.letGo().has_value();
+    const auto done = answerOf(revoked, "share revoke");
+    QVERIFY2(done, done ? "" : done.error().text().c_str());
+    QVERIFY(!served);
+}
+
+void TestAgentTurns::whatWasStagedMeanwhileIsCounted_data() {
+    QTest::addColumn<bool>("remove");
+    QTest::newRow("the share is removed") << true;
+    QTest::newRow("or takes no more work") << false;
+}
+
+// Nothing was staged when the verb was asked for, but is when its turn comes.
+void TestAgentTurns::whatWasStagedMeanwhileIsCounted() {
+    QFETCH(bool, remove);
+    AgentWorld w(true);
+    PlayedGuest guest(w);
+    guest.write("work", "of an hour\n");
+    HeldStart start(w);
+    auto verb = queued([&]() -> Status {
+        if (remove) {
+            return w.agent->removeShare("papers", Agent::Staged::Refuse);
+        }
+        auto changed = w.agent->setShareMode("papers", ShareMode::ReadOnly);
+        return changed ? Status{} : fail(changed.error());
+    });
+    QVERIFY(start.letGo().value_or(false));
+    const auto done = answerOf(verb, "the verb");
+    QVERIFY2(!done && done.error().code == ErrorCode::Refused, done ? "it is out of reach" : done.error().text().c_str());
+    QVERIFY2(done.error().text().find("1 change waits") != std::string::npos, done.error().text().c_str());
+    const auto opened = within(60s, "changes", [&] { return w.agent->freeze(quiet, {}); });
+    QVERIFY(opened && !opened->id.empty());
+    QVERIFY(w.stop().value_or(false));
+}
+
+// Somebody starts it while it is being stopped to be deleted. Who deletes gives way to whoever can run.
+void TestAgentTurns::whatRunsIsNotDeleted() {
+    AgentWorld w(true);
+    QVERIFY(w.start());
+    std::future<Result<bool>> started;
+    const auto progress = [&](std::string_view step, std::string_view) {
+        sched_param none{};
+        if (step == "power-off") {
+            cpu_set_t here;
+            CPU_ZERO(&here);
+            CPU_SET(static_cast<unsigned>(::sched_getcpu()), &here);
+            (void)::sched_setaffinity(0, sizeof here, &here);
+            started = queued([&] { return w.agent->start(quiet, {}); });
+            (void)::sched_setscheduler(0, SCHED_IDLE, &none);
+        } else if (step == "delete") {
+            (void)::sched_setscheduler(0, SCHED_OTHER, &none);
+        }
+    };
+    const auto removed = within(60s, "delete", [&] { return w.agent->remove(Agent::Staged::Refuse, progress); });
+    const auto again = answerOf(started, "start");
+    const bool runs = w.world->specOf(w.machineId()).has_value();
+    QVERIFY2(!removed || !runs, "it was deleted beneath a running machine");
+    QVERIFY2(removed, removed ? "" : removed.error().text().c_str()); // it had its turn
+    QVERIFY(!again);
+    QVERIFY(!fs::exists(w.services.agentsFolder / w.agent->id()));
+}
+
+QTEST_GUILESS_MAIN(TestAgentTurns)
+#include "test_agent_turns.moc"
