@@ -38,13 +38,16 @@ enum class EventKind {
     DiscardDone,
     GuestLog,
     EngineNote,
+    ClientAllowed,
+    ClientEnded,
 };
 inline constexpr std::array kEventKinds{
     EventKind::AgentCreated, EventKind::AgentDeleted, EventKind::VmState,      EventKind::VmStage,
     EventKind::ClerkState,   EventKind::ShareAdded,   EventKind::ShareChanged, EventKind::ShareRemoved, EventKind::FileRead,
     EventKind::ExecStarted,  EventKind::ExecEnded,    EventKind::ReviewFrozen, EventKind::ApplyDecided,
     EventKind::ApplyDone,    EventKind::UndoDecided,  EventKind::UndoDone,     EventKind::DiscardDecided,
-    EventKind::DiscardDone,  EventKind::GuestLog,     EventKind::EngineNote};
+    EventKind::DiscardDone,  EventKind::GuestLog,     EventKind::EngineNote,
+    EventKind::ClientAllowed, EventKind::ClientEnded};
 
 [[nodiscard]] std::string_view toString(EventKind kind); // "apply.decided"
 [[nodiscard]] std::optional<EventKind> eventKindFrom(std::string_view text);
