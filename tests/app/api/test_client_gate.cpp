@@ -210,7 +210,7 @@ private slots:
         row("too long", request("auth", {{"token", std::string(kMaxAuthLine, 'a')}}), "limit");
         row("endless", std::string(3 * 1024 * 1024, 'a'), "");
         row("no json", "hello\n", "malformed");
-        row("notification", R"({"jsonrpc":"2.0","method":"auth","params":{"token":")" + kGood + "\"}}\n", "malformed");
+        row("notification", toText(RpcRequest{std::nullopt, "auth", {{"token", kGood}}}) + "\n", "malformed");
         row("list", "[" + request("auth", {{"token", kGood}}) + "]\n", "malformed");
     }
     void whatIsNoTokenEndsTheConnection() {
