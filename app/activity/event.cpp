@@ -75,6 +75,10 @@ std::string_view toString(EventKind kind) {
         return "guest.log";
     case EventKind::EngineNote:
         return "engine.note";
+    case EventKind::ClientAllowed:
+        return "client.allowed";
+    case EventKind::ClientEnded:
+        return "client.ended";
     }
     return "engine.note";
 }

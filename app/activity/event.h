@@ -49,6 +49,8 @@ enum class EventKind {
     RuleAnswered,
     GuestLog,
     EngineNote,
+    ClientAllowed,
+    ClientEnded,
 };
 inline constexpr std::array kEventKinds{
     EventKind::AgentCreated, EventKind::AgentDeleted, EventKind::VmState,      EventKind::VmStage,
@@ -58,7 +60,8 @@ inline constexpr std::array kEventKinds{
     EventKind::DiscardDone,  EventKind::ApprovalAsked, EventKind::ApprovalChanged, EventKind::ApprovalRepeated,
     EventKind::ApprovalShown, EventKind::ApprovalDecided, EventKind::ApprovalEnded, EventKind::ApprovalReopened,
     EventKind::ApprovalEffect, EventKind::ApprovalsTurnedAway, EventKind::RuleKept, EventKind::RuleAnswered,
-    EventKind::GuestLog,     EventKind::EngineNote};
+    EventKind::GuestLog,     EventKind::EngineNote,
+    EventKind::ClientAllowed, EventKind::ClientEnded};
 
 [[nodiscard]] std::string_view toString(EventKind kind); // "apply.decided"
 [[nodiscard]] std::optional<EventKind> eventKindFrom(std::string_view text);

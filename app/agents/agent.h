@@ -46,6 +46,14 @@ struct NewAgent {
     std::string image;
 };
 
+// In whose name: the owner's, or that of a client, until its token ends.
+struct By {
+    std::string client; // empty: the owner
+    std::stop_token ends;
+    // With "client": NAME, where it is one's.
+    [[nodiscard]] boost::json::object mark(boost::json::object detail) const;
+};
+
 // Where a verb says how far it is: a name for programs, a line for a person.
 using Progress = std::function<void(std::string_view step, std::string_view text)>;
 
@@ -109,8 +117,12 @@ public:
     enum class Staged { Refuse, Discard };
     [[nodiscard]] Status remove(Staged staged, const Progress& progress);
 
-    // agent_session.cpp: a connected socket for the caller, and the session's number.
-    [[nodiscard]] Result<std::uint32_t> exec(const boost::json::object& params, UniqueFd& callerEnd);
+    // agent_session.cpp: a connected socket for the caller, and the session's number. A client's command is ended with
+    // its token, wherever its socket has got to.
+    [[nodiscard]] Result<std::uint32_t> exec(const boost::json::object& params, UniqueFd& callerEnd, const By& by = {});
+    // ClientAllowed, ClientEnded: who else than the owner may work here. What ends is written down later where it cannot
+    // be now.
+    [[nodiscard]] Status noteClient(activity::EventKind kind, const std::string& client, boost::json::object detail);
 
     // agent_shares.cpp
     [[nodiscard]] Result<boost::json::object> addShare(const NewShare& wanted);
@@ -124,8 +136,10 @@ public:
     // Decide: for a person, who goes on to decide; auto mode then leaves the folders alone for a while. Watch: the list of
     // somebody who watches, which makes room for the next one.
     enum class Look { Decide, Watch };
-    [[nodiscard]] Result<OpenedReview> freeze(const Progress& progress, std::stop_token stop, Look look = Look::Decide);
-    [[nodiscard]] Result<OpenedReview> openReview(const std::string& id);
+    // A client's look is written down whichever it is.
+    [[nodiscard]] Result<OpenedReview> freeze(const Progress& progress, std::stop_token stop, Look look = Look::Decide,
+                                              const By& by = {});
+    [[nodiscard]] Result<OpenedReview> openReview(const std::string& id, Look look = Look::Decide);
     [[nodiscard]] Result<files::TextDiff> diff(const files::FrozenEntry& entry);
 
     // agent_three_way.cpp: yours, the agent's, and what both began with, of a text that both changed. The bytes of the last
@@ -239,7 +253,7 @@ private:
     // The same with a clerk that lives and a guest that has greeted it. m_operation is held: nobody else replaces a
     // clerk meanwhile.
     [[nodiscard]] Result<std::shared_ptr<Door>> workingDoor(std::stop_token stop = {});
-    [[nodiscard]] Result<std::uint32_t> execAtDoor(Door& at, const boost::json::object& start, int socket);
+    [[nodiscard]] Result<std::uint32_t> execAtDoor(Door& at, const boost::json::object& start, int socket, const By& by);
 
     // Review.
     [[nodiscard]] static std::string markOf(const std::vector<ChangeEntry>& entries);
@@ -330,6 +344,7 @@ private:
     bool m_applyLeft = false; // an apply or undo was interrupted and may not be settled yet; by m_operation
     std::string m_watchReview; // the last one that was frozen for a watcher; by m_operation
     std::string m_notedReview; // in the log already; by m_operation
+    std::string m_notedForClient; // the same of a client's last look: its name and the review
     std::map<std::uint32_t, AutoShare> m_auto; // by share
 
     std::mutex m_operation; // one changing verb at a time; taken before m_mutex

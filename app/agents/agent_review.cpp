@@ -200,7 +200,7 @@ Result<FrozenSet> Agent::freezeShare(Door& at, const ShareRecord& share, const P
     }
 }
 
-Result<OpenedReview> Agent::freeze(const Progress& progress, std::stop_token stop, Look look) {
+Result<OpenedReview> Agent::freeze(const Progress& progress, std::stop_token stop, Look look, const By& by) {
     const std::lock_guard operation(m_operation);
     const auto began = std::chrono::steady_clock::now();
     auto at = workingDoor(stop);
@@ -251,13 +251,15 @@ Result<OpenedReview> Agent::freeze(const Progress& progress, std::stop_token sto
     if (look == Look::Decide) {
         holdAuto(opened.shares);
     }
-    if (look == Look::Decide && review->id != m_notedReview) { // looking again at the same bytes is no event
+    auto& noted = by.client.empty() ? m_notedReview : m_notedForClient;
+    const auto seen = by.client.empty() ? review->id : by.client + " " + review->id;
+    if ((look == Look::Decide || !by.client.empty()) && seen != noted) { // looking again at the same bytes is no event
         std::size_t entries = 0;
         for (const auto& set : opened.sets) {
             entries += set.entries.size();
         }
-        CARREL_TRY(note(EventKind::ReviewFrozen, review->id, {{"entries", entries}}));
-        m_notedReview = review->id;
+        CARREL_TRY(note(EventKind::ReviewFrozen, review->id, by.mark({{"entries", entries}})));
+        noted = seen;
     }
     return opened;
 }
@@ -305,7 +307,7 @@ void Agent::forgetSets(const std::vector<Review>& dropped) {
     }
 }
 
-Result<OpenedReview> Agent::openReview(const std::string& id) {
+Result<OpenedReview> Agent::openReview(const std::string& id, Look look) {
     const std::lock_guard operation(m_operation);
     const auto* review = m_book->find(id);
     if (review == nullptr) {
@@ -327,7 +329,7 @@ Result<OpenedReview> Agent::openReview(const std::string& id) {
         opened.shares.push_back(*share);
         opened.sets.push_back(std::move(*set));
     }
-    if (id != m_watchReview) {
+    if (look == Look::Decide && id != m_watchReview) {
         holdAuto(opened.shares);
     }
     return opened;

@@ -43,7 +43,7 @@ std::string commandLine(const json::array& argv) {
 
 // Between two clerks, or while the terminals go from one to the other, nobody is there for a moment. That is no answer
 // to give to a person: it is waited out.
-Result<std::uint32_t> Agent::execAtDoor(Door& at, const json::object& start, int socket) {
+Result<std::uint32_t> Agent::execAtDoor(Door& at, const json::object& start, int socket, const By& by) {
     const auto until = std::chrono::steady_clock::now() + kDoorPatience;
     for (;;) {
         if (!at.alive()) {
@@ -52,7 +52,7 @@ Result<std::uint32_t> Agent::execAtDoor(Door& at, const json::object& start, int
                 return fail(std::move(working).error());
             }
         }
-        auto session = at.exec(start, socket);
+        auto session = at.exec(start, socket, by.client.empty() ? std::nullopt : std::optional(by.ends));
         if (session || session.error().code != ErrorCode::Unavailable || std::chrono::steady_clock::now() >= until) {
             return session;
         }
@@ -63,7 +63,7 @@ Result<std::uint32_t> Agent::execAtDoor(Door& at, const json::object& start, int
     }
 }
 
-Result<std::uint32_t> Agent::exec(const json::object& params, UniqueFd& callerEnd) {
+Result<std::uint32_t> Agent::exec(const json::object& params, UniqueFd& callerEnd, const By& by) {
     JsonFields fields(params, "exec.open");
     fields.allow("agent");
     const auto& argv = fields.array("argv", control::kMaxArgvItems);
@@ -99,6 +99,9 @@ Result<std::uint32_t> Agent::exec(const json::object& params, UniqueFd& callerEn
         return fail(ErrorCode::LimitExceeded, "the command is empty or longer than 64 KiB",
                     "Put long input into a file or into standard input");
     }
+    if (by.ends.stop_requested()) {
+        return fail(ErrorCode::Refused, "the client's token has ended");
+    }
     auto at = readyDoor();
     if (!at) {
         return fail(std::move(at).error());
@@ -111,14 +114,29 @@ Result<std::uint32_t> Agent::exec(const json::object& params, UniqueFd& callerEn
     UniqueFd clerks(ends[1]);
     // I5: written down before it runs.
     CARREL_TRY(note(EventKind::ExecStarted, commandLine(argv),
-                    {{"cwd", start.at("cwd")}, {"terminal", start.at("tty").is_object()}, {"words", argv.size()}}));
-    auto session = execAtDoor(**at, start, clerks.get());
+                    by.mark({{"cwd", start.at("cwd")}, {"terminal", start.at("tty").is_object()}, {"words", argv.size()}})));
+    auto session = execAtDoor(**at, start, clerks.get(), by);
     if (!session) {
-        noteAfter(EventKind::ExecEnded, "", {{"error", session.error().text()}});
+        noteAfter(EventKind::ExecEnded, "", by.mark({{"error", session.error().text()}}));
         return fail(std::move(session).error());
     }
     callerEnd = std::move(ours);
     return *session;
+}
+
+Status Agent::noteClient(EventKind kind, const std::string& client, json::object detail) {
+    if (kind == EventKind::ClientAllowed) {
+        return note(kind, client, std::move(detail));
+    }
+    (void)noteOwing(kind, client, std::move(detail));
+    return {};
+}
+
+json::object By::mark(json::object detail) const {
+    if (!client.empty()) {
+        detail["client"] = client;
+    }
+    return detail;
 }
 
 } // namespace carrel::agents

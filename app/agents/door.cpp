@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <fcntl.h>
+#include <sys/socket.h>
 
 namespace carrel::agents {
 
@@ -303,7 +304,19 @@ bool Door::calledOff() const {
     return m_off.stop_requested();
 }
 
-Result<std::uint32_t> Door::exec(json::object params, int socket) {
+Door::Leash::Leash(UniqueFd socket, std::stop_token until)
+    : clerksEnd(std::move(socket))
+    , cut(std::move(until), [fd = clerksEnd.get()] { (void)::shutdown(fd, SHUT_RDWR); }) {}
+
+Result<std::uint32_t> Door::exec(json::object params, int socket, std::optional<std::stop_token> until) {
+    std::unique_ptr<Leash> leash;
+    if (until) {
+        UniqueFd ours(::fcntl(socket, F_DUPFD_CLOEXEC, 0));
+        if (!ours) {
+            return failErrno("keeping hold of the command's socket");
+        }
+        leash = std::make_unique<Leash>(std::move(ours), std::move(*until));
+    }
     std::shared_ptr<Post> post;
     std::uint32_t session = 0;
     {
@@ -324,7 +337,7 @@ Result<std::uint32_t> Door::exec(json::object params, int socket) {
             return fail(ErrorCode::LimitExceeded, "too many commands run in this agent",
                         "Wait until one ends");
         }
-        post->sessions.insert(session);
+        post->sessions.emplace(session, std::move(leash));
     }
     params["session"] = session;
     auto done = post->process->request("exec", std::move(params), {socket});
@@ -419,6 +432,9 @@ void Door::gone(Post& who, const std::string& how) {
     {
         const std::lock_guard lock(m_mutex);
         ours = &who == m_post.get() && !m_closed;
+        for (auto& [session, leash] : who.sessions) {
+            leash.reset(); // its copy would keep the caller from seeing the clerk's end
+        }
         if (&who == m_terminals.get() && m_terminals != m_post && m_post && !m_closed) {
             // The clerk that kept the terminals died: its commands are lost, the terminals go to the other
             // one.

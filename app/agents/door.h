@@ -12,7 +12,12 @@
 #include "hypervisor/api/machine.h"
 
 #include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
 #include <set>
+#include <stop_token>
 
 namespace carrel::agents {
 
@@ -69,8 +74,10 @@ public:
     void callOff();
     void callOn();
     [[nodiscard]] bool calledOff() const;
-    // `params` without the session, which is chosen here and answered.
-    [[nodiscard]] Result<std::uint32_t> exec(boost::json::object params, int socket);
+    // `params` without the session, which is chosen here and answered. With `until` the command's socket is cut as soon
+    // as that says so, whoever holds its other end by then; the clerk then ends the command.
+    [[nodiscard]] Result<std::uint32_t> exec(boost::json::object params, int socket,
+                                             std::optional<std::stop_token> until = {});
     [[nodiscard]] bool alive() const;
     // What the guest last printed on its console; its own word.
     [[nodiscard]] std::string consoleTail();
@@ -80,8 +87,15 @@ public:
     void close();
 
 private:
+    // A command that does not outlast its caller's permission: our copy of the clerk's end of its socket. (Of that end,
+    // so that the clerk still sees when the caller lets go of the other.)
+    struct Leash {
+        Leash(UniqueFd socket, std::stop_token until);
+        UniqueFd clerksEnd;
+        std::stop_callback<std::function<void()>> cut;
+    };
     struct Post { // one clerk and what it is for
-        std::set<std::uint32_t> sessions;
+        std::map<std::uint32_t, std::unique_ptr<Leash>> sessions; // null: without a leash
         std::shared_ptr<ClerkProcess> process; // last, so first to go: its reader uses the rest
     };
     [[nodiscard]] Result<std::shared_ptr<Post>> hire(const std::vector<ServedShare>& shares, Jail& jail);

@@ -5,6 +5,7 @@
 #include "guest/protocol/rpc.h"
 
 #include <sys/socket.h>
+#include <unistd.h>
 
 namespace carrel::api {
 
@@ -71,7 +72,7 @@ Result<Client> Client::connect(const std::filesystem::path& socket) {
         }
         return fail(error.wrap("the engine is not running"));
     }
-    CARREL_TRY(checkPeerIsUs(fd.get()));
+    CARREL_TRY(checkPeerIs(fd.get(), ::geteuid()));
     return Client(std::move(fd));
 }
 

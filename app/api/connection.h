@@ -7,13 +7,16 @@
 #include "guest/protocol/rpc.h"
 
 #include <atomic>
+#include <functional>
 #include <mutex>
+#include <optional>
 
 namespace carrel::api::detail {
 
 class Connection {
 public:
-    Connection(UniqueFd socket, const Handlers& handlers);
+    // Without a gate the owner's. With one a client's, which has to present its token first.
+    Connection(UniqueFd socket, const Handlers& handlers, const ClientGate* gate);
 
     // Serves requests until the peer ends, breaks the rules, or cut() is called. On the connection's own
     // thread.
@@ -23,6 +26,8 @@ public:
 
     [[nodiscard]] int descriptor() const { return m_socket.get(); }
     [[nodiscard]] bool gone() const { return m_stop.stop_requested(); }
+    [[nodiscard]] bool isClient() const { return m_gate != nullptr; }
+    [[nodiscard]] bool unknown() const { return isClient() && !m_admitted.load(); }
     [[nodiscard]] bool finished() const { return m_finished.load(); }
     void markFinished() { m_finished.store(true); }
 
@@ -32,15 +37,24 @@ public:
 private:
     enum class Next { GoOn, Close };
     [[nodiscard]] Next answer(const std::string& line);
+    [[nodiscard]] Next admit(const RpcRequest& request);
+    [[nodiscard]] bool waitForAuth();
+    void pause(std::chrono::milliseconds time);
     [[nodiscard]] Result<boost::json::value> run(Call& call);
     [[nodiscard]] Next respond(RpcResponse response, int attached = -1);
 
     UniqueFd m_socket;
     const Handlers& m_handlers;
+    const ClientGate* m_gate;
     LineReader m_reader;
     std::stop_source m_stop;
     std::atomic<bool> m_finished = false;
+    std::atomic<bool> m_admitted = false;
     std::mutex m_sending;
+    // The connection's thread's. Never leaves the role that it was made with.
+    Admission m_admission;
+    std::chrono::steady_clock::time_point m_authUntil;
+    std::optional<std::stop_callback<std::function<void()>>> m_whenTokenEnds; // last: calls cut()
 };
 
 } // namespace carrel::api::detail

@@ -156,6 +156,18 @@ Result<fs::path> socketPath(const Home& home) {
     return path;
 }
 
+Result<fs::path> clientSocketPath(const Home& home) {
+    auto owners = socketPath(home);
+    if (!owners) {
+        return owners;
+    }
+    const fs::path folder = owners->parent_path() / "client";
+    static_assert(std::string_view("client/sock").size() == std::string_view("engine.sock").size());
+    CARREL_TRY(makePrivate(folder));
+    CARREL_TRY(checkOurs(folder, Others::MayNotEnter));
+    return folder / "sock";
+}
+
 Status refuseRoot() {
     if (::geteuid() == 0) {
         return fail(ErrorCode::Refused, "Carrel does not run as root",

@@ -5,7 +5,12 @@
 // The socket is $XDG_RUNTIME_DIR/carrel-<id>/engine.sock, in a folder that only its owner can enter. Where
 // there is no usable runtime folder (unset, not ours, open to others) it is <data folder>/run/engine.sock. A
 // socket's path has at most 107 bytes on Linux (unix(7), sun_path); a longer one is refused with words that
-// say what to do. Thread: pure functions and values; openHome and the socket functions touch the file system.
+// say what to do.
+//
+// Clients (auth.h) have a socket of their own, client/sock in the same folder, where the owner's verbs are never
+// served. It stands alone in its folder, so that a container or another sandbox can be given that folder and
+// nothing else, and finds the socket of the next engine there too. Its path is as long as the owner's.
+// Thread: pure functions and values; openHome and the socket functions touch the file system.
 #pragma once
 
 #include "guest/protocol/result.h"
@@ -34,6 +39,8 @@ struct Home {
 
 // Makes the socket's folder (0700) and checks that it is ours and nobody else's.
 [[nodiscard]] Result<std::filesystem::path> socketPath(const Home& home);
+// The same for the clients' socket and its folder.
+[[nodiscard]] Result<std::filesystem::path> clientSocketPath(const Home& home);
 
 // Refused when the effective user is root: machines, shares and files would get root's rights.
 [[nodiscard]] Status refuseRoot();

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// The engine's end of the local interface: a listening socket, one thread per connection, a table of verbs.
+// The engine's end of the local interface: a listening socket for the owner, and one for clients where wanted;
+// one thread per connection, a table of verbs, and roles.h before it.
 //
 // Whoever connects must have our own user id (SO_PEERCRED, unix(7)); others are told so and cut off. A
 // request that does not parse, or is too long, is answered with an error and ends the connection: after it
 // nobody knows where the next one begins.
 #pragma once
 
+#include "app/api/auth.h"
+#include "app/api/caller.h"
 #include "app/api/wire.h"
 #include "guest/protocol/result.h"
 #include "guest/protocol/unique_fd.h"
@@ -20,6 +23,8 @@
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <sys/types.h>
+#include <unistd.h>
 
 namespace carrel::api {
 
@@ -33,7 +38,7 @@ class Call {
 public:
     [[nodiscard]] std::string_view verb() const { return m_verb; }
     [[nodiscard]] const boost::json::object& params() const { return m_params; }
-    [[nodiscard]] Role role() const { return m_role; }
+    [[nodiscard]] const Caller& caller() const { return m_caller; }
 
     // Stop is requested as soon as the peer is gone or the server stops. A handler that waits, waits with it.
     [[nodiscard]] std::stop_token stop() const { return m_stop; }
@@ -51,13 +56,13 @@ public:
 private:
     friend class detail::Connection;
     Call(detail::Connection& connection, std::uint64_t id, std::string verb, boost::json::object params,
-         Role role, std::stop_token stop);
+         const Caller& caller, std::stop_token stop);
 
     detail::Connection& m_connection;
     std::uint64_t m_id;
     std::string m_verb;
     boost::json::object m_params;
-    Role m_role;
+    const Caller& m_caller; // the connection's
     std::stop_token m_stop;
     UniqueFd m_attached;
 };
@@ -66,10 +71,29 @@ private:
 using Handler = std::function<Result<boost::json::value>(Call&)>;
 using Handlers = std::map<std::string, Handler, std::less<>>;
 
+// The clients' socket.
+struct ClientGate {
+    std::filesystem::path socket;
+    // Asked with the first line of a connection, on its thread. Refused: not known, and the answer is held back
+    // for wrongTokenPause. Expired: its time is over. LimitExceeded: too many of its connections. The connection
+    // ends when Caller::ends says so.
+    std::function<Result<Admission>(std::string_view token)> admit;
+    std::chrono::milliseconds patience = kAuthPatience;
+    std::chrono::milliseconds wrongTokenPause = kWrongTokenPause;
+};
+
+struct Listening {
+    std::filesystem::path socket; // the owner's
+    std::optional<ClientGate> clients;
+    uid_t user = ::geteuid(); // whose processes are served; all others are refused on both sockets
+};
+
 class Server {
 public:
-    // Listens at `socket`. A socket file left by a dead engine is replaced: the caller holds
+    // Listens. A socket file left by a dead engine is replaced: the caller holds
     // Home::engineLock, so nobody alive listens there. When start returns, connections are accepted.
+    [[nodiscard]] static Result<std::unique_ptr<Server>> start(Listening where, Handlers handlers);
+    // The owner's socket alone.
     [[nodiscard]] static Result<std::unique_ptr<Server>> start(const std::filesystem::path& socket,
                                                                Handlers handlers);
     // Like stop().

@@ -81,13 +81,13 @@ Result<std::size_t> receiveSome(int socket, char* into, std::size_t size, Unique
     return static_cast<std::size_t>(got);
 }
 
-Status checkPeerIsUs(int socket) {
+Status checkPeerIs(int socket, uid_t user) {
     ucred peer{};
     socklen_t length = sizeof peer;
     if (::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &length) != 0) {
         return failErrno("cannot find out whose process is at the other end of the socket");
     }
-    if (peer.uid != ::geteuid()) {
+    if (peer.uid != user) {
         return fail(ErrorCode::Refused, "the other end of the socket belongs to another user");
     }
     return {};

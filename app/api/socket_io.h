@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <filesystem>
 #include <string_view>
+#include <sys/types.h>
 #include <sys/un.h>
 
 namespace carrel::api {
@@ -17,7 +18,7 @@ namespace carrel::api {
 [[nodiscard]] Status sendAll(int socket, std::string_view bytes, int descriptor = -1);
 // 0: the peer ended. A descriptor that came along replaces `*descriptor`; with null ones are dropped.
 [[nodiscard]] Result<std::size_t> receiveSome(int socket, char* into, std::size_t size, UniqueFd* descriptor);
-// Refused unless the process at the other end has our effective user id.
-[[nodiscard]] Status checkPeerIsUs(int socket);
+// Refused unless the process that connected, or listens, has that user id (SO_PEERCRED, unix(7)).
+[[nodiscard]] Status checkPeerIs(int socket, uid_t user);
 
 } // namespace carrel::api

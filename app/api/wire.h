@@ -28,7 +28,8 @@ inline constexpr std::size_t kMaxConnections = 128;
 inline constexpr std::uint32_t kExecTag = 0x6c726143;
 inline constexpr std::uint32_t kExecSession = 1;
 
-// What a connection may ask for. Only the owner exists so far: everyone who can open the socket is the user.
+// What a connection may ask for: roles.h. The owner is whoever reaches the owner's socket, a client whoever
+// presents a token on the clients' (auth.h).
 enum class Role { Owner, Client };
 
 } // namespace carrel::api

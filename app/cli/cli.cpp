@@ -13,6 +13,7 @@ namespace carrel::cli {
 namespace {
 
 constexpr int kExitUsage = 2;
+constexpr char kTokenFileOption[] = "--token-file";
 
 // The command of exec is not for the option parser: everything after the first "--" is taken away before.
 struct Arguments {
@@ -24,8 +25,11 @@ struct Arguments {
 Arguments split(int argc, char** argv) {
     Arguments arguments;
     std::vector<std::string> all(argv + std::min(argc, 1), argv + argc);
-    const auto verb =
-        std::find_if(all.begin(), all.end(), [](const std::string& word) { return !word.starts_with('-'); });
+    auto verb = all.begin();
+    while (verb != all.end() && verb->starts_with('-')) {
+        const auto words = *verb == kTokenFileOption ? 2 : 1; // the one option before the verb that has a value
+        verb += std::min<std::ptrdiff_t>(words, all.end() - verb);
+    }
     arguments.session = verb != all.end() && (*verb == "exec" || *verb == "shell");
     const auto dashes = arguments.session ? std::find(all.begin(), all.end(), "--") : all.end();
     arguments.own.assign(all.begin(), dashes);
@@ -75,6 +79,9 @@ int run(int argc, char** argv) {
                "start clerk;\n"
                "carrel shell clerk; carrel changes clerk; carrel apply clerk");
     try {
+        app.add_option(kTokenFileOption, context.tokenFile,
+                       "Be a client, with the token in this file (or in the variable CARREL_TOKEN)")
+            ->type_name("FILE");
         addMachineVerbs(app, context);
         addSessionVerbs(app, context, arguments.command);
         addShareVerbs(app, context);
@@ -82,6 +89,7 @@ int run(int argc, char** argv) {
         addTimelineVerb(app, context);
         addDemoVerb(app, context);
         addImageVerbs(app, context);
+        addTokenVerbs(app, context);
         addJsonFlags(app, context);
         std::reverse(arguments.own.begin(), arguments.own.end()); // the parser takes them from the back
         app.parse(arguments.own);

@@ -2,6 +2,7 @@
 #include "app/cli/context.h"
 
 #include "app/api/display_text.h"
+#include "app/cli/client_token.h"
 #include "app/cli/terminal_mode.h"
 #include "guest/protocol/change_report.h"
 
@@ -43,11 +44,7 @@ Context::Context()
 Result<json::object> Context::call(std::string_view verb, json::object params,
                                    const std::function<api::Flow(const json::object&)>& event) {
     if (!m_client) {
-        auto home = api::openHome();
-        if (!home) {
-            return fail(std::move(home).error());
-        }
-        auto client = connectEngine(*home, start);
+        auto client = connect();
         if (!client) {
             return fail(std::move(client).error());
         }
@@ -65,6 +62,21 @@ Result<json::object> Context::call(std::string_view verb, json::object params,
         return fail(ErrorCode::Malformed, "the engine's answer cannot be read");
     }
     return std::move(result->as_object());
+}
+
+Result<api::Client> Context::connect() const {
+    auto token = clientToken(tokenFile);
+    if (!token) {
+        return fail(std::move(token).error());
+    }
+    if (*token) {
+        return connectAsClient(**token);
+    }
+    auto home = api::openHome();
+    if (!home) {
+        return fail(std::move(home).error());
+    }
+    return connectEngine(*home, start);
 }
 
 UniqueFd Context::takeDescriptor() {

@@ -24,6 +24,7 @@ class Context {
 public:
     Format format = Format::Text;
     Start start = Start::IfNeeded;
+    std::string tokenFile; // of a client (client_token.h)
     bool onlyResults = false; // no progress, but on a terminal
     std::function<int()> action; // of the verb that was chosen
 
@@ -49,6 +50,7 @@ public:
     [[nodiscard]] int show(std::string_view verb, boost::json::object params, const Render& render);
 
 private:
+    [[nodiscard]] Result<api::Client> connect() const;
     void showProgress(const api::Progress& progress);
     void clearProgress();
 
@@ -67,6 +69,7 @@ void addShareVerbs(CLI::App& app, Context& context);
 void addReviewVerbs(CLI::App& app, Context& context); // changes, diff, apply, discard, undo
 void addTimelineVerb(CLI::App& app, Context& context);
 void addDemoVerb(CLI::App& app, Context& context);
+void addTokenVerbs(CLI::App& app, Context& context);
 void addSessionVerbs(CLI::App& app, Context& context, const std::vector<std::string>& command); // exec, shell
 
 // A folder or file argument as the engine takes it: absolute; in `key` or `key`_b64.

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/cli/context.h"
+#include "app/cli/duration.h"
 #include "app/cli/since.h"
 
-#include <array>
-#include <charconv>
-#include <cstdio>
+#include <algorithm>
 #include <ctime>
 #include <memory>
 
@@ -16,33 +15,9 @@ namespace {
 
 constexpr std::int64_t kSecondMs = 1000;
 
-std::optional<std::int64_t> unitMs(char unit) {
-    switch (unit) {
-    case 's':
-        return kSecondMs;
-    case 'm':
-        return 60 * kSecondMs;
-    case 'h':
-        return 3600 * kSecondMs;
-    case 'd':
-        return 86400 * kSecondMs;
-    default:
-        return std::nullopt;
-    }
-}
-
 std::optional<std::int64_t> agoFrom(std::string_view text, std::int64_t nowMs) {
-    if (text.size() < 2 || text.size() > 8) {
-        return std::nullopt;
-    }
-    const auto unit = unitMs(text.back());
-    std::int64_t count = 0;
-    const auto* end = text.data() + text.size() - 1;
-    const auto [stop, error] = std::from_chars(text.data(), end, count);
-    if (!unit || error != std::errc() || stop != end || count < 0) {
-        return std::nullopt;
-    }
-    return std::max<std::int64_t>(0, nowMs - count * *unit);
+    const auto ago = durationFrom(text);
+    return ago ? std::optional(std::max<std::int64_t>(0, nowMs - ago->count() * kSecondMs)) : std::nullopt;
 }
 
 std::optional<std::int64_t> momentFrom(const std::string& text) {

@@ -43,6 +43,7 @@ Result<std::unique_ptr<Engine>> Engine::create(api::Home home, Installation inst
         return fail(std::move(socket).error());
     }
     engine->m_services.runtimeFolder = socket->parent_path();
+    engine->m_clients = std::make_unique<Clients>(engine->m_home.folder / "tokens.json", engine->m_services.complain);
     return engine;
 }
 
@@ -219,6 +220,20 @@ Result<std::shared_ptr<agents::Agent>> Engine::agent(std::string_view name) cons
     return found->second;
 }
 
+Result<std::shared_ptr<agents::Agent>> Engine::agentFor(const api::Call& call, std::string_view name) const {
+    auto found = agent(name);
+    if (found && !call.caller().mayReach((*found)->id())) {
+        return agent(""); // no agent has that name: the same words
+    }
+    return found;
+}
+
+std::vector<std::shared_ptr<agents::Agent>> Engine::agentsFor(const api::Call& call) const {
+    auto all = allAgents();
+    std::erase_if(all, [&](const auto& agent) { return !call.caller().mayReach(agent->id()); });
+    return all;
+}
+
 std::vector<std::shared_ptr<agents::Agent>> Engine::allAgents() const {
     const std::shared_lock lock(m_agentsMutex);
     std::vector<std::shared_ptr<agents::Agent>> out;
@@ -266,6 +281,7 @@ api::Handlers Engine::handlers(std::function<void()> stopServer) {
     addReviewVerbs(*this, all);
     addHostVerbs(*this, all);
     addTimelineVerb(*this, all);
+    addTokenVerbs(*this, all);
     all["engine.stop"] = [stopServer = std::move(stopServer)](api::Call&) -> Result<json::value> {
         stopServer();
         return json::object{{"stopping", true}};
@@ -275,6 +291,10 @@ api::Handlers Engine::handlers(std::function<void()> stopServer) {
 
 agents::Progress progressOf(api::Call& call) {
     return [&call](std::string_view step, std::string_view text) { call.progress(step, text); };
+}
+
+agents::By byOf(const api::Call& call) {
+    return {call.caller().client, call.caller().ends};
 }
 
 } // namespace carrel::engine

@@ -7,6 +7,7 @@
 #include "app/agents/agent.h"
 #include "app/api/home.h"
 #include "app/api/server.h"
+#include "app/engine/clients.h"
 #include "app/engine/installation.h"
 #include "app/images/image_store.h"
 #include "hypervisor/api/backend.h"
@@ -37,6 +38,12 @@ public:
     [[nodiscard]] const Installation& installation() const { return m_installation; }
     [[nodiscard]] agents::Services& services() { return m_services; }
 
+    [[nodiscard]] Clients& clients() { return *m_clients; }
+
+    // For handlers. A client finds its own agents only; the others are for it as if they were not there, to the word.
+    [[nodiscard]] Result<std::shared_ptr<agents::Agent>> agentFor(const api::Call& call, std::string_view name) const;
+    [[nodiscard]] std::vector<std::shared_ptr<agents::Agent>> agentsFor(const api::Call& call) const; // by name
+    // On nobody's behalf.
     [[nodiscard]] Result<std::shared_ptr<agents::Agent>> agent(std::string_view name) const;
     [[nodiscard]] std::vector<std::shared_ptr<agents::Agent>> allAgents() const; // by name
     [[nodiscard]] Result<std::shared_ptr<agents::Agent>> createAgent(const agents::NewAgent& wanted);
@@ -60,6 +67,7 @@ private:
     std::unique_ptr<hypervisor::Backend> m_backend;
     images::ImageStore m_images;
     agents::Services m_services;
+    std::unique_ptr<Clients> m_clients;
     std::mutex m_checkMutex; // one probe at a time
     mutable std::shared_mutex m_agentsMutex;
     std::map<std::string, std::shared_ptr<agents::Agent>, std::less<>> m_agents;
@@ -70,8 +78,11 @@ void addAgentVerbs(Engine& engine, api::Handlers& to);
 void addReviewVerbs(Engine& engine, api::Handlers& to);
 void addHostVerbs(Engine& engine, api::Handlers& to);
 void addTimelineVerb(Engine& engine, api::Handlers& to);
+void addTokenVerbs(Engine& engine, api::Handlers& to);
 
 // For handlers: progress of an agent's verb as notifications of the call.
 [[nodiscard]] agents::Progress progressOf(api::Call& call);
+// For handlers: in whose name the agent does it.
+[[nodiscard]] agents::By byOf(const api::Call& call);
 
 } // namespace carrel::engine

@@ -30,10 +30,10 @@ Result<agents::NewShare> readShare(const json::object& object, JsonFields& field
     return share;
 }
 
-Result<std::shared_ptr<Agent>> namedAgent(Engine& engine, JsonFields& fields) {
+Result<std::shared_ptr<Agent>> namedAgent(Engine& engine, const api::Call& call, JsonFields& fields) {
     const auto name = fields.string("agent", 256);
     CARREL_TRY(fields.finish());
-    return engine.agent(name);
+    return engine.agentFor(call, name);
 }
 
 Result<json::value> create(Engine& engine, api::Call& call) {
@@ -69,7 +69,7 @@ Result<json::value> create(Engine& engine, api::Call& call) {
 
 Result<json::value> start(Engine& engine, api::Call& call) {
     JsonFields fields(call.params(), "agent.start");
-    auto agent = namedAgent(engine, fields);
+    auto agent = namedAgent(engine, call, fields);
     if (!agent) {
         return fail(std::move(agent).error());
     }
@@ -84,7 +84,7 @@ Result<json::value> start(Engine& engine, api::Call& call) {
 
 Result<json::value> stop(Engine& engine, api::Call& call) {
     JsonFields fields(call.params(), "agent.stop");
-    auto agent = namedAgent(engine, fields);
+    auto agent = namedAgent(engine, call, fields);
     if (!agent) {
         return fail(std::move(agent).error());
     }
@@ -111,7 +111,7 @@ Result<json::value> remove(Engine& engine, api::Call& call) {
 Result<json::value> list(Engine& engine, api::Call& call) {
     CARREL_TRY(JsonFields(call.params(), "agent.list").finish());
     json::array agents;
-    for (const auto& agent : engine.allAgents()) {
+    for (const auto& agent : engine.agentsFor(call)) {
         agents.push_back(agent->describe());
     }
     return json::object{{"agents", std::move(agents)}};
@@ -122,12 +122,12 @@ Result<json::value> exec(Engine& engine, api::Call& call) {
     if (name == nullptr || !name->is_string()) {
         return fail(ErrorCode::InvalidArgument, "no agent is named");
     }
-    auto agent = engine.agent(std::string_view(name->get_string()));
+    auto agent = engine.agentFor(call, std::string_view(name->get_string()));
     if (!agent) {
         return fail(std::move(agent).error());
     }
     UniqueFd callerEnd;
-    auto session = (*agent)->exec(call.params(), callerEnd);
+    auto session = (*agent)->exec(call.params(), callerEnd, byOf(call));
     if (!session) {
         return fail(std::move(session).error());
     }
@@ -141,7 +141,7 @@ Result<json::value> addShare(Engine& engine, api::Call& call) {
     if (!share) {
         return fail(std::move(share).error());
     }
-    auto agent = namedAgent(engine, fields);
+    auto agent = namedAgent(engine, call, fields);
     if (!agent) {
         return fail(std::move(agent).error());
     }
@@ -156,7 +156,7 @@ Result<json::value> removeShare(Engine& engine, api::Call& call) {
     JsonFields fields(call.params(), "share.remove");
     const auto share = fields.string("share", kMaxNameBytes);
     const bool discard = fields.optionalBoolean("discard");
-    auto agent = namedAgent(engine, fields);
+    auto agent = namedAgent(engine, call, fields);
     if (!agent) {
         return fail(std::move(agent).error());
     }
@@ -168,7 +168,7 @@ Result<json::value> changeShareMode(Engine& engine, api::Call& call) {
     JsonFields fields(call.params(), "share.mode");
     const auto share = fields.string("share", kMaxNameBytes);
     const auto mode = agents::shareModeFrom(fields.string("mode", 16));
-    auto agent = namedAgent(engine, fields);
+    auto agent = namedAgent(engine, call, fields);
     if (!agent || !mode) {
         return fail(!agent ? agent.error() : mode.error());
     }
@@ -182,7 +182,7 @@ Result<json::value> changeShareMode(Engine& engine, api::Call& call) {
 Result<json::value> revokeShare(Engine& engine, api::Call& call) {
     JsonFields fields(call.params(), "share.revoke");
     const auto share = fields.string("share", kMaxNameBytes);
-    auto agent = namedAgent(engine, fields);
+    auto agent = namedAgent(engine, call, fields);
     if (!agent) {
         return fail(std::move(agent).error());
     }
@@ -195,7 +195,7 @@ Result<json::value> revokeShare(Engine& engine, api::Call& call) {
 
 Result<json::value> listShares(Engine& engine, api::Call& call) {
     JsonFields fields(call.params(), "share.list");
-    auto agent = namedAgent(engine, fields);
+    auto agent = namedAgent(engine, call, fields);
     if (!agent) {
         return fail(std::move(agent).error());
     }

@@ -212,7 +212,7 @@ Result<json::value> importImage(Engine& engine, api::Call& call) {
 Result<json::value> info(Engine& engine, api::Call& call) {
     CARREL_TRY(JsonFields(call.params(), "engine.info").finish());
     std::uint64_t running = 0;
-    for (const auto& agent : engine.allAgents()) {
+    for (const auto& agent : engine.agentsFor(call)) {
         running += agent->state() == agents::AgentState::Ready ? 1 : 0;
     }
     return json::object{

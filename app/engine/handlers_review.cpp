@@ -82,18 +82,24 @@ Result<Page> openPage(Engine& engine, api::Call& call) {
     page.after = fields.optionalNumber("after").value_or(0);
     page.limit = fields.optionalNumber("limit", api::kPageEntries).value_or(api::kPageEntries);
     CARREL_TRY(fields.finish());
-    auto agent = engine.agent(name);
+    auto agent = engine.agentFor(call, name);
     if (!agent) {
         return fail(std::move(agent).error());
     }
     page.agent = *agent;
-    auto opened = review ? page.agent->openReview(*review) : page.agent->freeze(progressOf(call), call.stop(),
-                                                                      watching ? Agent::Look::Watch : Agent::Look::Decide);
+    // A client decides on nothing: its look is a watcher's.
+    const bool client = !call.caller().isOwner();
+    const auto look = watching || client ? Agent::Look::Watch : Agent::Look::Decide;
+    auto opened = review ? page.agent->openReview(*review, client ? Agent::Look::Watch : Agent::Look::Decide)
+                         : page.agent->freeze(progressOf(call), call.stop(), look, byOf(call));
     if (!opened) {
         return fail(std::move(opened).error());
     }
     page.review = std::move(*opened);
     page.views = page.review.select(selection);
+    if (client) { // the lines of a diff are the user's file as it is now, which the agent sees no more
+        std::erase_if(page.views, [](const EntryView& view) { return view.share->revoked; });
+    }
     return page;
 }
 
@@ -168,7 +174,7 @@ Result<json::value> waitChanges(Engine& engine, api::Call& call) {
     const auto name = fields.string("agent", 256);
     const auto mark = fields.optionalString("mark", 64);
     CARREL_TRY(fields.finish());
-    auto agent = engine.agent(name);
+    auto agent = engine.agentFor(call, name);
     if (!agent) {
         return fail(std::move(agent).error());
     }
@@ -275,7 +281,7 @@ Result<Decision> readDecision(Engine& engine, api::Call& call) {
     decision.selection = readPaths(fields);
     decision.keepBoth = call.verb() == "apply" && fields.optionalBoolean("keep_both");
     CARREL_TRY(fields.finish());
-    auto agent = engine.agent(name);
+    auto agent = engine.agentFor(call, name);
     if (!agent) {
         return fail(std::move(agent).error());
     }
@@ -318,7 +324,7 @@ Result<json::value> undo(Engine& engine, api::Call& call) {
     const auto name = fields.string("agent", 256);
     const auto number = fields.optionalNumber("apply");
     CARREL_TRY(fields.finish());
-    auto agent = engine.agent(name);
+    auto agent = engine.agentFor(call, name);
     if (!agent) {
         return fail(std::move(agent).error());
     }
@@ -342,7 +348,7 @@ Result<json::value> history(Engine& engine, api::Call& call) {
     const auto before = fields.optionalNumber("before");
     const auto limit = std::max<std::uint64_t>(fields.optionalNumber("limit", api::kPageEntries).value_or(api::kPageEntries), 1);
     CARREL_TRY(fields.finish());
-    auto agent = engine.agent(name);
+    auto agent = engine.agentFor(call, name);
     if (!agent) {
         return fail(std::move(agent).error());
     }

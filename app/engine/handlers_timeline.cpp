@@ -67,14 +67,14 @@ Result<json::value> timeline(Engine& engine, api::Call& call) {
     for (const auto& kind : fields.optionalArray("kinds", 32)) {
         if (!kind.is_string() || !addKinds(std::string_view(kind.get_string()), query.kinds)) {
             return fail(ErrorCode::InvalidArgument, "there is no such kind of event",
-                        "Kinds are vm, clerk, share, file, exec, review, apply, undo, discard, guest, engine, agent");
+                        "Kinds are vm, clerk, share, file, exec, review, apply, undo, discard, guest, engine, agent, client");
         }
     }
     query.afterSeq = fields.optionalNumber("after_seq").value_or(0);
     query.limit = fields.optionalNumber("limit", activity::kMaxQueryEvents).value_or(activity::kMaxQueryEvents);
     const bool following = fields.optionalBoolean("follow");
     CARREL_TRY(fields.finish());
-    auto agent = engine.agent(name);
+    auto agent = engine.agentFor(call, name);
     if (!agent) {
         return fail(std::move(agent).error());
     }

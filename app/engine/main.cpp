@@ -70,8 +70,13 @@ Status serve(int readyFd) {
     if (!socket) {
         return fail(std::move(socket).error());
     }
+    auto clientSocket = api::clientSocketPath(*home);
+    if (!clientSocket) {
+        return fail(std::move(clientSocket).error());
+    }
     api::Server* running = nullptr;
-    auto server = api::Server::start(*socket, (*engine)->handlers([&running] { running->requestStop(); }));
+    auto server = api::Server::start(api::Listening{*socket, (*engine)->clients().gate(*clientSocket)},
+                                     (*engine)->handlers([&running] { running->requestStop(); }));
     if (!server) {
         return fail(std::move(server).error());
     }

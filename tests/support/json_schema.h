@@ -33,7 +33,7 @@ public:
     [[nodiscard]] std::string check(const json::value& value, const json::object& schema,
                                     const std::string& at = "$") const {
         static const std::set<std::string> kNotes{"description", "title",      "$schema",         "$id",
-                                                  "examples",    "x-progress", "x-notifications", "$defs"};
+                                                  "examples",    "x-progress", "x-roles",         "x-notifications", "$defs"};
         for (const auto& [key, rule] : schema) {
             const std::string name(key);
             if (kNotes.count(name) != 0) {

@@ -10,6 +10,7 @@
 #include <boost/json/object.hpp>
 
 #include <atomic>
+#include <fcntl.h>
 #include <functional>
 #include <list>
 #include <map>
@@ -32,10 +33,17 @@ public:
     std::optional<RpcRequest> next() {
         auto message = clerk::receiveLink(m_link.get(), clerk::Wait::Block);
         if (!message) {
+            m_sessions.clear(); // as a process that ends
+            m_descriptors.clear();
             return std::nullopt;
         }
         m_descriptors = std::move(message->descriptors);
         auto parsed = parseRpc(message->text, {clerk::kMaxLinkMessage, 12});
+        if (parsed && std::holds_alternative<RpcRequest>(*parsed) && std::get<RpcRequest>(*parsed).method == "exec" &&
+            m_descriptors.size() == 1) {
+            const int socket = ::fcntl(m_descriptors.front().get(), F_DUPFD_CLOEXEC, 0);
+            m_sessions.emplace_back(socket); // a clerk keeps it
+        }
         return parsed && std::holds_alternative<RpcRequest>(*parsed)
                    ? std::optional(std::get<RpcRequest>(std::move(*parsed)))
                    : std::nullopt;
@@ -65,6 +73,7 @@ public:
 private:
     UniqueFd m_link;
     std::vector<UniqueFd> m_descriptors;
+    std::vector<UniqueFd> m_sessions;
     UniqueFd m_leash; // the process ends when it is closed
 };
 

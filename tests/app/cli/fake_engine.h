@@ -165,7 +165,10 @@ private:
 
 class FakeEngine {
 public:
+    [[nodiscard]] static std::string goodToken() { return std::string(api::kTokenPrefix) + std::string(64, 'a'); }
+
     struct Request {
+        std::string client; // empty: the owner
         std::string verb;
         json::object params;
     };
@@ -179,12 +182,25 @@ public:
               "agent.start", "agent.stop",  "agent.delete", "agent.list",   "share.add",    "share.remove",
               "share.list",  "changes",     "diff",         "apply",        "discard",      "undo",
               "timeline",    "engine.info", "engine.stop",  "exec.open",    "history",
-              "changes.wait", "share.mode",  "share.revoke"}) {
+              "changes.wait", "share.mode",  "share.revoke", "token.create", "token.list", "token.revoke"}) {
             const auto schema = m_schemas.load(std::string(verb) + ".json").as_object();
             m_answers[verb] = schema.at("examples").as_array().at(0).as_object().at("result");
             handlers[verb] = [this](api::Call& call) { return answer(call); };
         }
-        m_server = std::move(api::Server::start(*api::socketPath(home), std::move(handlers)).value());
+        api::ClientGate gate;
+        gate.socket = *api::clientSocketPath(home);
+        gate.wrongTokenPause = std::chrono::milliseconds(0);
+        gate.admit = [](std::string_view token) -> Result<api::Admission> {
+            if (token != goodToken()) {
+                return fail(ErrorCode::Refused, "that token is not known here, or was revoked", "Ask the owner for a new one");
+            }
+            api::Admission in;
+            in.caller.client = "editor";
+            in.told = {{"client", "editor"}};
+            return in;
+        };
+        m_server = std::move(
+            api::Server::start(api::Listening{*api::socketPath(home), std::move(gate)}, std::move(handlers)).value());
     }
     ~FakeEngine() { m_server.reset(); }
 
@@ -207,7 +223,7 @@ private:
     Result<json::value> answer(api::Call& call) {
         const std::lock_guard lock(m_mutex);
         const std::string verb(call.verb());
-        m_requests.push_back({verb, call.params()});
+        m_requests.push_back({call.caller().client, verb, call.params()});
         if (verb == "agent.start") {
             call.progress("kernel", "The kernel starts", 0.25);
         }

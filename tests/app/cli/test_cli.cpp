@@ -160,6 +160,16 @@ private slots:
         row({"image", "build"}, "image.build", "{}", "is built");
         row({"image", "verify"}, "image.verify", "{}", "BAD   base.raw", 1);
         row({"image", "import", "/tmp/x.raw"}, "image.import", R"({"file":"/tmp/x.raw"})", "is there");
+        row({"token", "create", "editor", "--agent", "clerk", "--agent", "two", "--for", "7d"}, "token.create",
+            R"({"name":"editor","agents":["clerk","two"],"seconds":604800})",
+            "Client editor may work with clerk until 2026-03-31 12:00:00.\nIts token, which is shown this once:\n\n    "
+            "carrel_client_00");
+        row({"token", "create", "editor", "--agent", "clerk"}, "token.create",
+            R"({"name":"editor","agents":["clerk"],"seconds":2592000})", "/client/sock\n");
+        row({"token", "list"}, "token.list", "{}",
+            "CLIENT  AGENTS  ENDS                 LAST USED            NOW\n"
+            "editor  clerk   2026-03-31 12:00:00  2026-03-02 09:30:00  1 connection\n");
+        row({"token", "revoke", "editor"}, "token.revoke", R"({"name":"editor"})", "is let in no more");
         row({"engine", "info"}, "engine.info", "{}", "process 4711");
         row({"engine", "stop"}, "engine.stop", "{}", "ends");
     }
@@ -193,6 +203,79 @@ private slots:
         } else {
             const auto& result = schema.at("properties").as_object().at("result").as_object();
             QVERIFY(m_engine->schemas().check(value, result).empty());
+        }
+    }
+
+    // With a token it is a client, by the clients' socket, and never the owner.
+    void aTokenMakesItAClient() {
+        const auto token = QByteArray::fromStdString(FakeEngine::goodToken());
+        const auto only = [&](const char* verb) {
+            const auto requests = m_engine->takeRequests();
+            return requests.size() == 1 && requests[0].client == "editor" && requests[0].verb == verb;
+        };
+        qputenv("CARREL_TOKEN", token);
+        const auto unset = qScopeGuard([] {
+            qunsetenv("CARREL_TOKEN");
+            qunsetenv("CARREL_CLIENT_SOCKET");
+        });
+        QCOMPARE(run({"list"}).status, 0);
+        QVERIFY(only("agent.list"));
+        QCOMPARE(run({"exec", "clerk", "--", "both"}).out, QByteArray("to out\n"));
+        QVERIFY(only("exec.open"));
+        for (const QStringList& words : {QStringList{"apply", "clerk", "--review", QString(64, 'a')},
+                                         QStringList{"undo", "clerk"}, QStringList{"stop", "clerk"},
+                                         QStringList{"token", "create", "more", "--agent", "clerk"},
+                                         QStringList{"engine", "stop"}}) {
+            const auto ran = run(words);
+            QCOMPARE(ran.status, 1);
+            QCOMPARE(ran.err, QByteArray("carrel: a client may not do that: it is for the owner alone. Ask the person at this "
+                                         "computer to do it, with the carrel command and without a token.\n"));
+            QVERIFY(m_engine->takeRequests().empty());
+        }
+        qputenv("CARREL_CLIENT_SOCKET", QByteArray::fromStdString(api::clientSocketPath(*api::openHome())->native()));
+        QCOMPARE(run({"list"}).status, 0);
+        QVERIFY(only("agent.list"));
+        // What is no token is an error, and no way to be the owner.
+        for (const auto& wrong : {QByteArray(""), QByteArray("x"), token + "a", QByteArray(token).replace('a', 'b')}) {
+            qputenv("CARREL_TOKEN", wrong);
+            const auto ran = run({"list"});
+            QCOMPARE(ran.status, 1);
+            QCOMPARE(ran.err.count('\n'), 1);
+            QVERIFY(m_engine->takeRequests().empty());
+        }
+        qunsetenv("CARREL_TOKEN"); // the socket alone says that it means to be a client
+        QVERIFY(run({"list"}).err.contains("no token with it"));
+        QVERIFY(m_engine->takeRequests().empty());
+        qputenv("CARREL_TOKEN", token);
+        qputenv("CARREL_CLIENT_SOCKET", "/nowhere/sock");
+        const auto gone = run({"list"});
+        QVERIFY2(gone.err.contains("the owner does"), gone.err.constData());
+    }
+
+    void aTokenFileIsItsOwners() {
+        const auto path = m_folder.filePath("token");
+        QFile file(path);
+        QVERIFY(file.open(QIODevice::WriteOnly));
+        file.write(QByteArray::fromStdString(FakeEngine::goodToken()) + "\n");
+        file.close();
+        QVERIFY(file.setPermissions(QFile::ReadOwner | QFile::WriteOwner));
+        QCOMPARE(run({"--token-file", path, "exec", "clerk", "--", "both"}).out, QByteArray("to out\n"));
+        QCOMPARE(run({"--token-file=" + path, "list"}).status, 0);
+        auto requests = m_engine->takeRequests();
+        QVERIFY(requests.size() == 2 && requests[0].client == "editor" && requests[1].client == "editor");
+        QVERIFY(file.setPermissions(QFile::ReadOwner | QFile::ReadOther));
+        QVERIFY(run({"--token-file", path, "list"}).err.contains("not yours alone"));
+        QVERIFY(run({"--token-file", "/nowhere", "list"}).err.contains("cannot open"));
+        QVERIFY(run({"--token-file", "/dev/null", "list"}).err.contains("not yours alone"));
+        QCOMPARE(run({"--token-file"}).status, 2);
+        QVERIFY(m_engine->takeRequests().empty());
+    }
+
+    void timesOfATokenAreRead() {
+        for (const char* time : {"", "7", "d", "7w", "-1d", "1.5d", "99999999d"}) {
+            const auto ran = run({"token", "create", "editor", "--agent", "clerk", QString("--for=") + time});
+            QVERIFY2(ran.status == 1 || ran.status == 2, time);
+            QVERIFY(m_engine->takeRequests().empty());
         }
     }
 

@@ -1,62 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // A whole engine over machines that are none, asked through its socket.
-#include "app/api/client.h"
-#include "app/engine/engine.h"
-#include "hypervisor/fake/fake_backend.h"
+#include "tests/app/engine/engine_world.h"
 
-#include <QTemporaryDir>
 #include <QTest>
 
 #include <atomic>
 #include <future>
 
 using namespace carrel;
+using carrel::engine::test::EngineWorld;
 using namespace std::chrono_literals;
 namespace json = boost::json;
-
-namespace {
-
-struct EngineWorld {
-    QTemporaryDir dir{"/tmp/carrel-engine-XXXXXX"};
-    std::filesystem::path folder = dir.path().toStdString();
-    std::filesystem::path socket = folder / "s";
-    std::unique_ptr<engine::Engine> engine;
-    std::unique_ptr<api::Server> server; // ends first
-
-    EngineWorld() {
-        qputenv("XDG_RUNTIME_DIR", dir.path().toUtf8());
-        auto home = api::openHome(folder / "home");
-        auto made =
-            engine::Engine::create(*home, engine::Installation{},
-                                   hypervisor::makeFakeBackend(std::make_shared<hypervisor::FakeWorld>()));
-        if (!made) {
-            qFatal("%s", made.error().text().c_str());
-        }
-        engine = std::move(*made);
-        agents::NewAgent wanted;
-        wanted.name = "ann";
-        wanted.image = "image";
-        {
-            const auto agent = agents::Agent::create(engine->services(), wanted); // let go: opening finds it
-            if (!agent) {
-                qFatal("%s", agent.error().text().c_str());
-            }
-        }
-        if (auto opened = engine->open(); !opened) {
-            qFatal("%s", opened.error().text().c_str());
-        }
-        server = std::move(*api::Server::start(socket, engine->handlers([] {})));
-    }
-    EngineWorld(const EngineWorld&) = delete;
-    EngineWorld& operator=(const EngineWorld&) = delete;
-    Result<json::value> ask(std::string_view verb, json::object params,
-                            const api::Listener& listener = {}) const {
-        auto client = api::Client::connect(socket);
-        return client ? client->call(verb, std::move(params), listener) : fail(client.error());
-    }
-};
-
-} // namespace
 
 class TestEngine : public QObject {
     Q_OBJECT
