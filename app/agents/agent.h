@@ -75,6 +75,14 @@ struct OpenedReview {
     [[nodiscard]] std::vector<EntryView> select(const ReviewSelection& selection) const;
 };
 
+// By what an apply happens: the owner's own word, or a request that was allowed (design section 8).
+struct Warrant {
+    std::string by{kByOwner};
+    std::uint64_t approval = 0;    // the request; 0: none
+    // Right before it, in the agent's turn; nothing has happened yet. An error: it does not.
+    std::function<Status(const OpenedReview&)> begin;
+};
+
 struct ItemOutcome {
     std::string share;
     SharePath path;
@@ -134,11 +142,11 @@ public:
 
     // agent_review.cpp
     // Decide: for a person, who goes on to decide; auto mode then leaves the folders alone for a while. Watch: the list of
-    // somebody who watches, which makes room for the next one.
-    enum class Look { Decide, Watch };
-    // A client's look is written down whichever it is.
+    // somebody who watches, which makes room for the next one. Ask: the agent asks for it to be applied.
+    enum class Look { Decide, Watch, Ask };
+    // A client's look is written down whichever it is. `only`: these, with the folders that they need.
     [[nodiscard]] Result<OpenedReview> freeze(const Progress& progress, std::stop_token stop, Look look = Look::Decide,
-                                              const By& by = {});
+                                              const By& by = {}, const ReviewSelection& only = {});
     [[nodiscard]] Result<OpenedReview> openReview(const std::string& id, Look look = Look::Decide);
     [[nodiscard]] Result<files::TextDiff> diff(const files::FrozenEntry& entry);
 
@@ -155,6 +163,16 @@ public:
     [[nodiscard]] ClaimedBases claimedBases(const OpenedReview& review, std::stop_token stop);
     // None: it is no text that both changed.
     [[nodiscard]] Result<std::optional<ThreeWayView>> threeWay(const EntryView& view, const ClaimedBases& bases);
+
+    // agent_approved.cpp: what the queue of approvals needs to know.
+    [[nodiscard]] std::string session() const; // AgentRecord::session
+    // A review that somebody is asked about makes no room for others.
+    void keepReview(const std::string& id);
+    void letGoOfReview(const std::string& id);
+    // What became of the apply that this request allowed, found in the log and the book. Unavailable: it was interrupted and
+    // is not settled yet.
+    enum class ApplyStood { NeverBegan, Finished };
+    [[nodiscard]] Result<ApplyStood> appliedBy(std::uint64_t approval);
 
     // agent_staged.cpp: waits until what is staged is not as `known` says it (empty: answers at once), or until stop.
     struct StagedState {
@@ -175,7 +193,8 @@ public:
     // is put beside it under a new name.
     enum class IfBoth { Conflict, KeepBoth };
     [[nodiscard]] Result<ActionReport> apply(const std::string& review, const ReviewSelection& selection,
-                                             const Progress& progress, IfBoth ifBoth = IfBoth::Conflict);
+                                             const Progress& progress, IfBoth ifBoth = IfBoth::Conflict,
+                                             const Warrant& warrant = {});
     [[nodiscard]] Result<ActionReport> discard(const std::string& review, const ReviewSelection& selection,
                                                const Progress& progress);
     [[nodiscard]] Result<ActionReport> undo(std::optional<std::uint64_t> number, const Progress& progress);
@@ -220,6 +239,8 @@ private:
     [[nodiscard]] Status awaken(const Progress& progress, std::stop_token stop);
     [[nodiscard]] Status settleTakeOver(Status taken);
     [[nodiscard]] bool runs() const;
+    [[nodiscard]] static std::string newSession();
+    void tellSessionEnded(const std::string& session);
     [[nodiscard]] Result<bool> stopInTurn(const Progress& progress);
     void greetLate(Door& door);
     [[nodiscard]] Status replaceClerk();
@@ -303,8 +324,8 @@ private:
                                                    ActionReport& report, std::optional<Error>& failure);
     [[nodiscard]] Result<files::ApplyReport> undoPart(const ShareRecord& share, const std::string& apply,
                                                       const Progress& progress);
-    [[nodiscard]] Result<files::FrozenSet> freezeShare(Door& door, const ShareRecord& share, const Progress& progress,
-                                                       std::stop_token stop);
+    [[nodiscard]] Result<files::FrozenSet> freezeShare(Door& door, const ShareRecord& share, const ReviewSelection& only,
+                                                       const Progress& progress, std::stop_token stop);
     [[nodiscard]] static files::FreezeLimits freezeLimits();
     [[nodiscard]] Result<files::FrozenSet> freezeClaims(Door& door, const ShareRecord& share,
                                                         const std::vector<ChangeEntry>& claims, const Progress& progress,
@@ -346,6 +367,7 @@ private:
     std::string m_notedReview; // in the log already; by m_operation
     std::string m_notedForClient; // the same of a client's last look: its name and the review
     std::map<std::uint32_t, AutoShare> m_auto; // by share
+    std::set<std::string> m_keptReviews;       // by m_operation
 
     std::mutex m_operation; // one changing verb at a time; taken before m_mutex
 

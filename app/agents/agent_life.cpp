@@ -59,6 +59,7 @@ Result<bool> Agent::start(const Progress& progress, std::stop_token stop) {
     }
     auto starting = record();
     starting.running = true;
+    starting.session = newSession();
     CARREL_TRY(note(EventKind::VmState, "starting", {{"memory_mib", starting.memoryMib}, {"cpus", starting.cpus}}));
     CARREL_TRY(saveRecord(starting));
     {
@@ -83,7 +84,9 @@ Result<bool> Agent::start(const Progress& progress, std::stop_token stop) {
     dropMachine();
     auto failed = record();
     failed.running = false;
+    const auto session = std::exchange(failed.session, {});
     (void)saveRecord(failed).has_value();
+    tellSessionEnded(session);
     setState(AgentState::Failed, error.text());
     return fail(error);
 }
@@ -360,9 +363,11 @@ Result<bool> Agent::stopInTurn(const Progress& progress) {
     auto stopped = record();
     stopped.running = false;
     stopped.unclean = !clean || !counted;
+    const auto session = std::exchange(stopped.session, {});
     if (auto saved = saveRecordOwing(stopped); !saved) { // the next start of the engine finds that it does not run
         m_services.complain(name() + ": " + saved.error().text());
     }
+    tellSessionEnded(session);
     setState(AgentState::Stopped);
     return true;
 }
@@ -374,7 +379,9 @@ void Agent::takeOver(std::unique_ptr<hypervisor::Machine> machine) {
         if (lost.running) {
             lost.running = false;
             lost.unclean = true;
+            const auto session = std::exchange(lost.session, {});
             (void)saveRecord(lost).has_value();
+            tellSessionEnded(session);
             setState(AgentState::Failed, "The machine ended while the engine was away");
         }
         return;

@@ -48,6 +48,8 @@ struct AgentRecord {
     // Of the machine that runs, or ran last: "hardware", "software"; empty: never started. An engine that takes a machine
     // over has no other way to know.
     std::string accelerator;
+    // From one start of the machine to its end; empty: it does not run. What was allowed for a session goes by it.
+    std::string session = {};
 };
 
 // 1 to 32 lower-case letters, digits and hyphens, beginning with a letter.

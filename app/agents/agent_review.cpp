@@ -79,6 +79,23 @@ bool renamesFolder(const std::vector<ChangeEntry>& claims, const std::vector<fil
     });
 }
 
+// Those at and beneath the chosen paths, and the folders on the way to them that the agent made or moved.
+std::vector<ChangeEntry> neededBy(const ReviewSelection& only, const std::string& share, std::vector<ChangeEntry> claims) {
+    const PathsWithin wanted(only.paths);
+    std::set<std::string, std::less<>> onTheWay;
+    for (const auto& path : only.paths) {
+        for (auto slash = path.find('/'); slash != std::string::npos; slash = path.find('/', slash + 1)) {
+            onTheWay.insert(path.substr(0, slash));
+        }
+    }
+    std::erase_if(claims, [&](const ChangeEntry& claim) {
+        const auto path = share + "/" + claim.path.text();
+        const bool leadsThere = claim.type == EntryType::Directory && claim.kind != ChangeKind::Deleted && onTheWay.contains(path);
+        return !wanted.holds(path) && !leadsThere;
+    });
+    return claims;
+}
+
 } // namespace
 
 std::vector<EntryView> OpenedReview::select(const ReviewSelection& selection) const {
@@ -185,12 +202,16 @@ Result<FrozenSet> Agent::freezeClaims(Door& at, const ShareRecord& share, const 
     return set;
 }
 
-Result<FrozenSet> Agent::freezeShare(Door& at, const ShareRecord& share, const Progress& progress, std::stop_token stop) {
+Result<FrozenSet> Agent::freezeShare(Door& at, const ShareRecord& share, const ReviewSelection& only,
+                                     const Progress& progress, std::stop_token stop) {
     for (int round = 1;; ++round) {
         progress("list", "Asking what changed in " + share.name);
         auto claims = listChanges(at, share, stop);
         if (!claims) {
             return fail(std::move(claims).error());
+        }
+        if (!only.paths.empty()) {
+            *claims = neededBy(only, share.name, std::move(*claims));
         }
         auto set = freezeClaims(at, share, *claims, progress, stop, kWholeFreeze);
         if (!set || round == kFreezeRounds || !renamesFolder(*claims, set->leftOut)) {
@@ -200,7 +221,8 @@ Result<FrozenSet> Agent::freezeShare(Door& at, const ShareRecord& share, const P
     }
 }
 
-Result<OpenedReview> Agent::freeze(const Progress& progress, std::stop_token stop, Look look, const By& by) {
+Result<OpenedReview> Agent::freeze(const Progress& progress, std::stop_token stop, Look look, const By& by,
+                                   const ReviewSelection& only) {
     const std::lock_guard operation(m_operation);
     const auto began = std::chrono::steady_clock::now();
     auto at = workingDoor(stop);
@@ -213,7 +235,7 @@ Result<OpenedReview> Agent::freeze(const Progress& progress, std::stop_token sto
         if (share.mode == ShareMode::ReadOnly) {
             continue;
         }
-        auto set = freezeShare(**at, share, progress, stop);
+        auto set = freezeShare(**at, share, only, progress, stop);
         if (!set) {
             return fail(std::move(set).error());
         }
@@ -253,7 +275,7 @@ Result<OpenedReview> Agent::freeze(const Progress& progress, std::stop_token sto
     }
     auto& noted = by.client.empty() ? m_notedReview : m_notedForClient;
     const auto seen = by.client.empty() ? review->id : by.client + " " + review->id;
-    if ((look == Look::Decide || !by.client.empty()) && seen != noted) { // looking again at the same bytes is no event
+    if ((look != Look::Watch || !by.client.empty()) && seen != noted) { // looking again at the same bytes is no event
         std::size_t entries = 0;
         for (const auto& set : opened.sets) {
             entries += set.entries.size();
@@ -267,11 +289,11 @@ Result<OpenedReview> Agent::freeze(const Progress& progress, std::stop_token sto
 // A watcher's list makes room for the next one: it must not push out what somebody else looks at.
 Result<Review> Agent::remember(std::vector<ReviewPart> parts, Look look) {
     std::vector<Review> dropped;
-    auto review = m_book->add(std::move(parts), dropped);
+    auto review = m_book->add(std::move(parts), dropped, m_keptReviews);
     if (!review) {
         return review;
     }
-    if (look == Look::Decide && m_watchReview == review->id) {
+    if (look != Look::Watch && m_watchReview == review->id) {
         m_watchReview.clear();
     } else if (look == Look::Watch && m_watchReview != review->id && review->id != m_notedReview) {
         CARREL_TRY(m_book->drop(std::exchange(m_watchReview, review->id), dropped));

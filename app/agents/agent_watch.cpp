@@ -257,7 +257,9 @@ void Agent::machineEnded() {
     auto ended = record();
     ended.running = false;
     ended.unclean = !report || report->reason != hypervisor::ExitReason::GuestShutdown;
+    const auto session = std::exchange(ended.session, {});
     (void)saveRecord(ended).has_value();
+    tellSessionEnded(session);
     if (ended.unclean) {
         setState(AgentState::Failed, "The machine ended by itself (" +
                                          std::string(report ? hypervisor::toString(report->reason) : "unknown") + ")");

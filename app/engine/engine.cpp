@@ -44,6 +44,9 @@ Result<std::unique_ptr<Engine>> Engine::create(api::Home home, Installation inst
     }
     engine->m_services.runtimeFolder = socket->parent_path();
     engine->m_clients = std::make_unique<Clients>(engine->m_home.folder / "tokens.json", engine->m_services.complain);
+    engine->m_approvals = std::make_unique<Approvals>(
+        Approvals::Setup{engine->m_home.folder, std::make_unique<policy::FileSealKeeper>(engine->m_home.folder / "rules.key"),
+                         [raw = engine.get()](std::string_view id) { return raw->agentById(id); }, engine->m_services.complain, nullptr});
     return engine;
 }
 
@@ -84,6 +87,9 @@ void Engine::fillServices() {
             }
         }
         return fail(ErrorCode::Unsupported, "no machine can run on this computer", "See: carrel doctor");
+    };
+    m_services.sessionEnded = [this](const std::string& agent, const std::string& session) {
+        m_approvals->sessionEnded(agent, session);
     };
     m_services.mayShare = [this](const fs::path& dir) { return mayShare(dir); };
     m_services.complain = [](std::string_view line) { spdlog::warn("{}", line); };
@@ -182,6 +188,7 @@ Status Engine::open() {
         }
         m_agents.emplace((*agent)->name(), *agent);
     }
+    m_approvals->recover(allAgents());
     std::map<std::string, std::unique_ptr<hypervisor::Machine>> machines;
     if (auto found = m_backend->adopt(m_services.home)) {
         for (auto& machine : *found) {
@@ -243,6 +250,12 @@ std::vector<std::shared_ptr<agents::Agent>> Engine::allAgents() const {
     return out;
 }
 
+std::shared_ptr<agents::Agent> Engine::agentById(std::string_view id) const {
+    const std::shared_lock lock(m_agentsMutex);
+    const auto found = std::find_if(m_agents.begin(), m_agents.end(), [&](const auto& each) { return each.second->id() == id; });
+    return found == m_agents.end() ? nullptr : found->second;
+}
+
 Result<std::shared_ptr<agents::Agent>> Engine::createAgent(const agents::NewAgent& wanted) {
     const std::unique_lock lock(m_agentsMutex);
     if (m_agents.contains(wanted.name)) {
@@ -267,6 +280,7 @@ Status Engine::deleteAgent(std::string_view name, agents::Agent::Staged staged, 
         return fail(std::move(found).error());
     }
     CARREL_TRY((*found)->remove(staged, progress));
+    m_approvals->forget((*found)->id());
     const std::unique_lock lock(m_agentsMutex);
     // Another call may have deleted it meanwhile, and a third made a new one of that name.
     if (const auto at = m_agents.find(name); at != m_agents.end() && at->second == *found) {

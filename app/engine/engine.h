@@ -7,6 +7,7 @@
 #include "app/agents/agent.h"
 #include "app/api/home.h"
 #include "app/api/server.h"
+#include "app/engine/approvals.h"
 #include "app/engine/clients.h"
 #include "app/engine/installation.h"
 #include "app/images/image_store.h"
@@ -39,6 +40,7 @@ public:
     [[nodiscard]] agents::Services& services() { return m_services; }
 
     [[nodiscard]] Clients& clients() { return *m_clients; }
+    [[nodiscard]] Approvals& approvals() { return *m_approvals; }
 
     // For handlers. A client finds its own agents only; the others are for it as if they were not there, to the word.
     [[nodiscard]] Result<std::shared_ptr<agents::Agent>> agentFor(const api::Call& call, std::string_view name) const;
@@ -46,6 +48,7 @@ public:
     // On nobody's behalf.
     [[nodiscard]] Result<std::shared_ptr<agents::Agent>> agent(std::string_view name) const;
     [[nodiscard]] std::vector<std::shared_ptr<agents::Agent>> allAgents() const; // by name
+    [[nodiscard]] std::shared_ptr<agents::Agent> agentById(std::string_view id) const; // none: there is none
     [[nodiscard]] Result<std::shared_ptr<agents::Agent>> createAgent(const agents::NewAgent& wanted);
     [[nodiscard]] Status deleteAgent(std::string_view name, agents::Agent::Staged staged,
                                      const agents::Progress& progress);
@@ -71,6 +74,7 @@ private:
     std::mutex m_checkMutex; // one probe at a time
     mutable std::shared_mutex m_agentsMutex;
     std::map<std::string, std::shared_ptr<agents::Agent>, std::less<>> m_agents;
+    std::unique_ptr<Approvals> m_approvals; // after the agents that it finds
 };
 
 // handlers_*.cpp; each adds its verbs.
