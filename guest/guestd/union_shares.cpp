@@ -107,16 +107,20 @@ UnionShares::UnionShares(Options options)
     , m_living(std::make_shared<Living>()) {}
 
 UnionShares::~UnionShares() {
+    std::map<std::uint32_t, SharePtr> shares;
     {
         const std::lock_guard lock(m_mutex);
         m_end = true;
         m_ended.notify_all();
+        shares.swap(m_shares);
     }
-    if (m_watcher.joinable()) {
-        m_watcher.join();
-    }
-    for (const auto& [id, share] : m_shares) {
+    for (const auto& [id, share] : shares) { // before the threads: one may wait for the host
         share->close();
+    }
+    for (auto* thread : {&m_watcher, &m_giver}) {
+        if (thread->joinable()) {
+            thread->join();
+        }
     }
 }
 
@@ -137,7 +141,8 @@ UnionShares::SharePtr UnionShares::makeShare(const ShareSpec& spec) {
 
 void UnionShares::start(Channel& files) {
     m_files = &files;
-    m_watcher = std::thread([this] { watchStaged(); });
+    m_watcher = std::thread([this] { everySecond([this](Share& share) { lookAt(share); }); });
+    m_giver = std::thread([this] { everySecond([](Share& share) { share.tree->giveBack(); }); });
 }
 
 std::optional<StreamKind> UnionShares::accept(std::uint32_t stream) {
@@ -338,7 +343,7 @@ Result<std::vector<SharePath>> UnionShares::discard(std::uint32_t id, const std:
     return (*share)->tree->discard(refsOf(entries));
 }
 
-void UnionShares::watchStaged() {
+void UnionShares::everySecond(const std::function<void(Share&)>& look) {
     constexpr std::chrono::seconds kOnceA{1};
     std::unique_lock lock(m_mutex);
     while (!m_ended.wait_for(lock, kOnceA, [this] { return m_end; })) {
@@ -351,7 +356,7 @@ void UnionShares::watchStaged() {
         lock.unlock();
         for (const auto id : all) {
             if (auto share = findMounted(id)) { // one at a time: while it is held, no other takes its place
-                lookAt(**share);
+                look(**share);
             }
         }
         lock.lock();
