@@ -80,8 +80,10 @@ WorktreeImpl::Base WorktreeImpl::baseAfter(const ChangeRef& ref, const LowerRef&
 
 // Work done since the decision stays.
 void WorktreeImpl::rebase(Entry* entry, const LowerRef& host, Base base, Batch& batch) {
-    const bool moved = !entry->origin.empty();
-    if (moved) {
+    if (!entry->origin.empty()) {
+        if (base == Base::Stays && entry->originBase) {
+            entry->cover = entry->originBase; // it is what was moved, and what was done to it since
+        }
         releaseOrigin(entry, batch);
     }
     if (base == Base::Hosts && host) {
@@ -90,11 +92,12 @@ void WorktreeImpl::rebase(Entry* entry, const LowerRef& host, Base base, Batch& 
         entry->cover.reset();
     }
     touch(entry, batch);
+    // Of a file that is gone a time is no work, but permissions are: a review says so.
+    const bool saysNothing = host ? sameAsHost(*entry) : !entry->cover || entry->cover->mode == entry->mode;
     if (!host && entry->kind == EntryKind::Whiteout) {
         dropEntry(entry, batch);
-    } else if (entry->kind == EntryKind::File && entry->fromLower && (!host || sameAsHost(*entry))) {
-        // Only the move was staged. It would say nothing from here on, and yet be what the next work here is
-        // made against.
+    } else if (entry->kind == EntryKind::File && entry->fromLower && saysNothing) {
+        // Only the move was staged. From here on it would be what the next work here is made against.
         forgetEntry(entry, batch);
     }
 }
