@@ -402,7 +402,7 @@ private:
     void settleFolder(Entry* entry, const LowerRef& host, Batch& batch);
     enum class Base { Hosts, Stays };
     void rebase(Entry* entry, const LowerRef& host, Base base, Batch& batch);
-    [[nodiscard]] static Base baseAfter(const ChangeRef& ref, const LowerRef& host);
+    [[nodiscard]] Base baseAfter(const ChangeRef& ref, const LowerRef& host);
     void releaseOrigin(Entry* entry, Batch& batch);
     bool dropIfSame(Entry* entry, Batch& batch);
     void prune(Entry* folder, Batch& batch);

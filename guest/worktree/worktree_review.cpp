@@ -74,8 +74,16 @@ void WorktreeImpl::settleFolder(Entry* entry, const LowerRef& host, Batch& batch
 // Is what the host has what the decision left there? If somebody has changed it since, the work here was not made
 // against that, and a review has to find it out.
 WorktreeImpl::Base WorktreeImpl::baseAfter(const ChangeRef& ref, const LowerRef& host) {
+    if (!ref.left) {
+        return Base::Stays;
+    }
+    const auto& left = ref.left->version;
+    if (host && host->folder) {
+        // The same one whatever was done in it; by `left` a file was there if it had a size (change_report.h).
+        return left && left->inode == attrOf(host).ino && left->size == 0 ? Base::Hosts : Base::Stays;
+    }
     const auto now = host ? std::optional(coverOf(host->attr).version) : std::nullopt;
-    return ref.left && ref.left->version == now ? Base::Hosts : Base::Stays;
+    return left == now ? Base::Hosts : Base::Stays;
 }
 
 // Work done since the decision stays.
@@ -87,7 +95,7 @@ void WorktreeImpl::rebase(Entry* entry, const LowerRef& host, Base base, Batch& 
         releaseOrigin(entry, batch);
     }
     if (base == Base::Hosts && host) {
-        entry->cover = coverOf(host->attr);
+        entry->cover = coverOf(attrOf(host));
     } else if (base == Base::Hosts) {
         entry->cover.reset();
     }

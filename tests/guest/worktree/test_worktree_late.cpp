@@ -180,6 +180,36 @@ private slots:
             QCOMPARE(change.mode, 0755U);
         }
     }
+    // A folder is itself whatever is done in it, and its size is the disk's own affair: the host tells of none.
+    void aFileInThePlaceOfAFolderThatWasApplied_data() {
+        QTest::addColumn<bool>("another");
+        QTest::newRow("the folder that the apply made") << false;
+        QTest::newRow("another folder of the user's") << true;
+    }
+    void aFileInThePlaceOfAFolderThatWasApplied() {
+        QFETCH(bool, another);
+        Inside f;
+        QVERIFY(f.tree->make(kRoot, "d", {EntryKind::Directory, 0755, {}, {}}));
+        auto refs = f.refs();
+        QVERIFY(f.tree->remove(kRoot, "d", WorktreeImpl::Remove::Folder));
+        QVERIFY(f.tree->make(kRoot, "d", {EntryKind::File, 0644, {}, {}}));
+        fs::create_directory(f.host / "d");
+        auto applied = f.version("d");
+        applied.size = 0;
+        refs.at(0).left = Left{applied};
+        writeFile(f.host / "d/the user's", "text");
+        if (another) {
+            fs::rename(f.host / "d", f.host / "e");
+            fs::create_directory(f.host / "d");
+        }
+        const auto kept = f.tree->settle(refs);
+        QVERIFY(kept && kept->size() == 1);
+        const auto list = f.tree->changes(SharePath(), 10);
+        QCOMPARE(list->entries.size(), std::size_t{1});
+        const auto& base = list->entries.at(0).base;
+        QCOMPARE(base.has_value(), !another);
+        QVERIFY(another || base->inode == applied.inode);
+    }
     void theUserMakesAnewWhatWasDeleted() {
         Inside f;
         writeFile(f.host / "g", "one");
