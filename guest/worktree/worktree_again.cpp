@@ -79,8 +79,8 @@ WorktreeImpl::Host WorktreeImpl::giveBackOne(std::uint64_t id, std::uint64_t gen
         }
         path = contentPath(entry);
         auto parsed = SharePath::parse(pathOf(entry));
-        if (!sameContent(entry) || entry->mode != entry->cover->mode || !path || !parsed) {
-            m_doubted.erase(id); // a change, and told as one, until it is written to again (touch, wrote)
+        if (!entry->origin.empty() || !sameContent(entry) || entry->mode != entry->cover->mode || !path || !parsed) {
+            m_doubted.erase(id); // a change, and told as one, until there is other work on it (touch, wrote)
             return Host::Answers;
         }
         name = std::move(*parsed);

@@ -126,6 +126,18 @@ private slots:
         f.tree->giveBack();
         QCOMPARE(f.listed(), std::size_t{1});
     }
+    // Renamed it is a change, and told as one.
+    void aRenameIsAChangeToo() {
+        Inside f;
+        f.workAndBack("a");
+        f.lower->events->entryChanged(lower::kRootNode, "a");
+        QVERIFY(f.tree->rename(kRoot, "a", kRoot, "b", Replace::Yes));
+        f.hostSaves("a", "the user's next");
+        f.tree->giveBack();
+        f.tree->giveBack();
+        QCOMPARE(f.read("b"), std::string("as it was"));
+        QCOMPARE(f.listed(), std::size_t{1});
+    }
     void whatIsOpenIsNotLost() {
         Inside f;
         f.workAndBack("a");
