@@ -110,7 +110,7 @@ WorktreeImpl::Host WorktreeImpl::giveBackOne(std::uint64_t id, std::uint64_t gen
     }
     Batch batch;
     Entry* up = entry->up;
-    (void)settleFile(entry, host->ref, batch);
+    forgetEntry(entry, batch); // also where size and time are the same: the kernel may have pages of ours
     prune(up, batch);
     (void)commit(batch);
     return Host::Answers;

@@ -398,7 +398,7 @@ private:
     bool discardOne(const ChangeRef& ref);
     bool findLower(const SharePath& path); // false: no answer
     void backToRemoval(Entry* entry, Batch& batch);
-    bool settleFile(Entry* entry, const LowerRef& host, Batch& batch);
+    bool settleFile(Entry* entry, const ChangeRef& ref, const LowerRef& host, Batch& batch);
     void settleFolder(Entry* entry, const LowerRef& host, Batch& batch);
     enum class Base { Hosts, Stays };
     void rebase(Entry* entry, const LowerRef& host, Base base, Batch& batch);

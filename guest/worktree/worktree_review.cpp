@@ -22,13 +22,15 @@ void WorktreeImpl::releaseOrigin(Entry* entry, Batch& batch) {
     }
 }
 
-// The host's version shows. The node stays if it is the same bytes, so that what is open stays open.
-bool WorktreeImpl::settleFile(Entry* entry, const LowerRef& host, Batch& batch) {
+// The host's version shows. The node stays if it is the same bytes, so that what is open stays open: that is what the
+// apply left, or, where the host cannot say, what has our size and time.
+bool WorktreeImpl::settleFile(Entry* entry, const ChangeRef& ref, const LowerRef& host, Batch& batch) {
     Node* node = entry->node;
     Node* folder = entry->up->node;
     releaseOrigin(entry, batch);
     bool same = false;
-    if (node != nullptr && host && !host->folder) {
+    const bool another = ref.left && baseAfter(ref, host) == Base::Stays;
+    if (node != nullptr && host && !host->folder && !another) {
         const auto info = answer(*node).attr;
         const auto type = host->attr.mode & S_IFMT;
         same = type == (info.st_mode & S_IFMT) &&
@@ -231,7 +233,7 @@ bool WorktreeImpl::settleOne(const ChangeRef& ref) {
     } else if (entry->kind == EntryKind::Whiteout) {
         forgetEntry(entry, batch);
     } else {
-        kept = settleFile(entry, host.ref, batch);
+        kept = settleFile(entry, ref, host.ref, batch);
     }
     pruneBoth(up, originUp, batch);
     return commit(batch) != 0 || kept;

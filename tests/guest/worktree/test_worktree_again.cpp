@@ -149,6 +149,29 @@ private slots:
         QCOMPARE(f.listed(), std::size_t{1});
         QCOMPARE(f.read("a"), std::string("as I like"));
     }
+    // Some tools keep a file's time and size when they change it. It is another version all the same: what the kernel
+    // has of the old one must not be shown for it.
+    void alsoOfTheSameSizeAndTime() {
+        Inside f;
+        f.workAndBack("a");
+        const auto keep = [&](NodeId node) {
+            struct stat info {};
+            QCOMPARE(::stat((f.host / "a").c_str(), &info), 0);
+            SetAttr set;
+            set.mtimeNs = toNs(info.st_mtim);
+            QVERIFY(f.tree->setattr(node, set)); // cp -p
+            writeFile(f.host / "a", "as theirs");
+            const timespec times[2] = {info.st_mtim, info.st_mtim};
+            QCOMPARE(::utimensat(AT_FDCWD, (f.host / "a").c_str(), times, 0), 0);
+            f.lower->events->entryChanged(lower::kRootNode, "a");
+        };
+        const auto open = f.tree->lookup(kRoot, "a")->node;
+        keep(open);
+        f.tree->giveBack();
+        QVERIFY(f.tree->lookup(kRoot, "a")->node != open);
+        QCOMPARE(f.read("a"), std::string("as theirs"));
+        QCOMPARE(std::string(asText(*f.tree->read(open, 0, 100))), std::string("as it was"));
+    }
     void nothingMovesWhereTheHostKeptItsVersion() {
         Inside f;
         f.workAndBack("a");

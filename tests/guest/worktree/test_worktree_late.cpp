@@ -116,6 +116,25 @@ private slots:
         QCOMPARE(list->entries.size(), std::size_t{1});
         QCOMPARE(list->entries.at(0).base == f.version("a"), !saves);
     }
+    // Some tools keep a file's time and size. The version that the apply left is known by more than that.
+    void theUserSavesOneOfTheSameSizeAndTime() {
+        Inside f;
+        writeFile(f.host / "a", "one");
+        const auto node = f.tree->lookup(kRoot, "a")->node;
+        QVERIFY(f.tree->write(node, 0, asBytes("work")));
+        auto refs = f.refs();
+        f.applyFile("a", node);
+        refs.at(0).left = Left{f.version("a")};
+        writeFile(f.host / "a", "mine");
+        const timespec time = toTimespec(refs.at(0).left->version->mtimeNs);
+        const timespec times[2] = {time, time};
+        QCOMPARE(::utimensat(AT_FDCWD, (f.host / "a").c_str(), times, 0), 0);
+        QVERIFY(f.tree->settle(refs)->empty());
+        const auto shown = f.tree->lookup(kRoot, "a")->node;
+        QVERIFY(shown != node);
+        QCOMPARE(std::string(asText(*f.tree->read(shown, 0, 100))), std::string("mine"));
+        QCOMPARE(std::string(asText(*f.tree->read(node, 0, 100))), std::string("work"));
+    }
     // The same of a file that was renamed, whether or not it has bytes of its own: what was done to it since then waits
     // for review, made against what was renamed.
     void theUserSavesWhatWasRenamed_data() {
