@@ -55,7 +55,7 @@ private:
     [[nodiscard]] Result<SharePtr> find(std::uint32_t id) const;
     [[nodiscard]] Result<SharePtr> findMounted(std::uint32_t id) const;
     void forget(std::uint32_t id);
-    void sendToHost(std::uint32_t id, const std::vector<Bytes>& messages);
+    void sendToHost(std::uint32_t id, EpochNumber epoch, const std::vector<Bytes>& messages);
     void everySecond(const std::function<void(Share&)>& look); // at each share where work is staged, until the end
     void lookAt(Share& share);
 
