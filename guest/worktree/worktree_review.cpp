@@ -22,13 +22,15 @@ void WorktreeImpl::releaseOrigin(Entry* entry, Batch& batch) {
     }
 }
 
-// The host's version shows. The node stays if it is the same bytes, so that what is open stays open.
-bool WorktreeImpl::settleFile(Entry* entry, const LowerRef& host, Batch& batch) {
+// The host's version shows. The node stays if it is the same bytes, so that what is open stays open: that is what the
+// apply left, or, where the host cannot say, what has our size and time.
+bool WorktreeImpl::settleFile(Entry* entry, const ChangeRef& ref, const LowerRef& host, Batch& batch) {
     Node* node = entry->node;
     Node* folder = entry->up->node;
     releaseOrigin(entry, batch);
     bool same = false;
-    if (node != nullptr && host && !host->folder) {
+    const bool another = ref.left && baseAfter(ref, host) == Base::Stays;
+    if (node != nullptr && host && !host->folder && !another) {
         const auto info = answer(*node).attr;
         const auto type = host->attr.mode & S_IFMT;
         same = type == (info.st_mode & S_IFMT) &&
@@ -74,27 +76,38 @@ void WorktreeImpl::settleFolder(Entry* entry, const LowerRef& host, Batch& batch
 // Is what the host has what the decision left there? If somebody has changed it since, the work here was not made
 // against that, and a review has to find it out.
 WorktreeImpl::Base WorktreeImpl::baseAfter(const ChangeRef& ref, const LowerRef& host) {
+    if (!ref.left) {
+        return Base::Stays;
+    }
+    const auto& left = ref.left->version;
+    if (host && host->folder) {
+        // The same one whatever was done in it; by `left` a file was there if it had a size (change_report.h).
+        return left && left->inode == attrOf(host).ino && left->size == 0 ? Base::Hosts : Base::Stays;
+    }
     const auto now = host ? std::optional(coverOf(host->attr).version) : std::nullopt;
-    return ref.left && ref.left->version == now ? Base::Hosts : Base::Stays;
+    return left == now ? Base::Hosts : Base::Stays;
 }
 
 // Work done since the decision stays.
 void WorktreeImpl::rebase(Entry* entry, const LowerRef& host, Base base, Batch& batch) {
-    const bool moved = !entry->origin.empty();
-    if (moved) {
+    if (!entry->origin.empty()) {
+        if (base == Base::Stays && entry->originBase) {
+            entry->cover = entry->originBase; // it is what was moved, and what was done to it since
+        }
         releaseOrigin(entry, batch);
     }
     if (base == Base::Hosts && host) {
-        entry->cover = coverOf(host->attr);
+        entry->cover = coverOf(attrOf(host));
     } else if (base == Base::Hosts) {
         entry->cover.reset();
     }
     touch(entry, batch);
+    // Of a file that is gone a time is no work, but permissions are: a review says so.
+    const bool saysNothing = host ? sameAsHost(*entry) : !entry->cover || entry->cover->mode == entry->mode;
     if (!host && entry->kind == EntryKind::Whiteout) {
         dropEntry(entry, batch);
-    } else if (entry->kind == EntryKind::File && entry->fromLower && (!host || sameAsHost(*entry))) {
-        // Only the move was staged. It would say nothing from here on, and yet be what the next work here is
-        // made against.
+    } else if (entry->kind == EntryKind::File && entry->fromLower && saysNothing) {
+        // Only the move was staged. From here on it would be what the next work here is made against.
         forgetEntry(entry, batch);
     }
 }
@@ -220,7 +233,7 @@ bool WorktreeImpl::settleOne(const ChangeRef& ref) {
     } else if (entry->kind == EntryKind::Whiteout) {
         forgetEntry(entry, batch);
     } else {
-        kept = settleFile(entry, host.ref, batch);
+        kept = settleFile(entry, ref, host.ref, batch);
     }
     pruneBoth(up, originUp, batch);
     return commit(batch) != 0 || kept;
