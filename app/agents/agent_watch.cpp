@@ -211,7 +211,11 @@ void Agent::superviseOnce() {
         }
         return;
     }
-    door->tend();
+    if (!door->tended() && mayReplaceClerk()) {
+        if (auto tended = door->tend(); !tended) {
+            m_services.complain(name() + ": " + tended.error().text());
+        }
+    }
     if (this->state() == AgentState::Failed) {
         greetLate(*door);
     } else {

@@ -13,8 +13,8 @@
 //       With "files" may come "window": the file that is memory of the machine (lower_wire.h, "window"),
 //       until files goes
 //   detach {channels:[name…]} → {}   lets go of them, for the next clerk
-//       Landlock cannot be widened, so a new share means a new clerk. It takes the channels over one by one:
-//       the terminals stay with the old clerk until the commands that run there have ended.
+//       Landlock cannot be widened, nor narrowed by folder, so a new share or an ended one means a new clerk. The
+//       terminals have a clerk of their own, which was prepared with no share and stays.
 //   hello {} → what the guest answered. Waits for the guest as long as the engine does
 //   exec {session, argv, env, cwd, tty} + one socket → {} when the guest was told to start
 //   changes.list {share, after, limit} → {entries, next, staged}

@@ -6,7 +6,9 @@
 
 #include <algorithm>
 #include <atomic>
+#include <poll.h>
 #include <sched.h>
+#include <signal.h>
 #include <unistd.h>
 
 using namespace carrel;
@@ -64,6 +66,13 @@ StandInClerks::Answer never(const json::object&) {
     return std::nullopt;
 }
 
+// The one for the terminals comes before the first that serves folders.
+constexpr unsigned kFirstClerk = 2, kNextClerk = 3, kLastClerk = 4;
+
+std::string by(const std::string& method, unsigned clerk) {
+    return method + " " + std::to_string(clerk);
+}
+
 // The next start stays where it looks at the image, until it is let go.
 class HeldStart {
 public:
@@ -96,6 +105,9 @@ private slots:
     void stopReachesAStartWithoutAMachine();
     void revokingNeedsNoGreeting();
     void removingNeedsNoGreeting();
+    void noCommandKeepsWhoCouldOpenIt_data();
+    void noCommandKeepsWhoCouldOpenIt();
+    void commandsGoOnWithAnotherClerk();
     void revokedBetweenTwoClerks();
     void revokedBeforeTheFirstClerk();
     void whatWasStagedMeanwhileIsCounted_data();
@@ -137,7 +149,7 @@ void TestAgentTurns::stopIsNotHeldUpByWhoRevokes() {
     std::atomic<bool> held = false;
     std::atomic<bool> go = false;
     w.clerks.onEach("prepare", [&](unsigned clerk, const json::object&) -> StandInClerks::Answer {
-        if (clerk == 2) {
+        if (clerk == kNextClerk) {
             held = true;
             (void)comesTrue(60s, [&] { return go.load(); });
         }
@@ -195,6 +207,68 @@ void TestAgentTurns::removingNeedsNoGreeting() {
     QVERIFY(w.agent->describeShares().empty());
 }
 
+void TestAgentTurns::noCommandKeepsWhoCouldOpenIt_data() {
+    QTest::addColumn<bool>("remove");
+    QTest::newRow("revoked") << false;
+    QTest::newRow("removed") << true;
+}
+
+// A clerk that answers well may be in a guest's hand all the same, and its jail lets it open the folder as long as it lives. A
+// command that runs is no reason to let it live; nor does the command have to end.
+void TestAgentTurns::noCommandKeepsWhoCouldOpenIt() {
+    QFETCH(bool, remove);
+    AgentWorld w(true);
+    w.services.patience.stopping = 1s;
+    QVERIFY(w.start());
+    UniqueFd caller;
+    const auto session = within(60s, "exec", [&] { return w.agent->exec({{"argv", {"sleep", "1000"}}}, caller); });
+    QVERIFY2(session, session ? "" : session.error().text().c_str());
+    activity::Query query;
+    query.kinds = {activity::EventKind::ClerkState};
+    const auto events = w.agent->log().query(query);
+    QVERIFY(events && events->size() == 1);
+    const auto first = static_cast<pid_t>(events->front().event.detail.at("pid").to_number<std::int64_t>());
+    QVERIFY(::kill(first, 0) == 0);
+    const auto done = within(60s, "the verb", [&]() -> Status {
+        if (remove) {
+            return w.agent->removeShare("papers", Agent::Staged::Refuse);
+        }
+        auto revoked = w.agent->revokeShare("papers");
+        return revoked ? Status{} : fail(revoked.error());
+    });
+    QVERIFY2(done, done ? "" : done.error().text().c_str());
+    QVERIFY2(::kill(first, 0) != 0, "who could open the folder still runs");
+    pollfd ended{caller.get(), POLLIN, 0};
+    QVERIFY2(::poll(&ended, 1, 0) == 0, "the command was ended");
+    QVERIFY(w.stop().value_or(false));
+}
+
+// Each of the two may break, and the other is none the worse for it.
+void TestAgentTurns::commandsGoOnWithAnotherClerk() {
+    AgentWorld w(true);
+    QVERIFY(w.start());
+    std::atomic<unsigned> runsIt = 0;
+    w.clerks.onEach("exec", [&](unsigned clerk, const json::object&) {
+        runsIt = clerk;
+        return json::object{};
+    });
+    UniqueFd caller;
+    const auto exec = [&] {
+        return within(60s, "exec", [&] { return w.agent->exec({{"argv", {"true"}}}, caller); }).has_value();
+    };
+    QVERIFY(exec());
+    const unsigned first = runsIt;
+    QVERIFY(first != kFirstClerk);
+    w.clerks.drop(kFirstClerk);
+    QTRY_COMPARE_WITH_TIMEOUT(w.clerks.count("attach"), 3U, 60'000); // there is another one
+    QVERIFY(exec());
+    QCOMPARE(runsIt.load(), first);
+    w.clerks.drop(first);
+    QVERIFY(comesTrue(60s, [&] { return exec() && runsIt != first; }));
+    QCOMPARE(w.clerks.count("attach"), 4U);
+    QVERIFY(w.stop().value_or(false));
+}
+
 // The next clerk was chosen when the folder was still shared. It serves not one byte of it.
 void TestAgentTurns::revokedBetweenTwoClerks() {
     AgentWorld w(true);
@@ -215,18 +289,16 @@ void TestAgentTurns::revokedBetweenTwoClerks() {
     for (const std::string method : {"share.revoke", "attach"}) {
         w.clerks.onEach(method, [&, method](unsigned clerk, const json::object&) {
             const std::lock_guard lock(mutex);
-            seen.push_back(method + " " + std::to_string(clerk));
+            seen.push_back(by(method, clerk));
             return json::object{};
         });
     }
     std::future<Result<json::object>> revoked;
     w.clerks.onEach("prepare", [&](unsigned clerk, const json::object&) {
-        if (clerk == 2) {
-            {
-                const std::lock_guard lock(mutex);
-                revoked = std::async(std::launch::async, [&] { return w.agent->revokeShare("papers"); });
-            }
-            (void)comesTrue(10s, [&] { return came("share.revoke 1"); });
+        if (clerk == kNextClerk) {
+            auto asked = queued([&] { return w.agent->revokeShare("papers"); }); // cut by now, and waiting for its turn
+            const std::lock_guard lock(mutex);
+            revoked = std::move(asked);
         }
         return confined();
     });
@@ -238,9 +310,10 @@ void TestAgentTurns::revokedBetweenTwoClerks() {
     }();
     const auto done = answerOf(asked, "share revoke");
     QVERIFY2(done, done ? "" : done.error().text().c_str());
-    QVERIFY(came("attach 2") && came("attach 3"));
-    QVERIFY2(came("share.revoke 2") && at("share.revoke 2") < at("attach 2"), "the next clerk serves it");
-    QVERIFY(!came("share.revoke 3")); // it has an empty folder in its place, and what is staged over it
+    QVERIFY(came(by("attach", kNextClerk)) && came(by("attach", kLastClerk)));
+    QVERIFY2(came(by("share.revoke", kNextClerk)) && at(by("share.revoke", kNextClerk)) < at(by("attach", kNextClerk)),
+             "the next clerk serves it");
+    QVERIFY(!came(by("share.revoke", kLastClerk))); // it has an empty folder in its place, and what is staged over it
     QCOMPARE(w.agent->describeShares().size(), std::size_t{2});
     QVERIFY(w.stop().value_or(false));
 }
@@ -249,7 +322,9 @@ void TestAgentTurns::revokedBeforeTheFirstClerk() {
     AgentWorld w(true);
     std::atomic<bool> served = false;
     w.clerks.on("prepare", [&](const json::object& params) {
-        served = served || params.at("shares").as_array().at(0).at("mode") != "read-only";
+        for (const auto& share : params.at("shares").as_array()) {
+            served = served || share.at("mode") != "read-only";
+        }
         return confined();
     });
     HeldStart start(w);
