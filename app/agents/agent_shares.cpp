@@ -198,7 +198,10 @@ Result<json::object> Agent::addShare(const NewShare& wanted) {
         const std::lock_guard lock(m_mutex);
         m_looks[share.id] = std::move(look);
     }
-    CARREL_TRY(renewClerk());
+    if (auto given = renewClerk(); !given) {
+        return fail(given.error().wrap("The folder is shared, as " + share.name + ", but the agent's machine does not have it yet",
+                                       "It comes when the machine answers again, or is started anew"));
+    }
     return describeShares(Tell::Chosen).back().as_object();
 }
 
@@ -246,7 +249,10 @@ Result<json::object> Agent::setShareMode(const std::string& name, ShareMode mode
     share->mode = mode;
     auto changed = changeShare(*share);
     if (changed && servedMode(*share) != before) {
-        CARREL_TRY(renewClerk());
+        if (auto told = renewClerk(); !told) {
+            return fail(told.error().wrap("The mode of " + name + " is written down, but the agent's machine does not go by it yet",
+                                          "It does when it answers again, or is started anew"));
+        }
     }
     return changed;
 }
@@ -292,13 +298,12 @@ Result<json::object> Agent::revokeInTurn(const std::string& name, std::optional<
     if (cutAlready != share->id) {
         cut(share->id);
     }
-    const auto replaced = replaceClerk();
+    cutInFull();
     if (!saved) {
         return fail(saved.error().wrap("The agent's access to " + name + " is cut off, but that could not be written down, so it "
                                        "would come back when Carrel starts anew",
                                        "Make room on the disk, then revoke it again"));
     }
-    CARREL_TRY(replaced);
     const auto at = std::find_if(without.shares.begin(), without.shares.end(),
                                  [&](const ShareRecord& each) { return each.id == share->id; });
     return describeShares().at(static_cast<std::size_t>(at - without.shares.begin())).as_object();
@@ -311,10 +316,19 @@ void Agent::cut(std::uint32_t share) {
     {
         const std::lock_guard lock(m_mutex);
         m_cut.insert(share);
+        m_cutSince = true;
         at = m_door;
     }
     if (at) {
         at->revoke(share, m_services.patience.stopping);
+    }
+}
+
+// Whoever could open it is gone when this returns. That nobody could be put in its place is no failure of what takes
+// something away; the supervisor goes on trying.
+void Agent::cutInFull() {
+    if (auto replaced = replaceClerk(); !replaced) {
+        m_services.complain(name() + ": " + replaced.error().text());
     }
 }
 
@@ -351,7 +365,8 @@ Status Agent::removeShareInTurn(const std::string& name, Staged staged) {
     if (auto forgotten = m_own->forget(id); !forgotten) { // an id is never used again
         m_services.complain(this->name() + ": " + forgotten.error().text());
     }
-    return replaceClerk();
+    cutInFull();
+    return {};
 }
 
 // By one that serves what is shared now, also at a machine that does not answer and may do so later.
@@ -359,11 +374,15 @@ Status Agent::replaceClerk() {
     return runs() ? putClerk() : Status{};
 }
 
-// And the guest has what is shared now.
+// And the guest has what is shared now, or is told by the new clerk while who insists has its turn.
 Status Agent::renewClerk() {
     CARREL_TRY(replaceClerk());
     const auto at = readyDoor();
-    return at ? (*at)->awaitHello() : Status{};
+    if (!at) {
+        return {};
+    }
+    auto greeted = (*at)->awaitHello();
+    return !greeted && greeted.error().code == ErrorCode::Cancelled ? Status{} : greeted;
 }
 
 } // namespace carrel::agents

@@ -258,9 +258,15 @@ ClerkProcess::Answer Door::request(std::string_view method, json::object params,
         return fail(ErrorCode::Unavailable, "the agent has no clerk at the moment", "Try again in a moment");
     }
     const auto end = [&either] { either.request_stop(); };
-    const std::stop_callback whenAsked(std::move(stop), end);
-    const std::stop_callback whenOff(std::move(off), end);
-    return post->process->request(method, std::move(params), descriptors, either.get_token(), patience);
+    const std::stop_callback whenAsked(stop, end);
+    const std::stop_callback whenOff(off, end);
+    auto answer = post->process->request(method, std::move(params), descriptors, either.get_token(), patience);
+    if (!answer && answer.error().code == ErrorCode::Cancelled && off.stop_requested() && !stop.stop_requested()) {
+        return fail(ErrorCode::Cancelled,
+                    "it waited for the agent's machine and gave way, as the agent is being stopped or a folder taken from it",
+                    "Try again");
+    }
+    return answer;
 }
 
 void Door::callOff() {

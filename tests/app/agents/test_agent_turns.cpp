@@ -73,6 +73,17 @@ std::string by(const std::string& method, unsigned clerk) {
     return method + " " + std::to_string(clerk);
 }
 
+// Of the one that serves folders.
+std::optional<pid_t> pidOfClerk(AgentWorld& w) {
+    activity::Query query;
+    query.kinds = {activity::EventKind::ClerkState};
+    const auto events = w.agent->log().query(query);
+    if (!events || events->empty()) {
+        return std::nullopt;
+    }
+    return static_cast<pid_t>(events->back().event.detail.at("pid").to_number<std::int64_t>());
+}
+
 // The next start stays where it looks at the image, until it is let go.
 class HeldStart {
 public:
@@ -110,6 +121,10 @@ private slots:
     void commandsGoOnWithAnotherClerk();
     void revokedBetweenTwoClerks();
     void revokedBeforeTheFirstClerk();
+    void revokedWhileItBoots();
+    void calledOffIsDoneAllTheSame_data();
+    void calledOffIsDoneAllTheSame();
+    void whatIsDoneIsNotToldToHaveFailed();
     void whatWasStagedMeanwhileIsCounted_data();
     void whatWasStagedMeanwhileIsCounted();
     void whatRunsIsNotDeleted();
@@ -138,6 +153,7 @@ void TestAgentTurns::stopEndsTheWaitForAGreeting() {
     QVERIFY(w.stop().value_or(false)); // or it hangs
     const auto result = answerOf(frozen, "changes");
     QVERIFY2(!result && result.error().code == ErrorCode::Cancelled, result ? "" : result.error().text().c_str());
+    QVERIFY2(result.error().text().find("gave way") != std::string::npos, result.error().text().c_str());
 }
 
 // Both want whoever waits for the guest to let go. The one that gets its turn first does not take that back for the other.
@@ -223,12 +239,8 @@ void TestAgentTurns::noCommandKeepsWhoCouldOpenIt() {
     UniqueFd caller;
     const auto session = within(60s, "exec", [&] { return w.agent->exec({{"argv", {"sleep", "1000"}}}, caller); });
     QVERIFY2(session, session ? "" : session.error().text().c_str());
-    activity::Query query;
-    query.kinds = {activity::EventKind::ClerkState};
-    const auto events = w.agent->log().query(query);
-    QVERIFY(events && events->size() == 1);
-    const auto first = static_cast<pid_t>(events->front().event.detail.at("pid").to_number<std::int64_t>());
-    QVERIFY(::kill(first, 0) == 0);
+    const auto first = pidOfClerk(w);
+    QVERIFY(first && ::kill(*first, 0) == 0);
     const auto done = within(60s, "the verb", [&]() -> Status {
         if (remove) {
             return w.agent->removeShare("papers", Agent::Staged::Refuse);
@@ -237,7 +249,7 @@ void TestAgentTurns::noCommandKeepsWhoCouldOpenIt() {
         return revoked ? Status{} : fail(revoked.error());
     });
     QVERIFY2(done, done ? "" : done.error().text().c_str());
-    QVERIFY2(::kill(first, 0) != 0, "who could open the folder still runs");
+    QVERIFY2(::kill(*first, 0) != 0, "who could open the folder still runs");
     pollfd ended{caller.get(), POLLIN, 0};
     QVERIFY2(::poll(&ended, 1, 0) == 0, "the command was ended");
     QVERIFY(w.stop().value_or(false));
@@ -327,12 +339,98 @@ void TestAgentTurns::revokedBeforeTheFirstClerk() {
         }
         return confined();
     });
+    w.clerks.on("hello", [](const json::object&) {
+        std::this_thread::sleep_for(600ms); // the start looks around meanwhile
+        return json::object{};
+    });
     HeldStart start(w);
     auto revoked = queued([&] { return w.agent->revokeShare("papers"); });
-    (void)start.letGo().has_value();
+    const auto started = start.letGo();
+    QVERIFY2(started, started ? "" : started.error().text().c_str());
     const auto done = answerOf(revoked, "share revoke");
     QVERIFY2(done, done ? "" : done.error().text().c_str());
     QVERIFY(!served);
+    QVERIFY(w.stop().value_or(false));
+}
+
+// The start goes on, with a clerk that cannot open the folder: a guest that draws its start out keeps no other.
+void TestAgentTurns::revokedWhileItBoots() {
+    AgentWorld w(true);
+    w.services.patience.stopping = 1s;
+    std::atomic<bool> go = false;
+    w.clerks.onEach("hello", [&](unsigned clerk, const json::object&) -> StandInClerks::Answer {
+        if (clerk == kFirstClerk || !comesTrue(60s, [&] { return go.load(); })) {
+            return std::nullopt;
+        }
+        return json::object{};
+    });
+    auto started = std::async(std::launch::async, [&] { return w.agent->start(quiet, {}); });
+    QTRY_COMPARE_WITH_TIMEOUT(w.clerks.count("hello"), 1U, 60'000);
+    const auto first = pidOfClerk(w);
+    QVERIFY(first && ::kill(*first, 0) == 0);
+    auto revoked = std::async(std::launch::async, [&] { return w.agent->revokeShare("papers"); });
+    QVERIFY2(comesTrue(60s, [&] { return w.clerks.count("hello") == 2; }), "no other clerk took its place");
+    QVERIFY(::kill(*first, 0) != 0);
+    go = true;
+    const auto up = answerOf(started, "start");
+    QVERIFY2(up, up ? "" : up.error().text().c_str());
+    const auto done = answerOf(revoked, "share revoke");
+    QVERIFY2(done, done ? "" : done.error().text().c_str());
+    QVERIFY(w.agent->describeShares().at(0).at("revoked").as_bool());
+    QVERIFY(w.stop().value_or(false));
+}
+
+void TestAgentTurns::calledOffIsDoneAllTheSame_data() {
+    QTest::addColumn<bool>("add");
+    QTest::newRow("share add") << true;
+    QTest::newRow("share mode") << false;
+}
+
+// What is written down is done. That nobody has waited for the guest to see it is no failure.
+void TestAgentTurns::calledOffIsDoneAllTheSame() {
+    QFETCH(bool, add);
+    AgentWorld w(true, ShareMode::ReadOnly);
+    w.services.patience.stopping = 1s;
+    fs::create_directory(w.folder / "more");
+    fs::create_directory(w.folder / "third");
+    QVERIFY(w.start());
+    QVERIFY(w.agent->addShare({(w.folder / "more").string()}));
+    const auto greeted = w.clerks.count("hello");
+    w.clerks.on("hello", never);
+    auto verb = std::async(std::launch::async, [&] {
+        return add ? w.agent->addShare({(w.folder / "third").string()}) : w.agent->setShareMode("papers", ShareMode::Review);
+    });
+    QTRY_VERIFY_WITH_TIMEOUT(w.clerks.count("hello") > greeted, 60'000);
+    auto revoked = std::async(std::launch::async, [&] { return w.agent->revokeShare("more"); });
+    const auto done = answerOf(verb, "the verb");
+    QVERIFY2(done, done ? "" : done.error().text().c_str());
+    QCOMPARE(done->at("name"), json::value(add ? "third" : "papers"));
+    QVERIFY(answerOf(revoked, "share revoke"));
+    QVERIFY(w.stop().value_or(false));
+}
+
+// No clerk can be put at the door for now. What is written down is not undone by that, and it is said how things stand.
+void TestAgentTurns::whatIsDoneIsNotToldToHaveFailed() {
+    AgentWorld w(true);
+    fs::create_directory(w.folder / "more");
+    fs::create_directory(w.folder / "third");
+    QVERIFY(w.start());
+    QVERIFY(w.agent->addShare({(w.folder / "more").string()}));
+    w.clerks.on("prepare", [](const json::object&) -> StandInClerks::Answer {
+        return fail(ErrorCode::LimitExceeded, "there is no memory left");
+    });
+    const auto added = within(60s, "share add", [&] { return w.agent->addShare({(w.folder / "third").string(), ShareMode::ReadOnly}); });
+    QVERIFY2(!added && added.error().text().find("The folder is shared") == 0, added ? "" : added.error().text().c_str());
+    QCOMPARE(w.agent->describeShares().size(), std::size_t{3});
+    const auto mode = within(60s, "share mode", [&] { return w.agent->setShareMode("third", ShareMode::Review); });
+    QVERIFY2(!mode && mode.error().text().find("is written down") != std::string::npos, mode ? "" : mode.error().text().c_str());
+    // No clerk at all can open the folder: that is what these two are for.
+    const auto revoked = within(60s, "share revoke", [&] { return w.agent->revokeShare("papers"); });
+    QVERIFY2(revoked, revoked ? "" : revoked.error().text().c_str());
+    const auto removed = within(60s, "share remove", [&] { return w.agent->removeShare("more", Agent::Staged::Discard); });
+    QVERIFY2(removed, removed ? "" : removed.error().text().c_str());
+    w.clerks.on("prepare", {});
+    QVERIFY(w.stop().value_or(false));
 }
 
 void TestAgentTurns::whatWasStagedMeanwhileIsCounted_data() {
