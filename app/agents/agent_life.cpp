@@ -225,7 +225,7 @@ Status Agent::waitReady(const Progress& progress, std::stop_token stop) {
                 return {};
             }
             if (answer.error().code != ErrorCode::Unavailable) {
-                return fail(answer.error().wrap("The agent's machine came up but did not agree with this Carrel"));
+                return fail(answer.error().wrap("The agent's machine came up but did not get ready"));
             }
             if (door()->alive() && m_machine->waitStopped(kEndPatience).value_or(false)) {
                 return fail(explainStop(lastStep())); // the clerk told of it first

@@ -15,7 +15,8 @@
 //   detach {channels:[name…]} → {}   lets go of them, for the next clerk
 //       Landlock cannot be widened, nor narrowed by folder, so a new share or an ended one means a new clerk. The
 //       terminals have a clerk of their own, which was prepared with no share and stays.
-//   hello {} → what the guest answered. Waits for the guest as long as the engine does
+//   hello {} → what the guest answered. Waits for the guest as long as the engine does; an error where the guest says that it
+//       cannot, never Unavailable then. The clerk itself asks the guest again
 //   exec {session, argv, env, cwd, tty} + one socket → {} when the guest was told to start
 //   changes.list {share, after, limit} → {entries, next, staged}
 //   content.copy {share, path, generation, max} + one writable file → {size}
