@@ -350,17 +350,19 @@ Result<bool> Agent::stopInTurn(const Progress& progress) {
         }
     }
     bool clean = false;
-    bool counted = true;
+    bool counted = true; // if not, delete asks for more than the last count
     if (auto atDoor = door()) {
         progress("staged", "Counting what waits for review");
         for (const auto& share : record().shares) {
             if (auto listed = listChanges(*atDoor, share, {}, m_services.patience.stopping); !listed) {
-                counted = false; // then delete asks for more than the last count
+                counted = false;
                 break;
             }
         }
         progress("power-off", "Asking the machine to power off");
-        clean = atDoor->request("power.off", {}, {}, {}, m_services.patience.stopping).has_value() && machine->waitStopped(kPowerOffPatience).value_or(false);
+        const auto off = atDoor->request("power.off", {}, {}, {}, m_services.patience.stopping);
+        counted = off && rememberLast(*off) && counted;
+        clean = off && machine->waitStopped(kPowerOffPatience).value_or(false);
     }
     if (!clean) {
         progress("cut", "It does not power off; cutting the power");

@@ -23,7 +23,7 @@
 //   changes.settle, changes.discard {share, entries:[{path, generation}]} → {kept:[path…]}
 //   share.revoke {id} → {}    not one further byte of it is served
 //   reads.recorded {batch, recorded} → {}    the answer to file.read: what waited for it is read now, or
-//   refused power.off {} → {} console.tail {} → {text_b64}
+//   refused power.off {} → {staged:[{share, staged}]} console.tail {} → {text_b64}
 // Notifications, clerk → engine:
 //   stage {name, detail} · console.activity {} (at most two a second) · channel.closed {name} · broken {why}
 //   file.read {batch, files:[{share, path, size, mtime_ns}…]} (first reads of a version, before they happen;

@@ -335,8 +335,15 @@ ControlService::Answer ControlService::run(const ChangesEndCall& call, Job&) {
 }
 
 ControlService::Answer ControlService::run(const PowerOffCall&, Job&) {
+    m_machine.endAgent();
+    json::array staged; // the last word on it: a program that is ended may have saved its work
+    for (const auto& share : m_shares.mounted()) {
+        if (const auto page = m_shares.changes(share.id, SharePath(), 1)) { // else the host knows that nobody has counted it
+            staged.push_back({{"share", share.id}, {"staged", page->staged}});
+        }
+    }
     CARREL_TRY(m_machine.settleDown());
-    return json::object{};
+    return json::value{{"staged", std::move(staged)}};
 }
 
 ControlService::Answer ControlService::run(const CancelCall&, Job&) {

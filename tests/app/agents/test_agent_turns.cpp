@@ -127,6 +127,11 @@ private slots:
     void whatIsDoneIsNotToldToHaveFailed();
     void whatWasStagedMeanwhileIsCounted_data();
     void whatWasStagedMeanwhileIsCounted();
+    void whatIsStagedAfterTheCountIsKept_data();
+    void whatIsStagedAfterTheCountIsKept();
+    void whatIsStagedOnTheWayOutIsCounted_data();
+    void whatIsStagedOnTheWayOutIsCounted();
+    void whatNobodyCountedIsAskedFor();
     void whatRunsIsNotDeleted();
 };
 
@@ -460,6 +465,97 @@ void TestAgentTurns::whatWasStagedMeanwhileIsCounted() {
     const auto opened = within(60s, "changes", [&] { return w.agent->freeze(quiet, {}); });
     QVERIFY(opened && !opened->id.empty());
     QVERIFY(w.stop().value_or(false));
+}
+
+void TestAgentTurns::whatIsStagedAfterTheCountIsKept_data() {
+    whatWasStagedMeanwhileIsCounted_data();
+}
+
+// The guest has said that nothing waits, and a program there writes a file in that moment. It can as long as the machine has
+// the folder to work in.
+void TestAgentTurns::whatIsStagedAfterTheCountIsKept() {
+    QFETCH(bool, remove);
+    AgentWorld w(true);
+    std::mutex mutex;
+    std::string mode;
+    w.clerks.on("prepare", [&](const json::object& params) {
+        for (const auto& share : params.at("shares").as_array()) {
+            const std::lock_guard lock(mutex);
+            mode = std::string(share.at("mode").as_string());
+        }
+        return confined();
+    });
+    const auto modeNow = [&] {
+        const std::lock_guard lock(mutex);
+        return mode;
+    };
+    PlayedGuest guest(w);
+    QVERIFY(w.start());
+    std::atomic<bool> once = false;
+    guest.afterList([&] {
+        if (modeNow() == "review" && !once.exchange(true)) {
+            guest.write("work", "of a moment\n");
+        }
+    });
+    const auto verb = [&]() -> Status {
+        if (remove) {
+            return w.agent->removeShare("papers", Agent::Staged::Refuse);
+        }
+        auto changed = w.agent->setShareMode("papers", ShareMode::ReadOnly);
+        return changed ? Status{} : fail(changed.error());
+    };
+    const auto done = within(60s, "the verb", verb);
+    QVERIFY2(!done && done.error().code == ErrorCode::Refused, done ? "it is out of reach" : done.error().text().c_str());
+    QVERIFY2(done.error().text().find("1 change waits") != std::string::npos, done.error().text().c_str());
+    QCOMPARE(modeNow(), std::string("review")); // as if nobody had asked
+    QCOMPARE(w.agent->describeShares().size(), std::size_t{1});
+    QVERIFY(w.agent->describeShares().at(0).at("mode") == "review");
+    const auto opened = within(60s, "changes", [&] { return w.agent->freeze(quiet, {}); });
+    QVERIFY(opened && !opened->id.empty());
+    QVERIFY(within(60s, "discard", [&] { return w.agent->discard(opened->id, {}, quiet); }));
+    const auto again = within(60s, "the verb", verb);
+    QVERIFY2(again, again ? "" : again.error().text().c_str());
+    QVERIFY(w.stop().value_or(false));
+}
+
+void TestAgentTurns::whatIsStagedOnTheWayOutIsCounted_data() {
+    QTest::addColumn<bool>("stopped");
+    QTest::newRow("deleted while it runs") << false;
+    QTest::newRow("stopped, then deleted") << true;
+}
+
+// A program that is told to end saves its work first.
+void TestAgentTurns::whatIsStagedOnTheWayOutIsCounted() {
+    QFETCH(bool, stopped);
+    AgentWorld w(true);
+    QVERIFY(w.start());
+    w.stagedAtEnd = 1; // of which no list knew
+    if (stopped) {
+        QVERIFY(w.stop().value_or(false));
+    }
+    const auto removed = within(60s, "delete", [&] { return w.agent->remove(Agent::Staged::Refuse, quiet); });
+    QVERIFY2(!removed && removed.error().code == ErrorCode::Refused, removed ? "it is lost" : removed.error().text().c_str());
+    QVERIFY2(removed.error().text().find("1 change waits") != std::string::npos, removed.error().text().c_str());
+    QVERIFY(w.agent->state() == AgentState::Stopped);
+    QVERIFY(within(60s, "delete", [&] { return w.agent->remove(Agent::Staged::Discard, quiet); }));
+}
+
+// A machine that ends by itself, or does not say what is staged at its end, may have staged something since the last count.
+void TestAgentTurns::whatNobodyCountedIsAskedFor() {
+    AgentWorld w(true);
+    QVERIFY(w.start());
+    w.clerks.on("power.off", [&](const json::object&) {
+        (void)w.world->end(w.machineId(), hypervisor::ExitReason::GuestShutdown).has_value();
+        return json::object{};
+    });
+    QVERIFY(w.stop().value_or(false));
+    auto removed = within(60s, "delete", [&] { return w.agent->remove(Agent::Staged::Refuse, quiet); });
+    QVERIFY2(!removed && removed.error().code == ErrorCode::Refused, removed ? "" : removed.error().text().c_str());
+    QVERIFY(w.start());
+    QVERIFY(w.world->end(w.machineId(), hypervisor::ExitReason::GuestShutdown).has_value());
+    QTRY_VERIFY_WITH_TIMEOUT(w.agent->state() == AgentState::Stopped, 60'000);
+    removed = within(60s, "delete", [&] { return w.agent->remove(Agent::Staged::Refuse, quiet); });
+    QVERIFY2(!removed && removed.error().code == ErrorCode::Refused, removed ? "" : removed.error().text().c_str());
 }
 
 // Somebody starts it while it is being stopped to be deleted. Who deletes gives way to whoever can run.

@@ -112,7 +112,11 @@ public:
         notes.push_back("commands");
         return {};
     }
-    [[nodiscard]] Status settleDown() override { return {}; }
+    void endAgent() override { notes.push_back("agent ended"); }
+    [[nodiscard]] Status settleDown() override {
+        notes.push_back("settled down");
+        return {};
+    }
     void powerOff() override { off = true; }
     void stage(std::string_view name) override { notes.push_back("stage " + std::string(name)); }
 };
@@ -135,6 +139,7 @@ private slots:
     void keptPathsMayBeAnyBytes();
     void newEpochForgetsTheGreeting();
     void powerOffAnswersFirst();
+    void powerOffTellsWhatIsStaged();
 
 private:
     json::object ask(std::uint64_t id, const std::string& method, json::object params);
@@ -336,6 +341,18 @@ void TestControlService::powerOffAnswersFirst() {
     QVERIFY(greet());
     QVERIFY(ask(2, "power.off", {}).contains("result"));
     QTRY_VERIFY(m_machine.off);
+}
+
+// Whatever the agent's programs still wrote on their way out: nobody asks after that.
+void TestControlService::powerOffTellsWhatIsStaged() {
+    QVERIFY(greet({{{"id", 2}, {"name", "one"}, {"mode", "review"}}, {{"id", 3}, {"name", "two"}, {"mode", "read-only"}}}));
+    m_machine.notes.clear();
+    const auto answer = ask(2, "power.off", {});
+    QVERIFY(answer.contains("result"));
+    const json::value expected{{"staged", {{{"share", 2}, {"staged", 1}}, {{"share", 3}, {"staged", 1}}}}};
+    QVERIFY2(answer.at("result") == expected, json::serialize(answer).c_str());
+    const std::vector<std::string> notes{"agent ended", "settled down"};
+    QVERIFY(m_machine.notes == notes);
 }
 
 QTEST_GUILESS_MAIN(TestControlService)
