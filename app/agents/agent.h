@@ -229,6 +229,7 @@ private:
     [[nodiscard]] Status removeShareInTurn(const std::string& name, Staged staged);
     void cut(std::uint32_t share);
     void cutInFull();
+    void recordCuts();
     [[nodiscard]] Result<UniqueFd> emptyFolder() const;
     [[nodiscard]] Result<UniqueFd> openShareRoot(const ShareRecord& share) const;
     void learnBirths();

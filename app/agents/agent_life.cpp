@@ -246,6 +246,7 @@ Status Agent::waitReady(const Progress& progress, std::stop_token stop) {
             return fail(ErrorCode::Cancelled, "the start was called off");
         }
         if (cutSince) { // who took the folder away waits for its turn, and the clerk that can open it must not outlive that
+            recordCuts();
             CARREL_TRY(putClerk());
             greeting = door()->hello();
             continue;
@@ -360,8 +361,9 @@ Result<bool> Agent::stopInTurn(const Progress& progress) {
             }
         }
         progress("power-off", "Asking the machine to power off");
-        const auto off = atDoor->request("power.off", {}, {}, {}, m_services.patience.stopping);
-        counted = off && rememberLast(*off) && counted;
+        // It counts once more, which may mean to read much of what is staged.
+        const auto off = atDoor->request("power.off", {}, {}, {}, 3 * m_services.patience.stopping);
+        counted = off && rememberLast(*off); // whatever became of the count before
         clean = off && machine->waitStopped(kPowerOffPatience).value_or(false);
     }
     if (!clean) {

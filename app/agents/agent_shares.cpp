@@ -294,7 +294,7 @@ Result<json::object> Agent::revokeInTurn(const std::string& name, std::optional<
         const std::lock_guard lock(m_mutex);
         return m_owesRecord;
     }();
-    if (share->revoked && !owed) {
+    if (share->revoked && !owed && cutAlready != share->id) { // by a start, on this verb's behalf (recordCuts)
         return fail(ErrorCode::AlreadyExists, "the agent's access to " + name + " is revoked already");
     }
     if (!share->revoked) {
@@ -331,6 +331,27 @@ void Agent::cut(std::uint32_t share) {
     }
     if (at) {
         at->revoke(share, m_services.patience.stopping);
+    }
+}
+
+// A start holds the turn, and its guest may draw it out as long as it likes: what was taken from it meanwhile is written down
+// here, so that it is also gone for whoever comes after a crash.
+void Agent::recordCuts() {
+    std::set<std::uint32_t> gone;
+    {
+        const std::lock_guard lock(m_mutex);
+        gone = m_cut;
+    }
+    auto without = record();
+    bool any = false;
+    for (auto& each : without.shares) {
+        if (gone.contains(each.id) && !each.revoked) {
+            (void)noteOwing(EventKind::ShareChanged, each.name, {{"id", each.id}, {"revoked", true}, {"by", "owner"}});
+            each.revoked = any = true;
+        }
+    }
+    if (any) {
+        (void)saveRecordOwing(without).has_value(); // the verb says so
     }
 }
 

@@ -401,7 +401,8 @@ private:
     bool settleFile(Entry* entry, const ChangeRef& ref, const LowerRef& host, Batch& batch);
     void settleFolder(Entry* entry, const LowerRef& host, Batch& batch);
     enum class Base { Hosts, Stays };
-    void rebase(Entry* entry, const LowerRef& host, Base base, Batch& batch);
+    enum class MoveBy { Decision, LaterWork }; // who moved to its name what is there now
+    void rebase(Entry* entry, const LowerRef& host, Base base, MoveBy move, Batch& batch);
     [[nodiscard]] Base baseAfter(const ChangeRef& ref, const LowerRef& host);
     void releaseOrigin(Entry* entry, Batch& batch);
     bool dropIfSame(Entry* entry, Batch& batch);

@@ -89,7 +89,14 @@ WorktreeImpl::Base WorktreeImpl::baseAfter(const ChangeRef& ref, const LowerRef&
 }
 
 // Work done since the decision stays.
-void WorktreeImpl::rebase(Entry* entry, const LowerRef& host, Base base, Batch& batch) {
+void WorktreeImpl::rebase(Entry* entry, const LowerRef& host, Base base, MoveBy move, Batch& batch) {
+    if (move == MoveBy::LaterWork) { // onto a name that was decided on: the host has nothing of it yet
+        if (base == Base::Hosts) {
+            entry->cover = host ? std::optional(coverOf(attrOf(host))) : std::nullopt;
+        }
+        touch(entry, batch);
+        return;
+    }
     if (!entry->origin.empty()) {
         if (base == Base::Stays && entry->originBase) {
             entry->cover = entry->originBase; // it is what was moved, and what was done to it since
@@ -172,6 +179,7 @@ bool WorktreeImpl::findLower(const SharePath& path) {
 bool WorktreeImpl::settleOne(const ChangeRef& ref) {
     std::uint64_t id = 0;
     std::optional<std::string> path;
+    std::string origin;
     NodePtr node;
     {
         const std::lock_guard lock(m_state);
@@ -180,6 +188,7 @@ bool WorktreeImpl::settleOne(const ChangeRef& ref) {
             return false;
         }
         id = entry->id;
+        origin = entry->generation == ref.generation ? std::string() : entry->origin;
         path = below(lowerPathOf(entry->up), entry->name);
         if (entry->node != nullptr) {
             node = find(entry->node->id);
@@ -192,6 +201,14 @@ bool WorktreeImpl::settleOne(const ChangeRef& ref) {
             return true; // nobody at the door: decide nothing
         }
         host = std::move(*found);
+    }
+    Found moved;
+    if (!origin.empty()) {
+        auto found = lowerAt(origin);
+        if (!found) {
+            return true;
+        }
+        moved = std::move(*found);
     }
     std::unique_lock<std::shared_mutex> io;
     if (node) {
@@ -207,11 +224,19 @@ bool WorktreeImpl::settleOne(const ChangeRef& ref) {
     }
     Batch batch;
     Entry* up = entry->up;
-    Entry* origin = originPlaceOf(entry);
-    Entry* originUp = origin == nullptr ? nullptr : origin->up;
+    const Entry* originPlace = originPlaceOf(entry);
+    Entry* originUp = originPlace == nullptr ? nullptr : originPlace->up;
     bool kept = entry->generation != ref.generation;
+    if (kept && entry->origin != origin) {
+        return true; // moved this very moment: nothing is known of where it came from
+    }
+    // As long as the host has at its old name what was moved, no decision has moved it.
+    const bool later = kept && moved.ref && entry->originBase && attrOf(moved.ref).ino == entry->originBase->version.inode;
+    const auto move = later ? MoveBy::LaterWork : MoveBy::Decision;
     const bool folder = entry->kind == EntryKind::Directory;
-    if (folder && host.ref && host.ref->folder) {
+    if (later) {
+        rebase(entry, host.ref, folder ? Base::Hosts : baseAfter(ref, host.ref), move, batch);
+    } else if (folder && host.ref && host.ref->folder) {
         const auto wanted = entry->mode;
         if (!kept) {
             entry->mode = host.ref->attr.mode & 07777U;
@@ -219,13 +244,13 @@ bool WorktreeImpl::settleOne(const ChangeRef& ref) {
         kept = kept && wanted != (host.ref->attr.mode & 07777U);
         settleFolder(entry, host.ref, batch);
     } else if (kept) {
-        rebase(entry, host.ref, folder ? Base::Hosts : baseAfter(ref, host.ref), batch);
+        rebase(entry, host.ref, folder ? Base::Hosts : baseAfter(ref, host.ref), move, batch);
     } else if (folder) {
         const bool holds = std::any_of(entry->children.begin(), entry->children.end(), [](const auto& item) {
             return item.second->kind != EntryKind::Whiteout;
         });
         if (holds) { // the host has it no more, yet there is work in it
-            rebase(entry, host.ref, Base::Hosts, batch);
+            rebase(entry, host.ref, Base::Hosts, move, batch);
             kept = true;
         } else {
             forgetEntry(entry, batch);

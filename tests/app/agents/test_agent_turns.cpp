@@ -376,10 +376,17 @@ void TestAgentTurns::revokedWhileItBoots() {
     auto revoked = std::async(std::launch::async, [&] { return w.agent->revokeShare("papers"); });
     QVERIFY2(comesTrue(60s, [&] { return w.clerks.count("hello") == 2; }), "no other clerk took its place");
     QVERIFY(::kill(*first, 0) != 0);
+    // A guest can draw out its start; what was taken from it is written down meanwhile.
+    const auto kept = load(w.services.agentsFolder / w.agent->id() / "agent.json");
+    QVERIFY(kept && kept->shares.at(0).revoked);
+    activity::Query query;
+    query.kinds = {activity::EventKind::ShareChanged};
+    QCOMPARE(w.agent->log().query(query)->size(), std::size_t{1});
     go = true;
     const auto up = answerOf(started, "start");
     QVERIFY2(up, up ? "" : up.error().text().c_str());
     const auto done = answerOf(revoked, "share revoke");
+    QCOMPARE(w.agent->log().query(query)->size(), std::size_t{1});
     QVERIFY2(done, done ? "" : done.error().text().c_str());
     QVERIFY(w.agent->describeShares().at(0).at("revoked").as_bool());
     QVERIFY(w.stop().value_or(false));

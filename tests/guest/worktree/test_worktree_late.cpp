@@ -199,6 +199,49 @@ private slots:
             QCOMPARE(change.mode, 0755U);
         }
     }
+    // What was moved onto a name after its review is another work than the one that was decided on.
+    void whatWasMovedOntoADecidedName_data() {
+        QTest::addColumn<QString>("decided");
+        for (const auto* decided : {"deleted", "modified", "renamed"}) {
+            QTest::newRow(decided) << QString(decided);
+        }
+    }
+    void whatWasMovedOntoADecidedName() {
+        QFETCH(QString, decided);
+        Inside f;
+        for (const auto* name : {"a", "b", "x"}) {
+            writeFile(f.host / name, std::string(name) + "'s");
+        }
+        if (decided == "deleted") {
+            QVERIFY(f.tree->remove(kRoot, "b", WorktreeImpl::Remove::File));
+        } else if (decided == "modified") {
+            QVERIFY(f.tree->write(f.tree->lookup(kRoot, "b")->node, 0, asBytes("more")));
+        } else {
+            QVERIFY(f.tree->rename(kRoot, "a", kRoot, "b", Replace::Yes));
+        }
+        auto refs = f.refs();
+        QVERIFY(f.tree->rename(kRoot, "x", kRoot, "b", Replace::Yes));
+        if (decided == "deleted") {
+            fs::remove(f.host / "b");
+        } else if (decided == "modified") {
+            writeFile(f.host / "b", "more");
+        } else {
+            fs::rename(f.host / "a", f.host / "b");
+        }
+        for (auto& ref : refs) {
+            const bool there = ref.path.text() == "b" && decided != "deleted";
+            ref.left = there ? Left{f.version("b")} : Left{};
+        }
+        const auto kept = f.tree->settle(refs);
+        QVERIFY(kept && !kept->empty());
+        const auto shown = f.tree->lookup(kRoot, "b");
+        QVERIFY(shown && shown->node != 0);
+        QCOMPARE(std::string(asText(*f.tree->read(shown->node, 0, 100))), std::string("x's"));
+        const auto left = f.tree->lookup(kRoot, "x");
+        QVERIFY(!left || left->node == 0);
+        const auto list = f.tree->changes(SharePath(), 10);
+        QVERIFY(list && !list->entries.empty());
+    }
     // A folder is itself whatever is done in it, and its size is the disk's own affair: the host tells of none.
     void aFileInThePlaceOfAFolderThatWasApplied_data() {
         QTest::addColumn<bool>("another");
