@@ -363,7 +363,7 @@ Result<bool> Agent::stopInTurn(const Progress& progress) {
         progress("power-off", "Asking the machine to power off");
         // It counts once more, which may mean to read much of what is staged.
         const auto off = atDoor->request("power.off", {}, {}, {}, 3 * m_services.patience.stopping);
-        counted = off && rememberLast(*off); // whatever became of the count before
+        counted = off && rememberLast(*off) && counted;
         clean = off && machine->waitStopped(kPowerOffPatience).value_or(false);
     }
     if (!clean) {
