@@ -492,7 +492,7 @@ Result<std::shared_ptr<Door>> Agent::workingDoor(std::stop_token stop) {
 }
 
 Agent::Turn::Turn(Agent& agent, Manner manner)
-    : m_agent(agent), m_operation(agent.m_operation, std::defer_lock) {
+    : m_agent(agent), m_operation(agent.m_operation, std::defer_lock), m_manner(manner) {
     if (manner == Manner::Patient) {
         m_operation.lock();
         return;
@@ -500,6 +500,7 @@ Agent::Turn::Turn(Agent& agent, Manner manner)
     {
         const std::lock_guard lock(m_agent.m_mutex);
         ++m_agent.m_insisting;
+        m_agent.m_ending += m_manner == Manner::Ending ? 1 : 0;
         if (m_agent.m_door && m_agent.m_state != AgentState::Stopping) { // a stop under way is what it waits for
             m_agent.m_door->callOff();
         }
@@ -507,6 +508,7 @@ Agent::Turn::Turn(Agent& agent, Manner manner)
     m_operation.lock();
     const std::lock_guard lock(m_agent.m_mutex);
     --m_agent.m_insisting;
+    m_agent.m_ending -= m_manner == Manner::Ending ? 1 : 0;
 }
 
 // Others may insist, too: what they called off stays so.

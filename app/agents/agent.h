@@ -263,6 +263,8 @@ private:
     [[nodiscard]] Result<boost::json::object> revokeInTurn(const std::string& name, std::optional<std::uint32_t> cutAlready);
     [[nodiscard]] Status removeShareInTurn(const std::string& name, Staged staged);
     void cut(std::uint32_t share);
+    void cutInFull();
+    void recordCuts();
     [[nodiscard]] Result<UniqueFd> emptyFolder() const;
     [[nodiscard]] Result<UniqueFd> openShareRoot(const ShareRecord& share) const;
     void learnBirths();
@@ -333,14 +335,21 @@ private:
     void settleSameAsHost(Door& door, const ShareRecord& share, const files::FrozenSet& set,
                           std::chrono::seconds patience);
     void rememberStaged(std::uint32_t share, std::uint64_t staged);
-    // m_operation is held, and kept until what is counted here is gone or taken no more of.
+    // What the guest says is staged when nothing runs there any more. False: not of each share.
+    [[nodiscard]] bool rememberLast(const boost::json::object& answer);
+    // What is staged now. m_operation is held, and the machine goes on: closeForWork().
     [[nodiscard]] Status refuseStaged(std::optional<std::uint32_t> share, Staged staged);
+    // Nothing is staged in that share, and nothing more can be: the machine has it read-only, and it was counted after that. A
+    // failure leaves it as it was; else it stays so until the record says what it is, or reopen().
+    [[nodiscard]] Status closeForWork(const ShareRecord& share);
+    void reopen();
 
     // A verb's turn: m_operation. Who insists lets no other wait for the guest until its turn has come, since a guest that
-    // does not answer must not keep the agent from being stopped, or a folder from being taken from it.
+    // does not answer must not keep the agent from being stopped, or a folder from being taken from it. A start goes on all
+    // the same, and gives up only for who ends the machine.
     class Turn {
     public:
-        enum class Manner { Patient, Insisting };
+        enum class Manner { Patient, Insisting, Ending };
         Turn(Agent& agent, Manner manner);
         ~Turn();
         Turn(const Turn&) = delete;
@@ -349,6 +358,7 @@ private:
     private:
         Agent& m_agent;
         std::unique_lock<std::mutex> m_operation;
+        Manner m_manner;
     };
 
     const Services& m_services;
@@ -374,7 +384,10 @@ private:
     mutable std::mutex m_mutex; // guards everything below
     AgentRecord m_record;
     unsigned m_insisting = 0; // verbs that wait for their turn and insist on it
+    unsigned m_ending = 0;    // of these, those that end the machine
+    std::optional<std::uint32_t> m_closed; // a share that is served read-only until it is decided on
     std::set<std::uint32_t> m_cut; // shares that no clerk may serve, though the record may not say so yet
+    bool m_cutSince = false;       // since the clerk at the door was chosen its folders
     std::map<std::uint32_t, FolderLook> m_looks; // by share: of those chosen since this object was made
     AgentState m_state = AgentState::Created;
     std::string m_failure;

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <map>
 #include <set>
 
 namespace carrel::agents {
@@ -170,6 +171,31 @@ void Agent::rememberStaged(std::uint32_t share, std::uint64_t staged) {
             return;
         }
     }
+}
+
+bool Agent::rememberLast(const json::object& answer) {
+    JsonFields fields(answer, "power.off");
+    std::map<std::uint64_t, std::uint64_t> told;
+    for (const auto& item : fields.array("staged", clerk::kMaxSharesPerAgent)) {
+        if (!item.is_object()) {
+            return false;
+        }
+        JsonFields one(item.get_object(), "staged");
+        const auto share = one.number("share", UINT32_MAX);
+        told[share] = one.number("staged");
+        if (!one.finish()) {
+            return false;
+        }
+    }
+    bool each = fields.finish().has_value();
+    for (const auto& share : record().shares) {
+        const auto count = told.find(share.id);
+        each = each && count != told.end();
+        if (count != told.end()) {
+            rememberStaged(share.id, count->second);
+        }
+    }
+    return each;
 }
 
 files::FreezeLimits Agent::freezeLimits() {
@@ -444,7 +470,7 @@ Status Agent::refuseStaged(std::optional<std::uint32_t> share, Staged staged) {
     }
     if (any && of.unclean && state() != AgentState::Ready) {
         return fail(ErrorCode::Refused,
-                    "the machine was not shut down in order, so changes may wait for review that nobody has counted",
+                    "the machine ended without saying what was staged last, so changes may wait for review that nobody has counted",
                     "Start the agent and look. " + hint);
     }
     return {};

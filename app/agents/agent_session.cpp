@@ -41,8 +41,8 @@ std::string commandLine(const json::array& argv) {
 
 } // namespace
 
-// Between two clerks, or while the terminals go from one to the other, nobody is there for a moment. That is no answer
-// to give to a person: it is waited out.
+// Where the clerk that has the terminals broke, nobody is there for a moment. That is no answer to give to a person: it is
+// waited out.
 Result<std::uint32_t> Agent::execAtDoor(Door& at, const json::object& start, int socket, const By& by) {
     const auto until = std::chrono::steady_clock::now() + kDoorPatience;
     for (;;) {

@@ -211,7 +211,11 @@ void Agent::superviseOnce() {
         }
         return;
     }
-    door->tend();
+    if (!door->tended() && mayReplaceClerk()) {
+        if (auto tended = door->tend(); !tended) {
+            m_services.complain(name() + ": " + tended.error().text());
+        }
+    }
     if (this->state() == AgentState::Failed) {
         greetLate(*door);
     } else {
@@ -256,11 +260,11 @@ void Agent::machineEnded() {
     const auto report = machine->exitReport();
     auto ended = record();
     ended.running = false;
-    ended.unclean = !report || report->reason != hypervisor::ExitReason::GuestShutdown;
+    ended.unclean = true; // nobody has counted what was staged last
     const auto session = std::exchange(ended.session, {});
     (void)saveRecord(ended).has_value();
     tellSessionEnded(session);
-    if (ended.unclean) {
+    if (!report || report->reason != hypervisor::ExitReason::GuestShutdown) {
         setState(AgentState::Failed, "The machine ended by itself (" +
                                          std::string(report ? hypervisor::toString(report->reason) : "unknown") + ")");
     } else {

@@ -130,6 +130,23 @@ Result<json::object> keptFrom(const json::object& answer) {
     return json::object{{"kept", std::move(kept)}};
 }
 
+json::object lastCountFrom(const json::object& answer) {
+    json::array staged;
+    const auto* told = answer.if_contains("staged");
+    for (const auto& item : told != nullptr && told->is_array() ? told->get_array() : json::array()) {
+        if (!item.is_object()) {
+            continue;
+        }
+        JsonFields one(item.get_object(), "staged");
+        const auto share = one.number("share", control::kMaxShareId);
+        const auto count = one.number("staged");
+        if (one.finish() && staged.size() < kMaxSharesPerAgent) {
+            staged.push_back({{"share", share}, {"staged", count}});
+        }
+    }
+    return {{"staged", std::move(staged)}};
+}
+
 Result<std::uint64_t> sentSizeFrom(const json::object& answer) {
     JsonFields fields(answer, "content.send");
     const std::uint64_t size = fields.number("size");

@@ -217,17 +217,26 @@ Status ControlService::bringSharesInLine(const std::vector<ShareSpec>& wanted) {
     const auto isIn = [](const std::vector<ShareSpec>& list, const ShareSpec& share) {
         return std::find(list.begin(), list.end(), share) != list.end();
     };
+    // Told at the end: the host asks again, and what is wrong with one share holds up no other. What comes first is the
+    // reason, and may be that of the rest.
+    Status all;
     for (const auto& share : present) {
-        if (!isIn(wanted, share)) {
-            CARREL_TRY(m_shares.remove(share.id));
+        if (isIn(wanted, share)) {
+            continue;
+        }
+        if (auto gone = m_shares.remove(share.id); !gone && all) {
+            all = fail(gone.error().wrap("the folder " + share.name + " could not be taken from the machine"));
         }
     }
     for (const auto& share : wanted) {
-        if (!isIn(present, share)) {
-            CARREL_TRY(m_shares.add(share));
+        if (isIn(present, share)) {
+            continue;
+        }
+        if (auto come = m_shares.add(share); !come && all) {
+            all = fail(come.error().wrap("the folder " + share.name + " could not be given to the machine"));
         }
     }
-    return {};
+    return all;
 }
 
 ControlService::Answer ControlService::run(const ClockCall& call, Job&) {
@@ -326,8 +335,15 @@ ControlService::Answer ControlService::run(const ChangesEndCall& call, Job&) {
 }
 
 ControlService::Answer ControlService::run(const PowerOffCall&, Job&) {
+    m_machine.endAgent();
+    json::array staged; // the last word on it: a program that is ended may have saved its work
+    for (const auto& share : m_shares.mounted()) {
+        if (const auto page = m_shares.changes(share.id, SharePath(), 1)) { // else the host knows that nobody has counted it
+            staged.push_back({{"share", share.id}, {"staged", page->staged}});
+        }
+    }
     CARREL_TRY(m_machine.settleDown());
-    return json::object{};
+    return json::value{{"staged", std::move(staged)}};
 }
 
 ControlService::Answer ControlService::run(const CancelCall&, Job&) {

@@ -25,7 +25,8 @@
 //         version shows; otherwise the work done since is kept. Its base is what the apply left, if the host names that
 //         (`left`, change_report.h) and has it still; else it stays what it was, for somebody changed it there as well.
 //     changes.discard {share, entries:[{path, generation}]} → {kept:[path or {path_b64}…]}   forget the staged change; the host's version shows
-//     power.off {} → {}                     stops the agent's processes, syncs, unmounts, powers off
+//     power.off {} → {staged:[{share, staged}]}   stops the agent's processes, counts what is staged by then, syncs, unmounts,
+//         powers off. A share that could not be counted is left out
 //     cancel {id}                           notification: the request of that id is no longer wanted; it is answered Cancelled
 //   guest → host notifications
 //     stage {name, detail}                  start progress: "guestd", "agent", "shares", "ready"

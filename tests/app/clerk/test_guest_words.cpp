@@ -147,6 +147,18 @@ private slots:
         const auto many = keptFrom({{"kept", json::array(90'000, "some/path")}});
         QVERIFY(many && readable(*many));
     }
+    void theLastCountIsNumbersOnly() {
+        const auto count = lastCountFrom({{"staged",
+                                           {json::object{{"share", 1}, {"staged", 3}}, 7, json::object{{"share", 2}},
+                                            json::object{{"share", -1}, {"staged", 0}},
+                                            json::object{{"share", 3}, {"staged", 0}, {"more", "words"}}}},
+                                          {"more", "words"}});
+        QCOMPARE(json::serialize(count), std::string(R"({"staged":[{"share":1,"staged":3}]})"));
+        QCOMPARE(json::serialize(lastCountFrom({})), std::string(R"({"staged":[]})")); // an earlier guestd
+        QCOMPARE(json::serialize(lastCountFrom({{"staged", "many"}})), std::string(R"({"staged":[]})"));
+        const auto many = lastCountFrom({{"staged", json::array(90'000, json::object{{"share", 1}, {"staged", 1}})}});
+        QVERIFY(readable(many));
+    }
     void aSizeIsANumber() {
         QCOMPARE(sentSizeFrom({{"size", 7}}).value(), std::uint64_t{7});
         QVERIFY(!sentSizeFrom({{"size", -1}}));
