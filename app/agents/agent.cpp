@@ -441,6 +441,9 @@ json::array Agent::describeShares(Tell what) const {
         if (const auto look = m_looks.find(share.id); what == Tell::Chosen && look != m_looks.end()) {
             tell(look->second, described);
         }
+        if (const auto failed = m_sharesFailed.find(share.id); failed != m_sharesFailed.end()) {
+            described["trouble"] = failed->second;
+        }
         shares.push_back(std::move(described));
     }
     return shares;
@@ -463,6 +466,12 @@ json::object Agent::describe(Tell what) const {
         out["reason"] = m_failure;
     }
     return out;
+}
+
+std::optional<std::string> Agent::failureOf(std::uint32_t share) const {
+    const std::lock_guard lock(m_mutex);
+    const auto failed = m_sharesFailed.find(share);
+    return failed == m_sharesFailed.end() ? std::nullopt : std::optional(failed->second);
 }
 
 std::shared_ptr<Door> Agent::door() const {

@@ -72,6 +72,11 @@ struct OpenedReview {
     std::string id;
     std::vector<ShareRecord> shares;
     std::vector<files::FrozenSet> sets; // by index of `shares`
+    // What is staged there the machine cannot say at the moment; its own words of why. Not of a review that is opened again.
+    struct NotListed {
+        std::string share, why;
+    };
+    std::vector<NotListed> notListed;
     [[nodiscard]] std::vector<EntryView> select(const ReviewSelection& selection) const;
 };
 
@@ -250,6 +255,9 @@ private:
     [[nodiscard]] Error explainStop(std::string_view step);
     void makeDoor();
     void told(const std::string& method, const boost::json::object& params);
+    void sharesFailed(const boost::json::array& shares);
+    // Why the machine does not have that share as it should, if so.
+    [[nodiscard]] std::optional<std::string> failureOf(std::uint32_t share) const;
     [[nodiscard]] Status recordReads(const boost::json::object& params);
     [[nodiscard]] bool mayTell(std::string_view method);
     void superviseUntil(std::stop_token stop);
@@ -405,6 +413,7 @@ private:
     std::uint64_t m_touched = 0; // times that the guest said that something was staged
     std::chrono::milliseconds m_listTook{0}; // the last freeze, listing and copying
     bool m_clerkGone = false;
+    std::map<std::uint32_t, std::string> m_sharesFailed; // as the clerk tells it: the machine's own word of why
     bool m_tendDoor = false;
     std::condition_variable m_wake;
     std::jthread m_supervisor;

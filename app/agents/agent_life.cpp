@@ -205,6 +205,7 @@ Status Agent::putClerk() {
     {
         const std::lock_guard lock(m_mutex);
         m_clerkGone = false;
+        m_sharesFailed.clear(); // the new one tells what it finds
     }
     auto jail = door()->renew(shares);
     if (!jail) {
@@ -317,6 +318,7 @@ void Agent::dropMachine() {
         supervisor = std::move(m_supervisor);
         door = std::exchange(m_door, nullptr);
         machine = std::exchange(m_machine, nullptr);
+        m_sharesFailed.clear();
         m_watch.reset();
         m_startProgress = nullptr;
     }

@@ -262,6 +262,10 @@ Result<OpenedReview> Agent::freeze(const Progress& progress, std::stop_token sto
             continue;
         }
         auto set = freezeShare(**at, share, only, progress, stop);
+        if (const auto why = set ? std::nullopt : failureOf(share.id); why && set.error().code == ErrorCode::NotFound) {
+            opened.notListed.push_back({share.name, *why}); // it holds up no other
+            continue;
+        }
         if (!set) {
             return fail(std::move(set).error());
         }

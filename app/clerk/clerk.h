@@ -62,6 +62,8 @@ private:
     // Asks, and again after a pause where the guest answers with an error, until it has greeted or is another's.
     void sayHello();
     void helloFailed(const Error& error);
+    void greeted(boost::json::object greeting);
+    void helloAgain();
     void forgetHello(); // another epoch, or none
     void answerWaiting(const Result<boost::json::object>& greeting);
     void guestNotification(const std::string& method, const Params& params);
@@ -90,7 +92,8 @@ private:
     std::optional<boost::json::object> m_greeting;
     std::vector<Reply> m_waitingForGreeting;
     std::uint64_t m_hello = 0; // the one asked last
-    unsigned m_helloFailed = 0; // times in this epoch
+    unsigned m_helloFailed = 0; // times in this epoch, or with shares that failed
+    boost::json::array m_sharesFailed; // as told
     std::optional<Error> m_neverGreets; // asking again would not help
     boost::asio::steady_timer m_helloAgain{m_loop};
 };

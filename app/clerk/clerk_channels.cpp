@@ -184,9 +184,7 @@ void Clerk::sayHello() {
                           helloFailed(answer.error());
                           return;
                       }
-                      m_helloFailed = 0;
-                      m_greeting = std::move(*answer);
-                      answerWaiting(*m_greeting);
+                      greeted(std::move(*answer));
                   });
 }
 
@@ -209,6 +207,10 @@ void Clerk::helloFailed(const Error& error) {
     if (m_neverGreets) {
         return;
     }
+    helloAgain();
+}
+
+void Clerk::helloAgain() {
     const auto pause = kFirstHelloPause * (1U << std::min(m_helloFailed - 1, kMostDoublings));
     m_helloAgain.expires_after(pause);
     m_helloAgain.async_wait([this, asked = m_hello](const boost::system::error_code& ec) {
@@ -216,6 +218,28 @@ void Clerk::helloFailed(const Error& error) {
             sayHello();
         }
     });
+}
+
+// Shares that failed hold up no other: who waits is answered, unless it may pass in a moment.
+void Clerk::greeted(json::object greeting) {
+    const auto& failed = greeting.at("shares_failed").as_array();
+    m_helloFailed = failed.empty() ? 0 : m_helloFailed + 1;
+    const bool passing = std::any_of(failed.begin(), failed.end(), [](const json::value& one) { return one.at("passing").as_bool(); });
+    if (!passing || m_helloFailed >= kPatientHellos || m_greeting) {
+        json::array told;
+        for (const auto& one : failed) {
+            told.push_back({{"share", one.at("share")}, {"why", one.at("why")}});
+        }
+        if (told != m_sharesFailed) {
+            m_sharesFailed = told;
+            notify("shares.failed", {{"shares", std::move(told)}});
+        }
+        m_greeting = std::move(greeting);
+        answerWaiting(*m_greeting);
+    }
+    if (m_helloFailed > 0) {
+        helloAgain();
+    }
 }
 
 void Clerk::forgetHello() {

@@ -30,6 +30,8 @@
 //   one batch at a
 //       time) · exec.ended {session, code|signal|error}
 //   changes.touched {share} · guest.log {level, text} · notice {text}
+//   shares.failed {shares:[{share, why}…]}: the shares that the machine cannot mount, or let go of, in place of what was told
+//       before; a new clerk has told of none. Before the answer to hello; the clerk goes on asking
 //
 // Thread: receive() and send() may be used by one thread each at a time.
 #pragma once

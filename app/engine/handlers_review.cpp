@@ -166,6 +166,13 @@ Result<json::value> changes(Engine& engine, api::Call& call) {
     if (!full.empty()) {
         out["auto_full"] = std::move(full);
     }
+    json::array notListed;
+    for (const auto& each : page->review.notListed) {
+        notListed.push_back({{"share", each.share}, {"why", each.why}});
+    }
+    if (!notListed.empty()) {
+        out["not_listed"] = std::move(notListed);
+    }
     return out;
 }
 

@@ -203,40 +203,45 @@ ControlService::Answer ControlService::run(const HelloCall& call, Job& job) {
     sendStage(job.epoch, "guestd");
     CARREL_TRY(m_machine.adoptAgent(call.agentName));
     sendStage(job.epoch, "agent");
-    CARREL_TRY(bringSharesInLine(call.shares));
+    auto failed = bringSharesInLine(call.shares);
     sendStage(job.epoch, "shares");
     CARREL_TRY(m_machine.takeCommands());
     sendStage(job.epoch, "ready");
     return json::value{{"version", control::kProtocolVersion},
                        {"capabilities", {"shares", "changes", "sessions"}},
-                       {"boot_id", m_machine.bootId()}};
+                       {"boot_id", m_machine.bootId()},
+                       {"shares_failed", std::move(failed)}};
 }
 
-Status ControlService::bringSharesInLine(const std::vector<ShareSpec>& wanted) {
+json::array ControlService::bringSharesInLine(const std::vector<ShareSpec>& wanted) {
     const auto present = m_shares.mounted();
     const auto isIn = [](const std::vector<ShareSpec>& list, const ShareSpec& share) {
         return std::find(list.begin(), list.end(), share) != list.end();
     };
-    // Told at the end: the host asks again, and what is wrong with one share holds up no other. What comes first is the
-    // reason, and may be that of the rest.
-    Status all;
+    json::array failed;
+    const auto tell = [&](const ShareSpec& share, const Error& error) {
+        const auto is = [&](const json::value& one) { return one.at("share") == json::value(share.id); };
+        if (std::none_of(failed.begin(), failed.end(), is)) { // what comes first is the reason, and may be that of the rest
+            failed.push_back({{"share", share.id}, {"why", error.text()}, {"passing", error.code == ErrorCode::Unavailable}});
+        }
+    };
     for (const auto& share : present) {
         if (isIn(wanted, share)) {
             continue;
         }
-        if (auto gone = m_shares.remove(share.id); !gone && all) {
-            all = fail(gone.error().wrap("the folder " + share.name + " could not be taken from the machine"));
+        if (auto gone = m_shares.remove(share.id); !gone) {
+            tell(share, gone.error().wrap("The folder " + share.name + " could not be taken from the machine"));
         }
     }
     for (const auto& share : wanted) {
         if (isIn(present, share)) {
             continue;
         }
-        if (auto come = m_shares.add(share); !come && all) {
-            all = fail(come.error().wrap("the folder " + share.name + " could not be given to the machine"));
+        if (auto come = m_shares.add(share); !come) {
+            tell(share, come.error().wrap("The folder " + share.name + " could not be given to the machine"));
         }
     }
-    return all;
+    return failed;
 }
 
 ControlService::Answer ControlService::run(const ClockCall& call, Job&) {

@@ -74,7 +74,8 @@ private:
     Answer run(const ChangesEndCall& call, Job& job);
     Answer run(const PowerOffCall& call, Job& job);
     Answer run(const CancelCall& call, Job& job);
-    Status bringSharesInLine(const std::vector<ShareSpec>& wanted);
+    // What could not come or go, as hello answers it.
+    boost::json::array bringSharesInLine(const std::vector<ShareSpec>& wanted);
     Status copyContent(StagedContent& content, const ContentSendCall& call, EpochNumber filesEpoch, Job& job);
 
     ShareMounts& m_shares;

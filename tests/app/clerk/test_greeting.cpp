@@ -60,10 +60,48 @@ private slots:
         const auto greeted = m_greeting.get();
         QVERIFY(!greeted && greeted.error().text().find("still in use") != std::string::npos);
     }
+    // It holds up nobody, and the clerk goes on asking for it.
+    void aShareThatFailsIsTold() {
+        QVERIFY(answerHello(greeting(failure("its log is damaged", false))));
+        const auto greeted = m_greeting.get();
+        QVERIFY2(greeted, greeted ? "" : greeted.error().text().c_str());
+        QCOMPARE(told(), std::string(R"([{"share":7,"why":"its log is damaged"}])"));
+        QVERIFY2(answerHello(greeting(failure("its log is damaged", false))), "nobody asked again");
+        QVERIFY2(answerHello(greeting()), "nobody asked again");
+        QTRY_VERIFY_WITH_TIMEOUT(m_rig->request("hello", {}) && told() == "[]", 60'000);
+    }
+    // A command would find no folder where there is one in a moment.
+    void whatMayPassIsWaitedFor() {
+        QVERIFY(answerHello(greeting(failure("the share of before is still in use", true))));
+        QVERIFY2(answerHello(greeting()), "nobody asked again");
+        const auto greeted = m_greeting.get();
+        QVERIFY2(greeted, greeted ? "" : greeted.error().text().c_str());
+        QCOMPARE(told(), std::string());
+    }
+    void butNotForEver() {
+        for (int times = 0; times < 3; ++times) {
+            QVERIFY2(answerHello(greeting(failure("the share of before is still in use", true))), "nobody asked again");
+        }
+        const auto greeted = m_greeting.get();
+        QVERIFY2(greeted, greeted ? "" : greeted.error().text().c_str());
+        QCOMPARE(told(), std::string(R"([{"share":7,"why":"the share of before is still in use"}])"));
+    }
 
 private:
-    static json::object greeting() {
-        return {{"version", control::kProtocolVersion}, {"capabilities", json::array{}}, {"boot_id", "boot-1"}};
+    static json::object greeting(json::array failed = {}) {
+        return {{"version", control::kProtocolVersion},
+                {"capabilities", json::array{}},
+                {"boot_id", "boot-1"},
+                {"shares_failed", std::move(failed)}};
+    }
+    static json::array failure(const char* why, bool passing) { return {{{"share", 7}, {"why", why}, {"passing", passing}}}; }
+    // What the engine was told last of shares that failed.
+    std::string told() {
+        std::string last;
+        for (const auto& each : m_rig->told()) {
+            last = each.method == "shares.failed" ? json::serialize(each.params.at("shares")) : last;
+        }
+        return last;
     }
     // Waits for the clerk's next hello.
     bool answerHello(const Result<json::object>& answer) {

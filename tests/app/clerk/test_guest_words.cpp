@@ -86,7 +86,8 @@ private slots:
     }
 
     void aGreetingIsBounded() {
-        json::object answer{{"version", control::kProtocolVersion}, {"capabilities", {"shares"}}, {"boot_id", "0-1"}};
+        json::object answer{{"version", control::kProtocolVersion}, {"capabilities", {"shares"}}, {"boot_id", "0-1"},
+                            {"shares_failed", {{{"share", 1}, {"why", "it is full"}, {"passing", false}}}}};
         const auto greeting = greetingFrom(answer);
         QVERIFY(greeting);
         QCOMPARE(json::serialize(*greeting), json::serialize(answer));
@@ -96,6 +97,18 @@ private slots:
         answer["boot_id"] = std::string(kMaxLinkMessage, 'x');
         QVERIFY(!greetingFrom(answer));
         answer["boot_id"] = "0-1";
+        const auto fails = [&](json::object one) {
+            answer["shares_failed"] = json::array(1, std::move(one));
+            return greetingFrom(answer);
+        };
+        const auto longer = fails({{"share", 1}, {"why", std::string(4000, 'x')}, {"passing", true}});
+        QVERIFY(longer && longer->at("shares_failed").at(0).at("why").as_string().size() == kMaxDetailBytes);
+        QVERIFY(!fails({{"share", 5000}, {"why", ""}, {"passing", true}}));
+        QVERIFY(!fails({{"share", 1}, {"why", std::string(5000, 'x')}, {"passing", true}}));
+        QVERIFY(!fails({{"share", 1}, {"why", ""}}));
+        answer["shares_failed"] = json::array(129, json::object{{"share", 1}, {"why", ""}, {"passing", true}});
+        QVERIFY(!greetingFrom(answer));
+        answer["shares_failed"] = json::array();
         answer["version"] = control::kProtocolVersion - 1;
         QVERIFY(greetingFrom(answer).error().code == ErrorCode::Unsupported);
         QVERIFY(!greetingFrom({}));
