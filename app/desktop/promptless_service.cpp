@@ -33,16 +33,10 @@ GVariant* refusedPrompt(SecretService* /*self*/, GAsyncResult* result, GError** 
     return static_cast<GVariant*>(g_task_propagate_pointer(G_TASK(result), error));
 }
 
-// libsecret names the shared bus in its own constructor, and a service that the environment may choose. What is given with a
-// new object comes before that, and these properties can be set only until the constructors are done.
-GObject* construct(GType type, guint count, GObjectConstructParam* properties) {
-    auto* object = G_OBJECT_CLASS(g_type_class_peek(SECRET_TYPE_SERVICE))->constructor(type, count, properties);
-    g_object_set(object, "g-bus-type", G_BUS_TYPE_NONE, "g-name", carrel::desktop::kSecretServiceName, nullptr);
-    return object;
-}
-
 void setUpClass(gpointer type, gpointer /*data*/) {
-    G_OBJECT_CLASS(type)->constructor = construct;
+    // Not libsecret's own constructor: all that it does is to name the shared bus, and a service that the environment may
+    // choose, over what is given with a new object.
+    G_OBJECT_CLASS(type)->constructor = G_OBJECT_CLASS(g_type_class_peek(G_TYPE_DBUS_PROXY))->constructor;
     auto* service = static_cast<SecretServiceClass*>(type);
     service->prompt_sync = refusePrompt;
     service->prompt_async = refusePromptLater;
@@ -67,7 +61,9 @@ namespace carrel::desktop {
 // Not secret_service_open_sync(): it takes the connection that g_bus_get() shares (session_bus.h).
 Ref<SecretService> openPromptless(GDBusConnection* bus, const Deadline& deadline, GError** error) {
     return Ref<SecretService>(static_cast<SecretService*>(
-        g_initable_new(promptlessType(), deadline.cancellable(), error, "g-connection", bus, "flags", SECRET_SERVICE_NONE, nullptr)));
+        g_initable_new(promptlessType(), deadline.cancellable(), error, "g-connection", bus, "g-name", kSecretServiceName,
+                       "g-object-path", "/org/freedesktop/secrets", "g-interface-name", "org.freedesktop.Secret.Service",
+                       "flags", SECRET_SERVICE_NONE, nullptr)));
 }
 
 } // namespace carrel::desktop

@@ -87,6 +87,9 @@ void PlayedService::serve(const std::string& path, const char* xml) {
 }
 
 void PlayedService::signal(const char* path, const char* interface, const char* name, GVariant* arguments) {
+    if (!m_bus) { // a last call came while it was ending
+        return;
+    }
     (void)g_dbus_connection_emit_signal(m_bus.get(), nullptr, path, interface, name, arguments, nullptr);
 }
 

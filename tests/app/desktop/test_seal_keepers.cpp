@@ -200,7 +200,7 @@ private slots:
         SecretServiceKeeper keeper(w.options());
         const auto key = someKey(4);
         QVERIFY(keeper.keep(key));
-        for (const std::string bad : {std::string(), std::string("x"), policy::textOf(key).substr(1), policy::textOf(key) + "\n",
+        for (const auto& bad : {std::string(), std::string("x"), policy::textOf(key).substr(1), policy::textOf(key) + "\n",
                                       std::string(1 << 20, 'a'), std::string("\0\xff", 2)}) {
             keyring.change([&](auto& state) { state.items[0].secret = bad; });
             const auto found = keeper.load();
@@ -321,7 +321,7 @@ private slots:
             const auto kept = w.chosen()->keep(someKey(2));
             return !found && found.error().code == ErrorCode::Malformed && !found.error().hint.empty() && !kept;
         };
-        for (const std::string bad : {"", "keyring", "fil\n", "file\nfile\n", std::string(5000, 'x').c_str()}) {
+        for (const auto& bad : {std::string(), std::string("keyring"), std::string("fil\n"), std::string("file\nfile\n"), std::string(5000, 'x')}) {
             std::ofstream(w.home / "seal.place", std::ios::binary) << bad;
             QVERIFY(broken());
         }
