@@ -3,6 +3,9 @@
 
 #include <QFile>
 
+#include <csignal>
+#include <sys/prctl.h>
+
 namespace carrel::desktop::test {
 
 PrivateBus::PrivateBus() {
@@ -30,6 +33,8 @@ void PrivateBus::start() {
 <policy context="default"><allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/><allow own="*"/></policy></busconfig>)xml");
     file.close();
     m_daemon = std::make_unique<QProcess>();
+    // A test that crashes leaves none behind.
+    m_daemon->setChildProcessModifier([] { (void)::prctl(PR_SET_PDEATHSIG, SIGKILL); });
     m_daemon->start("dbus-daemon", {"--config-file=" + config, "--nofork", "--print-address=1"});
     while (m_daemon->state() != QProcess::NotRunning && !m_daemon->canReadLine()) {
         (void)m_daemon->waitForReadyRead(1000);
