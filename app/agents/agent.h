@@ -136,6 +136,8 @@ public:
     // ClientAllowed, ClientEnded: who else than the owner may work here. What ends is written down later where it cannot
     // be now.
     [[nodiscard]] Status noteClient(activity::EventKind kind, const std::string& client, boost::json::object detail);
+    // RuleAdded, RuleRemoved, RuleReplaced: what concerns this agent. `words`: the rule in plain words.
+    [[nodiscard]] Status noteRule(activity::EventKind kind, std::string words, boost::json::object detail);
 
     // agent_shares.cpp
     [[nodiscard]] Result<boost::json::object> addShare(const NewShare& wanted);

@@ -3,6 +3,7 @@
 #include "app/agents/agent.h"
 
 #include "guest/protocol/control.h"
+#include "guest/protocol/plain_text.h"
 #include "guest/protocol/strict_json.h"
 
 #include <sys/socket.h>
@@ -130,6 +131,14 @@ Status Agent::noteClient(EventKind kind, const std::string& client, json::object
     }
     (void)noteOwing(kind, client, std::move(detail));
     return {};
+}
+
+Status Agent::noteRule(EventKind kind, std::string words, json::object detail) {
+    constexpr std::size_t kMaxWords = 2000; // a rule may hold a thousand paths; all of it stands in the rules' file
+    if (auto& toml = detail["toml"]; toml.is_string() && toml.get_string().size() > kMaxWords) {
+        toml = plainText(std::string(toml.get_string()), kMaxWords);
+    }
+    return note(kind, plainText(words, kMaxWords), std::move(detail));
 }
 
 json::object By::mark(json::object detail) const {

@@ -28,7 +28,7 @@ Status makeFolder(const fs::path& folder) {
 } // namespace
 
 Result<std::unique_ptr<Engine>> Engine::create(api::Home home, Installation installation,
-                                               std::unique_ptr<hypervisor::Backend> backend) {
+                                               std::unique_ptr<hypervisor::Backend> backend, Session session) {
     auto id = hypervisor::HomeId::parse(home.id);
     if (!id) {
         return fail(std::move(id).error());
@@ -44,9 +44,16 @@ Result<std::unique_ptr<Engine>> Engine::create(api::Home home, Installation inst
     }
     engine->m_services.runtimeFolder = socket->parent_path();
     engine->m_clients = std::make_unique<Clients>(engine->m_home.folder / "tokens.json", engine->m_services.complain);
+    if (!session.keeper) {
+        session.keeper = std::make_unique<policy::FileSealKeeper>(engine->m_home.folder / "rules.key");
+    }
     engine->m_approvals = std::make_unique<Approvals>(
-        Approvals::Setup{engine->m_home.folder, std::make_unique<policy::FileSealKeeper>(engine->m_home.folder / "rules.key"),
-                         [raw = engine.get()](std::string_view id) { return raw->agentById(id); }, engine->m_services.complain, nullptr});
+        Approvals::Setup{engine->m_home.folder, std::move(session.keeper),
+                         [raw = engine.get()](std::string_view wanted) { return raw->agentById(wanted); }, engine->m_services.complain, nullptr});
+    engine->m_approvals->addListener(engine->m_approvalNews);
+    for (auto* listener : session.listeners) {
+        engine->m_approvals->addListener(*listener);
+    }
     return engine;
 }
 
@@ -296,6 +303,8 @@ api::Handlers Engine::handlers(std::function<void()> stopServer) {
     addHostVerbs(*this, all);
     addTimelineVerb(*this, all);
     addTokenVerbs(*this, all);
+    addApprovalVerbs(*this, all);
+    addRuleVerbs(*this, all);
     all["engine.stop"] = [stopServer = std::move(stopServer)](api::Call&) -> Result<json::value> {
         stopServer();
         return json::object{{"stopping", true}};
