@@ -55,6 +55,7 @@ map_package() {
     fedora:libcli11-dev) echo cli11-devel ;;
     fedora:libseccomp-dev) echo libseccomp-devel ;;
     fedora:libfuse3-dev) echo "fuse3-devel fuse3-static" ;;
+    fedora:libtomlplusplus-dev) echo tomlplusplus-devel ;;
     fedora:libsecret-1-dev) echo libsecret-devel ;;
     fedora:libglib2.0-dev) echo glib2-devel ;;
     fedora:qemu-system-x86) echo qemu-system-x86 ;;
@@ -77,6 +78,7 @@ map_package() {
     arch:libcli11-dev) echo cli11 ;;
     arch:libseccomp-dev) echo libseccomp ;;
     arch:libfuse3-dev) echo fuse3 ;;
+    arch:libtomlplusplus-dev) echo tomlplusplus ;;
     arch:libsecret-1-dev) echo libsecret ;;
     arch:libglib2.0-dev) echo glib2 ;;
     arch:dbus-daemon) echo dbus ;;
