@@ -129,6 +129,12 @@ std::vector<Request> Approvals::requestsOf(const Agent& agent, const OpenedRevie
         item.fields.emplace("folder", view.share->dir);
         item.fields.emplace("path", view.entry->path.text());
         item.fields.emplace("change", std::string(changeOf(view.entry->kind)));
+        if (view.entry->from) {
+            item.fields.emplace("from", view.entry->from->text());
+            if (view.entry->type == EntryType::Directory) {
+                item.fields.emplace("type", "folder"); // and all that is in it
+            }
+        }
         out.push_back(std::move(item));
     }
     return out;
@@ -158,7 +164,7 @@ Result<Approvals::Asked> Approvals::askApply(const AgentPtr& agent, const agents
     ask.claim = reason;
     for (const auto& view : review->select({})) {
         if (view.entry->risk == files::Risk::High) {
-            ask.riskReason = view.entry->path.text() + ": " + view.entry->riskReason;
+            ask.riskReason = view.entry->riskReason + ": " + view.entry->path.text(); // the name is the agent's, and may be long
             break;
         }
     }

@@ -7,6 +7,8 @@
 #include "app/policy/rules_text.h"
 
 #include <algorithm>
+#include <array>
+#include <cstdint>
 
 namespace carrel::engine {
 
@@ -16,8 +18,10 @@ using policy::ApprovalState;
 
 namespace {
 
+// A log may hold any number, and what stands in nanoseconds ends in 2262.
 std::string timeOf(std::int64_t ms) {
-    return activity::formatTime(ms * 1'000'000);
+    constexpr std::int64_t kLatest = INT64_MAX / 1'000'000;
+    return activity::formatTime(std::clamp<std::int64_t>(ms, 0, kLatest) * 1'000'000);
 }
 
 json::object describe(const policy::DecisionFacts& facts) {
@@ -34,9 +38,14 @@ json::object describe(const policy::DecisionFacts& facts) {
     return out;
 }
 
+// One that nobody types without having looked: the agent chooses the names of its files.
 bool isPlainWord(std::string_view text) {
-    constexpr std::size_t kMost = 40;
-    return !text.empty() && text.size() <= kMost && text.front() != '-' && std::all_of(text.begin(), text.end(), [](char c) {
+    constexpr std::size_t kLeast = 4, kMost = 40;
+    constexpr std::array<std::string_view, 8> kReflexes{"allow", "yes!", "sure", "okay", "true", "enter", "always", "confirm"};
+    std::string lower(text);
+    std::transform(lower.begin(), lower.end(), lower.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? char(c - 'A' + 'a') : c; });
+    return text.size() >= kLeast && text.size() <= kMost && text.front() != '-' &&
+           std::find(kReflexes.begin(), kReflexes.end(), lower) == kReflexes.end() && std::all_of(text.begin(), text.end(), [](char c) {
         return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
     });
 }
@@ -121,7 +130,10 @@ json::object describeRule(const policy::Rule& rule, const NameOfAgent& nameOf) {
         }
         fields[name] = std::move(list);
     }
-    const auto name = rule.agent.empty() ? std::string() : nameOf(rule.agent);
+    auto name = rule.agent.empty() ? std::string() : nameOf(rule.agent);
+    if (!name.empty() && name == rule.agent) {
+        name = "that is not here (" + rule.agent + ")"; // deleted, or of another home
+    }
     json::object out{{"id", rule.id},
                      {"effect", toString(rule.effect)},
                      {"action", toString(rule.action)},

@@ -196,7 +196,11 @@ Result<json::value> import(Engine& engine, api::Call& call) {
     if (!set) {
         return fail(std::move(set).error());
     }
-    for (const auto& rule : set->rules) {
+    for (auto& rule : set->rules) {
+        asItIs(rule);
+        if (const auto named = engine.agent(rule.agent); named && !engine.agentById(rule.agent)) {
+            rule.agent = (*named)->id(); // written by hand
+        }
         CARREL_TRY(policy::check(rule));
     }
     if (only) {

@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <cstdio>
+#include <filesystem>
 
 namespace carrel::engine {
 
@@ -36,6 +37,20 @@ std::optional<std::int64_t> millisecondsOf(const std::string& text) {
 
 } // namespace
 
+void asItIs(policy::Rule& rule) {
+    const auto folders = rule.fields.find("folder");
+    if (folders == rule.fields.end()) {
+        return;
+    }
+    for (auto& folder : folders->second) {
+        std::error_code error;
+        const auto real = std::filesystem::weakly_canonical(folder, error);
+        if (!error && folder.starts_with('/') && real != "/") {
+            folder = real.native().ends_with('/') ? real.parent_path().native() : real.native();
+        }
+    }
+}
+
 Result<policy::Rule> readRule(Engine& engine, const api::Call& call, const json::object& wanted) {
     JsonFields fields(wanted, "rule");
     policy::Rule rule;
@@ -52,6 +67,7 @@ Result<policy::Rule> readRule(Engine& engine, const api::Call& call, const json:
         }
         CARREL_TRY(values.finish());
     }
+    asItIs(rule);
     if (!effect) {
         fields.problem("effect", "is neither allow nor deny");
     }

@@ -7,6 +7,8 @@
 
 namespace carrel::engine {
 
+// Folders by the names that shares have: without symbolic links. A rule that names a folder otherwise would match nothing.
+void asItIs(policy::Rule& rule);
 // InvalidArgument: it says something that no rule can say.
 [[nodiscard]] Result<policy::Rule> readRule(Engine& engine, const api::Call& call, const boost::json::object& wanted);
 

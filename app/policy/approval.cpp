@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/policy/approval.h"
 
+#include "app/policy/path_pattern.h"
 #include "app/policy/rules_text.h"
 #include "guest/protocol/plain_text.h"
 #include "guest/protocol/share_path.h"
@@ -96,10 +97,19 @@ std::optional<Rule> coveringRule(std::span<const Request> items) {
     rule.action = items.front().action;
     rule.high = std::any_of(items.begin(), items.end(), [](const Request& item) { return item.risk == Risk::High; });
     for (const auto& field : fieldsOf(rule.action)) {
-        if (field.kind == FieldKind::PathPrefix) {
+        if (field.kind == FieldKind::PathPrefix || field.of == Field::Of::Requests) {
             continue; // one page of a host would be asked for after the other
         }
         auto values = valuesOf(items, field.name);
+        if (rule.action == Action::Apply && field.kind == FieldKind::PathPattern) {
+            std::set<std::string> all(values.begin(), values.end());
+            for (const auto& item : items) { // of a rename both names
+                if (const auto from = item.fields.find("from"); from != item.fields.end()) {
+                    all.insert(from->second);
+                }
+            }
+            values.assign(all.begin(), all.end());
+        }
         if (values.empty()) {
             continue;
         }

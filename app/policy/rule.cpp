@@ -1,19 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/policy/rule.h"
 
+#include "app/policy/path_pattern.h"
 #include "guest/protocol/share_path.h"
 
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <fnmatch.h>
+#include <functional>
 
 namespace carrel::policy {
 namespace {
 
 constexpr std::array<std::string_view, 6> kActions{"apply", "folder", "network", "credential", "forward", "program"};
 constexpr std::array kApply{Field{"folder", FieldKind::Folder}, Field{"path", FieldKind::PathPattern},
-                            Field{"change", FieldKind::Change}};
+                            Field{"change", FieldKind::Change},
+                            Field{"from", FieldKind::PathPattern, Field::Seen::IfRead, Field::Of::Requests},
+                            Field{"type", FieldKind::Type, Field::Seen::IfRead, Field::Of::Requests}};
 constexpr std::array kFolder{Field{"folder", FieldKind::Folder}, Field{"mode", FieldKind::Mode}};
 constexpr std::array kNetwork{Field{"host", FieldKind::Host}, Field{"port", FieldKind::Port},
                               Field{"method", FieldKind::Method, Field::Seen::IfRead},
@@ -69,6 +72,8 @@ bool isSpelled(FieldKind kind, std::string_view text) {
         return text == "/" || isPlainPath(text);
     case FieldKind::PathPattern:
         return !text.starts_with('/') && isPlainPath("/" + std::string(text));
+    case FieldKind::Type:
+        return text == "folder";
     case FieldKind::Change:
         return contains(kChanges, text);
     case FieldKind::Mode:
@@ -93,7 +98,7 @@ bool isSpelled(FieldKind kind, std::string_view text) {
 
 // Of a rule. What is not UTF-8 could be written to the file and not be read again.
 bool isValue(FieldKind kind, std::string_view text) {
-    return isSpelled(kind, text) && isUtf8(text);
+    return isSpelled(kind, text) && isUtf8(text) && (kind != FieldKind::PathPattern || isPathPattern(text));
 }
 
 // Of a request.
@@ -149,34 +154,6 @@ std::span<const Field> fieldsOf(Action action) {
     return {};
 }
 
-std::string literalPattern(std::string_view path) {
-    std::string out;
-    for (const char c : path) {
-        if (c == '*' || c == '?' || c == '[') {
-            out.append({'[', c, ']'});
-        } else {
-            out += c;
-        }
-    }
-    return out;
-}
-
-bool isLiteralPattern(std::string_view pattern) {
-    for (std::size_t i = 0; i < pattern.size(); ++i) {
-        if (pattern[i] == '*' || pattern[i] == '?') {
-            return false;
-        }
-        if (pattern[i] == '[') { // of one character, that means itself
-            const auto inner = pattern.substr(i, 3);
-            if (inner != "[*]" && inner != "[?]" && inner != "[[]") {
-                return false;
-            }
-            i += 2;
-        }
-    }
-    return true;
-}
-
 Status check(const Rule& rule) {
     const auto bad = [&](const std::string& what, std::string hint) -> Status {
         return fail(ErrorCode::InvalidArgument, "A rule " + what, std::move(hint));
@@ -200,16 +177,21 @@ Status check(const Rule& rule) {
         return bad("about apply covers high risk without naming each path",
                    "Name the very paths, without * ? or [, or leave high risk to be asked");
     }
+    if (rule.untilMs && (*rule.untilMs < kEarliestMs || *rule.untilMs > kLatestMs)) {
+        return bad("has an end that no calendar of today knows", "Give it one before the year 10000, or none");
+    }
     for (const auto& given : rule.fields) {
         const auto& name = given.first;
         const auto& values = given.second;
         const auto fields = fieldsOf(rule.action);
         const auto field =
-            std::find_if(fields.begin(), fields.end(), [&](const Field& each) { return each.name == name; });
+            std::find_if(fields.begin(), fields.end(), [&](const Field& each) { return each.of == Field::Of::Both && each.name == name; });
         if (field == fields.end()) {
             std::string known;
             for (const auto& each : fields) {
-                known += (known.empty() ? "" : ", ") + std::string(each.name);
+                if (each.of == Field::Of::Both) {
+                    known += (known.empty() ? "" : ", ") + std::string(each.name);
+                }
             }
             return bad("about " + std::string(toString(rule.action)) + " has the field " + name +
                            ", which it cannot have",
@@ -261,14 +243,7 @@ bool matchesValue(FieldKind kind, std::string_view wanted, std::string_view seen
     case FieldKind::Folder:
         return isBelow(wanted, seen);
     case FieldKind::PathPattern:
-        if (wanted == "**") {
-            return true;
-        }
-        if (wanted.ends_with("/**")) {
-            const auto folder = wanted.substr(0, wanted.size() - 3);
-            return seen.size() > folder.size() && seen.starts_with(folder) && seen[folder.size()] == '/';
-        }
-        return ::fnmatch(std::string(wanted).c_str(), std::string(seen).c_str(), FNM_PATHNAME | FNM_NOESCAPE) == 0;
+        return matchesPattern(wanted, seen);
     case FieldKind::Host:
         return wanted.starts_with("*.") ? seen.size() > wanted.size() - 1 && seen.ends_with(wanted.substr(1))
                                         : seen == wanted;
@@ -281,10 +256,55 @@ bool matchesValue(FieldKind kind, std::string_view wanted, std::string_view seen
     case FieldKind::Method:
     case FieldKind::Name:
     case FieldKind::Sha256:
+    case FieldKind::Type:
         return seen == wanted;
     }
     return false;
 }
+
+namespace {
+
+bool isOneOf(const std::vector<std::string>& values, const std::function<bool(const std::string&)>& is) {
+    return std::any_of(values.begin(), values.end(), is);
+}
+
+// An apply, by a rule's folders and paths: where it goes, and of a rename where it comes from. What denies does so where it
+// meets either, and what allows has to cover both. With a folder goes all that is in it: what could be there is denied, and
+// allowed is only what says so of everything below.
+bool meets(const Rule& rule, const Request& request, const std::string& path) {
+    const bool all = request.fields.contains("type");
+    const bool deny = rule.effect == Effect::Deny;
+    if (const auto folders = rule.fields.find("folder"); folders != rule.fields.end()) {
+        const auto& share = request.fields.at("folder");
+        const auto whole = share + "/" + path;
+        const bool one = isOneOf(folders->second, [&](const std::string& folder) {
+            return isBelow(folder, whole) || (deny && all && isBelow(whole, folder));
+        });
+        if (!one) {
+            return false;
+        }
+    }
+    const auto paths = rule.fields.find("path");
+    return paths == rule.fields.end() || isOneOf(paths->second, [&](const std::string& pattern) {
+               return !all ? matchesPattern(pattern, path) : deny ? reachesInto(pattern, path) : coversAllOf(pattern, path);
+           });
+}
+
+bool meetsWhere(const Rule& rule, const Request& request) {
+    const auto path = request.fields.find("path");
+    if (path == request.fields.end() || !request.fields.contains("folder")) {
+        return rule.effect == Effect::Deny;
+    }
+    const bool to = meets(rule, request, path->second);
+    const auto from = request.fields.find("from");
+    if (from == request.fields.end()) {
+        return to;
+    }
+    const bool there = meets(rule, request, from->second);
+    return rule.effect == Effect::Deny ? to || there : to && there;
+}
+
+} // namespace
 
 bool matches(const Rule& rule, const Request& request, std::int64_t nowMs) {
     if (rule.action != request.action || (rule.untilMs && nowMs >= *rule.untilMs) ||
@@ -294,9 +314,13 @@ bool matches(const Rule& rule, const Request& request, std::int64_t nowMs) {
          (!rule.high || (rule.action == Action::Apply && !namesItsPaths(rule))))) {
         return false;
     }
+    const bool apply = rule.action == Action::Apply;
+    if (apply && !meetsWhere(rule, request)) {
+        return false;
+    }
     for (const auto& field : fieldsOf(rule.action)) {
         const auto wanted = rule.fields.find(field.name);
-        if (wanted == rule.fields.end()) {
+        if (wanted == rule.fields.end() || (apply && (field.kind == FieldKind::Folder || field.kind == FieldKind::PathPattern))) {
             continue;
         }
         const auto seen = request.fields.find(field.name);

@@ -5,9 +5,11 @@
 // Each action has fields of its own (fieldsOf). A rule gives some of them, each with one or more values, of which one
 // must match; a field that it does not give matches anything. So a rule with fewer fields covers more.
 //
-//   apply       folder  the shared folder on this computer, or one above it
-//               path    in the share: a pattern as in glob(7), where * stays within one folder; "docs/**" is all below
+//   apply       folder  a folder on this computer: what lies in it is meant, be it shared itself, above or below what is
+//               path    in the share: a pattern (path_pattern.h); "docs/**" is all below
 //               change  created, modified, deleted, renamed, mode, link
+//               A rename is denied where its old or its new name is, and allowed where both are; that of a folder is one of
+//               all that is in it.
 //   folder      folder  as above
 //               mode    read-only, review, auto
 //   network     host    a name, or "*.example.org" for every name below that one (not itself); or an address
@@ -41,11 +43,13 @@ enum class Risk { Routine, High };
 [[nodiscard]] std::optional<Action> actionFrom(std::string_view text);
 [[nodiscard]] std::optional<Effect> effectFrom(std::string_view text);
 
-enum class FieldKind { Folder, PathPattern, Change, Mode, Host, Port, Method, PathPrefix, Name, Sha256 };
+enum class FieldKind { Folder, PathPattern, Change, Mode, Host, Port, Method, PathPrefix, Name, Sha256, Type };
 struct Field {
     std::string_view name;
     FieldKind kind;
     enum class Seen { Always, IfRead } seen = Seen::Always; // of a request
+    // Requests: no rule has it. from: where a rename comes from; type: "folder", where all that is in it moves along.
+    enum class Of { Both, Requests } of = Of::Both;
 };
 [[nodiscard]] std::span<const Field> fieldsOf(Action action);
 
@@ -53,6 +57,8 @@ inline constexpr std::size_t kMaxValues = 1000; // of one field
 inline constexpr std::size_t kMaxValueBytes = 4096;
 inline constexpr std::size_t kMaxNoteBytes = 280;
 inline constexpr std::size_t kMaxIdBytes = 128; // of an agent or a session
+inline constexpr std::int64_t kEarliestMs = -62'135'596'800'000; // the year 1
+inline constexpr std::int64_t kLatestMs = 253'402'300'799'000;    // the end of the year 9999
 
 struct Rule {
     std::uint64_t id = 0; // of one home, never given again; 0 in one that is only thought of
@@ -71,10 +77,6 @@ struct Rule {
 
 // Every field is one of the action's and every value one that it can have, in the one spelling that is matched.
 [[nodiscard]] Status check(const Rule& rule);
-
-// A path as the pattern that matches it and nothing else, and whether a pattern is one that can match one path only.
-[[nodiscard]] std::string literalPattern(std::string_view path);
-[[nodiscard]] bool isLiteralPattern(std::string_view pattern);
 
 // What the host saw. A field that does not apply (the method of a connection that is not read) is absent.
 struct Request {

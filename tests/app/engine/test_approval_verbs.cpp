@@ -219,6 +219,28 @@ private slots:
         QVERIFY(o.good("rule.add", bad).at("rule").at("until") == "2126-12-01T12:00:00.000Z");
     }
 
+    // A folder by a link to it, and one that does not stand there: shares go by the name without links.
+    void foldersAreAsTheyAre() {
+        Owner o;
+        fs::create_directory(o.w.folder / "real");
+        fs::create_directory_symlink(o.w.folder / "real", o.w.folder / "link");
+        const auto folderOf = [&](const fs::path& folder) {
+            const auto rule = o.good("rule.preview", {{"rule", {{"effect", "deny"}, {"action", "apply"}, {"fields", {{"folder", {folder.string()}}}}}}});
+            return std::string(rule.at("rule").at("fields").at("folder").at(0).as_string());
+        };
+        QCOMPARE(folderOf(o.w.folder / "link"), (o.w.folder / "real").string());
+        QCOMPARE(folderOf(o.w.folder / "link/none/deeper"), (o.w.folder / "real/none/deeper").string());
+        QCOMPARE(folderOf("/"), std::string("/"));
+    }
+    void anImportedName() {
+        Owner o;
+        const std::string text = "version = 1\nserial = 1\nnext_id = 3\n[[rule]]\nid = 1\neffect = \"deny\"\naction = \"forward\"\nagent = \"ann\"\n"
+                                 "[[rule]]\nid = 2\neffect = \"deny\"\naction = \"forward\"\nagent = \"gone\"\n";
+        const auto rules = o.good("rule.import", {{"toml", text}}).at("rules").as_array();
+        QCOMPARE(rules.at(0).at("agent_id"), json::value(o.agent()->id()));
+        QVERIFY(rules.at(1).at("words").as_string().find("not here (gone)") != std::string::npos);
+    }
+
     // A rule that denies settles what waits.
     void aNewRuleAnswersWhatWaits() {
         Owner o;

@@ -179,6 +179,25 @@ private slots:
         QVERIFY2(outcome && outcome->report, !outcome ? outcome.error().text().c_str() : outcome->effectTrouble ? outcome->effectTrouble->text().c_str() : "");
         QVERIFY(world.has("a.txt") && !world.has("b.txt"));
     }
+    // Out of the one folder, into the other.
+    void aRenameIsOfBothNames() {
+        World world;
+        fs::create_directories(world.w.share() / "private");
+        fs::create_directories(world.w.share() / "docs");
+        std::ofstream(world.w.share() / "private/tax.ods") << "mine\n";
+        auto entry = world.guest->over("private/tax.ods");
+        entry.kind = ChangeKind::Renamed;
+        entry.from = entry.path;
+        entry.path = SharePath::parse("docs/tax.ods").value();
+        entry.size = 5;
+        QVERIFY(world.approvals->rules().add(world.rule(policy::Effect::Allow, "docs/**")));
+        world.guest->stage(entry, "mine\n");
+        const auto asked = world.ask();
+        QVERIFY(asked.submitted.kind == policy::Submitted::Kind::Waiting);
+        QVERIFY(world.has("private/tax.ods"));
+        QVERIFY(world.approvals->rules().add(world.rule(policy::Effect::Deny, "private/**")));
+        QVERIFY(world.ask().submitted.kind == policy::Submitted::Kind::Denied);
+    }
     void onlyWhatIsAskedFor() {
         World world;
         world.guest->makeFolder("new");

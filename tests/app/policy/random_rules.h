@@ -29,7 +29,7 @@ public:
         out.high = out.effect == Effect::Allow && chance(30);
         out.note = chance(20) ? "a note: \"quoted\"\n\tand more" : "";
         for (const auto& field : fieldsOf(out.action)) {
-            if (chance(40)) {
+            if (field.of == Field::Of::Both && chance(40)) {
                 auto& values = out.fields[std::string(field.name)];
                 for (auto count = 1 + below(2); count > 0; --count) {
                     values.push_back(value(field.kind, true));
@@ -79,6 +79,8 @@ private:
             return pick(kNames);
         case FieldKind::Sha256:
             return std::string(64, pick(kNames).front() == 'm' ? 'a' : 'b');
+        case FieldKind::Type:
+            return "folder";
         }
         return {};
     }
@@ -86,7 +88,7 @@ private:
     static constexpr std::string_view kAgents[]{"ann", "bob"};
     static constexpr std::string_view kSessions[]{"s1", "s2"};
     static constexpr std::string_view kFolders[]{"/", "/home/ada", "/home/ada/papers", "/home/ada/papers2"};
-    static constexpr std::string_view kPatterns[]{"a.txt", "docs/**", "docs/*", "**", "d*/x"};
+    static constexpr std::string_view kPatterns[]{"a.txt", "docs/**", "docs/*", "**", "d*/x", "**/x", "docs/**/x"};
     static constexpr std::string_view kPaths[]{"a.txt", "docs/x", "docs/deep/x", "other"};
     static constexpr std::string_view kChanges[]{"created", "modified", "deleted"};
     static constexpr std::string_view kModes[]{"read-only", "review", "auto"};

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What rules say together: over random rules and requests, and the cases that a person would think of.
 #include "app/policy/decide.h"
+#include "app/policy/path_pattern.h"
 #include "tests/app/policy/random_rules.h"
 
 #include <QtTest>
@@ -34,6 +35,29 @@ Request to(std::string host) {
 }
 Answer answer(const std::vector<Rule>& rules, const Request& request, std::int64_t now = kNow) {
     return decide(rules, request, now).answer;
+}
+
+Rule about(Effect effect, const char* field, const char* value) {
+    Rule out;
+    out.id = effect == Effect::Allow ? 1 : 2;
+    out.effect = effect;
+    out.action = Action::Apply;
+    out.fields[field] = {value};
+    return out;
+}
+Request changed(const char* path, const char* from = nullptr, const char* type = nullptr) {
+    Request out;
+    out.agent = "ann";
+    out.session = "s1";
+    out.action = Action::Apply;
+    out.fields = {{"folder", "/home/ada"}, {"path", path}, {"change", from == nullptr ? "created" : "renamed"}};
+    if (from != nullptr) {
+        out.fields["from"] = from;
+    }
+    if (type != nullptr) {
+        out.fields["type"] = type;
+    }
+    return out;
 }
 
 } // namespace
@@ -123,6 +147,55 @@ private slots:
             for (const auto* other : {"a", "abc", "axb", "docs/x", "what!", "b", "a\\x", "docs/x/y"}) {
                 QVERIFY(std::string(other) == path || !matchesValue(FieldKind::PathPattern, pattern, other));
             }
+        }
+    }
+
+    // It is a way out of the one folder as much as into the other.
+    void aRenameIsOfBothNames() {
+        const auto renamed = changed("docs/tax.ods", "private/tax.ods");
+        QVERIFY(answer({about(Effect::Allow, "path", "docs/**")}, renamed) == Answer::Ask);
+        QVERIFY(answer({about(Effect::Allow, "path", "private/**")}, renamed) == Answer::Ask);
+        auto both = about(Effect::Allow, "path", "docs/**");
+        both.fields["path"].push_back("private/**");
+        QVERIFY(answer({both}, renamed) == Answer::Allow);
+        for (const auto* denied : {"private/**", "docs/**", "**/tax.ods"}) {
+            QVERIFY2(answer({both, about(Effect::Deny, "path", denied)}, renamed) == Answer::Deny, denied);
+        }
+        QVERIFY(answer({both, about(Effect::Deny, "folder", "/home/ada/private")}, renamed) == Answer::Deny);
+    }
+
+    // What is in it nobody has listed, and all of it moves along.
+    void aFolderTakesAllWithIt() {
+        const auto moved = changed("b", "a", "folder");
+        auto wide = about(Effect::Allow, "path", "**");
+        QVERIFY(answer({wide}, moved) == Answer::Allow);
+        for (const auto* narrow : {"*", "?", "a"}) {
+            wide.fields["path"] = {narrow, "b"};
+            QVERIFY2(answer({wide}, moved) == Answer::Ask, narrow);
+        }
+        wide.fields["path"] = {"**"};
+        for (const auto* denied : {"a", "a/**", "a/secret/*.key", "**/.env", "*/secret", "b/x/y"}) {
+            QVERIFY2(answer({wide, about(Effect::Deny, "path", denied)}, moved) == Answer::Deny, denied);
+        }
+        for (const auto* other : {"c/**", "*.pdf", "aa", "ab/**"}) {
+            QVERIFY2(answer({wide, about(Effect::Deny, "path", other)}, moved) == Answer::Allow, other);
+        }
+        QVERIFY(answer({wide, about(Effect::Deny, "folder", "/home/ada/a/deep")}, moved) == Answer::Deny);
+        QVERIFY(answer({wide, about(Effect::Deny, "folder", "/home/ada/c")}, moved) == Answer::Allow);
+    }
+
+    // "In /home/ada/private" means that, whichever folder around it is the one that is shared.
+    void aFolderIsWhereItIs() {
+        const auto inside = changed("private/x");
+        const auto beside = changed("privately");
+        for (const auto effect : {Effect::Allow, Effect::Deny}) {
+            const auto wanted = effect == Effect::Allow ? Answer::Allow : Answer::Deny;
+            for (const auto* folder : {"/", "/home", "/home/ada", "/home/ada/private"}) {
+                QVERIFY2(answer({about(effect, "folder", folder)}, inside) == wanted, folder);
+            }
+            QVERIFY(answer({about(effect, "folder", "/home/ada/private")}, beside) == Answer::Ask);
+            QVERIFY(answer({about(effect, "folder", "/home/ad")}, inside) == Answer::Ask);
+            QVERIFY(answer({about(effect, "folder", "/home/ada/private/x/y")}, inside) == Answer::Ask);
         }
     }
 
