@@ -2,6 +2,7 @@
 // Rules that somebody imports: whatever is read can be written, and comes back as it was. And the claim of a guest: always
 // one line of text, and never longer than it may be.
 #include "app/policy/approval.h"
+#include "app/policy/path_pattern.h"
 #include "app/policy/rules_text.h"
 #include "guest/protocol/share_path.h"
 
