@@ -10,6 +10,7 @@
 #include "app/clerk/console_reader.h"
 #include "app/clerk/content_receiver.h"
 #include "app/clerk/file_service.h"
+#include "app/clerk/guest_asks.h"
 #include "app/clerk/guest_rpc.h"
 #include "app/clerk/guest_words.h"
 #include "app/clerk/link.h"
@@ -53,11 +54,13 @@ private:
     void forwardEntries(std::string_view method, const Params& params, const Reply& reply);
     void revokeShare(const Params& params, const Reply& reply);
     void readsRecorded(const Params& params, const Reply& reply);
+    void answerAsk(const Params& params, const Reply& reply);
 
     [[nodiscard]] Mux::Events eventsOf(std::string_view name);
     [[nodiscard]] Mux::Events controlEvents();
     [[nodiscard]] Mux::Events filesEvents();
     [[nodiscard]] Mux::Events terminalEvents();
+    [[nodiscard]] Status sendControl(std::string_view text);
     void sayHello();
     void guestNotification(const std::string& method, const Params& params);
     void channelClosed(std::string_view name, const std::string& why);
@@ -75,6 +78,7 @@ private:
     std::shared_ptr<ChannelPump> m_terminals;
     std::unique_ptr<ConsoleReader> m_console;
     GuestRpc m_rpc;
+    GuestAsks m_asks;
     std::unique_ptr<FileService> m_fileService;
     std::map<std::uint32_t, std::shared_ptr<SessionRelay>> m_sessions;
     std::map<std::uint32_t, std::shared_ptr<ContentReceiver>> m_contents;

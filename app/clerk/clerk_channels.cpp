@@ -133,6 +133,7 @@ void Clerk::detach(const Params& params, const Reply& reply) {
     }
     if (!m_control) {
         m_greeting.reset();
+        m_asks.newEpoch();
         m_rpc.failAll(Error{ErrorCode::Unavailable, "another clerk has taken over", {}, 0, {}});
     }
     reply(json::object{});
@@ -152,12 +153,21 @@ Mux::Events Clerk::controlEvents() {
     };
     events.epoch = [this](const Epoch&) {
         m_greeting.reset();
+        m_asks.newEpoch();
         m_rpc.failAll(
             Error{ErrorCode::Unavailable, "the connection to the agent's machine began anew", {}, 0, {}});
         m_control->mux().openStream(control::kRpcStream, StreamKind::Messages);
         sayHello();
     };
     return events;
+}
+
+Status Clerk::sendControl(std::string_view text) {
+    if (!m_control || !m_control->isOpen()) {
+        return fail(ErrorCode::Unavailable, "the agent's machine does not answer", "Try again in a moment");
+    }
+    m_control->flushSoon();
+    return m_control->mux().sendMessage(control::kRpcStream, asBytes(text));
 }
 
 void Clerk::sayHello() {
@@ -275,6 +285,7 @@ Mux::Events Clerk::terminalEvents() {
 void Clerk::channelClosed(std::string_view name, const std::string& why) {
     if (name == "control") {
         m_greeting.reset();
+        m_asks.newEpoch();
         m_rpc.failAll(machineGone());
         for (auto& waiting : std::exchange(m_waitingForGreeting, {})) {
             waiting(fail(machineGone()));
