@@ -230,6 +230,7 @@ private:
     void makeDoor();
     void told(const std::string& method, const boost::json::object& params);
     [[nodiscard]] Status recordReads(const boost::json::object& params);
+    void asked(const ask::Question& question, AnswerAsk answer);
     [[nodiscard]] bool mayTell(std::string_view method);
     void superviseUntil(std::stop_token stop);
     void superviseOnce();

@@ -106,6 +106,14 @@ void Agent::told(const std::string& method, const json::object& params) {
     }
 }
 
+void Agent::asked(const ask::Question& question, AnswerAsk answer) {
+    if (!m_services.asked) {
+        answer(fail(ErrorCode::Unavailable, "nobody can be asked here", "What is staged waits for the owner's own look"));
+        return;
+    }
+    m_services.asked(id(), question, std::move(answer));
+}
+
 Status Agent::recordReads(const json::object& params) {
     JsonFields fields(params, "file.read");
     (void)fields.number("batch");

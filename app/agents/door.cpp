@@ -383,6 +383,10 @@ void Door::told(Post& from, const std::string& method, const json::object& param
         recordReads(from, params);
         return;
     }
+    if (method == "ask") {
+        asked(from, params);
+        return;
+    }
     m_events.told(method, params);
 }
 
