@@ -95,7 +95,7 @@ Result<std::string> Client::receiveLine(Clock::time_point until) {
             return line;
         }
     }
-    return fail(ErrorCode::Malformed, "Carrel's answer is too long");
+    return fail(ErrorCode::Internal, "Carrel's answer is too long");
 }
 
 Result<Standings> Client::exchange(const Question& question, json::object params, Clock::time_point until) {
@@ -112,9 +112,13 @@ Result<Standings> Client::exchange(const Question& question, json::object params
         return fail(std::move(response->result).error());
     }
     if (response == nullptr || response->id != id || !response->result || !response->result->is_object()) {
-        return fail(ErrorCode::Malformed, "Carrel's answer makes no sense");
+        return fail(ErrorCode::Internal, "Carrel's answer makes no sense");
     }
-    return standingsFrom(question, response->result->get_object());
+    auto standings = standingsFrom(question, response->result->get_object());
+    if (!standings) { // not the asking program's mistake
+        return fail(ErrorCode::Internal, "Carrel's answer makes no sense");
+    }
+    return standings;
 }
 
 Result<Standings> Client::ask(const Question& question, Clock::time_point until) {

@@ -8,7 +8,7 @@ namespace carrel::guestd {
 namespace {
 
 Error hostAway() {
-    return {ErrorCode::Unavailable, "Carrel does not answer on this computer's other side", "Ask again later", 0, nullptr};
+    return {ErrorCode::Unavailable, "Carrel does not answer", "It may be stopped: ask again later", 0, nullptr};
 }
 
 Error restarted() {
