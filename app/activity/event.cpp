@@ -71,6 +71,12 @@ std::string_view toString(EventKind kind) {
         return "rule.kept";
     case EventKind::RuleAnswered:
         return "rule.answered";
+    case EventKind::RuleAdded:
+        return "rule.added";
+    case EventKind::RuleRemoved:
+        return "rule.removed";
+    case EventKind::RuleReplaced:
+        return "rule.replaced";
     case EventKind::GuestLog:
         return "guest.log";
     case EventKind::EngineNote:

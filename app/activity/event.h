@@ -47,6 +47,9 @@ enum class EventKind {
     ApprovalsTurnedAway,
     RuleKept,
     RuleAnswered,
+    RuleAdded, // by the owner
+    RuleRemoved,
+    RuleReplaced,
     GuestLog,
     EngineNote,
     ClientAllowed,
@@ -60,6 +63,7 @@ inline constexpr std::array kEventKinds{
     EventKind::DiscardDone,  EventKind::ApprovalAsked, EventKind::ApprovalChanged, EventKind::ApprovalRepeated,
     EventKind::ApprovalShown, EventKind::ApprovalDecided, EventKind::ApprovalEnded, EventKind::ApprovalReopened,
     EventKind::ApprovalEffect, EventKind::ApprovalsTurnedAway, EventKind::RuleKept, EventKind::RuleAnswered,
+    EventKind::RuleAdded, EventKind::RuleRemoved, EventKind::RuleReplaced,
     EventKind::GuestLog,     EventKind::EngineNote,
     EventKind::ClientAllowed, EventKind::ClientEnded};
 

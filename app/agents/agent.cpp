@@ -441,6 +441,9 @@ json::array Agent::describeShares(Tell what) const {
         if (const auto look = m_looks.find(share.id); what == Tell::Chosen && look != m_looks.end()) {
             tell(look->second, described);
         }
+        if (const auto failed = m_sharesFailed.find(share.id); failed != m_sharesFailed.end()) {
+            described["trouble"] = failed->second;
+        }
         shares.push_back(std::move(described));
     }
     return shares;
@@ -463,6 +466,12 @@ json::object Agent::describe(Tell what) const {
         out["reason"] = m_failure;
     }
     return out;
+}
+
+std::optional<std::string> Agent::failureOf(std::uint32_t share) const {
+    const std::lock_guard lock(m_mutex);
+    const auto failed = m_sharesFailed.find(share);
+    return failed == m_sharesFailed.end() ? std::nullopt : std::optional(failed->second);
 }
 
 std::shared_ptr<Door> Agent::door() const {
@@ -492,7 +501,7 @@ Result<std::shared_ptr<Door>> Agent::workingDoor(std::stop_token stop) {
 }
 
 Agent::Turn::Turn(Agent& agent, Manner manner)
-    : m_agent(agent), m_operation(agent.m_operation, std::defer_lock) {
+    : m_agent(agent), m_operation(agent.m_operation, std::defer_lock), m_manner(manner) {
     if (manner == Manner::Patient) {
         m_operation.lock();
         return;
@@ -500,6 +509,7 @@ Agent::Turn::Turn(Agent& agent, Manner manner)
     {
         const std::lock_guard lock(m_agent.m_mutex);
         ++m_agent.m_insisting;
+        m_agent.m_ending += m_manner == Manner::Ending ? 1 : 0;
         if (m_agent.m_door && m_agent.m_state != AgentState::Stopping) { // a stop under way is what it waits for
             m_agent.m_door->callOff();
         }
@@ -507,6 +517,7 @@ Agent::Turn::Turn(Agent& agent, Manner manner)
     m_operation.lock();
     const std::lock_guard lock(m_agent.m_mutex);
     --m_agent.m_insisting;
+    m_agent.m_ending -= m_manner == Manner::Ending ? 1 : 0;
 }
 
 // Others may insist, too: what they called off stays so.

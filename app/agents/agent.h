@@ -72,7 +72,20 @@ struct OpenedReview {
     std::string id;
     std::vector<ShareRecord> shares;
     std::vector<files::FrozenSet> sets; // by index of `shares`
+    // What is staged there the machine cannot say at the moment; its own words of why. Not of a review that is opened again.
+    struct NotListed {
+        std::string share, why;
+    };
+    std::vector<NotListed> notListed;
     [[nodiscard]] std::vector<EntryView> select(const ReviewSelection& selection) const;
+};
+
+// By what an apply happens: the owner's own word, or a request that was allowed (design section 8).
+struct Warrant {
+    std::string by{kByOwner};
+    std::uint64_t approval = 0;    // the request; 0: none
+    // Right before it, in the agent's turn; nothing has happened yet. An error: it does not.
+    std::function<Status(const OpenedReview&)> begin;
 };
 
 struct ItemOutcome {
@@ -123,6 +136,8 @@ public:
     // ClientAllowed, ClientEnded: who else than the owner may work here. What ends is written down later where it cannot
     // be now.
     [[nodiscard]] Status noteClient(activity::EventKind kind, const std::string& client, boost::json::object detail);
+    // RuleAdded, RuleRemoved, RuleReplaced: what concerns this agent. `words`: the rule in plain words.
+    [[nodiscard]] Status noteRule(activity::EventKind kind, std::string words, boost::json::object detail);
 
     // agent_shares.cpp
     [[nodiscard]] Result<boost::json::object> addShare(const NewShare& wanted);
@@ -134,11 +149,11 @@ public:
 
     // agent_review.cpp
     // Decide: for a person, who goes on to decide; auto mode then leaves the folders alone for a while. Watch: the list of
-    // somebody who watches, which makes room for the next one.
-    enum class Look { Decide, Watch };
-    // A client's look is written down whichever it is.
+    // somebody who watches, which makes room for the next one. Ask: the agent asks for it to be applied.
+    enum class Look { Decide, Watch, Ask };
+    // A client's look is written down whichever it is. `only`: these, with the folders that they need.
     [[nodiscard]] Result<OpenedReview> freeze(const Progress& progress, std::stop_token stop, Look look = Look::Decide,
-                                              const By& by = {});
+                                              const By& by = {}, const ReviewSelection& only = {});
     [[nodiscard]] Result<OpenedReview> openReview(const std::string& id, Look look = Look::Decide);
     [[nodiscard]] Result<files::TextDiff> diff(const files::FrozenEntry& entry);
 
@@ -155,6 +170,16 @@ public:
     [[nodiscard]] ClaimedBases claimedBases(const OpenedReview& review, std::stop_token stop);
     // None: it is no text that both changed.
     [[nodiscard]] Result<std::optional<ThreeWayView>> threeWay(const EntryView& view, const ClaimedBases& bases);
+
+    // agent_approved.cpp: what the queue of approvals needs to know.
+    [[nodiscard]] std::string session() const; // AgentRecord::session
+    // A review that somebody is asked about makes no room for others.
+    void keepReview(const std::string& id);
+    void letGoOfReview(const std::string& id);
+    // What became of the apply that this request allowed, found in the log and the book. Unavailable: it was interrupted and
+    // is not settled yet.
+    enum class ApplyStood { NeverBegan, Finished };
+    [[nodiscard]] Result<ApplyStood> appliedBy(std::uint64_t approval);
 
     // agent_staged.cpp: waits until what is staged is not as `known` says it (empty: answers at once), or until stop.
     struct StagedState {
@@ -175,7 +200,8 @@ public:
     // is put beside it under a new name.
     enum class IfBoth { Conflict, KeepBoth };
     [[nodiscard]] Result<ActionReport> apply(const std::string& review, const ReviewSelection& selection,
-                                             const Progress& progress, IfBoth ifBoth = IfBoth::Conflict);
+                                             const Progress& progress, IfBoth ifBoth = IfBoth::Conflict,
+                                             const Warrant& warrant = {});
     [[nodiscard]] Result<ActionReport> discard(const std::string& review, const ReviewSelection& selection,
                                                const Progress& progress);
     [[nodiscard]] Result<ActionReport> undo(std::optional<std::uint64_t> number, const Progress& progress);
@@ -220,6 +246,8 @@ private:
     [[nodiscard]] Status awaken(const Progress& progress, std::stop_token stop);
     [[nodiscard]] Status settleTakeOver(Status taken);
     [[nodiscard]] bool runs() const;
+    [[nodiscard]] static std::string newSession();
+    void tellSessionEnded(const std::string& session);
     [[nodiscard]] Result<bool> stopInTurn(const Progress& progress);
     void greetLate(Door& door);
     [[nodiscard]] Status replaceClerk();
@@ -229,6 +257,9 @@ private:
     [[nodiscard]] Error explainStop(std::string_view step);
     void makeDoor();
     void told(const std::string& method, const boost::json::object& params);
+    void sharesFailed(const boost::json::array& shares);
+    // Why the machine does not have that share as it should, if so.
+    [[nodiscard]] std::optional<std::string> failureOf(std::uint32_t share) const;
     [[nodiscard]] Status recordReads(const boost::json::object& params);
     void asked(const ask::Question& question, AnswerAsk answer);
     [[nodiscard]] bool mayTell(std::string_view method);
@@ -243,6 +274,8 @@ private:
     [[nodiscard]] Result<boost::json::object> revokeInTurn(const std::string& name, std::optional<std::uint32_t> cutAlready);
     [[nodiscard]] Status removeShareInTurn(const std::string& name, Staged staged);
     void cut(std::uint32_t share);
+    void cutInFull();
+    void recordCuts();
     [[nodiscard]] Result<UniqueFd> emptyFolder() const;
     [[nodiscard]] Result<UniqueFd> openShareRoot(const ShareRecord& share) const;
     void learnBirths();
@@ -304,8 +337,8 @@ private:
                                                    ActionReport& report, std::optional<Error>& failure);
     [[nodiscard]] Result<files::ApplyReport> undoPart(const ShareRecord& share, const std::string& apply,
                                                       const Progress& progress);
-    [[nodiscard]] Result<files::FrozenSet> freezeShare(Door& door, const ShareRecord& share, const Progress& progress,
-                                                       std::stop_token stop);
+    [[nodiscard]] Result<files::FrozenSet> freezeShare(Door& door, const ShareRecord& share, const ReviewSelection& only,
+                                                       const Progress& progress, std::stop_token stop);
     [[nodiscard]] static files::FreezeLimits freezeLimits();
     [[nodiscard]] Result<files::FrozenSet> freezeClaims(Door& door, const ShareRecord& share,
                                                         const std::vector<ChangeEntry>& claims, const Progress& progress,
@@ -313,14 +346,21 @@ private:
     void settleSameAsHost(Door& door, const ShareRecord& share, const files::FrozenSet& set,
                           std::chrono::seconds patience);
     void rememberStaged(std::uint32_t share, std::uint64_t staged);
-    // m_operation is held, and kept until what is counted here is gone or taken no more of.
+    // What the guest says is staged when nothing runs there any more. False: not of each share.
+    [[nodiscard]] bool rememberLast(const boost::json::object& answer);
+    // What is staged now. m_operation is held, and the machine goes on: closeForWork().
     [[nodiscard]] Status refuseStaged(std::optional<std::uint32_t> share, Staged staged);
+    // Nothing is staged in that share, and nothing more can be: the machine has it read-only, and it was counted after that. A
+    // failure leaves it as it was; else it stays so until the record says what it is, or reopen().
+    [[nodiscard]] Status closeForWork(const ShareRecord& share);
+    void reopen();
 
     // A verb's turn: m_operation. Who insists lets no other wait for the guest until its turn has come, since a guest that
-    // does not answer must not keep the agent from being stopped, or a folder from being taken from it.
+    // does not answer must not keep the agent from being stopped, or a folder from being taken from it. A start goes on all
+    // the same, and gives up only for who ends the machine.
     class Turn {
     public:
-        enum class Manner { Patient, Insisting };
+        enum class Manner { Patient, Insisting, Ending };
         Turn(Agent& agent, Manner manner);
         ~Turn();
         Turn(const Turn&) = delete;
@@ -329,6 +369,7 @@ private:
     private:
         Agent& m_agent;
         std::unique_lock<std::mutex> m_operation;
+        Manner m_manner;
     };
 
     const Services& m_services;
@@ -347,13 +388,17 @@ private:
     std::string m_notedReview; // in the log already; by m_operation
     std::string m_notedForClient; // the same of a client's last look: its name and the review
     std::map<std::uint32_t, AutoShare> m_auto; // by share
+    std::set<std::string> m_keptReviews;       // by m_operation
 
     std::mutex m_operation; // one changing verb at a time; taken before m_mutex
 
     mutable std::mutex m_mutex; // guards everything below
     AgentRecord m_record;
     unsigned m_insisting = 0; // verbs that wait for their turn and insist on it
+    unsigned m_ending = 0;    // of these, those that end the machine
+    std::optional<std::uint32_t> m_closed; // a share that is served read-only until it is decided on
     std::set<std::uint32_t> m_cut; // shares that no clerk may serve, though the record may not say so yet
+    bool m_cutSince = false;       // since the clerk at the door was chosen its folders
     std::map<std::uint32_t, FolderLook> m_looks; // by share: of those chosen since this object was made
     AgentState m_state = AgentState::Created;
     std::string m_failure;
@@ -371,6 +416,7 @@ private:
     std::uint64_t m_touched = 0; // times that the guest said that something was staged
     std::chrono::milliseconds m_listTook{0}; // the last freeze, listing and copying
     bool m_clerkGone = false;
+    std::map<std::uint32_t, std::string> m_sharesFailed; // as the clerk tells it: the machine's own word of why
     bool m_tendDoor = false;
     std::condition_variable m_wake;
     std::jthread m_supervisor;

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Staged work, decided on: applying, discarding, undoing. `allow` on a request to apply will be this same
-// apply().
+// Staged work, decided on: applying, discarding, undoing. `allow` on a request to apply is this same apply().
 #include "app/agents/agent.h"
 #include "app/files/left.h"
 
@@ -62,7 +61,7 @@ json::object totals(const ActionReport& report) {
 } // namespace
 
 Result<ActionReport> Agent::apply(const std::string& reviewId, const ReviewSelection& selection,
-                                  const Progress& progress, IfBoth ifBoth) {
+                                  const Progress& progress, IfBoth ifBoth, const Warrant& warrant) {
     auto opened = openReview(reviewId);
     if (!opened) {
         return fail(std::move(opened).error());
@@ -73,13 +72,20 @@ Result<ActionReport> Agent::apply(const std::string& reviewId, const ReviewSelec
         return fail(ErrorCode::NotFound, "none of those paths is in the review",
                     "See: carrel changes " + name());
     }
+    if (warrant.begin) {
+        CARREL_TRY(warrant.begin(*opened));
+    }
     // I5. The id names every byte of it.
-    CARREL_TRY(note(EventKind::ApplyDecided, reviewId,
-                    {{"entries", chosen.size()},
-                     {"partly", !selection.paths.empty()},
-                     {"by", "owner"},
-                     {"keep_both", ifBoth == IfBoth::KeepBoth}}));
-    auto report = applyChosen(*opened, chosen, kByOwner, progress, ifBoth);
+    json::object decided{{"entries", chosen.size()},
+                         {"partly", !selection.paths.empty()},
+                         {"by", warrant.by},
+                         {"keep_both", ifBoth == IfBoth::KeepBoth}};
+    if (warrant.approval != 0) {
+        decided["approval"] = warrant.approval;
+        decided["number"] = m_book->nextNumber(); // appliedBy()
+    }
+    CARREL_TRY(note(EventKind::ApplyDecided, reviewId, std::move(decided)));
+    auto report = applyChosen(*opened, chosen, warrant.by, progress, ifBoth);
     endHold(opened->shares);
     return report;
 }

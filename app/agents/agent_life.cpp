@@ -59,6 +59,7 @@ Result<bool> Agent::start(const Progress& progress, std::stop_token stop) {
     }
     auto starting = record();
     starting.running = true;
+    starting.session = newSession();
     CARREL_TRY(note(EventKind::VmState, "starting", {{"memory_mib", starting.memoryMib}, {"cpus", starting.cpus}}));
     CARREL_TRY(saveRecord(starting));
     {
@@ -83,7 +84,9 @@ Result<bool> Agent::start(const Progress& progress, std::stop_token stop) {
     dropMachine();
     auto failed = record();
     failed.running = false;
+    const auto session = std::exchange(failed.session, {});
     (void)saveRecord(failed).has_value();
+    tellSessionEnded(session);
     setState(AgentState::Failed, error.text());
     return fail(error);
 }
@@ -195,6 +198,10 @@ void Agent::makeDoor() {
 }
 
 Status Agent::putClerk() {
+    {
+        const std::lock_guard lock(m_mutex);
+        m_cutSince = false;
+    }
     std::vector<std::string> missing;
     const auto shares = openShares(missing);
     for (const auto& each : missing) {
@@ -203,6 +210,7 @@ Status Agent::putClerk() {
     {
         const std::lock_guard lock(m_mutex);
         m_clerkGone = false;
+        m_sharesFailed.clear(); // the new one tells what it finds
     }
     auto jail = door()->renew(shares);
     if (!jail) {
@@ -226,7 +234,7 @@ Status Agent::waitReady(const Progress& progress, std::stop_token stop) {
                 return {};
             }
             if (answer.error().code != ErrorCode::Unavailable) {
-                return fail(answer.error().wrap("The agent's machine came up but did not agree with this Carrel"));
+                return fail(answer.error().wrap("The agent's machine came up but did not get ready"));
             }
             if (door()->alive() && m_machine->waitStopped(kEndPatience).value_or(false)) {
                 return fail(explainStop(lastStep())); // the clerk told of it first
@@ -239,8 +247,18 @@ Status Agent::waitReady(const Progress& progress, std::stop_token stop) {
             greeting = door()->hello();
             continue;
         }
-        if (stop.stop_requested() || door()->calledOff()) {
+        const auto [ending, cutSince] = [this] {
+            const std::lock_guard lock(m_mutex);
+            return std::pair(m_ending > 0, m_cutSince);
+        }();
+        if (stop.stop_requested() || ending) {
             return fail(ErrorCode::Cancelled, "the start was called off");
+        }
+        if (cutSince) { // who took the folder away waits for its turn, and the clerk that can open it must not outlive that
+            recordCuts();
+            CARREL_TRY(putClerk());
+            greeting = door()->hello();
+            continue;
         }
         const auto state = m_machine->state();
         const auto now = Clock::now();
@@ -305,6 +323,7 @@ void Agent::dropMachine() {
         supervisor = std::move(m_supervisor);
         door = std::exchange(m_door, nullptr);
         machine = std::exchange(m_machine, nullptr);
+        m_sharesFailed.clear();
         m_watch.reset();
         m_startProgress = nullptr;
     }
@@ -318,7 +337,7 @@ void Agent::dropMachine() {
 }
 
 Result<bool> Agent::stop(const Progress& progress) {
-    const Turn turn(*this, Turn::Manner::Insisting);
+    const Turn turn(*this, Turn::Manner::Ending);
     return stopInTurn(progress);
 }
 
@@ -342,17 +361,20 @@ Result<bool> Agent::stopInTurn(const Progress& progress) {
         }
     }
     bool clean = false;
-    bool counted = true;
+    bool counted = true; // if not, delete asks for more than the last count
     if (auto atDoor = door()) {
         progress("staged", "Counting what waits for review");
         for (const auto& share : record().shares) {
             if (auto listed = listChanges(*atDoor, share, {}, m_services.patience.stopping); !listed) {
-                counted = false; // then delete asks for more than the last count
+                counted = false;
                 break;
             }
         }
         progress("power-off", "Asking the machine to power off");
-        clean = atDoor->request("power.off", {}, {}, {}, m_services.patience.stopping).has_value() && machine->waitStopped(kPowerOffPatience).value_or(false);
+        // It counts once more, which may mean to read much of what is staged.
+        const auto off = atDoor->request("power.off", {}, {}, {}, 3 * m_services.patience.stopping);
+        counted = off && rememberLast(*off) && counted;
+        clean = off && machine->waitStopped(kPowerOffPatience).value_or(false);
     }
     if (!clean) {
         progress("cut", "It does not power off; cutting the power");
@@ -365,9 +387,11 @@ Result<bool> Agent::stopInTurn(const Progress& progress) {
     auto stopped = record();
     stopped.running = false;
     stopped.unclean = !clean || !counted;
+    const auto session = std::exchange(stopped.session, {});
     if (auto saved = saveRecordOwing(stopped); !saved) { // the next start of the engine finds that it does not run
         m_services.complain(name() + ": " + saved.error().text());
     }
+    tellSessionEnded(session);
     setState(AgentState::Stopped);
     return true;
 }
@@ -379,7 +403,9 @@ void Agent::takeOver(std::unique_ptr<hypervisor::Machine> machine) {
         if (lost.running) {
             lost.running = false;
             lost.unclean = true;
+            const auto session = std::exchange(lost.session, {});
             (void)saveRecord(lost).has_value();
+            tellSessionEnded(session);
             setState(AgentState::Failed, "The machine ended while the engine was away");
         }
         return;
@@ -463,7 +489,7 @@ void Agent::leave() {
 
 Status Agent::remove(Staged staged, const Progress& progress) {
     // One turn for all of it: nothing starts the machine again, or stages anything, after the last count.
-    const Turn turn(*this, staged == Staged::Discard ? Turn::Manner::Insisting : Turn::Manner::Patient);
+    const Turn turn(*this, staged == Staged::Discard ? Turn::Manner::Ending : Turn::Manner::Patient);
     CARREL_TRY(refuseStaged(std::nullopt, staged));
     if (auto stopped = stopInTurn(progress); !stopped) {
         return fail(std::move(stopped).error());

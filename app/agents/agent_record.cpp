@@ -94,6 +94,7 @@ Status save(const AgentRecord& record, const std::filesystem::path& file) {
                               {"running", record.running},
                               {"unclean", record.unclean},
                               {"accelerator", record.accelerator},
+                              {"session", record.session},
                               {"shares", std::move(shares)}};
     return files::replaceDurably(file, json::serialize(object));
 }
@@ -122,6 +123,7 @@ Result<AgentRecord> load(const std::filesystem::path& file) {
     record.running = fields.boolean("running");
     record.unclean = fields.boolean("unclean");
     record.accelerator = fields.optionalString("accelerator", 16).value_or("");
+    record.session = fields.optionalString("session", 64).value_or("");
     for (const auto& item : fields.array("shares", 64)) {
         if (!item.is_object()) {
             fields.problem("shares", "holds something that is no share");

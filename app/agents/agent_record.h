@@ -43,11 +43,13 @@ struct AgentRecord {
     std::vector<ShareRecord> shares;
     // Asked to run: a machine that is found gone at the engine's start then ended without us.
     bool running = false;
-    // The machine was not shut down in order, so `staged` may be too low.
+    // The machine ended without a last count, so `staged` may be too low.
     bool unclean = false;
     // Of the machine that runs, or ran last: "hardware", "software"; empty: never started. An engine that takes a machine
     // over has no other way to know.
     std::string accelerator;
+    // From one start of the machine to its end; empty: it does not run. What was allowed for a session goes by it.
+    std::string session = {};
 };
 
 // 1 to 32 lower-case letters, digits and hyphens, beginning with a letter.

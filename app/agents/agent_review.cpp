@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <map>
 #include <set>
 
 namespace carrel::agents {
@@ -77,6 +78,23 @@ bool renamesFolder(const std::vector<ChangeEntry>& claims, const std::vector<fil
     return std::any_of(leftOut.begin(), leftOut.end(), [&](const files::LeftOut& left) {
         return left.why == files::LeftOutWhy::AlreadySo && renamed.contains(left.path);
     });
+}
+
+// Those at and beneath the chosen paths, and the folders on the way to them that the agent made or moved.
+std::vector<ChangeEntry> neededBy(const ReviewSelection& only, const std::string& share, std::vector<ChangeEntry> claims) {
+    const PathsWithin wanted(only.paths);
+    std::set<std::string, std::less<>> onTheWay;
+    for (const auto& path : only.paths) {
+        for (auto slash = path.find('/'); slash != std::string::npos; slash = path.find('/', slash + 1)) {
+            onTheWay.insert(path.substr(0, slash));
+        }
+    }
+    std::erase_if(claims, [&](const ChangeEntry& claim) {
+        const auto path = share + "/" + claim.path.text();
+        const bool leadsThere = claim.type == EntryType::Directory && claim.kind != ChangeKind::Deleted && onTheWay.contains(path);
+        return !wanted.holds(path) && !leadsThere;
+    });
+    return claims;
 }
 
 } // namespace
@@ -155,6 +173,31 @@ void Agent::rememberStaged(std::uint32_t share, std::uint64_t staged) {
     }
 }
 
+bool Agent::rememberLast(const json::object& answer) {
+    JsonFields fields(answer, "power.off");
+    std::map<std::uint64_t, std::uint64_t> told;
+    for (const auto& item : fields.array("staged", clerk::kMaxSharesPerAgent)) {
+        if (!item.is_object()) {
+            return false;
+        }
+        JsonFields one(item.get_object(), "staged");
+        const auto share = one.number("share", UINT32_MAX);
+        told[share] = one.number("staged");
+        if (!one.finish()) {
+            return false;
+        }
+    }
+    bool each = fields.finish().has_value();
+    for (const auto& share : record().shares) {
+        const auto count = told.find(share.id);
+        each = each && count != told.end();
+        if (count != told.end()) {
+            rememberStaged(share.id, count->second);
+        }
+    }
+    return each;
+}
+
 files::FreezeLimits Agent::freezeLimits() {
     files::FreezeLimits limits;
     limits.hidden = [names = clerk::HiddenNames(kHiddenNames)](const SharePath& path) { return hides(names, path); };
@@ -185,12 +228,16 @@ Result<FrozenSet> Agent::freezeClaims(Door& at, const ShareRecord& share, const 
     return set;
 }
 
-Result<FrozenSet> Agent::freezeShare(Door& at, const ShareRecord& share, const Progress& progress, std::stop_token stop) {
+Result<FrozenSet> Agent::freezeShare(Door& at, const ShareRecord& share, const ReviewSelection& only,
+                                     const Progress& progress, std::stop_token stop) {
     for (int round = 1;; ++round) {
         progress("list", "Asking what changed in " + share.name);
         auto claims = listChanges(at, share, stop);
         if (!claims) {
             return fail(std::move(claims).error());
+        }
+        if (!only.paths.empty()) {
+            *claims = neededBy(only, share.name, std::move(*claims));
         }
         auto set = freezeClaims(at, share, *claims, progress, stop, kWholeFreeze);
         if (!set || round == kFreezeRounds || !renamesFolder(*claims, set->leftOut)) {
@@ -200,7 +247,8 @@ Result<FrozenSet> Agent::freezeShare(Door& at, const ShareRecord& share, const P
     }
 }
 
-Result<OpenedReview> Agent::freeze(const Progress& progress, std::stop_token stop, Look look, const By& by) {
+Result<OpenedReview> Agent::freeze(const Progress& progress, std::stop_token stop, Look look, const By& by,
+                                   const ReviewSelection& only) {
     const std::lock_guard operation(m_operation);
     const auto began = std::chrono::steady_clock::now();
     auto at = workingDoor(stop);
@@ -213,7 +261,11 @@ Result<OpenedReview> Agent::freeze(const Progress& progress, std::stop_token sto
         if (share.mode == ShareMode::ReadOnly) {
             continue;
         }
-        auto set = freezeShare(**at, share, progress, stop);
+        auto set = freezeShare(**at, share, only, progress, stop);
+        if (const auto why = set ? std::nullopt : failureOf(share.id); why && set.error().code == ErrorCode::NotFound) {
+            opened.notListed.push_back({share.name, *why}); // it holds up no other
+            continue;
+        }
         if (!set) {
             return fail(std::move(set).error());
         }
@@ -253,7 +305,7 @@ Result<OpenedReview> Agent::freeze(const Progress& progress, std::stop_token sto
     }
     auto& noted = by.client.empty() ? m_notedReview : m_notedForClient;
     const auto seen = by.client.empty() ? review->id : by.client + " " + review->id;
-    if ((look == Look::Decide || !by.client.empty()) && seen != noted) { // looking again at the same bytes is no event
+    if ((look != Look::Watch || !by.client.empty()) && seen != noted) { // looking again at the same bytes is no event
         std::size_t entries = 0;
         for (const auto& set : opened.sets) {
             entries += set.entries.size();
@@ -267,11 +319,11 @@ Result<OpenedReview> Agent::freeze(const Progress& progress, std::stop_token sto
 // A watcher's list makes room for the next one: it must not push out what somebody else looks at.
 Result<Review> Agent::remember(std::vector<ReviewPart> parts, Look look) {
     std::vector<Review> dropped;
-    auto review = m_book->add(std::move(parts), dropped);
+    auto review = m_book->add(std::move(parts), dropped, m_keptReviews);
     if (!review) {
         return review;
     }
-    if (look == Look::Decide && m_watchReview == review->id) {
+    if (look != Look::Watch && m_watchReview == review->id) {
         m_watchReview.clear();
     } else if (look == Look::Watch && m_watchReview != review->id && review->id != m_notedReview) {
         CARREL_TRY(m_book->drop(std::exchange(m_watchReview, review->id), dropped));
@@ -422,7 +474,7 @@ Status Agent::refuseStaged(std::optional<std::uint32_t> share, Staged staged) {
     }
     if (any && of.unclean && state() != AgentState::Ready) {
         return fail(ErrorCode::Refused,
-                    "the machine was not shut down in order, so changes may wait for review that nobody has counted",
+                    "the machine ended without saying what was staged last, so changes may wait for review that nobody has counted",
                     "Start the agent and look. " + hint);
     }
     return {};

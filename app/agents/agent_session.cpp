@@ -3,6 +3,7 @@
 #include "app/agents/agent.h"
 
 #include "guest/protocol/control.h"
+#include "guest/protocol/plain_text.h"
 #include "guest/protocol/strict_json.h"
 
 #include <sys/socket.h>
@@ -41,8 +42,8 @@ std::string commandLine(const json::array& argv) {
 
 } // namespace
 
-// Between two clerks, or while the terminals go from one to the other, nobody is there for a moment. That is no answer
-// to give to a person: it is waited out.
+// Where the clerk that has the terminals broke, nobody is there for a moment. That is no answer to give to a person: it is
+// waited out.
 Result<std::uint32_t> Agent::execAtDoor(Door& at, const json::object& start, int socket, const By& by) {
     const auto until = std::chrono::steady_clock::now() + kDoorPatience;
     for (;;) {
@@ -130,6 +131,14 @@ Status Agent::noteClient(EventKind kind, const std::string& client, json::object
     }
     (void)noteOwing(kind, client, std::move(detail));
     return {};
+}
+
+Status Agent::noteRule(EventKind kind, std::string words, json::object detail) {
+    constexpr std::size_t kMaxWords = 2000; // a rule may hold a thousand paths; all of it stands in the rules' file
+    if (auto& toml = detail["toml"]; toml.is_string() && toml.get_string().size() > kMaxWords) {
+        toml = plainText(std::string(toml.get_string()), kMaxWords);
+    }
+    return note(kind, plainText(words, kMaxWords), std::move(detail));
 }
 
 json::object By::mark(json::object detail) const {

@@ -122,12 +122,13 @@ Result<UniqueFd> Agent::emptyFolder() const {
 
 std::vector<ServedShare> Agent::openShares(std::vector<std::string>& missing) {
     std::vector<ServedShare> served;
-    const auto cut = [this] {
+    const auto [cut, closed] = [this] {
         const std::lock_guard lock(m_mutex);
-        return m_cut;
+        return std::pair(m_cut, m_closed);
     }();
     for (auto& share : record().shares) {
         share.revoked = share.revoked || cut.contains(share.id);
+        share.mode = share.id == closed ? ShareMode::ReadOnly : share.mode;
         auto root = share.revoked ? emptyFolder() : openShareRoot(share);
         if (!root) {
             missing.push_back(share.name + ": " + root.error().text());
@@ -198,7 +199,10 @@ Result<json::object> Agent::addShare(const NewShare& wanted) {
         const std::lock_guard lock(m_mutex);
         m_looks[share.id] = std::move(look);
     }
-    CARREL_TRY(renewClerk());
+    if (auto given = renewClerk(); !given) {
+        return fail(given.error().wrap("The folder is shared, as " + share.name + ", but the agent's machine does not have it yet",
+                                       "It comes when the machine answers again, or is started anew"));
+    }
     return describeShares(Tell::Chosen).back().as_object();
 }
 
@@ -236,17 +240,29 @@ Result<json::object> Agent::setShareMode(const std::string& name, ShareMode mode
                     "Remove the share, and share the folder again");
     }
     if (mode == ShareMode::ReadOnly) {
-        CARREL_TRY(refuseStaged(share->id, Staged::Refuse));
+        CARREL_TRY(closeForWork(*share));
     } else if (::access(share->dir.c_str(), W_OK) != 0) {
         return fail(ErrorCode::Refused, "the folder " + share->dir + " cannot be written by you, so nothing could be applied");
     }
     const auto before = servedMode(*share);
-    CARREL_TRY(note(EventKind::ShareChanged, name,
-                    {{"id", share->id}, {"mode", toString(mode)}, {"was", toString(share->mode)}, {"by", "owner"}}));
+    const auto noted = note(EventKind::ShareChanged, name,
+                            {{"id", share->id}, {"mode", toString(mode)}, {"was", toString(share->mode)}, {"by", "owner"}});
     share->mode = mode;
-    auto changed = changeShare(*share);
-    if (changed && servedMode(*share) != before) {
-        CARREL_TRY(renewClerk());
+    auto changed = noted ? changeShare(*share) : fail(noted.error());
+    const bool servedSo = m_closed == share->id; // by this thread, as its turn lasts
+    if (!changed) {
+        reopen();
+        return changed;
+    }
+    {
+        const std::lock_guard lock(m_mutex);
+        m_closed.reset();
+    }
+    if (servedMode(*share) != before && !servedSo) {
+        if (auto told = renewClerk(); !told) {
+            return fail(told.error().wrap("The mode of " + name + " is written down, but the agent's machine does not go by it yet",
+                                          "It does when it answers again, or is started anew"));
+        }
     }
     return changed;
 }
@@ -278,7 +294,7 @@ Result<json::object> Agent::revokeInTurn(const std::string& name, std::optional<
         const std::lock_guard lock(m_mutex);
         return m_owesRecord;
     }();
-    if (share->revoked && !owed) {
+    if (share->revoked && !owed && cutAlready != share->id) { // by a start, on this verb's behalf (recordCuts)
         return fail(ErrorCode::AlreadyExists, "the agent's access to " + name + " is revoked already");
     }
     if (!share->revoked) {
@@ -292,13 +308,12 @@ Result<json::object> Agent::revokeInTurn(const std::string& name, std::optional<
     if (cutAlready != share->id) {
         cut(share->id);
     }
-    const auto replaced = replaceClerk();
+    cutInFull();
     if (!saved) {
         return fail(saved.error().wrap("The agent's access to " + name + " is cut off, but that could not be written down, so it "
                                        "would come back when Carrel starts anew",
                                        "Make room on the disk, then revoke it again"));
     }
-    CARREL_TRY(replaced);
     const auto at = std::find_if(without.shares.begin(), without.shares.end(),
                                  [&](const ShareRecord& each) { return each.id == share->id; });
     return describeShares().at(static_cast<std::size_t>(at - without.shares.begin())).as_object();
@@ -311,10 +326,40 @@ void Agent::cut(std::uint32_t share) {
     {
         const std::lock_guard lock(m_mutex);
         m_cut.insert(share);
+        m_cutSince = true;
         at = m_door;
     }
     if (at) {
         at->revoke(share, m_services.patience.stopping);
+    }
+}
+
+// A start holds the turn, and its guest may draw it out as long as it likes: what was taken from it meanwhile is written down
+// here, so that it is also gone for whoever comes after a crash.
+void Agent::recordCuts() {
+    std::set<std::uint32_t> gone;
+    {
+        const std::lock_guard lock(m_mutex);
+        gone = m_cut;
+    }
+    auto without = record();
+    bool any = false;
+    for (auto& each : without.shares) {
+        if (gone.contains(each.id) && !each.revoked) {
+            (void)noteOwing(EventKind::ShareChanged, each.name, {{"id", each.id}, {"revoked", true}, {"by", "owner"}});
+            each.revoked = any = true;
+        }
+    }
+    if (any) {
+        (void)saveRecordOwing(without).has_value(); // the verb says so
+    }
+}
+
+// Whoever could open it is gone when this returns. That nobody could be put in its place is no failure of what takes
+// something away; the supervisor goes on trying.
+void Agent::cutInFull() {
+    if (auto replaced = replaceClerk(); !replaced) {
+        m_services.complain(name() + ": " + replaced.error().text());
     }
 }
 
@@ -342,16 +387,60 @@ Status Agent::removeShareInTurn(const std::string& name, Staged staged) {
         return fail(found.error());
     }
     const std::uint32_t id = found->id;
-    CARREL_TRY(refuseStaged(id, staged));
-    CARREL_TRY(note(EventKind::ShareRemoved, name, {{"id", id}, {"discarded", staged == Staged::Discard}}));
+    if (staged == Staged::Refuse) {
+        CARREL_TRY(closeForWork(*found));
+    }
+    auto decided = note(EventKind::ShareRemoved, name, {{"id", id}, {"discarded", staged == Staged::Discard}});
     auto without = record();
     std::erase_if(without.shares, [id](const ShareRecord& s) { return s.id == id; });
-    CARREL_TRY(saveRecord(without));
+    if (decided) {
+        decided = saveRecord(without);
+    }
+    if (!decided) {
+        reopen();
+        return decided;
+    }
     cut(id);
+    {
+        const std::lock_guard lock(m_mutex);
+        m_closed.reset();
+    }
     if (auto forgotten = m_own->forget(id); !forgotten) { // an id is never used again
         m_services.complain(this->name() + ": " + forgotten.error().text());
     }
-    return replaceClerk();
+    cutInFull();
+    return {};
+}
+
+Status Agent::closeForWork(const ShareRecord& share) {
+    CARREL_TRY(refuseStaged(share.id, Staged::Refuse)); // most often it ends here, and no program's file was closed for it
+    if (!readyDoor() || servedMode(share) == toString(ShareMode::ReadOnly)) {
+        return {};
+    }
+    {
+        const std::lock_guard lock(m_mutex);
+        m_closed = share.id;
+    }
+    auto closed = replaceClerk();
+    if (closed) {
+        closed = refuseStaged(share.id, Staged::Refuse);
+    }
+    if (!closed) {
+        reopen();
+    }
+    return closed;
+}
+
+void Agent::reopen() {
+    {
+        const std::lock_guard lock(m_mutex);
+        if (!std::exchange(m_closed, std::nullopt)) {
+            return;
+        }
+    }
+    if (auto reopened = renewClerk(); !reopened) {
+        m_services.complain(name() + ": " + reopened.error().text());
+    }
 }
 
 // By one that serves what is shared now, also at a machine that does not answer and may do so later.
@@ -359,11 +448,15 @@ Status Agent::replaceClerk() {
     return runs() ? putClerk() : Status{};
 }
 
-// And the guest has what is shared now.
+// And the guest has what is shared now, or is told by the new clerk while who insists has its turn.
 Status Agent::renewClerk() {
     CARREL_TRY(replaceClerk());
     const auto at = readyDoor();
-    return at ? (*at)->awaitHello() : Status{};
+    if (!at) {
+        return {};
+    }
+    auto greeted = (*at)->awaitHello();
+    return !greeted && greeted.error().code == ErrorCode::Cancelled ? Status{} : greeted;
 }
 
 } // namespace carrel::agents

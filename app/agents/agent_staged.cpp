@@ -54,6 +54,10 @@ std::optional<Agent::StagedState> Agent::lookStaged(std::stop_token stop) {
         }
         const auto entries = listChanges(**at, share, stop, kLookPatience, IfBetween::GiveUp);
         if (!entries) {
+            if (entries.error().code == ErrorCode::NotFound && failureOf(share.id)) {
+                all += std::to_string(share.id) + " not there\n"; // the others are watched all the same
+                continue;
+            }
             if (entries.error().code == ErrorCode::LimitExceeded ||
                 entries.error().code == ErrorCode::Malformed) {
                 return StagedState{"unreadable", true}; // the list itself will say why

@@ -24,7 +24,8 @@ constexpr unsigned kMaxToldPerMinute = 600;
 
 // What a guest can make the host write down as often as it likes must not fill the user's disk.
 bool Agent::mayTell(std::string_view method) {
-    if (method != "stage" && method != "guest.log" && method != "notice" && method != "broken") {
+    if (method != "stage" && method != "guest.log" && method != "notice" && method != "broken" &&
+        method != "shares.failed") {
         return true;
     }
     const auto now = Clock::now();
@@ -95,6 +96,8 @@ void Agent::told(const std::string& method, const json::object& params) {
         if (fields.finish()) {
             noteAfter(EventKind::EngineNote, text);
         }
+    } else if (method == "shares.failed") {
+        sharesFailed(fields.array("shares", 2 * clerk::kMaxSharesPerAgent));
     } else if (method == "changes.touched") {
         const std::lock_guard lock(m_mutex);
         ++m_touched;
@@ -112,6 +115,38 @@ void Agent::asked(const ask::Question& question, AnswerAsk answer) {
         return;
     }
     m_services.asked(id(), question, std::move(answer));
+}
+
+// The machine's own word, and all that is known: the share has not come, or has not gone.
+void Agent::sharesFailed(const json::array& shares) {
+    std::map<std::uint32_t, std::string> now, before;
+    for (const auto& item : shares) {
+        if (!item.is_object()) {
+            return;
+        }
+        JsonFields one(item.get_object(), "shares.failed");
+        const auto share = static_cast<std::uint32_t>(one.number("share", UINT32_MAX));
+        auto why = one.string("why", 512);
+        if (!one.finish() || !isUtf8(why)) {
+            return;
+        }
+        now[share] = std::move(why);
+    }
+    const auto of = record();
+    {
+        const std::lock_guard lock(m_mutex);
+        before = std::exchange(m_sharesFailed, now);
+    }
+    for (const auto& share : of.shares) {
+        const auto failed = now.find(share.id);
+        if (failed != now.end()) {
+            noteAfter(EventKind::EngineNote, "a folder is not in the agent's machine as it should be",
+                      {{"share", share.name}, {"why", failed->second}}, Provenance::Guest);
+        } else if (before.contains(share.id)) {
+            noteAfter(EventKind::EngineNote, "a folder is in the agent's machine as it should be", {{"share", share.name}},
+                      Provenance::Guest);
+        }
+    }
 }
 
 Status Agent::recordReads(const json::object& params) {
@@ -219,7 +254,11 @@ void Agent::superviseOnce() {
         }
         return;
     }
-    door->tend();
+    if (!door->tended() && mayReplaceClerk()) {
+        if (auto tended = door->tend(); !tended) {
+            m_services.complain(name() + ": " + tended.error().text());
+        }
+    }
     if (this->state() == AgentState::Failed) {
         greetLate(*door);
     } else {
@@ -264,9 +303,11 @@ void Agent::machineEnded() {
     const auto report = machine->exitReport();
     auto ended = record();
     ended.running = false;
-    ended.unclean = !report || report->reason != hypervisor::ExitReason::GuestShutdown;
+    ended.unclean = true; // nobody has counted what was staged last
+    const auto session = std::exchange(ended.session, {});
     (void)saveRecord(ended).has_value();
-    if (ended.unclean) {
+    tellSessionEnded(session);
+    if (!report || report->reason != hypervisor::ExitReason::GuestShutdown) {
         setState(AgentState::Failed, "The machine ended by itself (" +
                                          std::string(report ? hypervisor::toString(report->reason) : "unknown") + ")");
     } else {

@@ -102,6 +102,11 @@ void ClerkProcess::end() {
     (void)::shutdown(m_link.get(), SHUT_RDWR); // also wakes the reader
 }
 
+void ClerkProcess::waitGone() {
+    std::unique_lock lock(m_mutex);
+    m_ended.wait(lock, [this] { return !m_alive; });
+}
+
 bool ClerkProcess::alive() const {
     const std::lock_guard lock(m_mutex);
     return m_alive;
@@ -215,6 +220,7 @@ void ClerkProcess::failAll(const Error& error) {
         const std::lock_guard lock(m_mutex);
         m_alive = false;
         pending.swap(m_pending);
+        m_ended.notify_all();
     }
     for (auto& [id, promise] : pending) {
         promise.set_value(fail(error));

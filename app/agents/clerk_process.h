@@ -12,6 +12,7 @@
 #include <boost/json/object.hpp>
 
 #include <chrono>
+#include <condition_variable>
 #include <functional>
 #include <future>
 #include <memory>
@@ -53,6 +54,9 @@ public:
                                  std::chrono::seconds patience = kAnswerPatience);
     // Closes the link; `gone` is still called.
     void end();
+    // After end(): waits until the process is gone, which is soon, as one that does not end by itself is killed. Not from
+    // within a call of its own.
+    void waitGone();
     [[nodiscard]] bool alive() const;
     [[nodiscard]] pid_t pid() const { return m_pid; }
 
@@ -66,6 +70,7 @@ private:
     Events m_events;
     mutable std::mutex m_mutex;
     bool m_alive = true;
+    std::condition_variable m_ended;
     std::uint64_t m_next = 1;
     std::unordered_map<std::uint64_t, std::promise<Answer>> m_pending;
     bool* m_readerLeft = nullptr; // the reader's own, as the next one

@@ -111,7 +111,6 @@ Result<std::shared_ptr<Door::Post>> Door::hire(const std::vector<ServedShare>& s
         return fail(ErrorCode::Refused, "the agent's clerk is not confined");
     }
     jail.pid = post->process->pid();
-    CARREL_TRY(cutLate(post, shares));
     return post;
 }
 
@@ -140,7 +139,7 @@ void Door::revoke(std::uint32_t share, std::chrono::seconds patience) {
     {
         const std::lock_guard lock(m_mutex);
         m_revoked.insert(share);
-        for (const auto& post : {m_post, m_leaving, m_coming}) { // who keeps but the terminals has let go of all folders
+        for (const auto& post : {m_post, m_leaving, m_coming}) { // the terminals' has no folder
             if (post) {
                 told.emplace_back(post, std::future<ClerkProcess::Answer>());
             }
@@ -186,18 +185,16 @@ Status Door::attach(Post& post, const std::vector<ChannelId>& channels) {
 
 Result<Door::Jail> Door::renew(const std::vector<ServedShare>& shares) {
     std::shared_ptr<Post> old;
-    bool keepsTerminals = false;
     {
         const std::lock_guard lock(m_mutex);
         if (m_closed) {
             return fail(ErrorCode::Unavailable, "the machine has stopped");
         }
         old = m_post;
-        keepsTerminals = m_terminals && m_terminals->process->alive() && !m_terminals->sessions.empty();
         m_post.reset(); // from here on its end is expected
         m_leaving = old;
     }
-    auto jail = replace(old, shares, keepsTerminals);
+    auto jail = replace(old, shares);
     std::shared_ptr<Post> left; // never ended under the lock: its reader may wait for that
     std::shared_ptr<Post> came;
     const std::lock_guard lock(m_mutex);
@@ -206,47 +203,25 @@ Result<Door::Jail> Door::renew(const std::vector<ServedShare>& shares) {
     return jail;
 }
 
-Result<Door::Jail> Door::replace(const std::shared_ptr<Post>& old, const std::vector<ServedShare>& shares,
-                                 bool keepsTerminals) {
-    if (old && old->process->alive()) {
-        auto let = old->process->request("detach", {{"channels", namesOf(kAllButTerminals)}}, {}, {},
-                                         kHandOverPatience);
-        if (!let) {
-            keepsTerminals = keepsTerminals && m_terminals != old;
-            old->process->end();
-        }
+Result<Door::Jail> Door::replace(const std::shared_ptr<Post>& old, const std::vector<ServedShare>& shares) {
+    if (old) {
+        const json::object all{{"channels", namesOf(kAllButTerminals)}};
+        (void)old->process->request("detach", all, {}, {}, kHandOverPatience).has_value();
+        // Its word is not enough: what it could open, it can open as long as it lives.
+        old->process->end();
+        old->process->waitGone();
     }
+    CARREL_TRY(tend());
     // Only now: the old clerk has let go of the node tables.
     Jail jail;
     auto hired = hire(shares, jail);
     if (!hired) {
         return fail(std::move(hired).error());
     }
-    auto channels = kAllButTerminals;
-    if (!keepsTerminals) {
-        std::shared_ptr<Post> before;
-        {
-            const std::lock_guard lock(m_mutex);
-            before = std::exchange(m_terminals, nullptr);
-        }
-        if (before && before->process->alive()) {
-            const json::object terminals{{"channels", namesOf({ChannelId::Terminals})}};
-            (void)before->process->request("detach", terminals, {}, {}, kHandOverPatience).has_value();
-            before->process->end();
-        }
-        channels.push_back(ChannelId::Terminals);
-    }
-    CARREL_TRY(attach(**hired, channels));
-    {
-        const std::lock_guard lock(m_mutex);
-        m_post = *hired;
-        if (!keepsTerminals) {
-            m_terminals = *hired;
-        }
-    }
-    if (old && (!keepsTerminals || m_terminals != old)) {
-        old->process->end();
-    }
+    CARREL_TRY(cutLate(*hired, shares));
+    CARREL_TRY(attach(**hired, kAllButTerminals));
+    const std::lock_guard lock(m_mutex);
+    m_post = *hired;
     return jail;
 }
 
@@ -284,9 +259,15 @@ ClerkProcess::Answer Door::request(std::string_view method, json::object params,
         return fail(ErrorCode::Unavailable, "the agent has no clerk at the moment", "Try again in a moment");
     }
     const auto end = [&either] { either.request_stop(); };
-    const std::stop_callback whenAsked(std::move(stop), end);
-    const std::stop_callback whenOff(std::move(off), end);
-    return post->process->request(method, std::move(params), descriptors, either.get_token(), patience);
+    const std::stop_callback whenAsked(stop, end);
+    const std::stop_callback whenOff(off, end);
+    auto answer = post->process->request(method, std::move(params), descriptors, either.get_token(), patience);
+    if (!answer && answer.error().code == ErrorCode::Cancelled && off.stop_requested() && !stop.stop_requested()) {
+        return fail(ErrorCode::Cancelled,
+                    "it waited for the agent's machine and gave way, as the agent is being stopped or a folder taken from it",
+                    "Try again");
+    }
+    return answer;
 }
 
 void Door::callOff() {
@@ -365,18 +346,15 @@ std::string Door::consoleTail() {
 
 void Door::told(Post& from, const std::string& method, const json::object& params) {
     if (method == "exec.ended") {
-        bool last = false;
-        {
-            const std::lock_guard lock(m_mutex);
-            if (const auto* session = params.if_contains("session");
-                session != nullptr && session->is_int64()) {
-                from.sessions.erase(static_cast<std::uint32_t>(session->get_int64()));
-            }
-            last = from.sessions.empty() && &from == m_terminals.get() && m_terminals != m_post && m_post &&
-                   !m_closed;
+        const std::lock_guard lock(m_mutex);
+        if (const auto* session = params.if_contains("session"); session != nullptr && session->is_int64()) {
+            from.sessions.erase(static_cast<std::uint32_t>(session->get_int64()));
         }
-        if (last) {
-            m_events.tend();
+    }
+    if (method == "channel.closed") {
+        const std::lock_guard lock(m_mutex);
+        if (&from == m_terminals.get()) {
+            from.process->end(); // it has but this one channel; the next begins it anew
         }
     }
     if (method == "file.read") {
@@ -404,30 +382,37 @@ void Door::recordReads(Post& from, const json::object& params) {
     }
 }
 
-void Door::tend() {
-    std::shared_ptr<Post> before;
-    std::shared_ptr<Post> now;
+bool Door::tended() const {
+    const std::lock_guard lock(m_mutex);
+    return m_terminals && m_terminals->process->alive();
+}
+
+Status Door::tend() {
+    std::shared_ptr<Post> before; // never ended under the lock
     {
         const std::lock_guard lock(m_mutex);
-        if (m_closed || !m_post || m_terminals == m_post || (m_terminals && !m_terminals->sessions.empty())) {
-            return;
+        if (m_terminals && m_terminals->process->alive()) {
+            return {};
         }
         before = std::exchange(m_terminals, nullptr);
-        now = m_post;
     }
-    if (before) {
-        const json::object terminals{{"channels", namesOf({ChannelId::Terminals})}};
-        (void)before->process->request("detach", terminals, {}, {}, kHandOverPatience).has_value();
-        before->process->end();
+    Jail jail;
+    auto hired = hire({}, jail);
+    if (!hired) {
+        return fail(std::move(hired).error());
     }
-    if (attach(*now, {ChannelId::Terminals})) {
+    {
         const std::lock_guard lock(m_mutex);
-        if (!m_closed && m_post == now) {
-            m_terminals = now;
+        if (m_closed) {
+            return fail(ErrorCode::Unavailable, "the machine has stopped");
         }
-    } else {
-        now->process->end(); // the agent then puts a new one at the door, with all channels
+        m_terminals = *hired; // from here on its end is noticed
     }
+    auto attached = attach(**hired, {ChannelId::Terminals});
+    if (!attached) {
+        (*hired)->process->end();
+    }
+    return attached;
 }
 
 void Door::gone(Post& who, const std::string& how) {
@@ -439,12 +424,7 @@ void Door::gone(Post& who, const std::string& how) {
         for (auto& [session, leash] : who.sessions) {
             leash.reset(); // its copy would keep the caller from seeing the clerk's end
         }
-        if (&who == m_terminals.get() && m_terminals != m_post && m_post && !m_closed) {
-            // The clerk that kept the terminals died: its commands are lost, the terminals go to the other
-            // one.
-            who.sessions.clear();
-            tendSoon = true;
-        }
+        tendSoon = &who == m_terminals.get() && !m_closed;
     }
     if (tendSoon) {
         m_events.tend();

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The clerks at one running machine's door. One mechanism serves a clerk's crash, an engine's restart, a new share and
-// an ended one: a new clerk is started, confined to the folders that are shared now, and takes the channels over; a
-// new epoch on each tells the guest. Commands that run keep their clerk until they end: it lets go of every channel but
-// the terminals, and hands those on after the last command.
+// The two clerks at one running machine's door. One serves the folders, and one mechanism its crash, an engine's restart, a
+// new share and an ended one: it ends, and a new clerk, confined to the folders that are shared now, takes its channels
+// over; a new epoch on each tells the guest. The other has the terminals and can open no folder at all, so that whatever
+// becomes of a share, no command has to end for it, and no command keeps a clerk alive that can open what was revoked.
 //
 // Ownership: the agent's; gone when the machine is. Thread: any; open and renew block and are the caller's to
 // serialise; events come on the clerks' reader threads.
@@ -47,7 +47,7 @@ public:
         // Writes first reads down before they happen (file.read of link.h). Without record no read.
         std::function<Status(const boost::json::object& params)> recordReads;
         std::function<void(const std::string& how)> clerkGone; // the one that serves files and control
-        std::function<void()> tend; // call tend() soon, from a thread that may block
+        std::function<void()> tend; // look at tended() soon, from a thread that may block
         std::function<void(const ask::Question& question, AnswerAsk answer)> asked; // by a program in the machine
     };
     struct Jail {
@@ -60,7 +60,7 @@ public:
     Door(const Door&) = delete;
     Door& operator=(const Door&) = delete;
 
-    // Puts a new clerk at the door, with or without one before it.
+    // Puts a new clerk at the door, with or without one before it, whose process is gone by then; also where this fails.
     [[nodiscard]] Result<Jail> renew(const std::vector<ServedShare>& shares);
     // Waits until the guest has answered the hello of this epoch and so has its shares.
     [[nodiscard]] std::future<ClerkProcess::Answer> hello();
@@ -84,8 +84,9 @@ public:
     [[nodiscard]] bool alive() const;
     // What the guest last printed on its console; its own word.
     [[nodiscard]] std::string consoleTail();
-    // Hands the terminals on where their clerk has no more commands.
-    void tend();
+    // The terminals have a clerk that lives. Where they lost theirs tend() gives them another; its commands are lost.
+    [[nodiscard]] bool tended() const;
+    [[nodiscard]] Status tend();
     // Ends all clerks and reports nothing more.
     void close();
 
@@ -98,15 +99,14 @@ private:
         std::stop_callback<std::function<void()>> cut;
     };
     struct Post { // one clerk and what it is for
-        std::map<std::uint32_t, std::unique_ptr<Leash>> sessions; // null: without a leash
+        std::map<std::uint32_t, std::unique_ptr<Leash>> sessions; // of the terminals'; null: without a leash
         std::shared_ptr<std::atomic<std::size_t>> asks = std::make_shared<std::atomic<std::size_t>>(0); // under way
         std::shared_ptr<ClerkProcess> process; // last, so first to go: its reader uses the rest
     };
     [[nodiscard]] Result<std::shared_ptr<Post>> hire(const std::vector<ServedShare>& shares, Jail& jail);
     [[nodiscard]] Status cutLate(const std::shared_ptr<Post>& post, const std::vector<ServedShare>& shares);
     [[nodiscard]] Status attach(Post& post, const std::vector<hypervisor::ChannelId>& channels);
-    [[nodiscard]] Result<Jail> replace(const std::shared_ptr<Post>& old, const std::vector<ServedShare>& shares,
-                                       bool keepsTerminals);
+    [[nodiscard]] Result<Jail> replace(const std::shared_ptr<Post>& old, const std::vector<ServedShare>& shares);
     void told(Post& from, const std::string& method, const boost::json::object& params);
     void recordReads(Post& from, const boost::json::object& params);
     void asked(Post& from, const boost::json::object& params); // door_asks.cpp
@@ -117,7 +117,7 @@ private:
     Events m_events;
     mutable std::mutex m_mutex;
     std::shared_ptr<Post> m_post;      // control, files, network, console
-    std::shared_ptr<Post> m_terminals; // the same, or the one before while its commands run
+    std::shared_ptr<Post> m_terminals; // never prepared with a share
     std::shared_ptr<Post> m_leaving, m_coming; // while renew() puts the one in the other's place
     std::set<std::uint32_t> m_revoked; // ids are never used again
     std::uint32_t m_nextSession = 1;

@@ -160,15 +160,20 @@ Status ReviewBook::store() {
     return files::replaceDurably(m_file, whole);
 }
 
-Result<Review> ReviewBook::add(std::vector<ReviewPart> parts, std::vector<Review>& dropped) {
+Result<Review> ReviewBook::add(std::vector<ReviewPart> parts, std::vector<Review>& dropped,
+                               const std::set<std::string>& kept) {
     std::sort(parts.begin(), parts.end(),
               [](const ReviewPart& a, const ReviewPart& b) { return a.share < b.share; });
     Review review{reviewId(parts), std::move(parts)};
     std::erase_if(m_reviews, [&](const Review& old) { return old.id == review.id; });
     m_reviews.push_back(review);
-    while (m_reviews.size() > kMaxReviews) {
-        dropped.push_back(std::move(m_reviews.front()));
-        m_reviews.erase(m_reviews.begin());
+    for (auto old = m_reviews.begin(); m_reviews.size() > kMaxReviews && old != std::prev(m_reviews.end());) {
+        if (kept.contains(old->id)) {
+            ++old;
+            continue;
+        }
+        dropped.push_back(std::move(*old));
+        old = m_reviews.erase(old);
     }
     CARREL_TRY(store());
     return review;

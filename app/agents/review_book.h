@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -36,9 +37,10 @@ struct ApplyPart {
     std::uint32_t share = 0;
     std::string apply; // ApplyReport::id
 };
-// Who decided: the owner by a verb, or the owner's standing word for a share (ShareMode::Auto).
+// Who decided: the owner, the owner's standing word for a share (ShareMode::Auto), or a rule (app/policy).
 inline constexpr std::string_view kByOwner = "owner";
 inline constexpr std::string_view kByAuto = "auto";
+inline constexpr std::string_view kByRule = "rule";
 
 // For the list of past applies, so that it needs no journal.
 struct ApplyFacts {
@@ -62,8 +64,9 @@ public:
     // undo needs is never given up, and the book never refused for its size.
     [[nodiscard]] static Result<ReviewBook> open(std::filesystem::path file, std::size_t maxBytes = kMaxBookBytes);
 
-    // Remembers the review; `dropped` gets the reviews that had to make room.
-    [[nodiscard]] Result<Review> add(std::vector<ReviewPart> parts, std::vector<Review>& dropped);
+    // Remembers the review; `dropped` gets the reviews that had to make room: the oldest that none of `kept` names.
+    [[nodiscard]] Result<Review> add(std::vector<ReviewPart> parts, std::vector<Review>& dropped,
+                                     const std::set<std::string>& kept = {});
     // Takes a review out; `dropped` gets it. None of that id: nothing happens.
     [[nodiscard]] Status drop(const std::string& id, std::vector<Review>& dropped);
     [[nodiscard]] const Review* find(const std::string& id) const;

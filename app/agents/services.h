@@ -54,6 +54,9 @@ struct Services {
     std::function<void(const std::string& agentId, const ask::Question& question, AnswerAsk answer)> asked;
     // One line for the engine's own log.
     std::function<void(std::string_view)> complain;
+    // A machine that ran has ended, for whatever reason. Called under the agent's turn: it must not call the agent for more
+    // than its log and its record.
+    std::function<void(const std::string& agent, const std::string& session)> sessionEnded;
     Patience patience;
     std::uint64_t mostReads = ReadBudget::kMost; // written down at once, of each agent
 };

@@ -101,7 +101,7 @@ void Clerk::dispatch(RpcRequest&& request, Descriptors&& descriptors) {
         answerAsk(request.params, reply);
     } else if (method == "power.off") {
         m_rpc.request("power.off", {}, [reply](Result<json::object> answer) {
-            reply(answer ? Result<json::object>(json::object{}) : std::move(answer)); // nothing of the guest's own
+            reply(answer ? lastCountFrom(*answer) : std::move(answer));
         });
     } else if (method == "console.tail") {
         reply(json::object{{"text_b64", toBase64(m_console ? m_console->tail() : std::string())}});

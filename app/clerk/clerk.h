@@ -17,6 +17,7 @@
 #include "app/clerk/session_relay.h"
 
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
 
 #include <map>
 #include <memory>
@@ -61,7 +62,13 @@ private:
     [[nodiscard]] Mux::Events filesEvents();
     [[nodiscard]] Mux::Events terminalEvents();
     [[nodiscard]] Status sendControl(std::string_view text);
+    // Asks, and again after a pause where the guest answers with an error, until it has greeted or is another's.
     void sayHello();
+    void helloFailed(const Error& error);
+    void greeted(boost::json::object greeting);
+    void helloAgain();
+    void forgetHello(); // another epoch, or none
+    void answerWaiting(const Result<boost::json::object>& greeting);
     void guestNotification(const std::string& method, const Params& params);
     void channelClosed(std::string_view name, const std::string& why);
 
@@ -88,6 +95,11 @@ private:
     // What the guest answered to the hello of this epoch, or nothing yet; and who waits for it.
     std::optional<boost::json::object> m_greeting;
     std::vector<Reply> m_waitingForGreeting;
+    std::uint64_t m_hello = 0; // the one asked last
+    unsigned m_helloFailed = 0; // times in this epoch, or with shares that failed
+    boost::json::array m_sharesFailed; // as told
+    std::optional<Error> m_neverGreets; // asking again would not help
+    boost::asio::steady_timer m_helloAgain{m_loop};
 };
 
 } // namespace carrel::clerk

@@ -4,6 +4,7 @@
 #include "guest/protocol/plain_text.h"
 #include "guest/protocol/strict_json.h"
 
+#include <algorithm>
 #include <chrono>
 
 namespace carrel::clerk {
@@ -16,6 +17,11 @@ namespace {
 // notification for every name that it remembers (NodeTable::kMaxNodes of about 60 bytes). Past it the channel
 // begins anew: a notification must not be lost.
 constexpr std::size_t kMaxFilesQueued = 96 * 1024 * 1024;
+
+// A hello that the guest cannot answer well at the moment is asked again: after 1 s, then 2 s, … 32 s.
+constexpr std::chrono::seconds kFirstHelloPause{1};
+constexpr unsigned kMostDoublings = 5;
+constexpr unsigned kPatientHellos = 3; // so often what passes by itself is waited out
 
 Error machineGone() {
     return {ErrorCode::Unavailable, "the agent's machine is gone", {}, 0, {}};
@@ -132,8 +138,7 @@ void Clerk::detach(const Params& params, const Reply& reply) {
         }
     }
     if (!m_control) {
-        m_greeting.reset();
-        m_asks.newEpoch();
+        forgetHello();
         m_rpc.failAll(Error{ErrorCode::Unavailable, "another clerk has taken over", {}, 0, {}});
     }
     reply(json::object{});
@@ -152,8 +157,7 @@ Mux::Events Clerk::controlEvents() {
         m_control->flushSoon();
     };
     events.epoch = [this](const Epoch&) {
-        m_greeting.reset();
-        m_asks.newEpoch();
+        forgetHello();
         m_rpc.failAll(
             Error{ErrorCode::Unavailable, "the connection to the agent's machine began anew", {}, 0, {}});
         m_control->mux().openStream(control::kRpcStream, StreamKind::Messages);
@@ -177,22 +181,88 @@ void Clerk::sayHello() {
                    {"realtime_ns", realtimeNs()},
                    {"agent", {{"id", m_agentId}, {"name", m_agentName}}},
                    {"shares", m_shares}},
-                  [this](Result<json::object> answer) {
+                  [this, asked = ++m_hello](Result<json::object> answer) {
+                      if (asked != m_hello) {
+                          return; // the connection it was asked on is gone
+                      }
                       if (answer) {
                           answer = greetingFrom(*answer);
                       }
                       if (!answer) {
-                          if (answer.error().code != ErrorCode::Unavailable) {
-                              notify("broken", {{"why", plainText("hello: " + answer.error().message,
-                                                                  kMaxDetailBytes)}});
-                          }
+                          helloFailed(answer.error());
                           return;
                       }
-                      m_greeting = std::move(*answer);
-                      for (auto& waiting : std::exchange(m_waitingForGreeting, {})) {
-                          waiting(*m_greeting);
-                      }
+                      greeted(std::move(*answer));
                   });
+}
+
+// A share of before is still in use there, or its disk is full: what passes in a moment is waited out, whatever lasts is told to
+// whoever waits. It is the guest that chooses how often it fails, so the pauses grow.
+void Clerk::helloFailed(const Error& error) {
+    const auto why = plainText(error.message, kMaxDetailBytes);
+    if (++m_helloFailed == 1) {
+        notify("broken", {{"why", plainText("hello: " + why, kMaxDetailBytes)}});
+    }
+    // Unavailable says that nobody is there, and somebody is.
+    const Error told{error.code == ErrorCode::Unavailable ? ErrorCode::Expired : error.code,
+                     "the agent's machine is not ready: " + why, "Try again in a moment, or stop the agent and start it again", 0, {}};
+    if (error.code == ErrorCode::Unsupported) {
+        m_neverGreets = told;
+    }
+    if (error.code != ErrorCode::Unavailable || m_helloFailed >= kPatientHellos) {
+        answerWaiting(fail(told));
+    }
+    if (m_neverGreets) {
+        return;
+    }
+    helloAgain();
+}
+
+void Clerk::helloAgain() {
+    const auto pause = kFirstHelloPause * (1U << std::min(m_helloFailed - 1, kMostDoublings));
+    m_helloAgain.expires_after(pause);
+    m_helloAgain.async_wait([this, asked = m_hello](const boost::system::error_code& ec) {
+        if (!ec && asked == m_hello) {
+            sayHello();
+        }
+    });
+}
+
+// Shares that failed hold up no other: who waits is answered, unless it may pass in a moment.
+void Clerk::greeted(json::object greeting) {
+    const auto& failed = greeting.at("shares_failed").as_array();
+    m_helloFailed = failed.empty() ? 0 : m_helloFailed + 1;
+    const bool passing = std::any_of(failed.begin(), failed.end(), [](const json::value& one) { return one.at("passing").as_bool(); });
+    if (!passing || m_helloFailed >= kPatientHellos || m_greeting) {
+        json::array told;
+        for (const auto& one : failed) {
+            told.push_back({{"share", one.at("share")}, {"why", one.at("why")}});
+        }
+        if (told != m_sharesFailed) {
+            m_sharesFailed = told;
+            notify("shares.failed", {{"shares", std::move(told)}});
+        }
+        m_greeting = std::move(greeting);
+        answerWaiting(*m_greeting);
+    }
+    if (m_helloFailed > 0) {
+        helloAgain();
+    }
+}
+
+void Clerk::forgetHello() {
+    m_asks.newEpoch();
+    ++m_hello;
+    m_helloAgain.cancel();
+    m_helloFailed = 0;
+    m_neverGreets.reset();
+    m_greeting.reset();
+}
+
+void Clerk::answerWaiting(const Result<json::object>& greeting) {
+    for (auto& waiting : std::exchange(m_waitingForGreeting, {})) {
+        waiting(greeting);
+    }
 }
 
 void Clerk::hello(const Reply& reply) {
@@ -200,6 +270,8 @@ void Clerk::hello(const Reply& reply) {
         reply(*m_greeting);
     } else if (m_control && m_control->isOver()) {
         reply(fail(machineGone()));
+    } else if (m_neverGreets) {
+        reply(fail(*m_neverGreets));
     } else {
         m_waitingForGreeting.push_back(reply);
     }
@@ -284,12 +356,9 @@ Mux::Events Clerk::terminalEvents() {
 
 void Clerk::channelClosed(std::string_view name, const std::string& why) {
     if (name == "control") {
-        m_greeting.reset();
-        m_asks.newEpoch();
+        forgetHello();
         m_rpc.failAll(machineGone());
-        for (auto& waiting : std::exchange(m_waitingForGreeting, {})) {
-            waiting(fail(machineGone()));
-        }
+        answerWaiting(fail(machineGone()));
     }
     if (name == "files") { // whose end may be all that was still missing
         for (auto& [stream, content] : std::exchange(m_contents, {})) {

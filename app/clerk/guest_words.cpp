@@ -18,6 +18,7 @@ constexpr std::size_t kMaxStepBytes = 64;
 constexpr std::size_t kMaxSaidBytes = 4096; // of a text before it is cut
 constexpr std::size_t kMaxCapabilities = 32;
 constexpr std::size_t kMaxKept = 100'000;
+constexpr std::size_t kMaxSharesFailed = 2 * kMaxSharesPerAgent; // those that should go, and those that should come
 // A path of nothing but control characters is six times as long in JSON.
 constexpr std::size_t kMaxPathText = kMaxPathBytes * 6 + 64;
 
@@ -70,12 +71,26 @@ Result<json::object> greetingFrom(const json::object& answer) {
         capabilities.emplace_back(name);
     }
     const auto bootId = fields.string("boot_id", kMaxStepBytes);
+    json::array failed;
+    for (const auto& item : fields.array("shares_failed", kMaxSharesFailed)) {
+        if (!item.is_object()) {
+            return fail(ErrorCode::Malformed, "a share that failed is not an object");
+        }
+        JsonFields one(item.get_object(), "shares_failed");
+        failed.push_back({{"share", one.number("share", control::kMaxShareId)},
+                          {"why", plainText(one.string("why", kMaxSaidBytes), kMaxDetailBytes)},
+                          {"passing", one.boolean("passing")}});
+        CARREL_TRY(one.finish());
+    }
     CARREL_TRY(fields.finish());
     if (version != control::kProtocolVersion) {
         return fail(ErrorCode::Unsupported, "the agent's machine was started by another version of Carrel, and speaks as that one did",
                     "Stop the agent and start it again; what it has made is kept");
     }
-    return json::object{{"version", version}, {"capabilities", std::move(capabilities)}, {"boot_id", bootId}};
+    return json::object{{"version", version},
+                        {"capabilities", std::move(capabilities)},
+                        {"boot_id", bootId},
+                        {"shares_failed", std::move(failed)}};
 }
 
 Result<json::object> changesFrom(const json::object& answer) {
@@ -128,6 +143,23 @@ Result<json::object> keptFrom(const json::object& answer) {
         kept.clear(); // only told for the user's sake; the next listing shows them anyway
     }
     return json::object{{"kept", std::move(kept)}};
+}
+
+json::object lastCountFrom(const json::object& answer) {
+    json::array staged;
+    const auto* told = answer.if_contains("staged");
+    for (const auto& item : told != nullptr && told->is_array() ? told->get_array() : json::array()) {
+        if (!item.is_object()) {
+            continue;
+        }
+        JsonFields one(item.get_object(), "staged");
+        const auto share = one.number("share", control::kMaxShareId);
+        const auto count = one.number("staged");
+        if (one.finish() && staged.size() < kMaxSharesPerAgent) {
+            staged.push_back({{"share", share}, {"staged", count}});
+        }
+    }
+    return {{"staged", std::move(staged)}};
 }
 
 Result<std::uint64_t> sentSizeFrom(const json::object& answer) {

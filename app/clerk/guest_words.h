@@ -37,6 +37,8 @@ struct Told {
 [[nodiscard]] Result<boost::json::object> changesFrom(const boost::json::object& answer);
 // changes.settle, changes.discard
 [[nodiscard]] Result<boost::json::object> keptFrom(const boost::json::object& answer);
+// power.off. What is no count is left out, for the machine is going off all the same.
+[[nodiscard]] boost::json::object lastCountFrom(const boost::json::object& answer);
 // content.send
 [[nodiscard]] Result<std::uint64_t> sentSizeFrom(const boost::json::object& answer);
 

@@ -13,16 +13,18 @@
 //       With "files" may come "window": the file that is memory of the machine (lower_wire.h, "window"),
 //       until files goes
 //   detach {channels:[name…]} → {}   lets go of them, for the next clerk
-//       Landlock cannot be widened, so a new share means a new clerk. It takes the channels over one by one:
-//       the terminals stay with the old clerk until the commands that run there have ended.
-//   hello {} → what the guest answered. Waits for the guest as long as the engine does
+//       Landlock cannot be widened, nor narrowed by folder, so a new share or an ended one means a new clerk. The
+//       terminals have a clerk of their own, which was prepared with no share and stays.
+//   hello {} → what the guest answered. Waits for the guest as long as the engine does; an error where the guest says that it
+//       cannot, never Unavailable then. The clerk itself asks the guest again
 //   exec {session, argv, env, cwd, tty} + one socket → {} when the guest was told to start
 //   changes.list {share, after, limit} → {entries, next, staged}
 //   content.copy {share, path, generation, max} + one writable file → {size}
 //   changes.settle, changes.discard {share, entries:[{path, generation}]} → {kept:[path…]}
 //   share.revoke {id} → {}    not one further byte of it is served
 //   reads.recorded {batch, recorded} → {}    the answer to file.read: what waited for it is read now, or
-//   refused power.off {} → {} console.tail {} → {text_b64}
+//       refused
+//   power.off {} → {staged:[{share, staged}]} · console.tail {} → {text_b64}
 //   ask.answer {number, answer | error} → {}    to "ask", once for each number. `answer` as in guest/protocol/ask.h for the
 //       question of that number, `error` as in rpc.h. A number that nobody waits for any more is no error
 // Notifications, clerk → engine:
@@ -31,6 +33,8 @@
 //   one batch at a
 //       time) · exec.ended {session, code|signal|error}
 //   changes.touched {share} · guest.log {level, text} · notice {text}
+//   shares.failed {shares:[{share, why}…]}: the shares that the machine cannot mount, or let go of, in place of what was told
+//       before; a new clerk has told of none. Before the answer to hello; the clerk goes on asking
 //   ask {number, method, params} (guest/protocol/ask.h: a program in the machine asks one of five questions; at most
 //       ask::kMaxUnderWay that are not answered, kMaxAsksPerMinute of guest_asks.h. Numbers are the clerk's, never used again
 //       by the same one)

@@ -239,7 +239,14 @@ std::string sharesText(const json::array& shares) {
                        shown(textAt(share, "guest_path"), 100), shown(pathAt(share, "dir"), 400)});
         }
     }
-    return table.text();
+    std::string out = table.text();
+    for (const auto& value : shares) {
+        if (value.is_object() && value.get_object().contains("trouble")) {
+            out += "The agent's machine does not have " + shown(textAt(value.get_object(), "name"), 60) +
+                   " as it should, and is asked again. It says: " + shown(textAt(value.get_object(), "trouble"), 400) + "\n";
+        }
+    }
+    return out;
 }
 
 std::string imagesText(const json::array& images) {

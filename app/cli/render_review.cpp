@@ -126,6 +126,18 @@ std::string autoFullText(const json::array& items) {
     return out;
 }
 
+std::string notListedText(const json::array& shares) {
+    std::string out;
+    for (const auto& item : shares) {
+        if (item.is_object()) {
+            out += "What is staged in " + shown(textAt(item.get_object(), "share"), 60) +
+                   " cannot be listed now, as the agent's machine does not have that folder. It says: " +
+                   shown(textAt(item.get_object(), "why"), 400) + "\n";
+        }
+    }
+    return out;
+}
+
 std::string sizeOf(const json::object& change) {
     const auto kind = textAt(change, "kind");
     const bool hasContent = !textAt(change, "content").empty();
@@ -177,7 +189,8 @@ std::string changesText(const json::object& result) {
     const auto& changes = listAt(result, "changes");
     const auto& totals = objectAt(result, "totals");
     const auto review = textAt(result, "review");
-    const auto leftOut = leftOutText(listAt(result, "left_out")) + autoFullText(listAt(result, "auto_full"));
+    const auto leftOut = leftOutText(listAt(result, "left_out")) + autoFullText(listAt(result, "auto_full")) +
+                         notListedText(listAt(result, "not_listed"));
     if (review.empty()) {
         return leftOut.empty() ? "Nothing is staged.\n" : leftOut;
     }

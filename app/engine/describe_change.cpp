@@ -2,6 +2,7 @@
 #include "app/engine/describe_change.h"
 
 #include "app/api/display_text.h"
+#include "app/engine/describe_report.h"
 #include "guest/protocol/change_report.h"
 
 namespace carrel::engine {
@@ -12,11 +13,6 @@ using files::FrozenEntry;
 using files::NodeKind;
 
 namespace {
-
-// "<share>/<path>", in the form that JSON can carry.
-void putFullPath(json::object& into, std::string_view key, const std::string& share, const SharePath& path) {
-    putPath(into, key, share + "/" + path.text());
-}
 
 json::value hashOf(const files::NodeState& state) {
     return state.content ? json::value(state.content->hex()) : json::value(nullptr);

@@ -28,7 +28,7 @@ Status makeFolder(const fs::path& folder) {
 } // namespace
 
 Result<std::unique_ptr<Engine>> Engine::create(api::Home home, Installation installation,
-                                               std::unique_ptr<hypervisor::Backend> backend) {
+                                               std::unique_ptr<hypervisor::Backend> backend, Session session) {
     auto id = hypervisor::HomeId::parse(home.id);
     if (!id) {
         return fail(std::move(id).error());
@@ -44,6 +44,16 @@ Result<std::unique_ptr<Engine>> Engine::create(api::Home home, Installation inst
     }
     engine->m_services.runtimeFolder = socket->parent_path();
     engine->m_clients = std::make_unique<Clients>(engine->m_home.folder / "tokens.json", engine->m_services.complain);
+    if (!session.keeper) {
+        session.keeper = std::make_unique<policy::FileSealKeeper>(engine->m_home.folder / "rules.key");
+    }
+    engine->m_approvals = std::make_unique<Approvals>(
+        Approvals::Setup{engine->m_home.folder, std::move(session.keeper),
+                         [raw = engine.get()](std::string_view wanted) { return raw->agentById(wanted); }, engine->m_services.complain, nullptr});
+    engine->m_approvals->addListener(engine->m_approvalNews);
+    for (auto* listener : session.listeners) {
+        engine->m_approvals->addListener(*listener);
+    }
     return engine;
 }
 
@@ -84,6 +94,9 @@ void Engine::fillServices() {
             }
         }
         return fail(ErrorCode::Unsupported, "no machine can run on this computer", "See: carrel doctor");
+    };
+    m_services.sessionEnded = [this](const std::string& agent, const std::string& session) {
+        m_approvals->sessionEnded(agent, session);
     };
     m_services.mayShare = [this](const fs::path& dir) { return mayShare(dir); };
     m_services.complain = [](std::string_view line) { spdlog::warn("{}", line); };
@@ -183,6 +196,7 @@ Status Engine::open() {
         }
         m_agents.emplace((*agent)->name(), *agent);
     }
+    m_approvals->recover(allAgents());
     std::map<std::string, std::unique_ptr<hypervisor::Machine>> machines;
     if (auto found = m_backend->adopt(m_services.home)) {
         for (auto& machine : *found) {
@@ -244,6 +258,12 @@ std::vector<std::shared_ptr<agents::Agent>> Engine::allAgents() const {
     return out;
 }
 
+std::shared_ptr<agents::Agent> Engine::agentById(std::string_view id) const {
+    const std::shared_lock lock(m_agentsMutex);
+    const auto found = std::find_if(m_agents.begin(), m_agents.end(), [&](const auto& each) { return each.second->id() == id; });
+    return found == m_agents.end() ? nullptr : found->second;
+}
+
 Result<std::shared_ptr<agents::Agent>> Engine::createAgent(const agents::NewAgent& wanted) {
     const std::unique_lock lock(m_agentsMutex);
     if (m_agents.contains(wanted.name)) {
@@ -268,6 +288,7 @@ Status Engine::deleteAgent(std::string_view name, agents::Agent::Staged staged, 
         return fail(std::move(found).error());
     }
     CARREL_TRY((*found)->remove(staged, progress));
+    m_approvals->forget((*found)->id());
     const std::unique_lock lock(m_agentsMutex);
     // Another call may have deleted it meanwhile, and a third made a new one of that name.
     if (const auto at = m_agents.find(name); at != m_agents.end() && at->second == *found) {
@@ -283,6 +304,8 @@ api::Handlers Engine::handlers(std::function<void()> stopServer) {
     addHostVerbs(*this, all);
     addTimelineVerb(*this, all);
     addTokenVerbs(*this, all);
+    addApprovalVerbs(*this, all);
+    addRuleVerbs(*this, all);
     all["engine.stop"] = [stopServer = std::move(stopServer)](api::Call&) -> Result<json::value> {
         stopServer();
         return json::object{{"stopping", true}};

@@ -7,6 +7,8 @@
 #include "app/agents/agent.h"
 #include "app/api/home.h"
 #include "app/api/server.h"
+#include "app/engine/approval_news.h"
+#include "app/engine/approvals.h"
 #include "app/engine/clients.h"
 #include "app/engine/installation.h"
 #include "app/images/image_store.h"
@@ -21,9 +23,16 @@ namespace carrel::engine {
 
 class Engine {
 public:
+    // What the user's session offers. Without: the seal's key is in a file of the home, and nobody is told that something
+    // waits; as tests want it, whose homes have no business in anybody's keyring.
+    struct Session {
+        std::unique_ptr<policy::SealKeeper> keeper;
+        std::vector<policy::ApprovalListener*> listeners; // each outlives the engine
+    };
     // The back end is handed in so that tests run the whole engine over the fake one.
     [[nodiscard]] static Result<std::unique_ptr<Engine>> create(api::Home home, Installation installation,
-                                                                std::unique_ptr<hypervisor::Backend> backend);
+                                                                std::unique_ptr<hypervisor::Backend> backend,
+                                                                Session session = {});
     ~Engine();
     Engine(const Engine&) = delete;
     Engine& operator=(const Engine&) = delete;
@@ -39,6 +48,8 @@ public:
     [[nodiscard]] agents::Services& services() { return m_services; }
 
     [[nodiscard]] Clients& clients() { return *m_clients; }
+    [[nodiscard]] Approvals& approvals() { return *m_approvals; }
+    [[nodiscard]] ApprovalNews& approvalNews() { return m_approvalNews; }
 
     // For handlers. A client finds its own agents only; the others are for it as if they were not there, to the word.
     [[nodiscard]] Result<std::shared_ptr<agents::Agent>> agentFor(const api::Call& call, std::string_view name) const;
@@ -46,6 +57,7 @@ public:
     // On nobody's behalf.
     [[nodiscard]] Result<std::shared_ptr<agents::Agent>> agent(std::string_view name) const;
     [[nodiscard]] std::vector<std::shared_ptr<agents::Agent>> allAgents() const; // by name
+    [[nodiscard]] std::shared_ptr<agents::Agent> agentById(std::string_view id) const; // none: there is none
     [[nodiscard]] Result<std::shared_ptr<agents::Agent>> createAgent(const agents::NewAgent& wanted);
     [[nodiscard]] Status deleteAgent(std::string_view name, agents::Agent::Staged staged,
                                      const agents::Progress& progress);
@@ -71,6 +83,8 @@ private:
     std::mutex m_checkMutex; // one probe at a time
     mutable std::shared_mutex m_agentsMutex;
     std::map<std::string, std::shared_ptr<agents::Agent>, std::less<>> m_agents;
+    ApprovalNews m_approvalNews;
+    std::unique_ptr<Approvals> m_approvals; // after the agents that it finds, and what it tells
 };
 
 // handlers_*.cpp; each adds its verbs.
@@ -79,6 +93,8 @@ void addReviewVerbs(Engine& engine, api::Handlers& to);
 void addHostVerbs(Engine& engine, api::Handlers& to);
 void addTimelineVerb(Engine& engine, api::Handlers& to);
 void addTokenVerbs(Engine& engine, api::Handlers& to);
+void addApprovalVerbs(Engine& engine, api::Handlers& to);
+void addRuleVerbs(Engine& engine, api::Handlers& to);
 
 // For handlers: progress of an agent's verb as notifications of the call.
 [[nodiscard]] agents::Progress progressOf(api::Call& call);

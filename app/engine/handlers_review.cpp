@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Verbs of staged work: changes, diff, apply, discard, undo, history.
 #include "app/engine/describe_change.h"
+#include "app/engine/describe_report.h"
 #include "app/engine/engine.h"
 
 #include "app/api/display_text.h"
@@ -20,13 +21,6 @@ using agents::OpenedReview;
 using agents::ReviewSelection;
 
 namespace {
-
-constexpr std::size_t kMaxOutcomes = 1000;
-
-// "<share>/<path>", in the form that JSON can carry.
-void putFullPath(json::object& into, std::string_view key, const std::string& share, const SharePath& path) {
-    putPath(into, key, share + "/" + path.text());
-}
 
 json::object totalsOf(const std::vector<EntryView>& views) {
     std::uint64_t bytes = 0;
@@ -166,6 +160,13 @@ Result<json::value> changes(Engine& engine, api::Call& call) {
     if (!full.empty()) {
         out["auto_full"] = std::move(full);
     }
+    json::array notListed;
+    for (const auto& each : page->review.notListed) {
+        notListed.push_back({{"share", each.share}, {"why", each.why}});
+    }
+    if (!notListed.empty()) {
+        out["not_listed"] = std::move(notListed);
+    }
     return out;
 }
 
@@ -235,37 +236,6 @@ Result<json::value> diff(Engine& engine, api::Call& call) {
                         {"next", std::move(next)}};
 }
 
-json::object describe(const agents::ItemOutcome& item) {
-    json::object out{{"share", item.share}, {"kind", toString(item.kind)}, {"outcome", item.outcome}};
-    putFullPath(out, "path", item.share, item.path);
-    if (!item.reason.empty()) {
-        out["reason"] = api::asUtf8(item.reason); // may name a file
-    }
-    return out;
-}
-
-json::object describe(const agents::ActionReport& report) {
-    json::object totals{{"done", 0}, {"conflicts", 0}, {"refused", 0}, {"failed", 0}, {"kept", 0}};
-    json::array outcomes;
-    // What was not done first: that is what somebody must look at.
-    for (const bool done : {false, true}) {
-        for (const auto& item : report.items) {
-            if ((item.outcome == "done") == done) {
-                auto& total = totals[item.outcome == "conflict" ? "conflicts" : item.outcome];
-                total = total.to_number<std::uint64_t>() + 1;
-                if (outcomes.size() < kMaxOutcomes) {
-                    outcomes.push_back(describe(item));
-                }
-            }
-        }
-    }
-    return {{"outcomes", std::move(outcomes)}, {"totals", std::move(totals)}};
-}
-
-json::value numberOf(const agents::ActionReport& report) {
-    return report.number ? json::value(*report.number) : json::value(nullptr);
-}
-
 struct Decision {
     std::shared_ptr<Agent> agent;
     std::string review;
@@ -299,7 +269,7 @@ Result<json::value> apply(Engine& engine, api::Call& call) {
     if (!report) {
         return fail(std::move(report).error());
     }
-    json::object out = describe(*report);
+    json::object out = describeReport(*report);
     out["apply"] = numberOf(*report);
     out["review"] = decision->review;
     return out;
@@ -314,7 +284,7 @@ Result<json::value> discard(Engine& engine, api::Call& call) {
     if (!report) {
         return fail(std::move(report).error());
     }
-    json::object out = describe(*report);
+    json::object out = describeReport(*report);
     out["review"] = decision->review;
     return out;
 }
@@ -332,7 +302,7 @@ Result<json::value> undo(Engine& engine, api::Call& call) {
     if (!report) {
         return fail(std::move(report).error());
     }
-    json::object out = describe(*report);
+    json::object out = describeReport(*report);
     out["apply"] = numberOf(*report);
     out["undone"] = report->undone;
     return out;

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // carrel-engine [--ready-fd N]: serves the home named by CARREL_HOME until it is told to stop (engine.stop, SIGTERM,
 // SIGINT). Machines go on without it; the next engine takes them over.
+#include "app/desktop/approval_notices.h"
+#include "app/desktop/desktop_notifier.h"
+#include "app/desktop/seal_keepers.h"
+#include "app/desktop/session_bus_address.h"
 #include "app/engine/engine.h"
+#include "app/engine/log_for_people.h"
 #include "app/engine/version.h"
 #include "hypervisor/libvirt/backend.h"
 
 #include <CLI/CLI.hpp>
-#include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
 #include <fcntl.h>
@@ -61,10 +65,22 @@ Status serve(int readyFd) {
     if (!backend) {
         return fail(std::move(backend).error());
     }
-    auto engine = engine::Engine::create(*home, *installation, std::move(*backend));
+    engine::Engine* names = nullptr;
+    desktop::DesktopNotifier::Options notifying;
+    notifying.tell = [](const std::string& line) { spdlog::warn("{}", line); };
+    desktop::DesktopNotifier notifier(std::move(notifying));
+    desktop::ApprovalNotices notices(notifier, [&names](std::string_view agent) {
+        return names == nullptr ? std::string(agent) : names->approvals().nameOf(std::string(agent));
+    });
+    engine::Engine::Session session;
+    session.keeper = desktop::chosenSealKeeper({home->folder / "seal.place", home->folder / "rules.key",
+                                                {desktop::sessionBusAddress(), home->id, "Carrel: the seal of the rules"}});
+    session.listeners = {&notices};
+    auto engine = engine::Engine::create(*home, *installation, std::move(*backend), std::move(session));
     if (!engine) {
         return fail(std::move(engine).error());
     }
+    names = engine->get();
     CARREL_TRY((*engine)->open());
     auto socket = api::socketPath(*home);
     if (!socket) {
@@ -112,9 +128,7 @@ int main(int argc, char** argv) {
     app.add_option("--ready-fd", readyFd, "Descriptor that gets one newline when the engine serves");
     app.set_version_flag("--version", std::string(engine::kVersion));
     CLI11_PARSE(app, argc, argv);
-    auto logger = spdlog::stderr_logger_mt("engine");
-    logger->set_pattern("%Y-%m-%dT%H:%M:%S.%e %l %v");
-    spdlog::set_default_logger(logger);
+    engine::logToStandardError();
     (void)::prctl(PR_SET_DUMPABLE, 0); // I6: no core files
     (void)::signal(SIGPIPE, SIG_IGN);
     (void)::signal(SIGIO, SIG_IGN); // another program breaks the lease that asks whether it writes (fcntl(2))

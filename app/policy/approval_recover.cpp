@@ -70,7 +70,9 @@ Recovered ApprovalQueue::recover(const std::string& agent, const std::string& se
         }
         if (of.state == ApprovalState::Open) {
             startCountdown(of);
-            if (!isLasting(of.action)) {
+            if (isLasting(of.action)) {
+                turn.changed(of.id); // whoever shows what waits, or keeps its evidence, knows of none yet
+            } else {
                 end(turn, *m_book.find(of.id), EndReason::EngineEnded);
             }
             continue;

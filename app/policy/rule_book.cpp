@@ -159,7 +159,7 @@ Status RuleBook::write(RuleSet next) {
     return m_keeper->keep(*m_kept);
 }
 
-Result<Rule> RuleBook::add(Rule rule) {
+Result<Rule> RuleBook::add(Rule rule, const Before& before) {
     CARREL_TRY(check(rule));
     const std::lock_guard lock(m_mutex);
     refresh();
@@ -169,6 +169,9 @@ Result<Rule> RuleBook::add(Rule rule) {
     RuleSet next = m_set;
     rule.id = next.nextId++;
     next.rules.push_back(rule);
+    if (before) {
+        CARREL_TRY(before(rule));
+    }
     CARREL_TRY(write(std::move(next)));
     return rule;
 }
@@ -184,7 +187,7 @@ Result<std::optional<Rule>> RuleBook::find(const Rule& like) {
     return at == m_set.rules.end() ? std::optional<Rule>() : std::optional(*at);
 }
 
-Result<std::vector<Rule>> RuleBook::removeWhere(const std::function<bool(const Rule&)>& which) {
+Result<std::vector<Rule>> RuleBook::removeWhere(const std::function<bool(const Rule&)>& which, const Before& before) {
     const std::lock_guard lock(m_mutex);
     refresh();
     if (m_trouble) {
@@ -194,14 +197,19 @@ Result<std::vector<Rule>> RuleBook::removeWhere(const std::function<bool(const R
     const auto rest = std::stable_partition(next.rules.begin(), next.rules.end(), [&](const Rule& each) { return !which(each); });
     std::vector<Rule> gone(std::make_move_iterator(rest), std::make_move_iterator(next.rules.end()));
     next.rules.erase(rest, next.rules.end());
+    for (const auto& each : gone) {
+        if (before) {
+            CARREL_TRY(before(each));
+        }
+    }
     if (!gone.empty()) {
         CARREL_TRY(write(std::move(next)));
     }
     return gone;
 }
 
-Result<Rule> RuleBook::remove(std::uint64_t id) {
-    auto gone = removeWhere([&](const Rule& each) { return each.id == id; });
+Result<Rule> RuleBook::remove(std::uint64_t id, const Before& before) {
+    auto gone = removeWhere([&](const Rule& each) { return each.id == id; }, before);
     if (!gone) {
         return fail(std::move(gone).error());
     }
@@ -217,7 +225,7 @@ Result<std::vector<Rule>> RuleBook::endSessions(std::string_view agent, std::str
     });
 }
 
-Status RuleBook::reset(std::vector<Rule> rules) {
+Result<RuleBook::Replaced> RuleBook::reset(std::vector<Rule> rules, const BeforeReset& before) {
     for (const auto& rule : rules) {
         CARREL_TRY(check(rule));
     }
@@ -232,7 +240,12 @@ Status RuleBook::reset(std::vector<Rule> rules) {
         rule.id = next.nextId++;
         next.rules.push_back(std::move(rule));
     }
-    return write(std::move(next));
+    Replaced replaced{m_trouble ? std::vector<Rule>() : m_set.rules, next.rules};
+    if (before) {
+        CARREL_TRY(before(replaced));
+    }
+    CARREL_TRY(write(std::move(next)));
+    return replaced;
 }
 
 } // namespace carrel::policy

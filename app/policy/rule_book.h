@@ -32,12 +32,20 @@ public:
     [[nodiscard]] Verdict decide(std::span<const Request> requests) override;
     [[nodiscard]] Result<RuleSet> rules();
 
-    [[nodiscard]] Result<Rule> add(Rule rule) override;
-    [[nodiscard]] Result<Rule> remove(std::uint64_t id);
+    // `before` is called with the rule as it will be kept, or as it is, right before; an error of it: it is not done.
+    using Before = std::function<Status(const Rule& rule)>;
+    [[nodiscard]] Result<Rule> add(Rule rule, const Before& before);
+    [[nodiscard]] Result<Rule> add(Rule rule) override { return add(std::move(rule), {}); }
+    [[nodiscard]] Result<Rule> remove(std::uint64_t id, const Before& before = {});
     [[nodiscard]] Result<std::optional<Rule>> find(const Rule& like) override;
     [[nodiscard]] Result<std::vector<Rule>> endSessions(std::string_view agent, std::string_view but) override;
-    // Instead of all there is, or of what cannot be read: with new numbers, in the order given.
-    [[nodiscard]] Status reset(std::vector<Rule> rules);
+    // Instead of all there is, or of what cannot be read: with new numbers, in the order given. `before`: as above, with what
+    // was there, as far as it could be read, and what comes. Answers what came.
+    struct Replaced {
+        std::vector<Rule> gone, come;
+    };
+    using BeforeReset = std::function<Status(const Replaced& rules)>;
+    [[nodiscard]] Result<Replaced> reset(std::vector<Rule> rules, const BeforeReset& before = {});
 
 private:
     struct Look { // of the file, to see that it has changed
@@ -51,7 +59,7 @@ private:
     void refresh();
     [[nodiscard]] Result<RuleSet> read();
     [[nodiscard]] Status write(RuleSet next);
-    [[nodiscard]] Result<std::vector<Rule>> removeWhere(const std::function<bool(const Rule&)>& which);
+    [[nodiscard]] Result<std::vector<Rule>> removeWhere(const std::function<bool(const Rule&)>& which, const Before& before = {});
     void taken(); // m_set is another one
     [[nodiscard]] bool over(const Rule& rule, Moment now) const;
 

@@ -94,6 +94,23 @@ Result<std::string> unseal(std::string_view sealed, const SealKey& key) {
     return std::string(sealed.substr(0, at));
 }
 
+std::string textOf(const SealKeeper::Kept& kept) {
+    return hexOf(kept.key.bytes) + " " + std::to_string(kept.serial) + "\n";
+}
+
+Result<SealKeeper::Kept> keptFrom(std::string_view text) {
+    SealKeeper::Kept kept;
+    const auto space = text.find(' ');
+    const auto key = fromHex(text.substr(0, space));
+    const auto serial = space == std::string_view::npos ? std::string_view() : text.substr(space + 1);
+    const auto [end, error] = std::from_chars(serial.data(), serial.data() + serial.size(), kept.serial);
+    if (!key || error != std::errc{} || std::string_view(end, serial.data() + serial.size()) != "\n") {
+        return fail(ErrorCode::Malformed, "The key of the rules' seal is damaged");
+    }
+    kept.key.bytes = *key;
+    return kept;
+}
+
 FileSealKeeper::FileSealKeeper(std::filesystem::path file)
     : m_file(std::move(file)) {}
 
@@ -110,22 +127,16 @@ Result<std::optional<SealKeeper::Kept>> FileSealKeeper::load() {
     if (!text) {
         return fail(text.error());
     }
-    const auto space = text->find(' ');
-    Kept kept;
-    const auto key = fromHex(std::string_view(*text).substr(0, space));
-    const std::string_view serial =
-        space == std::string::npos ? std::string_view() : std::string_view(*text).substr(space + 1);
-    const auto [end, error] = std::from_chars(serial.data(), serial.data() + serial.size(), kept.serial);
-    if (!key || error != std::errc{} || std::string_view(end, serial.data() + serial.size()) != "\n") {
+    auto kept = keptFrom(*text);
+    if (!kept) {
         return fail(ErrorCode::Malformed, m_file.string() + " is damaged",
                     "Take it away, then \"carrel rules import\" the rules' file; everything is denied until then");
     }
-    kept.key.bytes = *key;
-    return kept;
+    return *kept;
 }
 
 Status FileSealKeeper::keep(const Kept& kept) {
-    return files::replaceDurably(m_file, hexOf(kept.key.bytes) + " " + std::to_string(kept.serial) + "\n");
+    return files::replaceDurably(m_file, textOf(kept));
 }
 
 } // namespace carrel::policy

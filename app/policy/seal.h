@@ -40,6 +40,10 @@ public:
     [[nodiscard]] virtual Status keep(const Kept& kept) = 0;
 };
 
+// What a keeper keeps, as one line of text. Malformed: it is not one.
+[[nodiscard]] std::string textOf(const SealKeeper::Kept& kept);
+[[nodiscard]] Result<SealKeeper::Kept> keptFrom(std::string_view text);
+
 // A file that only its owner may read (0600), for where there is no keyring. Another program of the same user could read
 // it: then the seal keeps off mistakes, and no more.
 class FileSealKeeper final : public SealKeeper {

@@ -212,31 +212,45 @@ ControlService::Answer ControlService::run(const HelloCall& call, Job& job) {
     sendStage(job.epoch, "guestd");
     CARREL_TRY(m_machine.adoptAgent(call.agentName));
     sendStage(job.epoch, "agent");
-    CARREL_TRY(bringSharesInLine(call.shares));
+    auto failed = bringSharesInLine(call.shares);
     sendStage(job.epoch, "shares");
     CARREL_TRY(m_machine.takeCommands());
     sendStage(job.epoch, "ready");
     return json::value{{"version", control::kProtocolVersion},
                        {"capabilities", {"shares", "changes", "sessions", "asks"}},
-                       {"boot_id", m_machine.bootId()}};
+                       {"boot_id", m_machine.bootId()},
+                       {"shares_failed", std::move(failed)}};
 }
 
-Status ControlService::bringSharesInLine(const std::vector<ShareSpec>& wanted) {
+json::array ControlService::bringSharesInLine(const std::vector<ShareSpec>& wanted) {
     const auto present = m_shares.mounted();
     const auto isIn = [](const std::vector<ShareSpec>& list, const ShareSpec& share) {
         return std::find(list.begin(), list.end(), share) != list.end();
     };
+    json::array failed;
+    const auto tell = [&](const ShareSpec& share, const Error& error) {
+        const auto is = [&](const json::value& one) { return one.at("share") == json::value(share.id); };
+        if (std::none_of(failed.begin(), failed.end(), is)) { // what comes first is the reason, and may be that of the rest
+            failed.push_back({{"share", share.id}, {"why", error.text()}, {"passing", error.code == ErrorCode::Unavailable}});
+        }
+    };
     for (const auto& share : present) {
-        if (!isIn(wanted, share)) {
-            CARREL_TRY(m_shares.remove(share.id));
+        if (isIn(wanted, share)) {
+            continue;
+        }
+        if (auto gone = m_shares.remove(share.id); !gone) {
+            tell(share, gone.error().wrap("The folder " + share.name + " could not be taken from the machine"));
         }
     }
     for (const auto& share : wanted) {
-        if (!isIn(present, share)) {
-            CARREL_TRY(m_shares.add(share));
+        if (isIn(present, share)) {
+            continue;
+        }
+        if (auto come = m_shares.add(share); !come) {
+            tell(share, come.error().wrap("The folder " + share.name + " could not be given to the machine"));
         }
     }
-    return {};
+    return failed;
 }
 
 ControlService::Answer ControlService::run(const ClockCall& call, Job&) {
@@ -335,8 +349,15 @@ ControlService::Answer ControlService::run(const ChangesEndCall& call, Job&) {
 }
 
 ControlService::Answer ControlService::run(const PowerOffCall&, Job&) {
+    m_machine.endAgent();
+    json::array staged; // the last word on it: a program that is ended may have saved its work
+    for (const auto& share : m_shares.mounted()) {
+        if (const auto page = m_shares.changes(share.id, SharePath(), 1)) { // else the host knows that nobody has counted it
+            staged.push_back({{"share", share.id}, {"staged", page->staged}});
+        }
+    }
     CARREL_TRY(m_machine.settleDown());
-    return json::object{};
+    return json::value{{"staged", std::move(staged)}};
 }
 
 ControlService::Answer ControlService::run(const CancelCall&, Job&) {

@@ -26,7 +26,9 @@ public:
     [[nodiscard]] virtual Status adoptAgent(const std::string& name) = 0;
     // The shares are there, so commands may come. Called with each hello.
     [[nodiscard]] virtual Status takeCommands() = 0;
-    // Ends the agent's processes and leaves nothing unwritten. After it, powerOff() follows.
+    // Ends the agent's processes; what they wrote is on the disk. Nothing is staged after it.
+    virtual void endAgent() = 0;
+    // Leaves nothing mounted and nothing unwritten. After it, powerOff() follows.
     [[nodiscard]] virtual Status settleDown() = 0;
     virtual void powerOff() = 0;                   // returns; the machine ends soon after
     virtual void stage(std::string_view name) = 0; // a line on the console
@@ -74,7 +76,8 @@ private:
     Answer run(const ChangesEndCall& call, Job& job);
     Answer run(const PowerOffCall& call, Job& job);
     Answer run(const CancelCall& call, Job& job);
-    Status bringSharesInLine(const std::vector<ShareSpec>& wanted);
+    // What could not come or go, as hello answers it.
+    boost::json::array bringSharesInLine(const std::vector<ShareSpec>& wanted);
     Status copyContent(StagedContent& content, const ContentSendCall& call, EpochNumber filesEpoch, Job& job);
 
     ShareMounts& m_shares;

@@ -180,6 +180,7 @@ bool GuestMachine::waitForEnd() {
     while (::sigwait(&ending, &number) != 0) {
     }
     if (number == SIGTERM) { // from carrel-init: the machine goes off without the host having asked guestd
+        endAgent();
         static_cast<void>(settleDown());
     }
     return number == SIGUSR1;
@@ -197,8 +198,12 @@ Status GuestMachine::adoptAgent(const std::string& name) {
     return m_agent.setName(name);
 }
 
-Status GuestMachine::settleDown() {
+void GuestMachine::endAgent() {
     m_agent.end();
+    ::sync(); // before anything that may take long: the host's patience ends, and then it cuts the power
+}
+
+Status GuestMachine::settleDown() {
     m_shares.unmountAll();
     ::sync();
     return {};

@@ -34,6 +34,7 @@ public:
     [[nodiscard]] std::string bootId() override;
     [[nodiscard]] Status adoptAgent(const std::string& name) override;
     [[nodiscard]] Status takeCommands() override;
+    void endAgent() override;
     [[nodiscard]] Status settleDown() override;
     void powerOff() override;
     void stage(std::string_view name) override { sayStage(name); }

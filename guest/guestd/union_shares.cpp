@@ -107,16 +107,20 @@ UnionShares::UnionShares(Options options)
     , m_living(std::make_shared<Living>()) {}
 
 UnionShares::~UnionShares() {
+    std::map<std::uint32_t, SharePtr> shares;
     {
         const std::lock_guard lock(m_mutex);
         m_end = true;
         m_ended.notify_all();
+        shares.swap(m_shares);
     }
-    if (m_watcher.joinable()) {
-        m_watcher.join();
-    }
-    for (const auto& [id, share] : m_shares) {
+    for (const auto& [id, share] : shares) { // before the threads: one may wait for the host
         share->close();
+    }
+    for (auto* thread : {&m_watcher, &m_giver}) {
+        if (thread->joinable()) {
+            thread->join();
+        }
     }
 }
 
@@ -137,7 +141,8 @@ UnionShares::SharePtr UnionShares::makeShare(const ShareSpec& spec) {
 
 void UnionShares::start(Channel& files) {
     m_files = &files;
-    m_watcher = std::thread([this] { watchStaged(); });
+    m_watcher = std::thread([this] { everySecond([this](Share& share) { lookAt(share); }); });
+    m_giver = std::thread([this] { everySecond([](Share& share) { share.tree->giveBack(); }); });
 }
 
 std::optional<StreamKind> UnionShares::accept(std::uint32_t stream) {
@@ -157,7 +162,7 @@ void UnionShares::handle(ChannelEvent&& event) {
         }
         for (const auto& share : all) {
             m_files->openStream(event.epoch, share->spec.id, StreamKind::Messages);
-            share->lower->onEpoch();
+            share->lower->onEpoch(event.epoch);
         }
     } else if (event.kind == ChannelEvent::Kind::Data) {
         if (const auto share = find(event.stream)) {
@@ -167,10 +172,10 @@ void UnionShares::handle(ChannelEvent&& event) {
     }
 }
 
-void UnionShares::sendToHost(std::uint32_t id, const std::vector<Bytes>& messages) {
-    // Where nobody is connected the lower client asks again in the next epoch. Where more than the channel's queue holds
+void UnionShares::sendToHost(std::uint32_t id, EpochNumber epoch, const std::vector<Bytes>& messages) {
+    // Where that epoch is over the lower client asks again in the next epoch. Where more than the channel's queue holds
     // has been asked for and not taken, it is lost: whoever waits for it gets EIO after kDoorTimeout.
-    static_cast<void>(m_files->sendMessages(m_files->epoch(), id, messages));
+    static_cast<void>(m_files->sendMessages(epoch, id, messages));
 }
 
 Result<UnionShares::SharePtr> UnionShares::find(std::uint32_t id) const {
@@ -217,16 +222,17 @@ Status UnionShares::add(const ShareSpec& spec) {
     }
     share->folder = folder;
     share->lower = std::make_shared<worktree::ChannelLower>(
-        [this, id = spec.id](const std::vector<Bytes>& messages) { sendToHost(id, messages); }, worktree::kDoorTimeout,
-        m_options.window);
+        [this, id = spec.id](EpochNumber epoch, const std::vector<Bytes>& messages) { sendToHost(id, epoch, messages); },
+        worktree::kDoorTimeout, m_options.window);
     {
         // Known before its first request: the answers come on the channel's thread.
         const std::lock_guard lock(m_mutex);
         m_shares[spec.id] = share;
     }
     const auto mountIt = [&]() -> Status {
-        m_files->openStream(m_files->epoch(), spec.id, StreamKind::Messages);
-        share->lower->onEpoch();
+        const EpochNumber now = m_files->epoch(); // after it is in the list: the next one is told to it
+        m_files->openStream(now, spec.id, StreamKind::Messages);
+        share->lower->onEpoch(now);
         auto tree =
             worktree::Worktree::open({.upper = m_options.staged + "/" + std::to_string(spec.id),
                                       .access = spec.mode == ShareMode::ReadOnly ? worktree::Access::ReadOnly
@@ -338,7 +344,7 @@ Result<std::vector<SharePath>> UnionShares::discard(std::uint32_t id, const std:
     return (*share)->tree->discard(refsOf(entries));
 }
 
-void UnionShares::watchStaged() {
+void UnionShares::everySecond(const std::function<void(Share&)>& look) {
     constexpr std::chrono::seconds kOnceA{1};
     std::unique_lock lock(m_mutex);
     while (!m_ended.wait_for(lock, kOnceA, [this] { return m_end; })) {
@@ -351,7 +357,7 @@ void UnionShares::watchStaged() {
         lock.unlock();
         for (const auto id : all) {
             if (auto share = findMounted(id)) { // one at a time: while it is held, no other takes its place
-                lookAt(**share);
+                look(**share);
             }
         }
         lock.lock();

@@ -55,8 +55,8 @@ private:
     [[nodiscard]] Result<SharePtr> find(std::uint32_t id) const;
     [[nodiscard]] Result<SharePtr> findMounted(std::uint32_t id) const;
     void forget(std::uint32_t id);
-    void sendToHost(std::uint32_t id, const std::vector<Bytes>& messages);
-    void watchStaged();
+    void sendToHost(std::uint32_t id, EpochNumber epoch, const std::vector<Bytes>& messages);
+    void everySecond(const std::function<void(Share&)>& look); // at each share where work is staged, until the end
     void lookAt(Share& share);
 
     Options m_options;
@@ -66,7 +66,8 @@ private:
     std::condition_variable m_ended;
     bool m_end = false;
     std::map<std::uint32_t, SharePtr> m_shares;
-    std::thread m_watcher;
+    std::thread m_watcher; // never waits for the host
+    std::thread m_giver;   // may, for as long as nobody is at the door
     std::shared_ptr<Living> m_living;
 };
 

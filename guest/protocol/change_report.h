@@ -34,6 +34,7 @@ struct BaseVersion {
 
 // What an apply left at a path, where the host has made sure that it is still that: nothing, or this version. For
 // changes.settle. Work that was done since is made against it; against anything else it is not, whatever the host has.
+// A folder is told with size 0 and known by its inode: its size and times are those of what is in it.
 struct Left {
     std::optional<BaseVersion> version;
     friend bool operator==(const Left&, const Left&) = default;

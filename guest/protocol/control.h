@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The agreement between the clerk (host) and carrel-guestd (guest): which streams a channel has, and the control
-// methods. Version 3.
+// methods. Version 4 (3 had no requests of the guest's).
 //
 // Any change of what either side sends raises the version: both read strictly, and a machine that was started by an older Carrel
 // goes on while a newer engine takes over. Such a one is told to be started again, before anything is half understood.
@@ -8,9 +8,12 @@
 // control channel: stream 1 (Messages) carries JSON-RPC 2.0 both ways, one text per message.
 //
 //   host → guest requests
-//     hello {version, capabilities:[…], realtime_ns, agent:{id,name}, shares:[Share]} → {version, capabilities, boot_id}
+//     hello {version, capabilities:[…], realtime_ns, agent:{id,name}, shares:[Share]} →
+//         {version, capabilities, boot_id, shares_failed:[{share, why, passing}…]}
 //         First on every epoch. Sets the clock, and brings the mounts in line with `shares` (adds and removes), so
-//         that a new clerk needs to know nothing of what its predecessor did. Share = {id, name, mode: "read-only"|"review"}
+//         that a new clerk needs to know nothing of what its predecessor did. Share = {id, name, mode: "read-only"|"review"}.
+//         One that cannot come or go holds up nothing else: it is told in shares_failed (passing: perhaps it
+//         can in a moment), and the host asks again with another hello of the same epoch.
 //     clock {realtime_ns} → {}
 //     share.add {share:Share} → {}          /workspace/<name> is there when the answer arrives
 //     share.remove {id} → {}                its staged work is kept on the guest's disk until it is discarded
@@ -25,7 +28,8 @@
 //         version shows; otherwise the work done since is kept. Its base is what the apply left, if the host names that
 //         (`left`, change_report.h) and has it still; else it stays what it was, for somebody changed it there as well.
 //     changes.discard {share, entries:[{path, generation}]} → {kept:[path or {path_b64}…]}   forget the staged change; the host's version shows
-//     power.off {} → {}                     stops the agent's processes, syncs, unmounts, powers off
+//     power.off {} → {staged:[{share, staged}]}   stops the agent's processes, counts what is staged by then, syncs, unmounts,
+//         powers off. A share that could not be counted is left out
 //     cancel {id}                           notification: the request of that id is no longer wanted; it is answered Cancelled
 //   guest → host notifications
 //     stage {name, detail}                  start progress: "guestd", "agent", "shares", "ready"
@@ -51,7 +55,7 @@
 
 namespace carrel::control {
 
-inline constexpr std::uint64_t kProtocolVersion = 3;
+inline constexpr std::uint64_t kProtocolVersion = 4;
 inline constexpr std::uint32_t kRpcStream = 1;
 inline constexpr std::uint32_t kMaxShareId = 4095;
 inline constexpr std::uint32_t kFirstContentStream = 0x10000;

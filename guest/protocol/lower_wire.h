@@ -18,8 +18,11 @@
 // Window: the guest may have memory that the host can write to (WindowSpec of hypervisor/api/machine_spec.h). A READ or
 // READDIRPLUS whose `fh` is not 0 offers the part of it that begins at byte fh - 1 and is `size` long: the clerk may put the bytes there, and answers
 // with error kInWindow and a WindowOut; or it answers as without. The guest leaves that part alone until the answer is there,
-// or a new epoch has begun and the request was sent again. Nothing goes through it from the guest to the host, so there is
-// nothing in it that the host would have to believe.
+// or a new epoch has begun: then it sends the request again, or has given it up and uses that part for another. So who begins
+// an epoch writes nothing any more for what was asked before it: a clerk lets go of the channel and of the window in one turn
+// (detach), or with its process, before another can have the channel, and one that begins anew on its own drops what waits
+// before it takes the first request. Nothing goes through the window from the guest to the host, so there is nothing in it that
+// the host would have to believe.
 //
 // Node 1 is the share's root. A node is one version of one file (or a folder): ids are never used twice while
 // the VM runs, and survive a change of clerk. When a file changes on the host the clerk notifies INVAL_ENTRY for its

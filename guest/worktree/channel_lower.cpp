@@ -104,6 +104,7 @@ struct ChannelLower::Impl {
         int error = EIO;
         bool inWindow = false;
         Bytes body;
+        std::uint64_t asked = 0; // given up: the last epoch in which it may have been asked
     };
 
     // Shared, so that a waiter can be woken after the lock is let go: woken under it, it would only wait again, and each
@@ -126,7 +127,7 @@ struct ChannelLower::Impl {
     std::uint64_t nextUnique = firstUnique();
     std::map<std::uint64_t, PendingPtr> pending;
     std::vector<ForgetOne> forgets; // not sent yet; fewer than kForgetsTogether
-    bool connected = false;         // an epoch has begun
+    std::uint64_t epoch = 0;        // 0: none has begun
     bool stopped = false;
     std::mutex eventsMutex;
     LowerEvents* events = nullptr;
@@ -144,16 +145,17 @@ struct ChannelLower::Impl {
         return out;
     }
 
-    void post(const std::vector<Bytes>& messages) {
+    // To the clerk of that epoch alone: what was given up since must not reach the next one (ReadWindow).
+    void post(std::uint64_t to, const std::vector<Bytes>& messages) {
         auto given = takeForgets();
         const std::lock_guard lock(sendMutex);
         if (!given) {
-            send(messages);
+            send(to, messages);
             return;
         }
         std::vector<Bytes> all{std::move(*given)};
         all.insert(all.end(), messages.begin(), messages.end());
-        send(all);
+        send(to, all);
     }
     // Nodes come to be forgotten by the thousand, and nobody waits for it: they go with the next request, or together.
     std::optional<Bytes> takeForgets() {
@@ -172,10 +174,10 @@ struct ChannelLower::Impl {
         }
         return message(Opcode::BatchForget, 0, 0, body);
     }
-    void post(Bytes bytes) {
+    void post(std::uint64_t to, Bytes bytes) {
         std::vector<Bytes> one;
         one.push_back(std::move(bytes));
-        post(one);
+        post(to, one);
     }
 
     SysResult<Bytes> call(Opcode opcode, std::uint64_t node, ByteSpan body) {
@@ -198,27 +200,28 @@ struct ChannelLower::Impl {
     Answer exchange(Opcode opcode, std::uint64_t node, ByteSpan body) {
         const auto mine = std::make_shared<Pending>();
         std::uint64_t unique = 0;
-        bool now = false;
+        std::uint64_t now = 0;
         {
             const std::lock_guard lock(mutex);
             if (stopped) {
                 return {};
             }
             unique = enter(opcode, node, body, mine);
-            now = connected;
+            now = epoch;
         }
-        if (now) {
-            post(mine->request);
+        if (now != 0) {
+            post(now, mine->request);
         }
         std::unique_lock lock(mutex);
         const auto deadline = Clock::now() + doorTimeout;
         const bool done =
             mine->ready.wait_until(lock, deadline, [&] { return mine->answer.arrived || stopped; });
         pending.erase(unique);
+        mine->answer.asked = epoch; // not in a later one: it is no longer pending
         if (!done) {
+            now = epoch;
             lock.unlock();
-            put64(node, unique); // nobody wants the answer any more
-            return {};
+            put64(now, node, unique); // nobody wants the answer any more
         }
         return std::move(mine->answer); // as it was made, when it has not arrived
     }
@@ -231,7 +234,7 @@ struct ChannelLower::Impl {
         put(body, in);
         auto answer = exchange(opcode, node, body);
         if (part && !answer.arrived) {
-            part->abandon();
+            part->abandon(answer.asked);
         }
         return bytesOf(std::move(answer), part, in.size);
     }
@@ -239,8 +242,10 @@ struct ChannelLower::Impl {
     void readAhead(std::vector<AheadRead> reads) {
         std::vector<Bytes> messages;
         std::vector<AheadRead> refused;
+        std::uint64_t now = 0;
         {
             const std::lock_guard lock(mutex);
+            now = epoch;
             for (auto& read : reads) {
                 if (stopped) {
                     refused.push_back(std::move(read));
@@ -258,13 +263,13 @@ struct ChannelLower::Impl {
                 Bytes body;
                 put(body, in);
                 enter(Opcode::Read, read.node, body, item);
-                if (connected) {
+                if (now != 0) {
                     messages.push_back(item->request);
                 }
             }
         }
         if (!messages.empty()) {
-            post(messages);
+            post(now, messages);
         }
         for (const auto& read : refused) {
             read.done(sysFail(EIO));
@@ -294,10 +299,10 @@ struct ChannelLower::Impl {
         return std::move(answer.body);
     }
 
-    void put64(std::uint64_t node, std::uint64_t unique) {
+    void put64(std::uint64_t to, std::uint64_t node, std::uint64_t unique) {
         Bytes body;
         put(body, unique);
-        post(message(Opcode::Interrupt, unique | 1U, node, body));
+        post(to, message(Opcode::Interrupt, unique | 1U, node, body));
     }
 
     void event(std::int32_t code, ByteSpan body) {
@@ -341,7 +346,7 @@ void ChannelLower::stop() {
             at->second->ready.notify_all();
             if (at->second->done) {
                 if (at->second->part) {
-                    at->second->part->abandon();
+                    at->second->part->abandon(m_impl->epoch);
                 }
                 ahead.push_back(std::move(at->second));
                 at = m_impl->pending.erase(at);
@@ -355,7 +360,7 @@ void ChannelLower::stop() {
     }
 }
 
-void ChannelLower::onEpoch() {
+void ChannelLower::onEpoch(std::uint64_t epoch) {
     InitIn init{};
     init.major = kProtocolMajor;
     init.minor = kProtocolMinor;
@@ -364,7 +369,10 @@ void ChannelLower::onEpoch() {
     std::vector<Bytes> again;
     {
         const std::lock_guard lock(m_impl->mutex);
-        m_impl->connected = true;
+        if (epoch <= m_impl->epoch) {
+            return; // whoever mounts a share and the channel's own thread both tell of it
+        }
+        m_impl->epoch = epoch;
         again.push_back(Impl::message(Opcode::Init, m_impl->nextUnique, 0, body));
         m_impl->nextUnique += 2;
         for (const auto& [unique, pending] : m_impl->pending) {
@@ -373,7 +381,10 @@ void ChannelLower::onEpoch() {
             }
         }
     }
-    m_impl->post(again);
+    if (m_impl->window) {
+        m_impl->window->onEpoch(epoch);
+    }
+    m_impl->post(epoch, again);
     const std::lock_guard lock(m_impl->eventsMutex);
     if (m_impl->events != nullptr) {
         m_impl->events->everythingChanged();
@@ -514,9 +525,11 @@ SysResult<StatfsOut> ChannelLower::statfs() {
 }
 
 void ChannelLower::forget(std::uint64_t node, std::uint64_t lookups) {
+    std::uint64_t now = 0;
     {
         const std::lock_guard lock(m_impl->mutex);
-        if (!m_impl->connected || m_impl->stopped) {
+        now = m_impl->epoch;
+        if (now == 0 || m_impl->stopped) {
             return;
         }
         m_impl->forgets.push_back({node, lookups});
@@ -524,7 +537,7 @@ void ChannelLower::forget(std::uint64_t node, std::uint64_t lookups) {
             return;
         }
     }
-    m_impl->post(std::vector<Bytes>());
+    m_impl->post(now, std::vector<Bytes>());
 }
 
 void ChannelLower::setEvents(LowerEvents* events) {

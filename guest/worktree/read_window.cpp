@@ -3,6 +3,7 @@
 
 #include "guest/protocol/lower_wire.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace carrel::worktree {
@@ -45,7 +46,32 @@ std::optional<ReadWindow::Part> ReadWindow::lend(std::uint32_t bytes) {
 
 void ReadWindow::giveBack(std::uint64_t offset, std::uint32_t size) {
     const std::lock_guard lock(m_mutex);
+    putFree(offset, size);
+}
+
+void ReadWindow::putFree(std::uint64_t offset, std::uint32_t size) {
     (size == kSmallPart ? m_small : m_large).push_back(offset);
+}
+
+void ReadWindow::abandon(const Abandoned& part) {
+    const std::lock_guard lock(m_mutex);
+    if (part.asked == 0 || part.asked < m_epoch) {
+        putFree(part.offset, part.size);
+    } else {
+        m_abandoned.push_back(part);
+    }
+}
+
+void ReadWindow::onEpoch(std::uint64_t epoch) {
+    const std::lock_guard lock(m_mutex);
+    m_epoch = std::max(m_epoch, epoch);
+    std::erase_if(m_abandoned, [this](const Abandoned& part) {
+        const bool over = part.asked < m_epoch;
+        if (over) {
+            putFree(part.offset, part.size);
+        }
+        return over;
+    });
 }
 
 ReadWindow::Part::Part(ReadWindow& window, std::uint64_t offset, std::uint32_t size)
@@ -64,8 +90,10 @@ ReadWindow::Part::~Part() {
     }
 }
 
-void ReadWindow::Part::abandon() {
-    m_window = nullptr;
+void ReadWindow::Part::abandon(std::uint64_t asked) {
+    if (m_window != nullptr) {
+        std::exchange(m_window, nullptr)->abandon({m_offset, m_size, asked});
+    }
 }
 
 ByteSpan ReadWindow::Part::first(std::uint32_t bytes) const {

@@ -130,5 +130,8 @@ void Worktree::end() {
 void Worktree::tidy() {
     m_impl->tidy();
 }
+void Worktree::giveBack() {
+    m_impl->giveBack();
+}
 
 } // namespace carrel::worktree

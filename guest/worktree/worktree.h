@@ -173,8 +173,12 @@ public:
     [[nodiscard]] Status sync();
     // Whoever hashes, lists or reads staged content lets go soon (Unavailable, Conflict), and so of the Worktree.
     void end();
-    // Gives the disk back what nobody can reach any more. Now and then; costs nothing where there is nothing.
+    // Now and then; both cost nothing where there is nothing. tidy() makes durable what was staged seconds ago, and
+    // gives the disk back what nobody can reach any more; it asks nobody but the disk. giveBack() lets staged files that
+    // say nothing make way for the host's: it hashes and asks the host, so it may take as long as nobody is at the door.
+    // On one thread at a time.
     void tidy();
+    void giveBack();
 
 private:
     explicit Worktree(std::unique_ptr<WorktreeImpl> impl);

@@ -21,12 +21,17 @@ void WorktreeImpl::doubt(Entry& entry) {
     }
 }
 
-// Now and then (tidy). With no lock held: it hashes, and asks the host.
+// Now and then. With no lock held: it hashes, and asks the host. Each time it goes on behind the one that it ended
+// with: what cannot be decided keeps nothing else waiting.
 void WorktreeImpl::giveBack() {
     std::vector<std::pair<std::uint64_t, std::uint64_t>> wanted;
     {
         const std::lock_guard lock(m_state);
-        for (auto at = m_doubted.begin(); at != m_doubted.end() && wanted.size() < kAtOnce;) {
+        auto at = m_doubted.upper_bound(m_lastDoubted);
+        for (auto left = m_doubted.size(); left > 0 && wanted.size() < kAtOnce; --left) {
+            if (at == m_doubted.end()) {
+                at = m_doubted.begin();
+            }
             const auto found = m_entries.find(at->first);
             if (found == m_entries.end()) {
                 at = m_doubted.erase(at);
@@ -41,14 +46,15 @@ void WorktreeImpl::giveBack() {
         }
     }
     for (const auto& [id, generation] : wanted) {
-        if (m_ends) {
+        m_lastDoubted = id;
+        // Nobody at the door: the next one, too, would be waited for in vain.
+        if (m_ends || giveBackOne(id, generation) == Host::Silent) {
             return;
         }
-        giveBackOne(id, generation);
     }
 }
 
-void WorktreeImpl::giveBackOne(std::uint64_t id, std::uint64_t generation) {
+WorktreeImpl::Host WorktreeImpl::giveBackOne(std::uint64_t id, std::uint64_t generation) {
     const auto entryNow = [&]() -> Entry* {
         const auto it = m_entries.find(id);
         return it == m_entries.end() || it->second->generation != generation ? nullptr : it->second.get();
@@ -69,20 +75,20 @@ void WorktreeImpl::giveBackOne(std::uint64_t id, std::uint64_t generation) {
         const std::lock_guard lock(m_state);
         const Entry* entry = entryNow();
         if (entry == nullptr) {
-            return;
+            return Host::Answers;
         }
         path = contentPath(entry);
         auto parsed = SharePath::parse(pathOf(entry));
-        if (!sameContent(entry) || entry->mode != entry->cover->mode || !path || !parsed) {
-            m_doubted.erase(id); // a change, and told as one, until it is written to again (touch, wrote)
-            return;
+        if (!entry->origin.empty() || !sameContent(entry) || entry->mode != entry->cover->mode || !path || !parsed) {
+            m_doubted.erase(id); // a change, and told as one, until there is other work on it (touch, wrote)
+            return Host::Answers;
         }
         name = std::move(*parsed);
         node = entry->node != nullptr ? find(entry->node->id) : nullptr;
     }
     const auto host = lowerAt(*path); // before m_ops: nobody may be at the door, for long
     if (!host) {
-        return;
+        return Host::Silent;
     }
     const std::lock_guard ops(m_ops);
     std::unique_lock<std::shared_mutex> io;
@@ -90,23 +96,24 @@ void WorktreeImpl::giveBackOne(std::uint64_t id, std::uint64_t generation) {
         io = std::unique_lock(node->io); // no write is half done
     }
     if (reserveAt(*name) != 0) {
-        return;
+        return Host::Answers;
     }
     const std::lock_guard lock(m_state);
     Entry* entry = entryNow();
     if (entry == nullptr || contentPath(entry) != path ||
         (entry->node != nullptr && entry->node != node.get())) {
-        return;
+        return Host::Answers;
     }
     m_doubted.erase(id);
     if (host->ref && coverOf(host->ref->attr).version == entry->cover->version) {
-        return; // nothing is hidden
+        return Host::Answers; // nothing is hidden
     }
     Batch batch;
     Entry* up = entry->up;
-    (void)settleFile(entry, host->ref, batch);
+    forgetEntry(entry, batch); // also where size and time are the same: the kernel may have pages of ours
     prune(up, batch);
     (void)commit(batch);
+    return Host::Answers;
 }
 
 } // namespace carrel::worktree

@@ -186,10 +186,8 @@ public:
     Result<std::vector<SharePath>> settle(std::vector<ChangeRef> entries);
     Result<std::vector<SharePath>> discard(std::vector<ChangeRef> entries);
     Status sync();
-    void tidy() {
-        giveBack();
-        m_store->tidy();
-    }
+    void tidy() { m_store->tidy(); }
+    void giveBack(); // worktree_again.cpp
     [[nodiscard]] Access access() const { return m_options.access; }
     std::atomic<bool> m_ends{false};
 
@@ -393,18 +391,19 @@ private:
     [[nodiscard]] static bool reportsRename(const Entry& entry, const Entry* place);
     // worktree_again.cpp
     void doubt(Entry& entry); // under m_state
-    void giveBack();
-    void giveBackOne(std::uint64_t entry, std::uint64_t generation);
+    enum class Host { Answers, Silent };
+    Host giveBackOne(std::uint64_t entry, std::uint64_t generation);
     // worktree_review.cpp; under m_ops
     bool settleOne(const ChangeRef& ref);
     bool discardOne(const ChangeRef& ref);
     bool findLower(const SharePath& path); // false: no answer
     void backToRemoval(Entry* entry, Batch& batch);
-    bool settleFile(Entry* entry, const LowerRef& host, Batch& batch);
+    bool settleFile(Entry* entry, const ChangeRef& ref, const LowerRef& host, Batch& batch);
     void settleFolder(Entry* entry, const LowerRef& host, Batch& batch);
     enum class Base { Hosts, Stays };
-    void rebase(Entry* entry, const LowerRef& host, Base base, Batch& batch);
-    [[nodiscard]] static Base baseAfter(const ChangeRef& ref, const LowerRef& host);
+    enum class MoveBy { Decision, LaterWork }; // who moved to its name what is there now
+    void rebase(Entry* entry, const LowerRef& host, Base base, MoveBy move, Batch& batch);
+    [[nodiscard]] Base baseAfter(const ChangeRef& ref, const LowerRef& host);
     void releaseOrigin(Entry* entry, Batch& batch);
     bool dropIfSame(Entry* entry, Batch& batch);
     void prune(Entry* folder, Batch& batch);
@@ -427,7 +426,8 @@ private:
     std::unordered_map<std::uint64_t, std::unique_ptr<Entry>> m_entries;
     std::unordered_multimap<std::uint64_t, Entry*> m_awayFrom; // by originPlace
     std::unordered_multimap<std::string, Entry*> m_byOrigin;   // by origin
-    std::unordered_map<std::uint64_t, std::uint64_t> m_doubted; // with the generation seen last (giveBack)
+    std::map<std::uint64_t, std::uint64_t> m_doubted; // with the generation seen last (giveBack)
+    std::uint64_t m_lastDoubted = 0;                  // looked at last
     Entry* m_rootEntry = nullptr;
     NodeId m_lastNode = kRoot;
     std::uint64_t m_lastId = kRootEntry;

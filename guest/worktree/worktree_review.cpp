@@ -22,13 +22,15 @@ void WorktreeImpl::releaseOrigin(Entry* entry, Batch& batch) {
     }
 }
 
-// The host's version shows. The node stays if it is the same bytes, so that what is open stays open.
-bool WorktreeImpl::settleFile(Entry* entry, const LowerRef& host, Batch& batch) {
+// The host's version shows. The node stays if it is the same bytes, so that what is open stays open: that is what the
+// apply left, or, where the host cannot say, what has our size and time.
+bool WorktreeImpl::settleFile(Entry* entry, const ChangeRef& ref, const LowerRef& host, Batch& batch) {
     Node* node = entry->node;
     Node* folder = entry->up->node;
     releaseOrigin(entry, batch);
     bool same = false;
-    if (node != nullptr && host && !host->folder) {
+    const bool another = ref.left && baseAfter(ref, host) == Base::Stays;
+    if (node != nullptr && host && !host->folder && !another) {
         const auto info = answer(*node).attr;
         const auto type = host->attr.mode & S_IFMT;
         same = type == (info.st_mode & S_IFMT) &&
@@ -74,27 +76,45 @@ void WorktreeImpl::settleFolder(Entry* entry, const LowerRef& host, Batch& batch
 // Is what the host has what the decision left there? If somebody has changed it since, the work here was not made
 // against that, and a review has to find it out.
 WorktreeImpl::Base WorktreeImpl::baseAfter(const ChangeRef& ref, const LowerRef& host) {
+    if (!ref.left) {
+        return Base::Stays;
+    }
+    const auto& left = ref.left->version;
+    if (host && host->folder) {
+        // The same one whatever was done in it; by `left` a file was there if it had a size (change_report.h).
+        return left && left->inode == attrOf(host).ino && left->size == 0 ? Base::Hosts : Base::Stays;
+    }
     const auto now = host ? std::optional(coverOf(host->attr).version) : std::nullopt;
-    return ref.left && ref.left->version == now ? Base::Hosts : Base::Stays;
+    return left == now ? Base::Hosts : Base::Stays;
 }
 
 // Work done since the decision stays.
-void WorktreeImpl::rebase(Entry* entry, const LowerRef& host, Base base, Batch& batch) {
-    const bool moved = !entry->origin.empty();
-    if (moved) {
+void WorktreeImpl::rebase(Entry* entry, const LowerRef& host, Base base, MoveBy move, Batch& batch) {
+    if (move == MoveBy::LaterWork) { // onto a name that was decided on: the host has nothing of it yet
+        if (base == Base::Hosts) {
+            entry->cover = host ? std::optional(coverOf(attrOf(host))) : std::nullopt;
+        }
+        touch(entry, batch);
+        return;
+    }
+    if (!entry->origin.empty()) {
+        if (base == Base::Stays && entry->originBase) {
+            entry->cover = entry->originBase; // it is what was moved, and what was done to it since
+        }
         releaseOrigin(entry, batch);
     }
     if (base == Base::Hosts && host) {
-        entry->cover = coverOf(host->attr);
+        entry->cover = coverOf(attrOf(host));
     } else if (base == Base::Hosts) {
         entry->cover.reset();
     }
     touch(entry, batch);
+    // Of a file that is gone a time is no work, but permissions are: a review says so.
+    const bool saysNothing = host ? sameAsHost(*entry) : !entry->cover || entry->cover->mode == entry->mode;
     if (!host && entry->kind == EntryKind::Whiteout) {
         dropEntry(entry, batch);
-    } else if (entry->kind == EntryKind::File && entry->fromLower && (!host || sameAsHost(*entry))) {
-        // Only the move was staged. It would say nothing from here on, and yet be what the next work here is
-        // made against.
+    } else if (entry->kind == EntryKind::File && entry->fromLower && saysNothing) {
+        // Only the move was staged. From here on it would be what the next work here is made against.
         forgetEntry(entry, batch);
     }
 }
@@ -159,6 +179,7 @@ bool WorktreeImpl::findLower(const SharePath& path) {
 bool WorktreeImpl::settleOne(const ChangeRef& ref) {
     std::uint64_t id = 0;
     std::optional<std::string> path;
+    std::string origin;
     NodePtr node;
     {
         const std::lock_guard lock(m_state);
@@ -167,6 +188,7 @@ bool WorktreeImpl::settleOne(const ChangeRef& ref) {
             return false;
         }
         id = entry->id;
+        origin = entry->generation == ref.generation ? std::string() : entry->origin;
         path = below(lowerPathOf(entry->up), entry->name);
         if (entry->node != nullptr) {
             node = find(entry->node->id);
@@ -179,6 +201,14 @@ bool WorktreeImpl::settleOne(const ChangeRef& ref) {
             return true; // nobody at the door: decide nothing
         }
         host = std::move(*found);
+    }
+    Found moved;
+    if (!origin.empty()) {
+        auto found = lowerAt(origin);
+        if (!found) {
+            return true;
+        }
+        moved = std::move(*found);
     }
     std::unique_lock<std::shared_mutex> io;
     if (node) {
@@ -194,11 +224,19 @@ bool WorktreeImpl::settleOne(const ChangeRef& ref) {
     }
     Batch batch;
     Entry* up = entry->up;
-    Entry* origin = originPlaceOf(entry);
-    Entry* originUp = origin == nullptr ? nullptr : origin->up;
+    const Entry* originPlace = originPlaceOf(entry);
+    Entry* originUp = originPlace == nullptr ? nullptr : originPlace->up;
     bool kept = entry->generation != ref.generation;
+    if (kept && entry->origin != origin) {
+        return true; // moved this very moment: nothing is known of where it came from
+    }
+    // As long as the host has at its old name what was moved, no decision has moved it.
+    const bool later = kept && moved.ref && entry->originBase && attrOf(moved.ref).ino == entry->originBase->version.inode;
+    const auto move = later ? MoveBy::LaterWork : MoveBy::Decision;
     const bool folder = entry->kind == EntryKind::Directory;
-    if (folder && host.ref && host.ref->folder) {
+    if (later) {
+        rebase(entry, host.ref, folder ? Base::Hosts : baseAfter(ref, host.ref), move, batch);
+    } else if (folder && host.ref && host.ref->folder) {
         const auto wanted = entry->mode;
         if (!kept) {
             entry->mode = host.ref->attr.mode & 07777U;
@@ -206,13 +244,13 @@ bool WorktreeImpl::settleOne(const ChangeRef& ref) {
         kept = kept && wanted != (host.ref->attr.mode & 07777U);
         settleFolder(entry, host.ref, batch);
     } else if (kept) {
-        rebase(entry, host.ref, folder ? Base::Hosts : baseAfter(ref, host.ref), batch);
+        rebase(entry, host.ref, folder ? Base::Hosts : baseAfter(ref, host.ref), move, batch);
     } else if (folder) {
         const bool holds = std::any_of(entry->children.begin(), entry->children.end(), [](const auto& item) {
             return item.second->kind != EntryKind::Whiteout;
         });
         if (holds) { // the host has it no more, yet there is work in it
-            rebase(entry, host.ref, Base::Hosts, batch);
+            rebase(entry, host.ref, Base::Hosts, move, batch);
             kept = true;
         } else {
             forgetEntry(entry, batch);
@@ -220,7 +258,7 @@ bool WorktreeImpl::settleOne(const ChangeRef& ref) {
     } else if (entry->kind == EntryKind::Whiteout) {
         forgetEntry(entry, batch);
     } else {
-        kept = settleFile(entry, host.ref, batch);
+        kept = settleFile(entry, ref, host.ref, batch);
     }
     pruneBoth(up, originUp, batch);
     return commit(batch) != 0 || kept;

@@ -23,12 +23,12 @@ die() {
 packages_run=(
     build-essential cmake ninja-build ccache pkg-config
     libboost1.81-dev libboost-json1.81-dev libexpected-dev libvirt-dev libsqlite3-dev libssl-dev libspdlog-dev
-    libcli11-dev libseccomp-dev libfuse3-dev libtomlplusplus-dev
+    libcli11-dev libseccomp-dev libfuse3-dev libtomlplusplus-dev libsecret-1-dev libglib2.0-dev
     qemu-system-x86 qemu-utils libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients
     mmdebstrap e2fsprogs uidmap kmod cpio xz-utils lz4 zstd gawk python3 rsync
 )
 packages_test=(
-    python3-openpyxl binutils clang libclang-rt-14-dev qt6-base-dev attr acl git poppler-utils
+    dbus-daemon python3-openpyxl binutils clang libclang-rt-14-dev qt6-base-dev attr acl git poppler-utils
     sqlite3 tcl8.6-dev zlib1g-dev dpkg-dev # tests/suites: ordinary programs, and building git and SQLite
 )
 
@@ -55,6 +55,9 @@ map_package() {
     fedora:libcli11-dev) echo cli11-devel ;;
     fedora:libseccomp-dev) echo libseccomp-devel ;;
     fedora:libfuse3-dev) echo "fuse3-devel fuse3-static" ;;
+    fedora:libtomlplusplus-dev) echo tomlplusplus-devel ;;
+    fedora:libsecret-1-dev) echo libsecret-devel ;;
+    fedora:libglib2.0-dev) echo glib2-devel ;;
     fedora:qemu-system-x86) echo qemu-system-x86 ;;
     fedora:qemu-utils) echo qemu-img ;;
     fedora:libvirt-daemon | fedora:libvirt-daemon-driver-qemu) echo libvirt-daemon-driver-qemu ;;
@@ -75,6 +78,10 @@ map_package() {
     arch:libcli11-dev) echo cli11 ;;
     arch:libseccomp-dev) echo libseccomp ;;
     arch:libfuse3-dev) echo fuse3 ;;
+    arch:libtomlplusplus-dev) echo tomlplusplus ;;
+    arch:libsecret-1-dev) echo libsecret ;;
+    arch:libglib2.0-dev) echo glib2 ;;
+    arch:dbus-daemon) echo dbus ;;
     arch:qemu-system-x86) echo qemu-system-x86 ;;
     arch:qemu-utils) echo qemu-img ;;
     arch:uidmap) echo shadow ;;

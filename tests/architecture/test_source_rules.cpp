@@ -57,6 +57,11 @@ private slots:
         bad("app/engine/engine.cpp", "\"hypervisor/libvirt/backend.h\"");
         bad("app/engine/engine.cpp", "<libvirt/libvirt.h>");
         bad("app/cli/x.cpp", "\"app/engine/engine.h\"");
+        good("app/desktop/x.cpp", "<libsecret/secret.h>");
+        bad("app/desktop/x.cpp", "\"app/agents/agent.h\"");
+        bad("app/policy/x.cpp", "<libsecret/secret.h>");
+        bad("app/policy/x.cpp", "\"app/desktop/notifier.h\"");
+        bad("app/engine/x.cpp", "<gio/gio.h>");
         good("ui/x.cpp", "\"app/api/client.h\"");
         good("ui/x.cpp", "<QWidget>");
         bad("ui/x.cpp", "\"app/agents/agent.h\"");

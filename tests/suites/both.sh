@@ -30,11 +30,13 @@ both() {
     done
 }
 
-listed() { # listed PLACE AWK-CONDITION: "SCRIPT: TEST", as often as there are tests of that name
+listed() { # listed PLACE AWK-CONDITION: "SCRIPT: TEST", as often as there are tests of that name. `varying`, a regular
+# expression of the suite's: what of a name is another one in each run.
     local name
     for name in "${names[@]}"; do
-        [ ! -e "$results/$name.$1" ] || awk -v script="$name" "$2"' {
-            sub(/^(not )?ok [0-9]+ *-? */, ""); sub(/^(not )?ok - /, ""); print script ": " $0 }' "$results/$name.$1"
+        [ ! -e "$results/$name.$1" ] || awk -v script="$name" -v varying="${varying:-}" "$2"' {
+            sub(/^(not )?ok [0-9]+ *-? */, ""); sub(/^(not )?ok - /, "")
+            if (varying != "") gsub(varying, "."); print script ": " $0 }' "$results/$name.$1"
     done | LC_ALL=C sort
 }
 

@@ -5,6 +5,7 @@
 #   git.sh [--resume] whole        t0 to t7, without those that serve or fetch over a network
 . "$(dirname "${BASH_SOURCE[0]}")/on_share.sh"
 . "$room/both.sh"
+varying='/[^ ]*/run[.][A-Za-z0-9]+/[^ /]+' # where it ran
 
 apt_source git
 make -C "$source_dir" -j2 CC="$cc" CFLAGS="-O0 -w" NO_CURL=1 NO_OPENSSL=1 NO_EXPAT=1 NO_GETTEXT=1 NO_TCLTK=1 \

@@ -5,6 +5,7 @@
 #   sqlite.sh [--resume] whole     what SQLite calls veryquick
 . "$(dirname "${BASH_SOURCE[0]}")/on_share.sh"
 . "$room/both.sh"
+varying='^avtrans-9[.].*$' # named by the size that random rows came to
 
 apt_source sqlite3
 mkdir -p "$suites/sqlite-build"

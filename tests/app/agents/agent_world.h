@@ -8,6 +8,7 @@
 
 #include <QTemporaryDir>
 
+#include <atomic>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -39,6 +40,10 @@ struct AgentWorld {
     mutable std::mutex idMutex;
     std::string id;
 
+    // What the guest says of each of its shares when it powers off.
+    std::atomic<std::uint64_t> stagedAtEnd = 0;
+    static constexpr std::uint32_t kMostShares = 4;
+
     // Auto mode settles what was left alone for that long.
     static constexpr std::chrono::milliseconds kAutoQuiet{200};
 
@@ -67,7 +72,11 @@ struct AgentWorld {
         // As a guest does that is asked to power off.
         clerks.on("power.off", [this](const boost::json::object&) {
             (void)world->end(machineId(), hypervisor::ExitReason::GuestShutdown).has_value();
-            return boost::json::object{};
+            boost::json::array staged;
+            for (std::uint32_t share = 1; share <= kMostShares; ++share) {
+                staged.push_back({{"share", share}, {"staged", stagedAtEnd.load()}});
+            }
+            return boost::json::object{{"staged", std::move(staged)}};
         });
         NewAgent wanted;
         wanted.name = "ann";

@@ -46,6 +46,8 @@ public:
     // Called on a clerk's thread; set before anything is staged.
     void beforeList(std::function<void()> call) { m_beforeList = std::move(call); }
     void beforeContent(std::function<void()> call) { m_beforeContent = std::move(call); }
+    // The list has been made, and is not answered yet.
+    void afterList(std::function<void()> call) { m_afterList = std::move(call); }
 
     // Writes a file: new, or over what the folder holds now, which it says to be its base.
     void write(const std::string& path, std::string content, std::uint32_t mode = 0644) {
@@ -74,6 +76,7 @@ public:
         entry.generation = ++m_generation;
         const std::string path = entry.path.text();
         m_staged[path] = {std::move(entry), std::move(content)};
+        m_world.stagedAtEnd = m_staged.size();
     }
     // Says that what is staged at that path was made against those bytes.
     void nameBase(const std::string& path, const std::string& content) {
@@ -109,6 +112,18 @@ public:
         return paths;
     }
 
+    // As it answers by itself, for a test that answers in its place.
+    StandInClerks::Answer list(const boost::json::object& params) {
+        if (m_beforeList) {
+            m_beforeList();
+        }
+        auto answer = page(params);
+        if (m_afterList) {
+            m_afterList();
+        }
+        return answer;
+    }
+
     // What the host said to have left there; empty: nothing stands there; none: it said nothing.
     [[nodiscard]] std::optional<boost::json::object> left(const std::string& path) const {
         const std::lock_guard lock(m_mutex);
@@ -125,10 +140,7 @@ private:
         const auto* path = params.if_contains("path");
         return path == nullptr ? std::string() : std::string(path->as_string());
     }
-    StandInClerks::Answer list(const boost::json::object& params) {
-        if (m_beforeList) {
-            m_beforeList();
-        }
+    StandInClerks::Answer page(const boost::json::object& params) {
         const std::lock_guard lock(m_mutex);
         const auto* from = params.if_contains("after");
         const std::string after = from == nullptr ? std::string() : std::string(from->as_string());
@@ -159,6 +171,7 @@ private:
             }
             if (found->second.entry.generation == each.at("generation").to_number<std::uint64_t>()) {
                 m_staged.erase(found);
+                m_world.stagedAtEnd = m_staged.size();
             } else {
                 kept.push_back(boost::json::string(path));
             }
@@ -167,7 +180,7 @@ private:
     }
 
     AgentWorld& m_world;
-    std::function<void()> m_beforeList, m_beforeContent;
+    std::function<void()> m_beforeList, m_afterList, m_beforeContent;
     mutable std::mutex m_mutex;
     std::map<std::string, Item> m_staged;
     std::map<std::string, boost::json::object> m_left;

@@ -90,6 +90,11 @@ void StandInClerks::dropAll() {
     }
 }
 
+void StandInClerks::drop(unsigned clerk) {
+    const std::lock_guard lock(m_mutex);
+    (void)::shutdown(std::next(m_clerks.begin(), clerk - 1)->link(), SHUT_RDWR);
+}
+
 void StandInClerks::tell(std::string method, json::object params) {
     const std::lock_guard lock(m_mutex);
     m_clerks.back().tell(std::move(method), std::move(params));

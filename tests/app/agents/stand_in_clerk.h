@@ -111,8 +111,9 @@ public:
     // content.copy is then answered with these bytes; none: the entry has another generation by now.
     using Content = std::function<std::optional<std::string>(const boost::json::object& params)>;
     void onContent(Content content);
-    // The clerks die.
+    // The clerks die, or one of them: the first that was started is 1.
     void dropAll();
+    void drop(unsigned clerk);
     // To the engine, from the newest clerk.
     void tell(std::string method, boost::json::object params);
     [[nodiscard]] unsigned count(const std::string& method) const; // requests of that name so far

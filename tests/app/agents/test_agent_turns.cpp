@@ -6,7 +6,9 @@
 
 #include <algorithm>
 #include <atomic>
+#include <poll.h>
 #include <sched.h>
+#include <signal.h>
 #include <unistd.h>
 
 using namespace carrel;
@@ -64,6 +66,24 @@ StandInClerks::Answer never(const json::object&) {
     return std::nullopt;
 }
 
+// The one for the terminals comes before the first that serves folders.
+constexpr unsigned kFirstClerk = 2, kNextClerk = 3, kLastClerk = 4;
+
+std::string by(const std::string& method, unsigned clerk) {
+    return method + " " + std::to_string(clerk);
+}
+
+// Of the one that serves folders.
+std::optional<pid_t> pidOfClerk(AgentWorld& w) {
+    activity::Query query;
+    query.kinds = {activity::EventKind::ClerkState};
+    const auto events = w.agent->log().query(query);
+    if (!events || events->empty()) {
+        return std::nullopt;
+    }
+    return static_cast<pid_t>(events->back().event.detail.at("pid").to_number<std::int64_t>());
+}
+
 // The next start stays where it looks at the image, until it is let go.
 class HeldStart {
 public:
@@ -96,10 +116,22 @@ private slots:
     void stopReachesAStartWithoutAMachine();
     void revokingNeedsNoGreeting();
     void removingNeedsNoGreeting();
+    void noCommandKeepsWhoCouldOpenIt_data();
+    void noCommandKeepsWhoCouldOpenIt();
+    void commandsGoOnWithAnotherClerk();
     void revokedBetweenTwoClerks();
     void revokedBeforeTheFirstClerk();
+    void revokedWhileItBoots();
+    void calledOffIsDoneAllTheSame_data();
+    void calledOffIsDoneAllTheSame();
+    void whatIsDoneIsNotToldToHaveFailed();
     void whatWasStagedMeanwhileIsCounted_data();
     void whatWasStagedMeanwhileIsCounted();
+    void whatIsStagedAfterTheCountIsKept_data();
+    void whatIsStagedAfterTheCountIsKept();
+    void whatIsStagedOnTheWayOutIsCounted_data();
+    void whatIsStagedOnTheWayOutIsCounted();
+    void whatNobodyCountedIsAskedFor();
     void whatRunsIsNotDeleted();
 };
 
@@ -126,6 +158,7 @@ void TestAgentTurns::stopEndsTheWaitForAGreeting() {
     QVERIFY(w.stop().value_or(false)); // or it hangs
     const auto result = answerOf(frozen, "changes");
     QVERIFY2(!result && result.error().code == ErrorCode::Cancelled, result ? "" : result.error().text().c_str());
+    QVERIFY2(result.error().text().find("gave way") != std::string::npos, result.error().text().c_str());
 }
 
 // Both want whoever waits for the guest to let go. The one that gets its turn first does not take that back for the other.
@@ -137,7 +170,7 @@ void TestAgentTurns::stopIsNotHeldUpByWhoRevokes() {
     std::atomic<bool> held = false;
     std::atomic<bool> go = false;
     w.clerks.onEach("prepare", [&](unsigned clerk, const json::object&) -> StandInClerks::Answer {
-        if (clerk == 2) {
+        if (clerk == kNextClerk) {
             held = true;
             (void)comesTrue(60s, [&] { return go.load(); });
         }
@@ -195,6 +228,64 @@ void TestAgentTurns::removingNeedsNoGreeting() {
     QVERIFY(w.agent->describeShares().empty());
 }
 
+void TestAgentTurns::noCommandKeepsWhoCouldOpenIt_data() {
+    QTest::addColumn<bool>("remove");
+    QTest::newRow("revoked") << false;
+    QTest::newRow("removed") << true;
+}
+
+// A clerk that answers well may be in a guest's hand all the same, and its jail lets it open the folder as long as it lives. A
+// command that runs is no reason to let it live; nor does the command have to end.
+void TestAgentTurns::noCommandKeepsWhoCouldOpenIt() {
+    QFETCH(bool, remove);
+    AgentWorld w(true);
+    w.services.patience.stopping = 1s;
+    QVERIFY(w.start());
+    UniqueFd caller;
+    const auto session = within(60s, "exec", [&] { return w.agent->exec({{"argv", {"sleep", "1000"}}}, caller); });
+    QVERIFY2(session, session ? "" : session.error().text().c_str());
+    const auto first = pidOfClerk(w);
+    QVERIFY(first && ::kill(*first, 0) == 0);
+    const auto done = within(60s, "the verb", [&]() -> Status {
+        if (remove) {
+            return w.agent->removeShare("papers", Agent::Staged::Refuse);
+        }
+        auto revoked = w.agent->revokeShare("papers");
+        return revoked ? Status{} : fail(revoked.error());
+    });
+    QVERIFY2(done, done ? "" : done.error().text().c_str());
+    QVERIFY2(::kill(*first, 0) != 0, "who could open the folder still runs");
+    pollfd ended{caller.get(), POLLIN, 0};
+    QVERIFY2(::poll(&ended, 1, 0) == 0, "the command was ended");
+    QVERIFY(w.stop().value_or(false));
+}
+
+// Each of the two may break, and the other is none the worse for it.
+void TestAgentTurns::commandsGoOnWithAnotherClerk() {
+    AgentWorld w(true);
+    QVERIFY(w.start());
+    std::atomic<unsigned> runsIt = 0;
+    w.clerks.onEach("exec", [&](unsigned clerk, const json::object&) {
+        runsIt = clerk;
+        return json::object{};
+    });
+    UniqueFd caller;
+    const auto exec = [&] {
+        return within(60s, "exec", [&] { return w.agent->exec({{"argv", {"true"}}}, caller); }).has_value();
+    };
+    QVERIFY(exec());
+    const unsigned first = runsIt;
+    QVERIFY(first != kFirstClerk);
+    w.clerks.drop(kFirstClerk);
+    QTRY_COMPARE_WITH_TIMEOUT(w.clerks.count("attach"), 3U, 60'000); // there is another one
+    QVERIFY(exec());
+    QCOMPARE(runsIt.load(), first);
+    w.clerks.drop(first);
+    QVERIFY(comesTrue(60s, [&] { return exec() && runsIt != first; }));
+    QCOMPARE(w.clerks.count("attach"), 4U);
+    QVERIFY(w.stop().value_or(false));
+}
+
 // The next clerk was chosen when the folder was still shared. It serves not one byte of it.
 void TestAgentTurns::revokedBetweenTwoClerks() {
     AgentWorld w(true);
@@ -215,18 +306,16 @@ void TestAgentTurns::revokedBetweenTwoClerks() {
     for (const std::string method : {"share.revoke", "attach"}) {
         w.clerks.onEach(method, [&, method](unsigned clerk, const json::object&) {
             const std::lock_guard lock(mutex);
-            seen.push_back(method + " " + std::to_string(clerk));
+            seen.push_back(by(method, clerk));
             return json::object{};
         });
     }
     std::future<Result<json::object>> revoked;
     w.clerks.onEach("prepare", [&](unsigned clerk, const json::object&) {
-        if (clerk == 2) {
-            {
-                const std::lock_guard lock(mutex);
-                revoked = std::async(std::launch::async, [&] { return w.agent->revokeShare("papers"); });
-            }
-            (void)comesTrue(10s, [&] { return came("share.revoke 1"); });
+        if (clerk == kNextClerk) {
+            auto asked = queued([&] { return w.agent->revokeShare("papers"); }); // cut by now, and waiting for its turn
+            const std::lock_guard lock(mutex);
+            revoked = std::move(asked);
         }
         return confined();
     });
@@ -238,9 +327,10 @@ void TestAgentTurns::revokedBetweenTwoClerks() {
     }();
     const auto done = answerOf(asked, "share revoke");
     QVERIFY2(done, done ? "" : done.error().text().c_str());
-    QVERIFY(came("attach 2") && came("attach 3"));
-    QVERIFY2(came("share.revoke 2") && at("share.revoke 2") < at("attach 2"), "the next clerk serves it");
-    QVERIFY(!came("share.revoke 3")); // it has an empty folder in its place, and what is staged over it
+    QVERIFY(came(by("attach", kNextClerk)) && came(by("attach", kLastClerk)));
+    QVERIFY2(came(by("share.revoke", kNextClerk)) && at(by("share.revoke", kNextClerk)) < at(by("attach", kNextClerk)),
+             "the next clerk serves it");
+    QVERIFY(!came(by("share.revoke", kLastClerk))); // it has an empty folder in its place, and what is staged over it
     QCOMPARE(w.agent->describeShares().size(), std::size_t{2});
     QVERIFY(w.stop().value_or(false));
 }
@@ -249,15 +339,110 @@ void TestAgentTurns::revokedBeforeTheFirstClerk() {
     AgentWorld w(true);
     std::atomic<bool> served = false;
     w.clerks.on("prepare", [&](const json::object& params) {
-        served = served || params.at("shares").as_array().at(0).at("mode") != "read-only";
+        for (const auto& share : params.at("shares").as_array()) {
+            served = served || share.at("mode") != "read-only";
+        }
         return confined();
+    });
+    w.clerks.on("hello", [](const json::object&) {
+        std::this_thread::sleep_for(600ms); // the start looks around meanwhile
+        return json::object{};
     });
     HeldStart start(w);
     auto revoked = queued([&] { return w.agent->revokeShare("papers"); });
-    (void)start.letGo().has_value();
+    const auto started = start.letGo();
+    QVERIFY2(started, started ? "" : started.error().text().c_str());
     const auto done = answerOf(revoked, "share revoke");
     QVERIFY2(done, done ? "" : done.error().text().c_str());
     QVERIFY(!served);
+    QVERIFY(w.stop().value_or(false));
+}
+
+// The start goes on, with a clerk that cannot open the folder: a guest that draws its start out keeps no other.
+void TestAgentTurns::revokedWhileItBoots() {
+    AgentWorld w(true);
+    w.services.patience.stopping = 1s;
+    std::atomic<bool> go = false;
+    w.clerks.onEach("hello", [&](unsigned clerk, const json::object&) -> StandInClerks::Answer {
+        if (clerk == kFirstClerk || !comesTrue(60s, [&] { return go.load(); })) {
+            return std::nullopt;
+        }
+        return json::object{};
+    });
+    auto started = std::async(std::launch::async, [&] { return w.agent->start(quiet, {}); });
+    QTRY_COMPARE_WITH_TIMEOUT(w.clerks.count("hello"), 1U, 60'000);
+    const auto first = pidOfClerk(w);
+    QVERIFY(first && ::kill(*first, 0) == 0);
+    auto revoked = std::async(std::launch::async, [&] { return w.agent->revokeShare("papers"); });
+    QVERIFY2(comesTrue(60s, [&] { return w.clerks.count("hello") == 2; }), "no other clerk took its place");
+    QVERIFY(::kill(*first, 0) != 0);
+    // A guest can draw out its start; what was taken from it is written down meanwhile.
+    const auto kept = load(w.services.agentsFolder / w.agent->id() / "agent.json");
+    QVERIFY(kept && kept->shares.at(0).revoked);
+    activity::Query query;
+    query.kinds = {activity::EventKind::ShareChanged};
+    QCOMPARE(w.agent->log().query(query)->size(), std::size_t{1});
+    go = true;
+    const auto up = answerOf(started, "start");
+    QVERIFY2(up, up ? "" : up.error().text().c_str());
+    const auto done = answerOf(revoked, "share revoke");
+    QCOMPARE(w.agent->log().query(query)->size(), std::size_t{1});
+    QVERIFY2(done, done ? "" : done.error().text().c_str());
+    QVERIFY(w.agent->describeShares().at(0).at("revoked").as_bool());
+    QVERIFY(w.stop().value_or(false));
+}
+
+void TestAgentTurns::calledOffIsDoneAllTheSame_data() {
+    QTest::addColumn<bool>("add");
+    QTest::newRow("share add") << true;
+    QTest::newRow("share mode") << false;
+}
+
+// What is written down is done. That nobody has waited for the guest to see it is no failure.
+void TestAgentTurns::calledOffIsDoneAllTheSame() {
+    QFETCH(bool, add);
+    AgentWorld w(true, ShareMode::ReadOnly);
+    w.services.patience.stopping = 1s;
+    fs::create_directory(w.folder / "more");
+    fs::create_directory(w.folder / "third");
+    QVERIFY(w.start());
+    QVERIFY(w.agent->addShare({(w.folder / "more").string()}));
+    const auto greeted = w.clerks.count("hello");
+    w.clerks.on("hello", never);
+    auto verb = std::async(std::launch::async, [&] {
+        return add ? w.agent->addShare({(w.folder / "third").string()}) : w.agent->setShareMode("papers", ShareMode::Review);
+    });
+    QTRY_VERIFY_WITH_TIMEOUT(w.clerks.count("hello") > greeted, 60'000);
+    auto revoked = std::async(std::launch::async, [&] { return w.agent->revokeShare("more"); });
+    const auto done = answerOf(verb, "the verb");
+    QVERIFY2(done, done ? "" : done.error().text().c_str());
+    QCOMPARE(done->at("name"), json::value(add ? "third" : "papers"));
+    QVERIFY(answerOf(revoked, "share revoke"));
+    QVERIFY(w.stop().value_or(false));
+}
+
+// No clerk can be put at the door for now. What is written down is not undone by that, and it is said how things stand.
+void TestAgentTurns::whatIsDoneIsNotToldToHaveFailed() {
+    AgentWorld w(true);
+    fs::create_directory(w.folder / "more");
+    fs::create_directory(w.folder / "third");
+    QVERIFY(w.start());
+    QVERIFY(w.agent->addShare({(w.folder / "more").string()}));
+    w.clerks.on("prepare", [](const json::object&) -> StandInClerks::Answer {
+        return fail(ErrorCode::LimitExceeded, "there is no memory left");
+    });
+    const auto added = within(60s, "share add", [&] { return w.agent->addShare({(w.folder / "third").string(), ShareMode::ReadOnly}); });
+    QVERIFY2(!added && added.error().text().find("The folder is shared") == 0, added ? "" : added.error().text().c_str());
+    QCOMPARE(w.agent->describeShares().size(), std::size_t{3});
+    const auto mode = within(60s, "share mode", [&] { return w.agent->setShareMode("third", ShareMode::Review); });
+    QVERIFY2(!mode && mode.error().text().find("is written down") != std::string::npos, mode ? "" : mode.error().text().c_str());
+    // No clerk at all can open the folder: that is what these two are for.
+    const auto revoked = within(60s, "share revoke", [&] { return w.agent->revokeShare("papers"); });
+    QVERIFY2(revoked, revoked ? "" : revoked.error().text().c_str());
+    const auto removed = within(60s, "share remove", [&] { return w.agent->removeShare("more", Agent::Staged::Discard); });
+    QVERIFY2(removed, removed ? "" : removed.error().text().c_str());
+    w.clerks.on("prepare", {});
+    QVERIFY(w.stop().value_or(false));
 }
 
 void TestAgentTurns::whatWasStagedMeanwhileIsCounted_data() {
@@ -287,6 +472,97 @@ void TestAgentTurns::whatWasStagedMeanwhileIsCounted() {
     const auto opened = within(60s, "changes", [&] { return w.agent->freeze(quiet, {}); });
     QVERIFY(opened && !opened->id.empty());
     QVERIFY(w.stop().value_or(false));
+}
+
+void TestAgentTurns::whatIsStagedAfterTheCountIsKept_data() {
+    whatWasStagedMeanwhileIsCounted_data();
+}
+
+// The guest has said that nothing waits, and a program there writes a file in that moment. It can as long as the machine has
+// the folder to work in.
+void TestAgentTurns::whatIsStagedAfterTheCountIsKept() {
+    QFETCH(bool, remove);
+    AgentWorld w(true);
+    std::mutex mutex;
+    std::string mode;
+    w.clerks.on("prepare", [&](const json::object& params) {
+        for (const auto& share : params.at("shares").as_array()) {
+            const std::lock_guard lock(mutex);
+            mode = std::string(share.at("mode").as_string());
+        }
+        return confined();
+    });
+    const auto modeNow = [&] {
+        const std::lock_guard lock(mutex);
+        return mode;
+    };
+    PlayedGuest guest(w);
+    QVERIFY(w.start());
+    std::atomic<bool> once = false;
+    guest.afterList([&] {
+        if (modeNow() == "review" && !once.exchange(true)) {
+            guest.write("work", "of a moment\n");
+        }
+    });
+    const auto verb = [&]() -> Status {
+        if (remove) {
+            return w.agent->removeShare("papers", Agent::Staged::Refuse);
+        }
+        auto changed = w.agent->setShareMode("papers", ShareMode::ReadOnly);
+        return changed ? Status{} : fail(changed.error());
+    };
+    const auto done = within(60s, "the verb", verb);
+    QVERIFY2(!done && done.error().code == ErrorCode::Refused, done ? "it is out of reach" : done.error().text().c_str());
+    QVERIFY2(done.error().text().find("1 change waits") != std::string::npos, done.error().text().c_str());
+    QCOMPARE(modeNow(), std::string("review")); // as if nobody had asked
+    QCOMPARE(w.agent->describeShares().size(), std::size_t{1});
+    QVERIFY(w.agent->describeShares().at(0).at("mode") == "review");
+    const auto opened = within(60s, "changes", [&] { return w.agent->freeze(quiet, {}); });
+    QVERIFY(opened && !opened->id.empty());
+    QVERIFY(within(60s, "discard", [&] { return w.agent->discard(opened->id, {}, quiet); }));
+    const auto again = within(60s, "the verb", verb);
+    QVERIFY2(again, again ? "" : again.error().text().c_str());
+    QVERIFY(w.stop().value_or(false));
+}
+
+void TestAgentTurns::whatIsStagedOnTheWayOutIsCounted_data() {
+    QTest::addColumn<bool>("stopped");
+    QTest::newRow("deleted while it runs") << false;
+    QTest::newRow("stopped, then deleted") << true;
+}
+
+// A program that is told to end saves its work first.
+void TestAgentTurns::whatIsStagedOnTheWayOutIsCounted() {
+    QFETCH(bool, stopped);
+    AgentWorld w(true);
+    QVERIFY(w.start());
+    w.stagedAtEnd = 1; // of which no list knew
+    if (stopped) {
+        QVERIFY(w.stop().value_or(false));
+    }
+    const auto removed = within(60s, "delete", [&] { return w.agent->remove(Agent::Staged::Refuse, quiet); });
+    QVERIFY2(!removed && removed.error().code == ErrorCode::Refused, removed ? "it is lost" : removed.error().text().c_str());
+    QVERIFY2(removed.error().text().find("1 change waits") != std::string::npos, removed.error().text().c_str());
+    QVERIFY(w.agent->state() == AgentState::Stopped);
+    QVERIFY(within(60s, "delete", [&] { return w.agent->remove(Agent::Staged::Discard, quiet); }));
+}
+
+// A machine that ends by itself, or does not say what is staged at its end, may have staged something since the last count.
+void TestAgentTurns::whatNobodyCountedIsAskedFor() {
+    AgentWorld w(true);
+    QVERIFY(w.start());
+    w.clerks.on("power.off", [&](const json::object&) {
+        (void)w.world->end(w.machineId(), hypervisor::ExitReason::GuestShutdown).has_value();
+        return json::object{};
+    });
+    QVERIFY(w.stop().value_or(false));
+    auto removed = within(60s, "delete", [&] { return w.agent->remove(Agent::Staged::Refuse, quiet); });
+    QVERIFY2(!removed && removed.error().code == ErrorCode::Refused, removed ? "" : removed.error().text().c_str());
+    QVERIFY(w.start());
+    QVERIFY(w.world->end(w.machineId(), hypervisor::ExitReason::GuestShutdown).has_value());
+    QTRY_VERIFY_WITH_TIMEOUT(w.agent->state() == AgentState::Stopped, 60'000);
+    removed = within(60s, "delete", [&] { return w.agent->remove(Agent::Staged::Refuse, quiet); });
+    QVERIFY2(!removed && removed.error().code == ErrorCode::Refused, removed ? "" : removed.error().text().c_str());
 }
 
 // Somebody starts it while it is being stopped to be deleted. Who deletes gives way to whoever can run.

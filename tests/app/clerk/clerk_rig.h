@@ -81,6 +81,8 @@ public:
         }
     }
 
+    // What the clerk told while a request waited for its answer, or before.
+    [[nodiscard]] const std::vector<RpcRequest>& told() const { return m_told; }
     [[nodiscard]] pid_t pid() const { return m_pid; }
     [[nodiscard]] int link() const { return m_link.get(); }
     void closeLink() { m_link.reset(); }
@@ -109,6 +111,9 @@ public:
                     return fail(std::move(response->result).error());
                 }
                 return response->result->as_object();
+            }
+            if (auto* notification = std::get_if<RpcRequest>(&*parsed)) {
+                m_told.push_back(std::move(*notification));
             }
         }
     }
@@ -175,6 +180,7 @@ private:
     pid_t m_pid = -1;
     UniqueFd m_link;
     UniqueFd m_report;
+    std::vector<RpcRequest> m_told;
     std::uint64_t m_requests = 0;
 };
 

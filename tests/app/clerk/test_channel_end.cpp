@@ -37,7 +37,8 @@ private slots:
         bool greeted = false; // QTRY_VERIFY asks once more after a yes
         QTRY_VERIFY(greeted = greeted || answered("hello", {{"version", control::kProtocolVersion},
                                                             {"capabilities", json::array{}},
-                                                            {"boot_id", "boot-1"}}));
+                                                            {"boot_id", "boot-1"},
+                                                            {"shares_failed", json::array{}}}));
         QTRY_VERIFY(pump() && m_files->mux().isOpen() && m_terminals->mux().isOpen());
         QVERIFY(m_rig->request("hello", {}));
     }

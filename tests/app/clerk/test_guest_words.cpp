@@ -86,7 +86,8 @@ private slots:
     }
 
     void aGreetingIsBounded() {
-        json::object answer{{"version", control::kProtocolVersion}, {"capabilities", {"shares"}}, {"boot_id", "0-1"}};
+        json::object answer{{"version", control::kProtocolVersion}, {"capabilities", {"shares"}}, {"boot_id", "0-1"},
+                            {"shares_failed", {{{"share", 1}, {"why", "it is full"}, {"passing", false}}}}};
         const auto greeting = greetingFrom(answer);
         QVERIFY(greeting);
         QCOMPARE(json::serialize(*greeting), json::serialize(answer));
@@ -96,6 +97,18 @@ private slots:
         answer["boot_id"] = std::string(kMaxLinkMessage, 'x');
         QVERIFY(!greetingFrom(answer));
         answer["boot_id"] = "0-1";
+        const auto fails = [&](json::object one) {
+            answer["shares_failed"] = json::array(1, std::move(one));
+            return greetingFrom(answer);
+        };
+        const auto longer = fails({{"share", 1}, {"why", std::string(4000, 'x')}, {"passing", true}});
+        QVERIFY(longer && longer->at("shares_failed").at(0).at("why").as_string().size() == kMaxDetailBytes);
+        QVERIFY(!fails({{"share", 5000}, {"why", ""}, {"passing", true}}));
+        QVERIFY(!fails({{"share", 1}, {"why", std::string(5000, 'x')}, {"passing", true}}));
+        QVERIFY(!fails({{"share", 1}, {"why", ""}}));
+        answer["shares_failed"] = json::array(129, json::object{{"share", 1}, {"why", ""}, {"passing", true}});
+        QVERIFY(!greetingFrom(answer));
+        answer["shares_failed"] = json::array();
         answer["version"] = control::kProtocolVersion - 1;
         QVERIFY(greetingFrom(answer).error().code == ErrorCode::Unsupported);
         QVERIFY(!greetingFrom({}));
@@ -146,6 +159,18 @@ private slots:
         QCOMPARE(json::serialize(*kept), std::string(R"({"kept":["a/b",{"path_b64":"/w=="},{"path":"a"}]})"));
         const auto many = keptFrom({{"kept", json::array(90'000, "some/path")}});
         QVERIFY(many && readable(*many));
+    }
+    void theLastCountIsNumbersOnly() {
+        const auto count = lastCountFrom({{"staged",
+                                           {json::object{{"share", 1}, {"staged", 3}}, 7, json::object{{"share", 2}},
+                                            json::object{{"share", -1}, {"staged", 0}},
+                                            json::object{{"share", 3}, {"staged", 0}, {"more", "words"}}}},
+                                          {"more", "words"}});
+        QCOMPARE(json::serialize(count), std::string(R"({"staged":[{"share":1,"staged":3}]})"));
+        QCOMPARE(json::serialize(lastCountFrom({})), std::string(R"({"staged":[]})")); // an earlier guestd
+        QCOMPARE(json::serialize(lastCountFrom({{"staged", "many"}})), std::string(R"({"staged":[]})"));
+        const auto many = lastCountFrom({{"staged", json::array(90'000, json::object{{"share", 1}, {"staged", 1}})}});
+        QVERIFY(readable(many));
     }
     void aSizeIsANumber() {
         QCOMPARE(sentSizeFrom({{"size", 7}}).value(), std::uint64_t{7});

@@ -131,6 +131,7 @@ private slots:
             "no more");
         row({"share", "list", "clerk"}, "share.list", R"({"agent":"clerk"})", "/home/ada/papers");
         row({"changes", "clerk"}, "changes", R"({"agent":"clerk"})", "! high risk: git runs this file");
+        row({"changes", "clerk"}, "changes", R"({"agent":"clerk"})", "What is staged in photos cannot be listed now");
         row({"changes", "clerk", "--json"}, "changes", R"({"agent":"clerk"})", "auto_full");
         row({"diff", "clerk", "/workspace/papers/report.md"}, "diff",
             R"({"agent":"clerk","paths":[{"path":"papers/report.md"}]})", "\n-old\n+new\n");

@@ -55,6 +55,16 @@ private slots:
         writeFile(w.at("a"), "made anew\n");
         QVERIFY(!leftBy(w.root.get(), path("a"), NodeState{}));
     }
+    void folders() {
+        World w;
+        fs::create_directory(w.at("d"));
+        NodeState wanted;
+        wanted.kind = NodeKind::Directory;
+        const auto left = leftBy(w.root.get(), path("d"), wanted);
+        QVERIFY(left && left->version);
+        QCOMPARE(left->version->inode, w.versionOf("d")->inode);
+        QCOMPARE(left->version->size, std::uint64_t{0}); // by which a machine knows a folder (change_report.h)
+    }
     void links() {
         World w;
         fs::create_symlink("there", w.at("l"));

@@ -18,7 +18,10 @@ private slots:
         const auto net = w.opened(World::connect("example.org"));
         w.clock.turn(59 * 60'000);
         const auto before = *w.queue->find(staged);
+        w.heard.states.clear();
         QVERIFY(w.restart().misfits.empty());
+        // Whoever tells a person, and whoever keeps the evidence, has begun anew as well.
+        QVERIFY(std::count(w.heard.states.begin(), w.heard.states.end(), std::pair(staged, ApprovalState::Open)) == 1);
         auto after = *w.queue->find(staged);
         QCOMPARE(after.showUntilMs, w.clock.at.wallMs + 3'600'000); // nobody could answer meanwhile
         after.showUntilMs = before.showUntilMs;

@@ -158,7 +158,7 @@ class World:
             f"socket={self.at}/peer.sock\nport={self.at}/helper.sock\ninitrd={initrd}\n")
 
     def carrel(self, *arguments):
-        done = subprocess.run([self.bin / "carrel", *arguments], env={**os.environ, "CARREL_HOME": str(self.home)},
+        done = subprocess.run([self.bin / "carrel", *arguments], env={**os.environ, "CARREL_HOME": str(self.home), "DBUS_SESSION_BUS_ADDRESS": "none:"},
                               stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=600)
         if done.returncode != 0:
             raise RuntimeError(f"carrel {' '.join(arguments)}: {done.returncode}\n{done.stdout}{done.stderr}")

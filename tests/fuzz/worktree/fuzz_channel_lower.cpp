@@ -46,8 +46,7 @@ public:
         while (!m_rest.empty()) {
             const std::uint8_t what = next();
             if (what % 16 == 0) {
-                ++epochs;
-                m_lower.onEpoch();
+                m_lower.onEpoch(static_cast<std::uint64_t>(++epochs));
             } else if (what % 16 == 1) {
                 m_lower.onMessage(raw(next()));
             } else {
@@ -238,7 +237,7 @@ private:
     std::map<std::uint64_t, bool> m_answered;
     std::map<std::uint64_t, std::int64_t> m_given; // lookups handed out per node and not given back
     int m_ahead = 0; // reads ahead that nobody has answered
-    ChannelLower m_lower{[this](const std::vector<Bytes>& messages) {
+    ChannelLower m_lower{[this](std::uint64_t, const std::vector<Bytes>& messages) {
                              for (const auto& message : messages) {
                                  take(message);
                              }

@@ -7,6 +7,9 @@
 #include <QTest>
 #include <boost/json.hpp>
 
+#include <algorithm>
+#include <set>
+
 namespace json = boost::json;
 using namespace carrel;
 using namespace carrel::guestd;
@@ -39,13 +42,23 @@ class FakeShares final : public ShareMounts {
 public:
     std::vector<ShareSpec> present;
     std::vector<EntryRef> settled;
+    std::set<std::uint32_t> stuck; // neither comes nor goes
 
     [[nodiscard]] std::vector<ShareSpec> mounted() const override { return present; }
     [[nodiscard]] Status add(const ShareSpec& share) override {
+        if (std::any_of(present.begin(), present.end(), [&](const auto& one) { return one.id == share.id; })) {
+            return fail(ErrorCode::AlreadyExists, "it is there already");
+        }
+        if (stuck.contains(share.id)) {
+            return fail(ErrorCode::Unavailable, "the share of before is still in use");
+        }
         present.push_back(share);
         return {};
     }
     [[nodiscard]] Status remove(std::uint32_t id) override {
+        if (stuck.contains(id)) {
+            return fail(ErrorCode::Io, "no space is left");
+        }
         const auto gone = std::erase_if(present, [id](const auto& share) { return share.id == id; });
         return gone > 0 ? Status() : Status(fail(ErrorCode::NotFound, "no such share"));
     }
@@ -99,7 +112,11 @@ public:
         notes.push_back("commands");
         return {};
     }
-    [[nodiscard]] Status settleDown() override { return {}; }
+    void endAgent() override { notes.push_back("agent ended"); }
+    [[nodiscard]] Status settleDown() override {
+        notes.push_back("settled down");
+        return {};
+    }
     void powerOff() override { off = true; }
     void stage(std::string_view name) override { notes.push_back("stage " + std::string(name)); }
 };
@@ -113,6 +130,7 @@ private slots:
     void init();
     void cleanup();
     void helloBringsSharesInLine();
+    void oneShareHoldsUpNoOther();
     void nothingBeforeHello();
     void badMessagesAreSurvived();
     void longPagesAreCut();
@@ -121,20 +139,20 @@ private slots:
     void keptPathsMayBeAnyBytes();
     void newEpochForgetsTheGreeting();
     void powerOffAnswersFirst();
+    void powerOffTellsWhatIsStaged();
     void questionsGoOutOnceItIsGreeted();
 
 private:
     json::object ask(std::uint64_t id, const std::string& method, json::object params);
     json::object answerTo(std::uint64_t id);
-    bool greet(const json::array& shares = {}) {
-        return ask(1, "hello",
-                   {{"version", control::kProtocolVersion},
-                    {"capabilities", json::array{}},
-                    {"realtime_ns", 42},
-                    {"agent", {{"id", "a"}, {"name", "desk"}}},
-                    {"shares", shares}})
-            .contains("result");
+    static json::object helloFor(const json::array& shares) {
+        return {{"version", control::kProtocolVersion},
+                {"capabilities", json::array{}},
+                {"realtime_ns", 42},
+                {"agent", {{"id", "a"}, {"name", "desk"}}},
+                {"shares", shares}};
     }
+    bool greet(const json::array& shares = {}) { return ask(1, "hello", helloFor(shares)).contains("result"); }
 
     FakeShares m_shares;
     FakeMachine m_machine;
@@ -205,6 +223,35 @@ void TestControlService::helloBringsSharesInLine() {
                                          "stage agent", "stage shares", "commands",
                                          "stage ready"}; // no command before the shares are there
     QVERIFY(m_machine.notes == notes);
+}
+
+// What could not be done is told; the rest is done, and commands are taken.
+void TestControlService::oneShareHoldsUpNoOther() {
+    m_shares.present = {{1, "full", ShareMode::Review}, {2, "old", ShareMode::Review}, {3, "mode", ShareMode::Review}};
+    m_shares.stuck = {1, 3, 4};
+    const json::array wanted{{{"id", 3}, {"name", "mode"}, {"mode", "read-only"}},
+                             {{"id", 4}, {"name", "before"}, {"mode", "review"}},
+                             {{"id", 5}, {"name", "new"}, {"mode", "review"}}};
+    const auto answer = ask(1, "hello", helloFor(wanted));
+    const auto text = json::serialize(answer);
+    QVERIFY2(answer.contains("result"), text.c_str());
+    const auto& failed = answer.at("result").at("shares_failed").as_array();
+    QCOMPARE(failed.size(), std::size_t{3});
+    const auto is = [&](std::size_t at, std::uint32_t share, const char* why, bool passing) {
+        const auto& one = failed.at(at);
+        return one.at("share") == json::value(share) && one.at("passing") == json::value(passing) &&
+               one.at("why").as_string().find(why) != std::string::npos;
+    };
+    QVERIFY2(is(0, 1, "no space", false) && is(1, 3, "no space", false) && is(2, 4, "still in use", true), text.c_str());
+    QVERIFY2(text.find("already") == std::string::npos, text.c_str()); // told what the matter is, not what follows from it
+    const std::vector<ShareSpec> half{
+        {1, "full", ShareMode::Review}, {3, "mode", ShareMode::Review}, {5, "new", ShareMode::Review}};
+    QVERIFY(m_shares.present == half);
+    QVERIFY(std::count(m_machine.notes.begin(), m_machine.notes.end(), "commands") == 1);
+    m_shares.stuck.clear();
+    const auto again = ask(2, "hello", helloFor(wanted));
+    QVERIFY(again.contains("result") && again.at("result").at("shares_failed").as_array().empty());
+    QCOMPARE(m_shares.present.size(), std::size_t{3});
 }
 
 void TestControlService::nothingBeforeHello() {
@@ -343,6 +390,18 @@ void TestControlService::questionsGoOutOnceItIsGreeted() {
     m_control->begin();
     QVERIFY(m_control->open());
     QTRY_COMPARE_WITH_TIMEOUT(heard(), (std::vector<std::string>{"no", "Carrel has restarted, ask again"}), 60'000);
+}
+
+// Whatever the agent's programs still wrote on their way out: nobody asks after that.
+void TestControlService::powerOffTellsWhatIsStaged() {
+    QVERIFY(greet({{{"id", 2}, {"name", "one"}, {"mode", "review"}}, {{"id", 3}, {"name", "two"}, {"mode", "read-only"}}}));
+    m_machine.notes.clear();
+    const auto answer = ask(2, "power.off", {});
+    QVERIFY(answer.contains("result"));
+    const json::value expected{{"staged", {{{"share", 2}, {"staged", 1}}, {{"share", 3}, {"staged", 1}}}}};
+    QVERIFY2(answer.at("result") == expected, json::serialize(answer).c_str());
+    const std::vector<std::string> notes{"agent ended", "settled down"};
+    QVERIFY(m_machine.notes == notes);
 }
 
 QTEST_GUILESS_MAIN(TestControlService)

@@ -33,12 +33,16 @@ public:
     std::atomic<int> failWith{0};     // every request, as when nobody is at the door
     std::atomic<int> failAhead{0};    // what is asked for ahead
     std::set<std::string> staleFolders; // by path: no node of theirs is good for anything
+    std::function<void(std::string_view name)> whileLooking; // asked for, and not yet answered
     std::function<void(std::uint64_t folder)> whileListing; // after the host has looked, before the answer is there
     std::chrono::nanoseconds valid = std::chrono::hours(24);
     std::chrono::nanoseconds validFiles = std::chrono::hours(24);
 
     SysResult<LowerEntry> lookup(std::uint64_t parent, std::string_view name) override {
         ++lookups;
+        if (whileLooking) {
+            whileLooking(name);
+        }
         if (failWith != 0) {
             return sysFail(failWith);
         }

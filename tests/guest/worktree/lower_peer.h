@@ -15,6 +15,7 @@ namespace carrel::worktree {
 struct Asked {
     lower::InHeader head{};
     Bytes body;
+    std::uint64_t epoch = 0; // in which it was sent
     [[nodiscard]] lower::Opcode opcode() const { return static_cast<lower::Opcode>(head.opcode); }
     template <class T> [[nodiscard]] T as() const { return body.size() >= sizeof(T) ? loadLe<T>(body) : T{}; }
 };
@@ -23,10 +24,11 @@ struct Asked {
 class Outbox {
 public:
     ChannelLower::Send send() {
-        return [this](const std::vector<Bytes>& messages) {
+        return [this](std::uint64_t epoch, const std::vector<Bytes>& messages) {
             const std::lock_guard lock(m_mutex);
             for (const auto& bytes : messages) {
                 Asked asked;
+                asked.epoch = epoch;
                 asked.head = loadLe<lower::InHeader>(bytes);
                 asked.body.assign(bytes.begin() + sizeof asked.head, bytes.end());
                 m_whole = m_whole && asked.head.len == bytes.size();

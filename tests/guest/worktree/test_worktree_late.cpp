@@ -26,6 +26,12 @@ struct Inside : UnionInside {
         const timespec times[2] = {attr.st_mtim, attr.st_mtim};
         ::utimensat(AT_FDCWD, (host / name).c_str(), times, 0);
     }
+    BaseVersion version(const std::string& name) {
+        struct stat info {};
+        (void)::lstat((host / name).c_str(), &info);
+        return {info.st_ino, static_cast<std::uint64_t>(info.st_size), toNs(info.st_mtim),
+                toNs(info.st_ctim)};
+    }
 };
 
 } // namespace
@@ -96,13 +102,7 @@ private slots:
         QVERIFY(f.tree->write(node, 0, asBytes("work")));
         auto refs = f.refs();
         f.applyFile("a", node);
-        const auto version = [&] {
-            struct stat info {};
-            (void)::stat((f.host / "a").c_str(), &info);
-            return BaseVersion{info.st_ino, static_cast<std::uint64_t>(info.st_size), toNs(info.st_mtim),
-                               toNs(info.st_ctim)};
-        };
-        const auto applied = version();
+        const auto applied = f.version("a");
         if (told) {
             refs.at(0).left = Left{applied};
         }
@@ -114,7 +114,163 @@ private slots:
         QVERIFY(kept && kept->size() == 1);
         const auto list = f.tree->changes(SharePath(), 10);
         QCOMPARE(list->entries.size(), std::size_t{1});
-        QCOMPARE(list->entries.at(0).base == version(), !saves);
+        QCOMPARE(list->entries.at(0).base == f.version("a"), !saves);
+    }
+    // Some tools keep a file's time and size. The version that the apply left is known by more than that.
+    void theUserSavesOneOfTheSameSizeAndTime() {
+        Inside f;
+        writeFile(f.host / "a", "one");
+        const auto node = f.tree->lookup(kRoot, "a")->node;
+        QVERIFY(f.tree->write(node, 0, asBytes("work")));
+        auto refs = f.refs();
+        f.applyFile("a", node);
+        refs.at(0).left = Left{f.version("a")};
+        writeFile(f.host / "a", "mine");
+        const timespec time = toTimespec(refs.at(0).left->version->mtimeNs);
+        const timespec times[2] = {time, time};
+        QCOMPARE(::utimensat(AT_FDCWD, (f.host / "a").c_str(), times, 0), 0);
+        QVERIFY(f.tree->settle(refs)->empty());
+        const auto shown = f.tree->lookup(kRoot, "a")->node;
+        QVERIFY(shown != node);
+        QCOMPARE(std::string(asText(*f.tree->read(shown, 0, 100))), std::string("mine"));
+        QCOMPARE(std::string(asText(*f.tree->read(node, 0, 100))), std::string("work"));
+    }
+    // The same of a file that was renamed, whether or not it has bytes of its own: what was done to it since then waits
+    // for review, made against what was renamed.
+    void theUserSavesWhatWasRenamed_data() {
+        QTest::addColumn<QString>("work");
+        QTest::addColumn<bool>("removes");
+        for (const bool removes : {false, true}) {
+            for (const auto* work : {"chmod", "touch", "write"}) {
+                QTest::addRow("%s, %s", work, removes ? "the user removes it" : "the user saves it")
+                    << QString(work) << removes;
+            }
+        }
+    }
+    void theUserSavesWhatWasRenamed() {
+        QFETCH(QString, work);
+        QFETCH(bool, removes);
+        Inside f;
+        writeFile(f.host / "a", "one");
+        const auto before = f.version("a");
+        const auto node = f.tree->lookup(kRoot, "a")->node;
+        QVERIFY(f.tree->rename(kRoot, "a", kRoot, "b", Replace::Yes));
+        auto refs = f.refs();
+        QCOMPARE(refs.size(), std::size_t{1});
+        fs::rename(f.host / "a", f.host / "b");
+        refs.at(0).left = Left{f.version("b")};
+        if (work == "write") {
+            QVERIFY(f.tree->write(node, 0, asBytes("more")));
+        } else {
+            SetAttr set;
+            if (work == "chmod") {
+                set.mode = 0755;
+            } else {
+                set.mtimeNs = 1'000'000'000;
+            }
+            QVERIFY(f.tree->setattr(node, set));
+        }
+        if (removes) {
+            fs::remove(f.host / "b");
+        } else {
+            writeFile(f.host / "b", "the user's");
+        }
+        const auto kept = f.tree->settle(refs);
+        QVERIFY(kept && kept->size() == 1);
+        const auto list = f.tree->changes(SharePath(), 10);
+        if (work == "touch") { // no change that anybody decides on, and nothing hides what the user has
+            QCOMPARE(list->entries.size(), std::size_t{0});
+            const auto shown = f.tree->lookup(kRoot, "b");
+            QCOMPARE(shown && shown->node != 0, !removes);
+            if (!removes) {
+                QCOMPARE(std::string(asText(*f.tree->read(shown->node, 0, 100))), std::string("the user's"));
+            }
+            return;
+        }
+        QCOMPARE(list->entries.size(), std::size_t{1});
+        const auto& change = list->entries.at(0);
+        QCOMPARE(change.path.text(), std::string("b"));
+        QVERIFY(change.kind == (work == "chmod" ? ChangeKind::Mode : ChangeKind::Modified));
+        QVERIFY(change.base == before); // which the host has no more: a conflict
+        QCOMPARE(change.contentChanged, work == "write");
+        if (work == "write") {
+            QVERIFY(f.tree->content(change.path, change.generation));
+        } else {
+            QCOMPARE(change.mode, 0755U);
+        }
+    }
+    // What was moved onto a name after its review is another work than the one that was decided on.
+    void whatWasMovedOntoADecidedName_data() {
+        QTest::addColumn<QString>("decided");
+        for (const auto* decided : {"deleted", "modified", "renamed"}) {
+            QTest::newRow(decided) << QString(decided);
+        }
+    }
+    void whatWasMovedOntoADecidedName() {
+        QFETCH(QString, decided);
+        Inside f;
+        for (const auto* name : {"a", "b", "x"}) {
+            writeFile(f.host / name, std::string(name) + "'s");
+        }
+        if (decided == "deleted") {
+            QVERIFY(f.tree->remove(kRoot, "b", WorktreeImpl::Remove::File));
+        } else if (decided == "modified") {
+            QVERIFY(f.tree->write(f.tree->lookup(kRoot, "b")->node, 0, asBytes("more")));
+        } else {
+            QVERIFY(f.tree->rename(kRoot, "a", kRoot, "b", Replace::Yes));
+        }
+        auto refs = f.refs();
+        QVERIFY(f.tree->rename(kRoot, "x", kRoot, "b", Replace::Yes));
+        if (decided == "deleted") {
+            fs::remove(f.host / "b");
+        } else if (decided == "modified") {
+            writeFile(f.host / "b", "more");
+        } else {
+            fs::rename(f.host / "a", f.host / "b");
+        }
+        for (auto& ref : refs) {
+            const bool there = ref.path.text() == "b" && decided != "deleted";
+            ref.left = there ? Left{f.version("b")} : Left{};
+        }
+        const auto kept = f.tree->settle(refs);
+        QVERIFY(kept && !kept->empty());
+        const auto shown = f.tree->lookup(kRoot, "b");
+        QVERIFY(shown && shown->node != 0);
+        QCOMPARE(std::string(asText(*f.tree->read(shown->node, 0, 100))), std::string("x's"));
+        const auto left = f.tree->lookup(kRoot, "x");
+        QVERIFY(!left || left->node == 0);
+        const auto list = f.tree->changes(SharePath(), 10);
+        QVERIFY(list && !list->entries.empty());
+    }
+    // A folder is itself whatever is done in it, and its size is the disk's own affair: the host tells of none.
+    void aFileInThePlaceOfAFolderThatWasApplied_data() {
+        QTest::addColumn<bool>("another");
+        QTest::newRow("the folder that the apply made") << false;
+        QTest::newRow("another folder of the user's") << true;
+    }
+    void aFileInThePlaceOfAFolderThatWasApplied() {
+        QFETCH(bool, another);
+        Inside f;
+        QVERIFY(f.tree->make(kRoot, "d", {EntryKind::Directory, 0755, {}, {}}));
+        auto refs = f.refs();
+        QVERIFY(f.tree->remove(kRoot, "d", WorktreeImpl::Remove::Folder));
+        QVERIFY(f.tree->make(kRoot, "d", {EntryKind::File, 0644, {}, {}}));
+        fs::create_directory(f.host / "d");
+        auto applied = f.version("d");
+        applied.size = 0;
+        refs.at(0).left = Left{applied};
+        writeFile(f.host / "d/the user's", "text");
+        if (another) {
+            fs::rename(f.host / "d", f.host / "e");
+            fs::create_directory(f.host / "d");
+        }
+        const auto kept = f.tree->settle(refs);
+        QVERIFY(kept && kept->size() == 1);
+        const auto list = f.tree->changes(SharePath(), 10);
+        QCOMPARE(list->entries.size(), std::size_t{1});
+        const auto& base = list->entries.at(0).base;
+        QCOMPARE(base.has_value(), !another);
+        QVERIFY(another || base->inode == applied.inode);
     }
     void theUserMakesAnewWhatWasDeleted() {
         Inside f;

@@ -255,6 +255,28 @@ private slots:
         QCOMPARE(staged(f), Paths{"early"});
     }
 
+    // Nor does the disk wait for the host: there may be nobody at the door for hours.
+    void alsoWithNobodyAtTheDoor() {
+        Fixture f;
+        f.options.boot = "one";
+        f.options.durableEvery = std::chrono::milliseconds(0);
+        f.open();
+        writeFile(f.host / "a", "as it was");
+        QVERIFY(f.tree->write(f.walk("a")->node, 0, asBytes("as it was")));
+        f.lower->events->entryChanged(lower::kRootNode, "a"); // does ours hide another version?
+        QCOMPARE(f.put("early", "1"), 0);
+        f.lower->failWith = EIO;
+        f.lower->whileLooking = [&](std::string_view) { // the machine ends while somebody waits for the answer
+            f.lower->whileLooking = {};
+            save(f);
+        };
+        f.tree->tidy();
+        f.tree->giveBack();
+        QVERIFY(fs::exists(savedOf(f))); // it is this one that asks
+        openSaved(f, "two");
+        QCOMPARE(f.cat("early"), std::string("1"));
+    }
+
     void aLogWrittenAnewIsOnTheDisk() {
         Fixture f;
         f.options.boot = "one";

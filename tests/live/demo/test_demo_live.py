@@ -27,7 +27,8 @@ class World:
     def __init__(self, programs, image):
         self.carrel = os.path.join(programs, "carrel")
         self.folder = tempfile.mkdtemp(prefix="carrel-demo-")
-        self.env = dict(os.environ, CARREL_HOME=os.path.join(self.folder, "home"))
+        self.env = dict(os.environ, CARREL_HOME=os.path.join(self.folder, "home"),
+                        DBUS_SESSION_BUS_ADDRESS="none:")
         images = os.path.join(self.folder, "home", "images")
         os.makedirs(images, 0o700)
         os.chmod(os.path.join(self.folder, "home"), 0o700)

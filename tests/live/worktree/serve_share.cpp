@@ -44,7 +44,7 @@ public:
             }
         }
         m_window = clerk::Window(std::move(memory));
-        m_lower = std::make_shared<worktree::ChannelLower>([this](const std::vector<Bytes>& messages) { send(messages); },
+        m_lower = std::make_shared<worktree::ChannelLower>([this](std::uint64_t, const std::vector<Bytes>& messages) { send(messages); },
                                                            worktree::kDoorTimeout, m_room);
         auto nodes = clerk::NodeTable::adopt(UniqueFd(::memfd_create("nodes", MFD_CLOEXEC)));
         if (!nodes) {
@@ -66,7 +66,7 @@ public:
         }
         m_broker = std::move(*broker);
         m_thread = std::thread([this] { run(); });
-        m_lower->onEpoch();
+        m_lower->onEpoch(1);
     }
     ~ClerkThread() {
         m_lower->stop();

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/desktop/notice_words.h"
+
+#include "app/api/display_text.h"
+
+namespace carrel::desktop {
+namespace {
+
+constexpr std::size_t kNameColumns = 40;
+
+std::string escaped(std::string_view text) {
+    std::string out;
+    for (const char c : text) {
+        switch (c) {
+        case '&':
+            out += "&amp;";
+            break;
+        case '<':
+            out += "&lt;";
+            break;
+        case '>':
+            out += "&gt;";
+            break;
+        case '"':
+            out += "&quot;";
+            break;
+        case '\'':
+            out += "&#39;";
+            break;
+        default:
+            out += c;
+        }
+    }
+    return out;
+}
+
+std::string wish(const Waiting& waiting) {
+    const auto count = std::to_string(waiting.items);
+    const bool one = waiting.items == 1;
+    switch (waiting.action) {
+    case policy::Action::Apply:
+        return "have " + count + (one ? " change applied" : " changes applied");
+    case policy::Action::Folder:
+        return one ? "be given a folder" : "be given " + count + " folders";
+    case policy::Action::Network:
+        return "connect to the network";
+    case policy::Action::Credential:
+        return "use a credential";
+    case policy::Action::Forward:
+        return "be reached at a port of this computer";
+    case policy::Action::Program:
+        return "run a program";
+    }
+    return "do something";
+}
+
+} // namespace
+
+NoticeWords wordsFor(const Waiting& waiting) {
+    const bool high = waiting.risk == policy::Risk::High;
+    const auto name = api::DisplayText::line(waiting.agentName, kNameColumns);
+    return {high ? "High risk: an agent waits for your answer" : "An agent waits for your answer",
+            "The agent " + escaped(name.text()) + " asks to " + wish(waiting) + (high ? ". This is of high risk." : ".") +
+                "\nLook at it with: carrel show " + std::to_string(waiting.id),
+            high ? Urgency::Critical : Urgency::Normal};
+}
+
+NoticeWords wordsForMore(std::size_t count, std::size_t ofHighRisk) {
+    const bool one = count == 1;
+    return {std::to_string(count) + (one ? " more request waits for your answer" : " more requests wait for your answer"),
+            (ofHighRisk == 0 ? std::string() : std::to_string(ofHighRisk) + " of high risk.\n") + "See them with: carrel approvals",
+            ofHighRisk == 0 ? Urgency::Normal : Urgency::Critical};
+}
+
+} // namespace carrel::desktop

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// Telling a person that something waits for an answer. What is told is the host's own: nothing that an agent says of its
+// request, and no name of a file of its. Thread: any; neither call waits for anything but a short lock, and neither fails:
+// a request waits in the queue whether or not somebody could be told.
+#pragma once
+
+#include "app/policy/rule.h"
+
+#include <cstdint>
+#include <string>
+
+namespace carrel::desktop {
+
+struct Waiting {
+    std::uint64_t id = 0;       // policy::Approval::id
+    std::uint64_t revision = 1; // of the question
+    std::string agentName;      // of any bytes
+    policy::Action action = policy::Action::Apply;
+    policy::Risk risk = policy::Risk::Routine;
+    std::uint64_t items = 1; // how many things it is about
+    friend bool operator==(const Waiting&, const Waiting&) = default;
+};
+
+class Notifier {
+public:
+    virtual ~Notifier() = default;
+    // The same id again: it has changed.
+    virtual void show(const Waiting& waiting) = 0;
+    // It is no longer open. An id that was never shown: nothing happens.
+    virtual void withdraw(std::uint64_t id) = 0;
+};
+
+} // namespace carrel::desktop

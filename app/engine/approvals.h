@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+// The approvals of one home, put together (design section 8): the rules' file, the queue, what goes on because it was
+// allowed, and the effects that Carrel carries out itself. What is asked comes in here, from an agent or from a verb; what is
+// decided is carried out here, by the same apply() that the owner's own word uses.
+//
+// Records go to the log of the agent that they are about. An agent's requests are recovered from its log before anything is
+// asked of it (recover()).
+//
+// Owner: the engine. Thread: any; blocks for the disk, and for an agent's turn. Threads of its own: one that keeps time and
+// settles what rules allow of what is open.
+#pragma once
+
+#include "app/agents/agent.h"
+#include "app/policy/approval_queue.h"
+#include "app/policy/grants.h"
+#include "app/policy/rule_book.h"
+
+#include <condition_variable>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <thread>
+
+namespace carrel::engine {
+
+class Approvals final : policy::ApprovalSink, policy::Evidences, policy::EffectStandings, policy::ApprovalListener {
+public:
+    using AgentPtr = std::shared_ptr<agents::Agent>;
+    struct Setup {
+        std::filesystem::path home;
+        std::unique_ptr<policy::SealKeeper> keeper;
+        std::function<AgentPtr(std::string_view id)> findAgent; // none: no agent has it
+        std::function<void(std::string_view line)> complain;    // to the engine's own log
+        const policy::Clock* clock = nullptr;                   // outlives this; none: the system's
+    };
+    explicit Approvals(Setup setup);
+    ~Approvals();
+    Approvals(const Approvals&) = delete;
+    Approvals& operator=(const Approvals&) = delete;
+
+    // Of all agents, before anything is asked and before any of them is taken over. Then time begins to count.
+    void recover(const std::vector<AgentPtr>& agents);
+    // Told of each state of each request, without a lock.
+    void addListener(policy::ApprovalListener& listener); // before recover(); outlives this
+
+    // The agent asks for what it has staged to be applied: all of it, or these. What a rule allows is done when this answers.
+    struct Asked {
+        policy::Submitted submitted;
+        std::optional<agents::ActionReport> report; // a rule allowed it
+    };
+    [[nodiscard]] Result<Asked> askApply(const AgentPtr& agent, const agents::ReviewSelection& what, const std::string& reason,
+                                         std::stop_token stop);
+
+    // The owner's word. What it allows is done when this answers.
+    struct Outcome {
+        policy::Decided decided;
+        std::optional<agents::ActionReport> report;
+        std::optional<Error> effectTrouble; // it was allowed, and could not be done
+    };
+    [[nodiscard]] Result<Outcome> decide(const policy::DecisionWanted& wanted, const agents::Progress& progress);
+
+    // The rules are others now: what is open, and what goes on, is judged by them.
+    void rulesChanged();
+    void sessionEnded(const std::string& agent, const std::string& session);
+    void forget(const std::string& agent); // it is deleted
+
+    [[nodiscard]] policy::ApprovalQueue& queue() { return m_queue; }
+    [[nodiscard]] policy::RuleBook& rules() { return m_rules; }
+    [[nodiscard]] policy::Grants& grants() { return m_grants; }
+    [[nodiscard]] const policy::Clock& clock() const { return *m_clock; }
+    [[nodiscard]] std::string nameOf(const std::string& agent) const; // its id where there is no such agent any more
+
+    // The things of a review, as rules judge them.
+    [[nodiscard]] static std::vector<policy::Request> requestsOf(const agents::Agent& agent, const agents::OpenedReview& review);
+
+private:
+    [[nodiscard]] Status append(const policy::ApprovalRecord& record) override;
+    [[nodiscard]] Result<std::vector<policy::Request>> itemsOf(const policy::Approval& approval) override;
+    [[nodiscard]] Result<Stands> standing(const policy::Approval& approval) override;
+    void changed(const policy::Approval& approval, std::uint64_t number) override;
+
+    [[nodiscard]] Result<AgentPtr> agentOf(const std::string& id) const;
+    [[nodiscard]] Result<agents::ActionReport> carryOut(const policy::Approval& approval, const agents::Progress& progress);
+    void keepTime(const std::stop_token& stop);
+    void tidyReviews();
+    void carryOutByRule();
+
+    const policy::SystemClock m_system;
+    const policy::Clock* m_clock;
+    std::function<AgentPtr(std::string_view)> m_findAgent;
+    std::function<void(std::string_view)> m_complain;
+    std::vector<policy::ApprovalListener*> m_listeners;
+    policy::RuleBook m_rules;
+    policy::Grants m_grants;
+    policy::ApprovalQueue m_queue;
+
+    std::mutex m_mutex; // guards what follows; nothing is called with it held
+    std::condition_variable_any m_news;
+    bool m_due = false;
+    std::map<std::uint64_t, std::string> m_reviews; // of requests that wait or are allowed: what they are asked on
+    std::vector<std::pair<std::string, std::string>> m_keep, m_letGo; // agent, review
+    std::map<std::uint64_t, std::uint64_t> m_told;            // by request: the newest state that was told
+    std::vector<std::uint64_t> m_byRule;                      // allowed by a rule while they waited
+    std::map<std::uint64_t, std::vector<policy::Request>> m_applying; // their things, read in the agent's turn
+    std::jthread m_time; // last: uses the rest
+};
+
+} // namespace carrel::engine

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+// A guest that answers hello with an error: a share of before is still in use there, its disk is full. Nobody but the clerk
+// asks again in this epoch, and the engine waits for it.
+#include "tests/app/clerk/clerk_rig.h"
+#include "tests/app/clerk/mux_peer.h"
+
+#include <QTemporaryDir>
+#include <QtTest>
+#include <boost/json.hpp>
+
+#include <future>
+#include <sys/socket.h>
+
+using namespace carrel;
+using namespace carrel::clerk;
+using carrel::clerk::test::ClerkRig;
+using carrel::clerk::test::MuxPeer;
+namespace json = boost::json;
+
+class TestGreeting : public QObject {
+    Q_OBJECT
+private slots:
+    void init() {
+        m_rig = std::make_unique<ClerkRig>([] { return 0; });
+        QVERIFY(m_rig->prepare(m_share.path().toStdString()));
+        int ends[2] = {-1, -1};
+        QCOMPARE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+        m_guest = std::make_unique<MuxPeer>(UniqueFd(ends[0]), Side::Guest);
+        const UniqueFd host(ends[1]);
+        QVERIFY(m_rig->request("attach", {{"channels", {"control"}}}, {host.get()}));
+        m_greeting = std::async(std::launch::async, [this] { return m_rig->request("hello", {}); });
+    }
+    void cleanup() {
+        m_guest.reset(); // whoever still waits is answered
+        if (m_greeting.valid()) {
+            m_greeting.wait();
+        }
+        m_rig.reset();
+    }
+
+    void isAskedAgain() {
+        QVERIFY(answerHello(fail(ErrorCode::Unavailable, "the share of before is still in use in the machine")));
+        QVERIFY2(answerHello(greeting()), "nobody asked again");
+        const auto greeted = m_greeting.get();
+        QVERIFY2(greeted, greeted ? "" : greeted.error().text().c_str());
+    }
+    // What does not pass by itself soon is told; it is asked again all the same, as there may be room by then.
+    void whoWaitsIsToldWhy() {
+        QVERIFY(answerHello(fail(ErrorCode::Io, "writing the staged work: no space left on device")));
+        auto greeted = m_greeting.get();
+        QVERIFY(!greeted && greeted.error().code == ErrorCode::Io);
+        QVERIFY2(answerHello(greeting()), "nobody asked again");
+        greeted = m_rig->request("hello", {});
+        QVERIFY2(greeted, greeted ? "" : greeted.error().text().c_str());
+    }
+    void nobodyWaitsForEver() {
+        for (int times = 0; times < 3; ++times) {
+            QVERIFY(answerHello(fail(ErrorCode::Unavailable, "the share of before is still in use in the machine")));
+        }
+        const auto greeted = m_greeting.get();
+        QVERIFY(!greeted && greeted.error().text().find("still in use") != std::string::npos);
+    }
+    // It holds up nobody, and the clerk goes on asking for it.
+    void aShareThatFailsIsTold() {
+        QVERIFY(answerHello(greeting(failure("its log is damaged", false))));
+        const auto greeted = m_greeting.get();
+        QVERIFY2(greeted, greeted ? "" : greeted.error().text().c_str());
+        QCOMPARE(told(), std::string(R"([{"share":7,"why":"its log is damaged"}])"));
+        QVERIFY2(answerHello(greeting(failure("its log is damaged", false))), "nobody asked again");
+        QVERIFY2(answerHello(greeting()), "nobody asked again");
+        QTRY_VERIFY_WITH_TIMEOUT(m_rig->request("hello", {}) && told() == "[]", 60'000);
+    }
+    // A command would find no folder where there is one in a moment.
+    void whatMayPassIsWaitedFor() {
+        QVERIFY(answerHello(greeting(failure("the share of before is still in use", true))));
+        QVERIFY2(answerHello(greeting()), "nobody asked again");
+        const auto greeted = m_greeting.get();
+        QVERIFY2(greeted, greeted ? "" : greeted.error().text().c_str());
+        QCOMPARE(told(), std::string());
+    }
+    void butNotForEver() {
+        for (int times = 0; times < 3; ++times) {
+            QVERIFY2(answerHello(greeting(failure("the share of before is still in use", true))), "nobody asked again");
+        }
+        const auto greeted = m_greeting.get();
+        QVERIFY2(greeted, greeted ? "" : greeted.error().text().c_str());
+        QCOMPARE(told(), std::string(R"([{"share":7,"why":"the share of before is still in use"}])"));
+    }
+
+private:
+    static json::object greeting(json::array failed = {}) {
+        return {{"version", control::kProtocolVersion},
+                {"capabilities", json::array{}},
+                {"boot_id", "boot-1"},
+                {"shares_failed", std::move(failed)}};
+    }
+    static json::array failure(const char* why, bool passing) { return {{{"share", 7}, {"why", why}, {"passing", passing}}}; }
+    // What the engine was told last of shares that failed.
+    std::string told() {
+        std::string last;
+        for (const auto& each : m_rig->told()) {
+            last = each.method == "shares.failed" ? json::serialize(each.params.at("shares")) : last;
+        }
+        return last;
+    }
+    // Waits for the clerk's next hello.
+    bool answerHello(const Result<json::object>& answer) {
+        return QTest::qWaitFor(
+            [&] {
+                (void)m_guest->pump();
+                for (const auto& text : std::exchange(m_guest->streams[control::kRpcStream].messages, {})) {
+                    const auto request = json::parse(text).as_object();
+                    if (request.contains("method") && request.at("method").as_string() == "hello") {
+                        RpcResponse response{request.at("id").to_number<std::uint64_t>(), json::value()};
+                        if (answer) {
+                            response.result = json::value(*answer);
+                        } else {
+                            response.result = fail(answer.error());
+                        }
+                        // MuxPeer took the stream for one of bytes; a short message is one frame either way.
+                        const bool sent =
+                            m_guest->mux().sendBytes(control::kRpcStream, asBytes(toText(response))).has_value();
+                        (void)m_guest->pump();
+                        return sent;
+                    }
+                }
+                return false;
+            },
+            60'000);
+    }
+
+    QTemporaryDir m_share;
+    std::unique_ptr<ClerkRig> m_rig;
+    std::unique_ptr<MuxPeer> m_guest;
+    std::future<Result<json::object>> m_greeting;
+};
+
+QTEST_GUILESS_MAIN(TestGreeting)
+#include "test_greeting.moc"

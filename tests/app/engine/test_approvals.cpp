@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: Apache-2.0
+// From what an agent asks to what stands in the folder: asked, decided, carried out, written down in that order (I5), and
+// only what was looked at (I12).
+#include "app/engine/approvals.h"
+#include "app/policy/rules_text.h"
+#include "tests/app/agents/played_guest.h"
+
+#include <QTest>
+
+using namespace carrel;
+using namespace carrel::agents::test;
+using namespace carrel::engine;
+using namespace std::chrono_literals;
+namespace fs = std::filesystem;
+
+namespace {
+
+std::string contentOf(const fs::path& file) {
+    std::ifstream in(file);
+    return {std::istreambuf_iterator<char>(in), {}};
+}
+
+struct World {
+    AgentWorld w{true};
+    std::unique_ptr<PlayedGuest> guest;
+    std::unique_ptr<Approvals> approvals;
+    std::vector<std::string> complaints;
+
+    World() {
+        fs::create_directory(w.folder / "home");
+        w.services.sessionEnded = [this](const std::string& agent, const std::string& session) {
+            if (approvals) {
+                approvals->sessionEnded(agent, session);
+            }
+        };
+        comeUp();
+        if (!w.start()) {
+            qFatal("no machine");
+        }
+        guest = std::make_unique<PlayedGuest>(w);
+    }
+    ~World() { approvals.reset(); }
+    // As at the engine's start.
+    void comeUp() {
+        approvals.reset();
+        approvals = std::make_unique<Approvals>(
+            Approvals::Setup{w.folder / "home", std::make_unique<policy::FileSealKeeper>(w.folder / "home/rules.key"),
+                             [this](std::string_view id) { return w.agent && w.agent->id() == id ? w.agent : nullptr; },
+                             [this](std::string_view line) { complaints.emplace_back(line); }, nullptr});
+        approvals->recover({w.agent});
+    }
+    Approvals::Asked ask(const std::vector<std::string>& paths = {}, const std::string& reason = "please") {
+        auto asked = approvals->askApply(w.agent, {paths}, reason, {});
+        if (!asked) {
+            qFatal("%s", asked.error().text().c_str());
+        }
+        return std::move(*asked);
+    }
+    [[nodiscard]] policy::DecisionWanted wanted(std::uint64_t id, policy::Effect effect) const {
+        const auto of = approvals->queue().find(id).value();
+        policy::DecisionWanted wanted;
+        wanted.id = id;
+        wanted.effect = effect;
+        wanted.digest = of.question.evidence.digest;
+        wanted.revision = of.revision;
+        wanted.asked = of.asked;
+        wanted.by = "ada at the command line";
+        return wanted;
+    }
+    Result<Approvals::Outcome> decide(std::uint64_t id, policy::Effect effect = policy::Effect::Allow) {
+        return approvals->decide(wanted(id, effect), quiet);
+    }
+    [[nodiscard]] std::vector<std::string> kinds() const {
+        std::vector<std::string> out;
+        const auto events = w.agent->log().query({}).value();
+        for (const auto& each : events) {
+            const auto kind = std::string(toString(each.event.kind));
+            if (kind.starts_with("approval.") || kind.starts_with("apply.") || kind.starts_with("rule.")) {
+                out.push_back(kind);
+            }
+        }
+        return out;
+    }
+    [[nodiscard]] policy::Rule rule(policy::Effect effect, const std::string& path) const {
+        policy::Rule rule;
+        rule.effect = effect;
+        rule.action = policy::Action::Apply;
+        rule.fields["folder"] = {w.share().string()};
+        rule.fields["path"] = {path};
+        return rule;
+    }
+    [[nodiscard]] bool has(const std::string& name) const { return fs::exists(w.share() / name); }
+};
+
+} // namespace
+
+class TestApprovals : public QObject {
+    Q_OBJECT
+private slots:
+    void aPersonAllows() {
+        World world;
+        world.guest->write("a.txt", "agent\n");
+        const auto asked = world.ask();
+        QVERIFY(asked.submitted.kind == policy::Submitted::Kind::Waiting && asked.submitted.id == 1);
+        QVERIFY(!world.has("a.txt"));
+        const auto outcome = world.decide(1);
+        QVERIFY2(outcome && outcome->report && !outcome->effectTrouble, outcome ? "" : outcome.error().text().c_str());
+        QCOMPARE(contentOf(world.w.share() / "a.txt"), std::string("agent\n"));
+        QVERIFY(outcome->decided.approval.effect == policy::EffectState::Done);
+        QCOMPARE(world.kinds(), (std::vector<std::string>{"approval.asked", "approval.decided", "apply.decided", "apply.done",
+                                                          "approval.effect"}));
+        QVERIFY(world.guest->staged().empty());
+    }
+    void aPersonDenies() {
+        World world;
+        world.guest->write("a.txt", "agent\n");
+        (void)world.ask();
+        const auto outcome = world.decide(1, policy::Effect::Deny);
+        QVERIFY(outcome && !outcome->report);
+        QVERIFY(!world.has("a.txt") && world.guest->staged().size() == 1);
+        QVERIFY(world.approvals->queue().begin(1).error().code == ErrorCode::Refused);
+        QCOMPARE(world.kinds(), (std::vector<std::string>{"approval.asked", "approval.decided"}));
+    }
+    void aRuleAllows() {
+        World world;
+        QVERIFY(world.approvals->rules().add(world.rule(policy::Effect::Allow, "*.txt")));
+        world.guest->write("a.txt", "agent\n");
+        const auto asked = world.ask();
+        QVERIFY(asked.submitted.kind == policy::Submitted::Kind::Allowed && asked.report);
+        QVERIFY(world.has("a.txt"));
+        QCOMPARE(world.kinds(), (std::vector<std::string>{"rule.answered", "apply.decided", "apply.done"}));
+        QCOMPARE(world.w.agent->history({}, 1).at(0).apply.facts.by, std::string("rule"));
+        world.guest->write("b.pdf", "agent\n");
+        QVERIFY(world.ask().submitted.kind == policy::Submitted::Kind::Waiting); // no rule speaks of it
+    }
+    // I12: a decision is one on the very bytes that were looked at.
+    void changedSinceItWasLookedAt() {
+        World world;
+        world.guest->write("a.txt", "harmless\n");
+        (void)world.ask();
+        const auto looked = world.wanted(1, policy::Effect::Allow);
+        world.guest->write("a.txt", "harmful\n");
+        QTRY_VERIFY(world.ask().submitted.kind == policy::Submitted::Kind::Waiting); // not before kChangeEvery
+        const auto refused = world.approvals->decide(looked, quiet);
+        QVERIFY(!refused && refused.error().code == ErrorCode::Conflict);
+        QVERIFY(!world.has("a.txt"));
+        QVERIFY(world.decide(1));
+        QCOMPARE(contentOf(world.w.share() / "a.txt"), std::string("harmful\n"));
+    }
+    // Decided, and not yet begun: whoever allowed it is asked once more. Done, and not yet written down: it is found.
+    void killedBetweenDecisionAndEffect() {
+        World world;
+        world.guest->write("a.txt", "agent\n");
+        (void)world.ask();
+        QVERIFY(world.approvals->queue().decide(world.wanted(1, policy::Effect::Allow)));
+        world.comeUp();
+        auto now = world.approvals->queue().find(1).value();
+        QVERIFY(now.state == policy::ApprovalState::Open && !world.has("a.txt"));
+        QVERIFY(world.approvals->queue().decide(world.wanted(1, policy::Effect::Allow)));
+        agents::Warrant warrant;
+        warrant.approval = 1;
+        QVERIFY(world.w.agent->apply(now.question.evidence.reference, {}, quiet, agents::Agent::IfBoth::Conflict, warrant));
+        world.comeUp();
+        now = world.approvals->queue().find(1).value();
+        QVERIFY(now.state == policy::ApprovalState::Allowed && now.effect == policy::EffectState::Done && world.has("a.txt"));
+    }
+    void whatIsAskedOnIsKept() {
+        World world;
+        world.guest->write("a.txt", "agent\n");
+        (void)world.ask();
+        for (int restart = 0; restart < 2; ++restart) {
+            for (std::size_t i = 0; i < 2 * agents::kMaxReviews; ++i) {
+                world.guest->write("b.txt", std::to_string(restart) + " " + std::to_string(i));
+                QVERIFY(world.w.agent->freeze(quiet, {}));
+            }
+            world.comeUp();
+        }
+        const auto outcome = world.decide(1);
+        QVERIFY2(outcome && outcome->report, !outcome ? outcome.error().text().c_str() : outcome->effectTrouble ? outcome->effectTrouble->text().c_str() : "");
+        QVERIFY(world.has("a.txt") && !world.has("b.txt"));
+    }
+    void onlyWhatIsAskedFor() {
+        World world;
+        world.guest->makeFolder("new");
+        world.guest->write("new/a.txt", "agent\n");
+        world.guest->write("new/b.txt", "agent\n");
+        world.guest->write("c.txt", "agent\n");
+        const auto asked = world.ask({"papers/new/a.txt"});
+        QVERIFY(world.decide(asked.submitted.id));
+        QVERIFY(world.has("new/a.txt") && !world.has("new/b.txt") && !world.has("c.txt"));
+        const auto none = world.approvals->askApply(world.w.agent, {{"papers/nothing"}}, "", {});
+        QVERIFY(!none && none.error().code == ErrorCode::NotFound);
+    }
+    void aRuleMadeMeanwhile() {
+        World world;
+        world.guest->write("a.txt", "agent\n");
+        (void)world.ask();
+        QVERIFY(world.approvals->rules().add(world.rule(policy::Effect::Allow, "*.txt")));
+        world.approvals->rulesChanged();
+        QTRY_VERIFY(world.has("a.txt"));
+        QTRY_VERIFY(world.approvals->queue().find(1).value().effect == policy::EffectState::Done);
+        world.guest->write("b.pdf", "agent\n");
+        const auto asked = world.ask();
+        QVERIFY(world.approvals->rules().add(world.rule(policy::Effect::Deny, "*.pdf")));
+        world.approvals->rulesChanged();
+        QVERIFY(world.approvals->queue().find(asked.submitted.id).value().state == policy::ApprovalState::Denied);
+        QVERIFY(!world.has("b.pdf"));
+    }
+    void aSessionsRulesEndWithIt() {
+        World world;
+        world.guest->write("a.txt", "agent\n");
+        (void)world.ask();
+        auto wanted = world.wanted(1, policy::Effect::Allow);
+        wanted.scope = policy::Scope::Session;
+        QVERIFY(world.approvals->decide(wanted, quiet));
+        QCOMPARE(world.approvals->rules().rules().value().rules.size(), std::size_t{1});
+        QVERIFY(world.w.stop());
+        QVERIFY(world.approvals->rules().rules().value().rules.empty());
+    }
+};
+
+QTEST_GUILESS_MAIN(TestApprovals)
+#include "test_approvals.moc"
