@@ -8,7 +8,8 @@
 //   apply       folder  the shared folder on this computer, or one above it
 //               path    in the share: a pattern as in glob(7), where * stays within one folder; "docs/**" is all below
 //               change  created, modified, deleted, renamed, mode, link
-//   folder      folder  as above
+//   folder      folder  as above. A request without one is for a folder that the owner chooses with the answer: no rule
+//                       allows it, and a rule with folders is asked about it once one is chosen
 //               mode    read-only, review, auto
 //   network     host    a name, or "*.example.org" for every name below that one (not itself); or an address
 //               port    1 to 65535
@@ -45,7 +46,7 @@ enum class FieldKind { Folder, PathPattern, Change, Mode, Host, Port, Method, Pa
 struct Field {
     std::string_view name;
     FieldKind kind;
-    enum class Seen { Always, IfRead } seen = Seen::Always; // of a request
+    enum class Seen { Always, IfRead, IfChosen } seen = Seen::Always; // of a request
 };
 [[nodiscard]] std::span<const Field> fieldsOf(Action action);
 
