@@ -77,7 +77,7 @@ struct AskingWorld {
         goDown();
         const auto find = [this](std::string_view id) { return agent(id); };
         const auto complain = [this](std::string_view line) {
-            const std::lock_guard lock(complaintsMutex);
+            const std::lock_guard mine(complaintsMutex);
             complaints.emplace_back(line);
         };
         approvals = std::make_unique<Approvals>(Approvals::Setup{
