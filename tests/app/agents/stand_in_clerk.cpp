@@ -100,6 +100,11 @@ void StandInClerks::tell(std::string method, json::object params) {
     m_clerks.back().tell(std::move(method), std::move(params));
 }
 
+void StandInClerks::tellFrom(unsigned clerk, std::string method, json::object params) {
+    const std::lock_guard lock(m_mutex);
+    std::next(m_clerks.begin(), clerk - 1)->tell(std::move(method), std::move(params));
+}
+
 unsigned StandInClerks::count(const std::string& method) const {
     const std::lock_guard lock(m_mutex);
     const auto found = m_counts.find(method);

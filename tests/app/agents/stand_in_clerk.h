@@ -116,6 +116,7 @@ public:
     void drop(unsigned clerk);
     // To the engine, from the newest clerk.
     void tell(std::string method, boost::json::object params);
+    void tellFrom(unsigned clerk, std::string method, boost::json::object params);
     [[nodiscard]] unsigned count(const std::string& method) const; // requests of that name so far
 
 private:

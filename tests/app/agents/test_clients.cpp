@@ -90,9 +90,14 @@ private slots:
         w.clerks.dropAll(); // one that dies without a word
         QVERIFY(readable(socket.get(), 60'000));
         UniqueFd next;
+        std::atomic<unsigned> runsIt = 0; // of the two, the one that has the terminals
+        w.clerks.onEach("exec", [&](unsigned clerk, const json::object&) -> StandInClerks::Answer {
+            runsIt = clerk;
+            return json::object{};
+        });
         Result<std::uint32_t> again = fail(ErrorCode::Unavailable, "");
         QTRY_VERIFY_WITH_TIMEOUT(again = w.agent->exec(kCommand, next, By{"editor", token.get_token()}), 60'000);
-        w.clerks.tell("exec.ended", {{"session", *again}, {"code", 0}});
+        w.clerks.tellFrom(runsIt, "exec.ended", {{"session", *again}, {"code", 0}});
         QTRY_COMPARE_WITH_TIMEOUT(eventsOf(*w.agent, {EventKind::ExecEnded}).size(), std::size_t(1), 60'000);
         token.request_stop(); // nothing is held of it any more: a number that is used again is not cut
         QVERIFY(!readable(next.get(), 0));
