@@ -216,8 +216,6 @@ AgentAsks::Answer AgentAsks::answerTo(const std::string& agent, const ask::Quest
 // What went wrong may name files and folders of the host: that is for the engine's log.
 tl::unexpected<Error> AgentAsks::failed(const Approvals::AgentPtr& agent, const Error& error) {
     switch (error.code) {
-    case ErrorCode::NotFound:
-        return fail(ErrorCode::NotFound, "nothing that could be applied is staged there", "Change something first");
     case ErrorCode::Cancelled:
         return fail(ErrorCode::Unavailable, "Carrel is busy with this agent", "Ask again in a moment");
     default:
@@ -240,6 +238,9 @@ AgentAsks::Answer AgentAsks::apply(const std::string& agent, const ask::Apply& q
         return fail(std::move(selection).error());
     }
     const auto asked = m_to.approvals.askApply(of, *selection, question.reason, stop);
+    if (!asked && asked.error().code == ErrorCode::NotFound) {
+        return one(0, ask::State::Cancelled, "Nothing that could be applied is staged there");
+    }
     if (!asked) {
         return stop.stop_requested() ? Answer(stopping()) : Answer(failed(of, asked.error()));
     }
