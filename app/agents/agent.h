@@ -139,8 +139,10 @@ public:
     // RuleAdded, RuleRemoved, RuleReplaced: what concerns this agent. `words`: the rule in plain words.
     [[nodiscard]] Status noteRule(activity::EventKind kind, std::string words, boost::json::object detail);
 
-    // agent_shares.cpp
-    [[nodiscard]] Result<boost::json::object> addShare(const NewShare& wanted);
+    // agent_shares.cpp. `approval`: the request that allowed it, written down with it; 0: none.
+    [[nodiscard]] Result<boost::json::object> addShare(const NewShare& wanted, std::uint64_t approval = 0);
+    // Whether it could be added: the folder as it would be shared, with its links resolved.
+    [[nodiscard]] Result<std::string> mayAddShare(const NewShare& wanted);
     // Refused to read-only while changes are staged.
     [[nodiscard]] Result<boost::json::object> setShareMode(const std::string& name, ShareMode mode);
     // The agent sees nothing of the folder from here on; what is staged can still be reviewed and applied.
@@ -180,6 +182,9 @@ public:
     // is not settled yet.
     enum class ApplyStood { NeverBegan, Finished };
     [[nodiscard]] Result<ApplyStood> appliedBy(std::uint64_t approval);
+    // The name of the share that this request allowed; none: none was added, or it is gone.
+    [[nodiscard]] Result<std::optional<std::string>> givenBy(std::uint64_t approval);
+    [[nodiscard]] std::optional<std::string> shareName(std::uint32_t id) const;
 
     // agent_staged.cpp: waits until what is staged is not as `known` says it (empty: answers at once), or until stop.
     struct StagedState {
@@ -261,6 +266,7 @@ private:
     // Why the machine does not have that share as it should, if so.
     [[nodiscard]] std::optional<std::string> failureOf(std::uint32_t share) const;
     [[nodiscard]] Status recordReads(const boost::json::object& params);
+    void asked(const ask::Question& question, AnswerAsk answer);
     [[nodiscard]] bool mayTell(std::string_view method);
     void superviseUntil(std::stop_token stop);
     void superviseOnce();
@@ -268,6 +274,7 @@ private:
     void machineEnded();
     void dropMachine(); // machine, door and supervisor go; the lock is held
     [[nodiscard]] std::vector<ServedShare> openShares(std::vector<std::string>& missing);
+    [[nodiscard]] Result<ShareRecord> newShare(const NewShare& wanted) const; // m_operation is held
     [[nodiscard]] Result<ShareRecord> findShare(const std::string& name) const;
     [[nodiscard]] Result<boost::json::object> changeShare(const ShareRecord& to);
     [[nodiscard]] Result<boost::json::object> revokeInTurn(const std::string& name, std::optional<std::uint32_t> cutAlready);

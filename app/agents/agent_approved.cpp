@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the queue of approvals needs of an agent: what a session is, which reviews somebody is asked about, and what became
-// of an apply that was allowed.
+// of an apply, or of a folder, that was allowed.
 #include "app/agents/agent.h"
 
 #include <openssl/rand.h>
@@ -91,6 +91,48 @@ Result<Agent::ApplyStood> Agent::appliedBy(std::uint64_t approval) {
     const bool finished = apply != nullptr && apply->undoes == 0 &&
                           (apply->review.empty() || apply->review == decided->event.subject);
     return finished ? ApplyStood::Finished : ApplyStood::NeverBegan;
+}
+
+std::optional<std::string> Agent::shareName(std::uint32_t id) const {
+    for (const auto& share : record().shares) {
+        if (share.id == id) {
+            return share.name;
+        }
+    }
+    return std::nullopt;
+}
+
+// The event comes first and the record after it: an event alone has given nothing, and its share's id was given anew.
+Result<std::optional<std::string>> Agent::givenBy(std::uint64_t approval) {
+    const std::lock_guard operation(m_operation);
+    std::uint64_t given = 0; // the share's id
+    activity::Query query;
+    query.kinds = {EventKind::ShareAdded};
+    for (;;) {
+        const auto page = m_log->query(query);
+        if (!page) {
+            return fail(page.error());
+        }
+        if (page->empty()) {
+            break;
+        }
+        for (const auto& each : *page) {
+            query.afterSeq = each.seq;
+            const auto& detail = each.event.detail;
+            const auto* id = detail.if_contains("id");
+            if (id == nullptr || !id->is_number()) {
+                continue;
+            }
+            const auto share = id->to_number<std::uint64_t>();
+            const auto* of = detail.if_contains("approval");
+            if (of != nullptr && *of == json::value(approval)) {
+                given = share;
+            } else if (given == share) {
+                given = 0;
+            }
+        }
+    }
+    return given == 0 ? std::nullopt : shareName(static_cast<std::uint32_t>(given));
 }
 
 } // namespace carrel::agents

@@ -182,6 +182,11 @@ void Agent::makeDoor() {
                              self->m_tendDoor = true;
                              self->m_wake.notify_all();
                          }
+                     },
+                     [weak](const ask::Question& question, AnswerAsk answer) {
+                         if (const auto self = weak.lock()) {
+                             self->asked(question, std::move(answer));
+                         }
                      }});
     const std::lock_guard lock(m_mutex);
     m_door = std::move(door);

@@ -141,8 +141,7 @@ std::vector<ServedShare> Agent::openShares(std::vector<std::string>& missing) {
     return served;
 }
 
-Result<json::object> Agent::addShare(const NewShare& wanted) {
-    const std::lock_guard operation(m_operation);
+Result<ShareRecord> Agent::newShare(const NewShare& wanted) const {
     std::error_code error;
     const fs::path dir = fs::canonical(wanted.dir, error);
     if (error || !fs::is_directory(dir)) {
@@ -159,7 +158,7 @@ Result<json::object> Agent::addShare(const NewShare& wanted) {
         return fail(ErrorCode::Refused, "the folder " + dir.string() + " cannot be written by you, so nothing could be applied",
                     "Share it read-only: " + dir.string() + ":read-only");
     }
-    auto with = record();
+    const auto with = record();
     if (with.shares.size() >= clerk::kMaxSharesPerAgent) {
         return fail(ErrorCode::LimitExceeded, "an agent can have at most 64 folders");
     }
@@ -178,23 +177,44 @@ Result<json::object> Agent::addShare(const NewShare& wanted) {
         }
     }
     ShareRecord share;
-    share.id = with.nextShareId++;
+    share.id = with.nextShareId;
     share.name = chooseShareName(with.shares, dir);
     share.dir = dir.string();
     share.device = what->device;
     share.inode = what->inode;
     share.bornNs = what->bornNs;
     share.mode = wanted.mode;
+    return share;
+}
+
+Result<std::string> Agent::mayAddShare(const NewShare& wanted) {
+    const std::lock_guard operation(m_operation);
+    auto share = newShare(wanted);
+    return share ? Result<std::string>(std::move(share->dir)) : fail(std::move(share).error());
+}
+
+Result<json::object> Agent::addShare(const NewShare& wanted, std::uint64_t approval) {
+    const std::lock_guard operation(m_operation);
+    const auto made = newShare(wanted);
+    if (!made) {
+        return fail(made.error());
+    }
+    const auto& share = *made;
+    auto with = record();
+    with.nextShareId = share.id + 1;
     json::object detail{{"mode", toString(share.mode)}, {"id", share.id}};
     if (isUtf8(share.dir)) {
         detail["dir"] = share.dir;
     } else {
         detail["dir_b64"] = toBase64(share.dir);
     }
+    if (approval != 0) {
+        detail["approval"] = approval; // givenBy()
+    }
     CARREL_TRY(note(EventKind::ShareAdded, share.name, std::move(detail)));
     with.shares.push_back(share);
     CARREL_TRY(saveRecord(with));
-    if (const UniqueFd chosen(::open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)); chosen) {
+    if (const UniqueFd chosen(::open(share.dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)); chosen) {
         auto look = lookThrough(chosen.get());
         const std::lock_guard lock(m_mutex);
         m_looks[share.id] = std::move(look);

@@ -109,6 +109,14 @@ void Agent::told(const std::string& method, const json::object& params) {
     }
 }
 
+void Agent::asked(const ask::Question& question, AnswerAsk answer) {
+    if (!m_services.asked) {
+        answer(fail(ErrorCode::Unavailable, "nobody can be asked here", "What is staged waits for the owner's own look"));
+        return;
+    }
+    m_services.asked(id(), question, std::move(answer));
+}
+
 // The machine's own word, and all that is known: the share has not come, or has not gone.
 void Agent::sharesFailed(const json::array& shares) {
     std::map<std::uint32_t, std::string> now, before;

@@ -361,6 +361,10 @@ void Door::told(Post& from, const std::string& method, const json::object& param
         recordReads(from, params);
         return;
     }
+    if (method == "ask") {
+        asked(from, params);
+        return;
+    }
     m_events.told(method, params);
 }
 

@@ -8,9 +8,11 @@
 // serialise; events come on the clerks' reader threads.
 #pragma once
 
+#include "app/agents/asked.h"
 #include "app/agents/clerk_process.h"
 #include "hypervisor/api/machine.h"
 
+#include <atomic>
 #include <filesystem>
 #include <functional>
 #include <map>
@@ -46,6 +48,7 @@ public:
         std::function<Status(const boost::json::object& params)> recordReads;
         std::function<void(const std::string& how)> clerkGone; // the one that serves files and control
         std::function<void()> tend; // look at tended() soon, from a thread that may block
+        std::function<void(const ask::Question& question, AnswerAsk answer)> asked; // by a program in the machine
     };
     struct Jail {
         pid_t pid = 0;
@@ -97,6 +100,7 @@ private:
     };
     struct Post { // one clerk and what it is for
         std::map<std::uint32_t, std::unique_ptr<Leash>> sessions; // of the terminals'; null: without a leash
+        std::shared_ptr<std::atomic<std::size_t>> asks = std::make_shared<std::atomic<std::size_t>>(0); // under way
         std::shared_ptr<ClerkProcess> process; // last, so first to go: its reader uses the rest
     };
     [[nodiscard]] Result<std::shared_ptr<Post>> hire(const std::vector<ServedShare>& shares, Jail& jail);
@@ -105,6 +109,7 @@ private:
     [[nodiscard]] Result<Jail> replace(const std::shared_ptr<Post>& old, const std::vector<ServedShare>& shares);
     void told(Post& from, const std::string& method, const boost::json::object& params);
     void recordReads(Post& from, const boost::json::object& params);
+    void asked(Post& from, const boost::json::object& params); // door_asks.cpp
     void gone(Post& who, const std::string& how);
 
     hypervisor::Machine& m_machine;

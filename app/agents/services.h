@@ -3,6 +3,7 @@
 // Thread: the functions may be called from any thread and may block.
 #pragma once
 
+#include "app/agents/asked.h"
 #include "app/agents/read_budget.h"
 #include "guest/protocol/result.h"
 #include "hypervisor/api/backend.h"
@@ -47,6 +48,10 @@ struct Services {
     std::function<Result<hypervisor::Accelerator>(const std::function<void(std::string_view)>& progress)> accelerator;
     // A folder may be shared: not Carrel's own data, not the root of the file system, …
     std::function<Status(const std::filesystem::path&)> mayShare;
+    // A program in an agent's machine asks for something; at most ask::kMaxUnderWay of an agent's at once that are not
+    // answered. Called with no lock held, on the thread that reads what the clerk says: it must not wait for anything that
+    // comes from that clerk (a listing, content, a hello), nor for a person, but hand the question on. Empty: nobody is asked.
+    std::function<void(const std::string& agentId, const ask::Question& question, AnswerAsk answer)> asked;
     // One line for the engine's own log.
     std::function<void(std::string_view)> complain;
     // A machine that ran has ended, for whatever reason. Called under the agent's turn: it must not call the agent for more

@@ -17,15 +17,14 @@ namespace json = boost::json;
 
 Clerk::Clerk(UniqueFd link)
     : m_link(m_loop, link.release())
-    , m_rpc(
-          [this](std::string_view text) -> Status {
-              if (!m_control || !m_control->isOpen()) {
-                  return fail(ErrorCode::Unavailable, "the agent's machine does not answer", "Try again in a moment");
-              }
-              m_control->flushSoon();
-              return m_control->mux().sendMessage(control::kRpcStream, asBytes(text));
-          },
-          [this](const std::string& method, const Params& params) { guestNotification(method, params); }) {
+    , m_rpc([this](std::string_view text) { return sendControl(text); },
+            [this](const std::string& method, const Params& params) { guestNotification(method, params); },
+            [this](std::uint64_t id, const std::string& method, const Params& params) {
+                return m_asks.ask(id, method, params, m_greeting ? GuestAsks::Greeted::Yes : GuestAsks::Greeted::No,
+                                  GuestAsks::Clock::now());
+            })
+    , m_asks([this](const RpcResponse& response) { return sendControl(toText(response)); },
+             [this](Told told) { notify(std::move(told)); }) {
     // The descriptor itself stays blocking: a message to the engine waits until it is taken, one from it never does.
 }
 
@@ -98,6 +97,8 @@ void Clerk::dispatch(RpcRequest&& request, Descriptors&& descriptors) {
         revokeShare(request.params, reply);
     } else if (method == "reads.recorded") {
         readsRecorded(request.params, reply);
+    } else if (method == "ask.answer") {
+        answerAsk(request.params, reply);
     } else if (method == "power.off") {
         m_rpc.request("power.off", {}, [reply](Result<json::object> answer) {
             reply(answer ? lastCountFrom(*answer) : std::move(answer));

@@ -10,6 +10,7 @@
 #include "app/clerk/console_reader.h"
 #include "app/clerk/content_receiver.h"
 #include "app/clerk/file_service.h"
+#include "app/clerk/guest_asks.h"
 #include "app/clerk/guest_rpc.h"
 #include "app/clerk/guest_words.h"
 #include "app/clerk/link.h"
@@ -54,11 +55,13 @@ private:
     void forwardEntries(std::string_view method, const Params& params, const Reply& reply);
     void revokeShare(const Params& params, const Reply& reply);
     void readsRecorded(const Params& params, const Reply& reply);
+    void answerAsk(const Params& params, const Reply& reply);
 
     [[nodiscard]] Mux::Events eventsOf(std::string_view name);
     [[nodiscard]] Mux::Events controlEvents();
     [[nodiscard]] Mux::Events filesEvents();
     [[nodiscard]] Mux::Events terminalEvents();
+    [[nodiscard]] Status sendControl(std::string_view text);
     // Asks, and again after a pause where the guest answers with an error, until it has greeted or is another's.
     void sayHello();
     void helloFailed(const Error& error);
@@ -82,6 +85,7 @@ private:
     std::shared_ptr<ChannelPump> m_terminals;
     std::unique_ptr<ConsoleReader> m_console;
     GuestRpc m_rpc;
+    GuestAsks m_asks;
     std::unique_ptr<FileService> m_fileService;
     std::map<std::uint32_t, std::shared_ptr<SessionRelay>> m_sessions;
     std::map<std::uint32_t, std::shared_ptr<ContentReceiver>> m_contents;

@@ -166,6 +166,14 @@ Mux::Events Clerk::controlEvents() {
     return events;
 }
 
+Status Clerk::sendControl(std::string_view text) {
+    if (!m_control || !m_control->isOpen()) {
+        return fail(ErrorCode::Unavailable, "the agent's machine does not answer", "Try again in a moment");
+    }
+    m_control->flushSoon();
+    return m_control->mux().sendMessage(control::kRpcStream, asBytes(text));
+}
+
 void Clerk::sayHello() {
     m_rpc.request("hello",
                   {{"version", control::kProtocolVersion},
@@ -243,6 +251,7 @@ void Clerk::greeted(json::object greeting) {
 }
 
 void Clerk::forgetHello() {
+    m_asks.newEpoch();
     ++m_hello;
     m_helloAgain.cancel();
     m_helloFailed = 0;

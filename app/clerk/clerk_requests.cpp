@@ -109,6 +109,11 @@ void Clerk::readsRecorded(const Params& params, const Reply& reply) {
     reply(done ? Result<json::object>(json::object{}) : fail(std::move(done).error()));
 }
 
+void Clerk::answerAsk(const Params& params, const Reply& reply) {
+    auto taken = m_asks.answer(params);
+    reply(taken ? Result<json::object>(json::object{}) : fail(std::move(taken).error()));
+}
+
 void Clerk::revokeShare(const Params& params, const Reply& reply) {
     JsonFields fields(params, "share.revoke");
     const auto id = static_cast<std::uint32_t>(fields.number("id", control::kMaxShareId));

@@ -10,8 +10,8 @@ namespace {
 constexpr JsonLimits kGuestLimits{2 * 1024 * 1024, 8};
 } // namespace
 
-GuestRpc::GuestRpc(std::function<Status(std::string_view)> send, Notification notification)
-    : m_send(std::move(send)), m_notification(std::move(notification)) {}
+GuestRpc::GuestRpc(std::function<Status(std::string_view)> send, Notification notification, Request request)
+    : m_send(std::move(send)), m_notification(std::move(notification)), m_request(std::move(request)) {}
 
 void GuestRpc::request(std::string method, json::object params, Answer answer) {
     if (m_pending.size() >= kMaxPendingRequests) {
@@ -33,9 +33,7 @@ Status GuestRpc::receive(ByteSpan message) {
     }
     if (auto* request = std::get_if<RpcRequest>(&*parsed)) {
         if (request->id) {
-            // The guest may tell, never ask: the host does five things for it, none of them by this channel.
-            return m_send(toText(RpcResponse{
-                *request->id, fail(ErrorCode::Refused, "the host takes no requests on the control channel")}));
+            return m_request(*request->id, request->method, request->params);
         }
         m_notification(request->method, request->params);
         return {};

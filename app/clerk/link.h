@@ -23,7 +23,10 @@
 //   changes.settle, changes.discard {share, entries:[{path, generation}]} → {kept:[path…]}
 //   share.revoke {id} → {}    not one further byte of it is served
 //   reads.recorded {batch, recorded} → {}    the answer to file.read: what waited for it is read now, or
-//   refused power.off {} → {staged:[{share, staged}]} console.tail {} → {text_b64}
+//       refused
+//   power.off {} → {staged:[{share, staged}]} · console.tail {} → {text_b64}
+//   ask.answer {number, answer | error} → {}    to "ask", once for each number. `answer` as in guest/protocol/ask.h for the
+//       question of that number, `error` as in rpc.h. A number that nobody waits for any more is no error
 // Notifications, clerk → engine:
 //   stage {name, detail} · console.activity {} (at most two a second) · channel.closed {name} · broken {why}
 //   file.read {batch, files:[{share, path, size, mtime_ns}…]} (first reads of a version, before they happen;
@@ -32,6 +35,9 @@
 //   changes.touched {share} · guest.log {level, text} · notice {text}
 //   shares.failed {shares:[{share, why}…]}: the shares that the machine cannot mount, or let go of, in place of what was told
 //       before; a new clerk has told of none. Before the answer to hello; the clerk goes on asking
+//   ask {number, method, params} (guest/protocol/ask.h: a program in the machine asks one of five questions; at most
+//       ask::kMaxUnderWay that are not answered, kMaxAsksPerMinute of guest_asks.h. Numbers are the clerk's, never used again
+//       by the same one)
 //
 // Thread: receive() and send() may be used by one thread each at a time.
 #pragma once

@@ -32,8 +32,7 @@ std::string aboutApply(const agents::ReviewSelection& what) {
     paths.erase(std::unique(paths.begin(), paths.end()), paths.end());
     std::string about = "apply";
     for (const auto& path : paths) {
-        about += '\n';
-        about += path;
+        about += isUtf8(path) ? "\n" + path : "\n/" + toBase64(path); // no share's name is empty
     }
     return about;
 }
@@ -192,11 +191,9 @@ Result<Approvals::Asked> Approvals::askApply(const AgentPtr& agent, const agents
         if (!approval) {
             return fail(std::move(approval).error());
         }
-        auto report = carryOut(*approval, silent);
-        if (!report) {
-            return fail(std::move(report).error());
+        if (auto report = carryOut(*approval, silent)) { // else the person's own call does it, or has told why not
+            out.report = std::move(*report);
         }
-        out.report = std::move(*report);
         return out;
     }
     agents::Warrant warrant;
@@ -209,7 +206,12 @@ Result<Approvals::Asked> Approvals::askApply(const AgentPtr& agent, const agents
     return out;
 }
 
-Result<Approvals::Outcome> Approvals::decide(const policy::DecisionWanted& wanted, const agents::Progress& progress) {
+Result<Approvals::Outcome> Approvals::decide(const policy::DecisionWanted& wanted, const agents::Progress& progress,
+                                             const FolderChoice& choice) {
+    const auto share = chosen(wanted, choice);
+    if (!share) {
+        return fail(share.error());
+    }
     auto decided = m_queue.decide(wanted);
     if (!decided) {
         return fail(std::move(decided).error());
@@ -217,11 +219,12 @@ Result<Approvals::Outcome> Approvals::decide(const policy::DecisionWanted& wante
     if (decided->approval.decision && decided->approval.decision->rule) {
         m_grants.recheck();
     }
-    Outcome out{std::move(*decided), {}, {}};
-    if (wanted.effect != policy::Effect::Allow || out.decided.approval.action != Action::Apply) {
+    Outcome out{std::move(*decided), {}, {}, {}};
+    if (*share) {
+        giveFolder(out.decided.approval, **share, out);
+    } else if (wanted.effect != policy::Effect::Allow || out.decided.approval.action != Action::Apply) {
         return out;
-    }
-    if (auto report = carryOut(out.decided.approval, progress)) {
+    } else if (auto report = carryOut(out.decided.approval, progress)) {
         out.report = std::move(*report);
     } else {
         out.effectTrouble = std::move(report).error();
@@ -230,6 +233,18 @@ Result<Approvals::Outcome> Approvals::decide(const policy::DecisionWanted& wante
         out.decided.approval = std::move(*now);
     }
     return out;
+}
+
+// Judged once more by the rules, as `items`.
+Status Approvals::begin(const Approval& approval, std::vector<Request> items) {
+    {
+        const std::lock_guard lock(m_mutex);
+        m_beginning[approval.id] = std::move(items);
+    }
+    auto may = m_queue.begin(approval.id);
+    const std::lock_guard lock(m_mutex);
+    m_beginning.erase(approval.id);
+    return may;
 }
 
 // Begun in the agent's turn, with the very review that is applied: no other apply comes between the question whether it may
@@ -244,14 +259,8 @@ Result<ActionReport> Approvals::carryOut(const Approval& approval, const agents:
     warrant.by = approval.decision && approval.decision->ruleId != 0 && !approval.decision->rule ? agents::kByRule : agents::kByOwner;
     warrant.approval = approval.id;
     warrant.begin = [&](const OpenedReview& opened) -> Status {
-        {
-            const std::lock_guard lock(m_mutex);
-            m_applying[approval.id] = asAsked(requestsOf(**agent, opened), approval);
-        }
-        const auto may = m_queue.begin(approval.id);
+        const auto may = begin(approval, asAsked(requestsOf(**agent, opened), approval));
         begun = may.has_value();
-        const std::lock_guard lock(m_mutex);
-        m_applying.erase(approval.id);
         return may;
     };
     auto report = (*agent)->apply(approval.question.evidence.reference, {}, progress, Agent::IfBoth::Conflict, warrant);
@@ -290,14 +299,14 @@ Status Approvals::append(const policy::ApprovalRecord& record) {
 }
 
 Result<std::vector<Request>> Approvals::itemsOf(const Approval& approval) {
-    if (approval.action != Action::Apply) {
-        return approval.question.items;
-    }
     {
         const std::lock_guard lock(m_mutex);
-        if (const auto at = m_applying.find(approval.id); at != m_applying.end()) {
+        if (const auto at = m_beginning.find(approval.id); at != m_beginning.end()) {
             return at->second;
         }
+    }
+    if (approval.action != Action::Apply) {
+        return approval.question.items;
     }
     auto agent = agentOf(approval.agent);
     if (!agent) {
@@ -311,6 +320,9 @@ Result<std::vector<Request>> Approvals::itemsOf(const Approval& approval) {
 }
 
 Result<Approvals::Stands> Approvals::standing(const Approval& approval) {
+    if (approval.action == Action::Folder) {
+        return folderStanding(approval);
+    }
     if (approval.action != Action::Apply) {
         return Stands::NeverBegan;
     }

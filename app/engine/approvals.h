@@ -52,13 +52,24 @@ public:
     [[nodiscard]] Result<Asked> askApply(const AgentPtr& agent, const agents::ReviewSelection& what, const std::string& reason,
                                          std::stop_token stop);
 
+    // The agent asks to be given a folder. It cannot know what there is on this computer, so it names none: the owner chooses
+    // one with the answer, for this once, and no rule answers it but one that denies.
+    [[nodiscard]] Result<policy::Submitted> askFolder(const AgentPtr& agent, const std::string& reason);
+
     // The owner's word. What it allows is done when this answers.
+    struct FolderChoice { // with an allow of a folder, and with nothing else
+        std::optional<std::string> folder;     // on this computer
+        std::optional<agents::ShareMode> mode; // none: as it was asked
+    };
     struct Outcome {
         policy::Decided decided;
         std::optional<agents::ActionReport> report;
+        std::string share;                  // that was added
         std::optional<Error> effectTrouble; // it was allowed, and could not be done
     };
-    [[nodiscard]] Result<Outcome> decide(const policy::DecisionWanted& wanted, const agents::Progress& progress);
+    // InvalidArgument: a folder was asked for, and none is chosen.
+    [[nodiscard]] Result<Outcome> decide(const policy::DecisionWanted& wanted, const agents::Progress& progress,
+                                         const FolderChoice& choice = {});
 
     // The rules are others now: what is open, and what goes on, is judged by them.
     void rulesChanged();
@@ -78,10 +89,16 @@ private:
     [[nodiscard]] Status append(const policy::ApprovalRecord& record) override;
     [[nodiscard]] Result<std::vector<policy::Request>> itemsOf(const policy::Approval& approval) override;
     [[nodiscard]] Result<Stands> standing(const policy::Approval& approval) override;
+    [[nodiscard]] std::string words(const policy::Approval& approval) override;
     void changed(const policy::Approval& approval, std::uint64_t number) override;
 
     [[nodiscard]] Result<AgentPtr> agentOf(const std::string& id) const;
     [[nodiscard]] Result<agents::ActionReport> carryOut(const policy::Approval& approval, const agents::Progress& progress);
+    [[nodiscard]] Status begin(const policy::Approval& approval, std::vector<policy::Request> items);
+    // approvals_folder.cpp
+    [[nodiscard]] Result<std::optional<agents::NewShare>> chosen(const policy::DecisionWanted& wanted, const FolderChoice& choice);
+    void giveFolder(const policy::Approval& approval, const agents::NewShare& share, Outcome& out);
+    [[nodiscard]] Result<Stands> folderStanding(const policy::Approval& approval);
     void keepTime(const std::stop_token& stop);
     void tidyReviews();
     void carryOutByRule();
@@ -102,7 +119,7 @@ private:
     std::vector<std::pair<std::string, std::string>> m_keep, m_letGo; // agent, review
     std::map<std::uint64_t, std::uint64_t> m_told;            // by request: the newest state that was told
     std::vector<std::uint64_t> m_byRule;                      // allowed by a rule while they waited
-    std::map<std::uint64_t, std::vector<policy::Request>> m_applying; // their things, read in the agent's turn
+    std::map<std::uint64_t, std::vector<policy::Request>> m_beginning; // their things, as they are at that moment
     std::jthread m_time; // last: uses the rest
 };
 

@@ -54,6 +54,9 @@ Result<std::unique_ptr<Engine>> Engine::create(api::Home home, Installation inst
     for (auto* listener : session.listeners) {
         engine->m_approvals->addListener(*listener);
     }
+    engine->m_agentAsks = std::make_unique<AgentAsks>(
+        AgentAsks::Setup{*engine->m_approvals, [raw = engine.get()](std::string_view wanted) { return raw->agentById(wanted); },
+                         engine->m_services.complain});
     return engine;
 }
 
@@ -68,6 +71,9 @@ Engine::Engine(api::Home home, Installation installation, std::unique_ptr<hyperv
 }
 
 Engine::~Engine() {
+    if (m_agentAsks) {
+        m_agentAsks->stop(); // while there are clerks to tell it to
+    }
     for (const auto& agent : allAgents()) {
         agent->leave();
     }
@@ -97,6 +103,9 @@ void Engine::fillServices() {
     };
     m_services.sessionEnded = [this](const std::string& agent, const std::string& session) {
         m_approvals->sessionEnded(agent, session);
+    };
+    m_services.asked = [this](const std::string& agent, const ask::Question& question, agents::AnswerAsk answer) {
+        m_agentAsks->asked(agent, question, std::move(answer));
     };
     m_services.mayShare = [this](const fs::path& dir) { return mayShare(dir); };
     m_services.complain = [](std::string_view line) { spdlog::warn("{}", line); };
@@ -139,6 +148,7 @@ Result<agents::BootFiles> Engine::bootFiles(const std::string& image) {
     inputs.modules = parts->modules;
     inputs.carrelInit = m_installation.init;
     inputs.carrelGuestd = m_installation.guestd;
+    inputs.carrelAsk = m_installation.ask;
     auto initrd = images::composeInitrd(inputs, out.initrd);
     if (!initrd) {
         return fail(initrd.error().wrap("The machine's first programs could not be put together"));

@@ -7,6 +7,7 @@
 #include "app/agents/agent.h"
 #include "app/api/home.h"
 #include "app/api/server.h"
+#include "app/engine/agent_asks.h"
 #include "app/engine/approval_news.h"
 #include "app/engine/approvals.h"
 #include "app/engine/clients.h"
@@ -85,6 +86,7 @@ private:
     std::map<std::string, std::shared_ptr<agents::Agent>, std::less<>> m_agents;
     ApprovalNews m_approvalNews;
     std::unique_ptr<Approvals> m_approvals; // after the agents that it finds, and what it tells
+    std::unique_ptr<AgentAsks> m_agentAsks;
 };
 
 // handlers_*.cpp; each adds its verbs.

@@ -160,7 +160,8 @@ Result<json::value> reopen(Engine& engine, api::Call& call) {
     return of ? Result<json::value>(json::object{{"approval", describeApproval(*of, namesOf(engine))}}) : fail(std::move(of).error());
 }
 
-Result<DecisionWanted> readDecision(Engine& engine, api::Call& call) {
+// `choice`: where one can be made.
+Result<DecisionWanted> readDecision(Engine& engine, api::Call& call, Approvals::FolderChoice* choice) {
     JsonFields fields(call.params(), call.verb());
     DecisionWanted wanted;
     wanted.id = fields.number("id");
@@ -174,6 +175,19 @@ Result<DecisionWanted> readDecision(Engine& engine, api::Call& call) {
     }
     wanted.by = ownerAt(fields);
     const auto* rule = fields.optionalObject("rule");
+    if (choice != nullptr) {
+        choice->folder = fields.optionalString("folder", 4096);
+        if (choice->folder && !choice->folder->starts_with('/')) {
+            fields.problem("folder", "is not an absolute path");
+        }
+        if (const auto mode = fields.optionalString("mode", 16)) {
+            const auto known = agents::shareModeFrom(*mode);
+            if (!known) {
+                return fail(known.error());
+            }
+            choice->mode = *known;
+        }
+    }
     if (!effect) {
         fields.problem("effect", "is neither allow nor deny");
     }
@@ -201,7 +215,7 @@ Result<DecisionWanted> readDecision(Engine& engine, api::Call& call) {
 }
 
 Result<json::value> preview(Engine& engine, api::Call& call) {
-    const auto wanted = readDecision(engine, call);
+    const auto wanted = readDecision(engine, call, nullptr);
     if (!wanted) {
         return fail(wanted.error());
     }
@@ -213,11 +227,12 @@ Result<json::value> preview(Engine& engine, api::Call& call) {
 }
 
 Result<json::value> decide(Engine& engine, api::Call& call) {
-    const auto wanted = readDecision(engine, call);
+    Approvals::FolderChoice choice;
+    const auto wanted = readDecision(engine, call, &choice);
     if (!wanted) {
         return fail(wanted.error());
     }
-    auto done = engine.approvals().decide(*wanted, progressOf(call));
+    auto done = engine.approvals().decide(*wanted, progressOf(call), choice);
     if (!done) {
         return fail(std::move(done).error());
     }
@@ -228,6 +243,9 @@ Result<json::value> decide(Engine& engine, api::Call& call) {
         applied["apply"] = numberOf(*done->report);
         applied["review"] = of.question.evidence.reference;
         out["applied"] = std::move(applied);
+    }
+    if (!done->share.empty()) {
+        out["given"] = done->share;
     }
     if (done->effectTrouble) {
         out["effect_trouble"] = describeTrouble(*done->effectTrouble).at("message");

@@ -40,6 +40,7 @@ Result<Installation> findInstallation() {
     CARREL_TRY(take(found.qemu, "carrel-qemu"));
     CARREL_TRY(take(found.init, "carrel-init"));
     CARREL_TRY(take(found.guestd, "carrel-guestd"));
+    CARREL_TRY(take(found.ask, "carrel-ask"));
     // The build sets where its own recipe is, so that a fresh build works without being installed.
     auto recipe = firstOf({bin.parent_path() / "share" / "carrel" / "image", CARREL_BUILD_RECIPE}, "the image recipe");
     if (!recipe) {

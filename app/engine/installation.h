@@ -14,6 +14,7 @@ struct Installation {
     std::filesystem::path qemu;      // carrel-qemu, the wrapper
     std::filesystem::path init;      // carrel-init, for the guest
     std::filesystem::path guestd;    // carrel-guestd, for the guest
+    std::filesystem::path ask;       // carrel-ask, for the agent
     std::filesystem::path recipe;    // folder of the image recipe
 };
 

@@ -18,6 +18,9 @@ std::vector<InitrdFile> allFiles(const InitrdInputs& inputs) {
     if (!inputs.carrelGuestd.empty()) {
         files.push_back({inputs.carrelGuestd, "sbin/carrel-guestd", 0755});
     }
+    if (!inputs.carrelAsk.empty()) {
+        files.push_back({inputs.carrelAsk, "carrel/bin/carrel-ask", 0755});
+    }
     files.insert(files.end(), inputs.extraFiles.begin(), inputs.extraFiles.end());
     return files;
 }

@@ -24,6 +24,7 @@ struct InitrdInputs {
     std::filesystem::path modules;      // modules.cpio; "" for the probe kit, whose kernel needs none
     std::filesystem::path carrelInit;   // becomes /init
     std::filesystem::path carrelGuestd; // becomes /sbin/carrel-guestd; "" for the probe kit
+    std::filesystem::path carrelAsk;    // becomes /carrel/bin/carrel-ask, which guestd shows to the agent; likewise
     std::vector<InitrdFile> extraFiles;
 };
 

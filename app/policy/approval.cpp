@@ -67,6 +67,12 @@ std::vector<Request> firstOf(const std::vector<Request>& items) {
 
 } // namespace
 
+bool isToBeChosen(const Approval& approval) {
+    const auto& items = approval.question.items;
+    return approval.action == Action::Folder &&
+           std::none_of(items.begin(), items.end(), [](const Request& item) { return item.fields.contains("folder"); });
+}
+
 std::string claimOf(std::string_view raw) {
     // Four bytes a character at most; and no more than that of what a guest sent is ever looked at.
     const auto text = plainText(raw.substr(0, 4 * kMaxClaimCharacters + 4), 4 * kMaxClaimCharacters);

@@ -42,6 +42,9 @@ enum class EffectState { None, Done, Failed, NeverBegan, Unsettled };
 // Whether the request means something when the session is over and when the engine has restarted: what is staged can
 // still be applied, a folder be given. A connection that waited has gone.
 [[nodiscard]] bool isLasting(Action action);
+struct Approval;
+// The owner says with the answer which folder it is.
+[[nodiscard]] bool isToBeChosen(const Approval& approval);
 
 inline constexpr std::size_t kMaxClaimCharacters = 280; // design section 8
 inline constexpr std::size_t kMaxAboutBytes = 1024;     // one row of a list, and what like requests are known by

@@ -137,11 +137,15 @@ Submitted ApprovalQueue::turnAway(const std::string& agent, Moment now, std::str
     return {Submitted::Kind::TurnedAway, 0, {}, std::move(why), {}};
 }
 
-Result<Approval> ApprovalQueue::wait(std::string_view agent, std::uint64_t id, std::stop_token stop, milliseconds most) {
+Result<Approval> ApprovalQueue::wait(std::string_view agent, std::uint64_t id, std::stop_token stop, milliseconds most,
+                                     Until until) {
     std::unique_lock lock(m_mutex);
     (void)m_changed.wait_for(lock, stop, most, [&] {
         const auto* of = m_book.find(id);
-        return of == nullptr || of->agent != agent || of->state != ApprovalState::Open;
+        const bool waits = of != nullptr && of->agent == agent &&
+                           (of->state == ApprovalState::Open ||
+                            (until == Until::Done && of->state == ApprovalState::Allowed && of->effect == EffectState::None));
+        return !waits;
     });
     const auto* of = m_book.find(id);
     return of == nullptr || of->agent != agent ? Result<Approval>(noSuch(id)) : copyOf(*of);

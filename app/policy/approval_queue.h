@@ -60,6 +60,8 @@ public:
     enum class Stands { Finished, NeverBegan };
     virtual ~EffectStandings() = default;
     [[nodiscard]] virtual Result<Stands> standing(const Approval& approval) = 0;
+    // Of one that is finished: as finished() would have had it.
+    [[nodiscard]] virtual std::string words(const Approval& /*approval*/) { return "Finished, as was found after a restart"; }
 };
 
 struct ApprovalServices { // all outlive the queue
@@ -112,9 +114,11 @@ public:
 
     // For whoever carries out effects. An error: as denied.
     [[nodiscard]] Result<Submitted> submit(Ask ask);
-    // Until it is no longer open, `most` has passed or stop: then it is as it is. NotFound: no request of that agent.
+    // Until it is no longer open (Done: and what was allowed has ended), `most` has passed or stop: then it is as it is.
+    // NotFound: no request of that agent.
+    enum class Until { Answered, Done };
     [[nodiscard]] Result<Approval> wait(std::string_view agent, std::uint64_t id, std::stop_token stop,
-                                        std::chrono::milliseconds most);
+                                        std::chrono::milliseconds most, Until until = Until::Answered);
     [[nodiscard]] Status begin(std::uint64_t id);
     void finished(std::uint64_t id, EffectState state, std::string words);
     // The agent takes it back. Closed already: nothing happens.

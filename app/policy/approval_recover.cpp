@@ -49,6 +49,8 @@ Recovered ApprovalQueue::recover(const std::string& agent, const std::string& se
         const bool unknown = of.state == ApprovalState::Allowed &&
                              (of.effect == EffectState::None || of.effect == EffectState::Unsettled);
         const auto stands = unknown ? effects.standing(of) : Result<EffectStandings::Stands>(EffectStandings::Stands::Finished);
+        const bool finished = unknown && stands && *stands == EffectStandings::Stands::Finished;
+        const auto words = finished ? effects.words(of) : std::string();
         const bool ruleOpen = of.decision && of.decision->rule && of.decision->ruleId == 0;
         const auto like = ruleOpen ? m_to.rules.find(*of.decision->rule) : Result<std::optional<Rule>>(std::nullopt);
 
@@ -86,7 +88,7 @@ Recovered ApprovalQueue::recover(const std::string& agent, const std::string& se
             }
             out.unsettled.push_back(*m_book.find(of.id));
         } else if (*stands == EffectStandings::Stands::Finished) {
-            append(record::EffectEnded{EffectState::Done, "Finished, as was found after a restart"});
+            append(record::EffectEnded{EffectState::Done, plainText(words, 2000)});
         } else {
             append(record::EffectEnded{EffectState::NeverBegan, kRestarted});
             if (isLasting(of.action)) { // whoever allowed it would wait for ever; a person is asked once more

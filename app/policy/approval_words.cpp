@@ -34,7 +34,8 @@ std::string what(const Approval& of) {
         return "have " + std::to_string(question.itemCount) + (question.itemCount == 1 ? " change" : " changes") + " applied in " +
                namesOf(question, "folder");
     case Action::Folder:
-        return "be given the folder " + namesOf(question, "folder") + ", mode " + namesOf(question, "mode");
+        return (isToBeChosen(of) ? "be given a folder of your choice" : "be given the folder " + namesOf(question, "folder")) +
+               ", mode " + namesOf(question, "mode");
     case Action::Network: {
         const bool read = !question.items.empty() && question.items.front().fields.contains("method");
         return "connect to " + namesOf(question, "host") + ", port " + namesOf(question, "port") +
@@ -48,6 +49,14 @@ std::string what(const Approval& of) {
         return "run the program with the content " + namesOf(question, "sha256");
     }
     return {};
+}
+
+// The words of an effect that was done are Carrel's own, and hold no name that the agent does not know.
+std::string doneWords(const Approval& of) {
+    if (of.effectWords.empty() || !isLasting(of.action)) {
+        return "It was allowed, and is done";
+    }
+    return of.action == Action::Folder ? "It was allowed: " + of.effectWords : "It was allowed, and is done: " + of.effectWords;
 }
 
 } // namespace
@@ -65,7 +74,7 @@ std::string toldAgent(const Approval& of) {
         case EffectState::None:
             return "It is allowed";
         case EffectState::Done:
-            return "It was allowed, and is done";
+            return doneWords(of);
         case EffectState::Failed:
             return "It was allowed, and could not be done";
         case EffectState::NeverBegan:

@@ -17,7 +17,7 @@ constexpr std::array kApply{Field{"folder", FieldKind::Folder}, Field{"path", Fi
                             Field{"change", FieldKind::Change},
                             Field{"from", FieldKind::PathPattern, Field::Seen::IfRead, Field::Of::Requests},
                             Field{"type", FieldKind::Type, Field::Seen::IfRead, Field::Of::Requests}};
-constexpr std::array kFolder{Field{"folder", FieldKind::Folder}, Field{"mode", FieldKind::Mode}};
+constexpr std::array kFolder{Field{"folder", FieldKind::Folder, Field::Seen::IfChosen}, Field{"mode", FieldKind::Mode}};
 constexpr std::array kNetwork{Field{"host", FieldKind::Host}, Field{"port", FieldKind::Port},
                               Field{"method", FieldKind::Method, Field::Seen::IfRead},
                               Field{"path", FieldKind::PathPrefix, Field::Seen::IfRead}};
@@ -320,14 +320,18 @@ bool matches(const Rule& rule, const Request& request, std::int64_t nowMs) {
     }
     for (const auto& field : fieldsOf(rule.action)) {
         const auto wanted = rule.fields.find(field.name);
+        const auto seen = request.fields.find(field.name);
+        const bool toChoose = field.seen == Field::Seen::IfChosen && seen == request.fields.end();
+        if (toChoose && rule.effect == Effect::Allow) {
+            return false; // which one, only a person says
+        }
         if (wanted == rule.fields.end() || (apply && (field.kind == FieldKind::Folder || field.kind == FieldKind::PathPattern))) {
             continue;
         }
-        const auto seen = request.fields.find(field.name);
         if (seen == request.fields.end()) {
             // Not known of this request. What denies must not be passed by what cannot be read; what allows must not
-            // cover it.
-            if (rule.effect == Effect::Allow) {
+            // cover it. What is still to be chosen is judged then.
+            if (toChoose || rule.effect == Effect::Allow) {
                 return false;
             }
             continue;

@@ -10,7 +10,8 @@
 //               change  created, modified, deleted, renamed, mode, link
 //               A rename is denied where its old or its new name is, and allowed where both are; that of a folder is one of
 //               all that is in it.
-//   folder      folder  as above
+//   folder      folder  as above. A request without one is for a folder that the owner chooses with the answer: no rule
+//                       allows it, and a rule with folders is asked about it once one is chosen
 //               mode    read-only, review, auto
 //   network     host    a name, or "*.example.org" for every name below that one (not itself); or an address
 //               port    1 to 65535
@@ -47,7 +48,7 @@ enum class FieldKind { Folder, PathPattern, Change, Mode, Host, Port, Method, Pa
 struct Field {
     std::string_view name;
     FieldKind kind;
-    enum class Seen { Always, IfRead } seen = Seen::Always; // of a request
+    enum class Seen { Always, IfRead, IfChosen } seen = Seen::Always; // of a request
     // Requests: no rule has it. from: where a rename comes from; type: "folder", where all that is in it moves along.
     enum class Of { Both, Requests } of = Of::Both;
 };

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "guest/guestd/agent_root.h"
 
+#include "guest/ask/ask_places.h"
+
 #include <cerrno>
 #include <fcntl.h>
 #include <linux/capability.h>
@@ -106,6 +108,9 @@ const char* assembleAgentRoot(const AgentRootPlan& plan) {
     if (const char* failed = makeSystemMounts(plan.root)) {
         return failed;
     }
+    if (!makeFolder(plan.root + ask::kShelfFolder, 0755) || !attach(plan.shelfMount, plan.root + ask::kShelfFolder)) {
+        return "attaching what is Carrel's";
+    }
     if (::chdir(plan.root.c_str()) != 0 || ::syscall(SYS_pivot_root, ".", ".") != 0) {
         return "changing the root";
     }
@@ -113,6 +118,8 @@ const char* assembleAgentRoot(const AgentRootPlan& plan) {
     if (::umount2(".", MNT_DETACH) != 0 || ::chdir("/") != 0) {
         return "leaving the machine's root";
     }
+    // On the PATH of every account and shell. What the agent has put there stays, or what it has put in the way.
+    (void)!::symlink(ask::kProgram, ask::kProgramOnPath);
     ::umask(022);
     return nullptr;
 }

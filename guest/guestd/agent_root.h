@@ -11,6 +11,7 @@ namespace carrel::guestd {
 struct AgentRootPlan {
     int rootMount = -1;      // detached, id-mapped
     int workspaceMount = -1; // detached, slave
+    int shelfMount = -1;     // detached, read-only
     std::string root;        // where to assemble
 };
 

@@ -148,7 +148,14 @@ Status AgentSpace::build() {
         ::mount_setattr(workspace.get(), "", AT_EMPTY_PATH | AT_RECURSIVE, &slave, sizeof slave) != 0) {
         return failErrno("preparing /workspace");
     }
-    return startInit(root.get(), workspace.get());
+    const UniqueFd shelf(::open_tree(AT_FDCWD, m_places.shelf.c_str(), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC));
+    mount_attr readOnly{};
+    readOnly.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
+    readOnly.propagation = MS_PRIVATE;
+    if (!shelf || ::mount_setattr(shelf.get(), "", AT_EMPTY_PATH, &readOnly, sizeof readOnly) != 0) {
+        return failErrno("preparing " + m_places.shelf);
+    }
+    return startInit(root.get(), workspace.get(), shelf.get());
 }
 
 // A user namespace lives on by its descriptor; the process that made it does not have to.
@@ -195,7 +202,7 @@ Status AgentSpace::makeUserNamespace() {
     return status;
 }
 
-Status AgentSpace::startInit(int rootMount, int workspaceMount) {
+Status AgentSpace::startInit(int rootMount, int workspaceMount, int shelfMount) {
     auto word = makePipe();
     if (!word) {
         return fail(word.error());
@@ -229,7 +236,7 @@ Status AgentSpace::startInit(int rootMount, int workspaceMount) {
             [[maybe_unused]] const ssize_t said = ::write(pipe, &made, sizeof made);
             ::_exit(0);
         }
-        if (const char* failed = assembleAgentRoot({rootMount, workspaceMount, m_places.root})) {
+        if (const char* failed = assembleAgentRoot({rootMount, workspaceMount, shelfMount, m_places.root})) {
             giveUp(pipe, failed);
         }
         setUpAgentNetwork();

@@ -3,10 +3,11 @@
 // namespaces, on an id-mapped view of the disk's userland. See namespaces(7), user_namespaces(7),
 // mount_setattr(2), pivot_root(2).
 //
-//   user ids   0 … 65535 inside are 100000 … 165535 in the machine; files keep 0 … on the disk (the id-mapped
-//   mount) root       /disk/rootfs; /disk/carrel is not part of it /workspace a slave of guestd's own mount:
-//   what guestd mounts there appears, and cannot be unmounted by the agent PID 1      this same program in
-//   its role as agent-init: reaps, and holds the namespaces
+//   user ids     0 … 65535 inside are 100000 … 165535 in the machine; files keep 0 … on the disk (the id-mapped mount)
+//   root         /disk/rootfs; /disk/carrel is not part of it
+//   /workspace   a slave of guestd's own mount: what guestd mounts there appears, and cannot be unmounted by the agent
+//   /run/carrel  read-only: guestd's socket for questions, and carrel-ask
+//   PID 1        this same program in its role as agent-init: reaps, and holds the namespaces
 //
 // All of it is given up by PID 1's end: the kernel then kills every process of the namespace.
 //
@@ -28,6 +29,7 @@ inline constexpr unsigned kAgentIds = 65536;
 struct AgentPlaces {
     std::string userland = "/disk/rootfs";
     std::string workspace = "/run/carrel/workspace"; // a shared mount of guestd's
+    std::string shelf = "/carrel"; // what of Carrel's own the agent sees
     std::string root = "/agent"; // where the new root is assembled; empty, searchable by everybody
     std::string cgroup = "/sys/fs/cgroup/agent";
     std::string self = "/sbin/carrel-guestd";
@@ -58,7 +60,7 @@ private:
         : m_places(std::move(places)) {}
     [[nodiscard]] Status build();
     [[nodiscard]] Status makeUserNamespace();
-    [[nodiscard]] Status startInit(int rootMount, int workspaceMount);
+    [[nodiscard]] Status startInit(int rootMount, int workspaceMount, int shelfMount);
     void reapInit();
 
     AgentPlaces m_places;

@@ -43,6 +43,9 @@ json::array pathsJson(const std::vector<SharePath>& paths) {
 ControlService::ControlService(ShareMounts& shares, MachineControl& machine)
     : m_shares(shares)
     , m_machine(machine)
+    , m_asks([this](EpochNumber epoch, std::string_view text) {
+        return m_control->sendMessage(epoch, control::kRpcStream, asBytes(text));
+    })
     , m_inOrder(1, kMaxWaiting)
     , m_beside(kBesideThreads, kMaxWaiting) {}
 
@@ -88,6 +91,7 @@ void ControlService::newEpoch(EpochNumber epoch) {
     if (m_files != nullptr) {
         m_files->wakeWaiters();
     }
+    m_asks.newEpoch(epoch, HostAsks::Clock::now());
 }
 
 void ControlService::receive(std::string_view text, EpochNumber epoch) {
@@ -98,7 +102,8 @@ void ControlService::receive(std::string_view text, EpochNumber epoch) {
     }
     auto* request = std::get_if<RpcRequest>(&*message);
     if (request == nullptr) {
-        return; // this side asks nothing
+        m_asks.receive(std::move(std::get<RpcResponse>(*message)), epoch);
+        return;
     }
     auto call = controlCallFrom(*request);
     if (!request->id) {
@@ -138,11 +143,15 @@ void ControlService::dispatch(ControlCall call, const JobPtr& job) {
                           std::holds_alternative<ContentSendCall>(call) ||
                           std::holds_alternative<ChangesEndCall>(call);
     const bool isLast = std::holds_alternative<PowerOffCall>(call);
-    auto work = [this, job, isLast, call = std::move(call)] {
+    const bool isFirst = std::holds_alternative<HelloCall>(call);
+    auto work = [this, job, isFirst, isLast, call = std::move(call)] {
         Answer answer = job->cancelled ? Answer(cancelled())
                                        : std::visit([&](const auto& one) { return run(one, *job); }, call);
         const bool isGood = answer.has_value();
         finish(job, std::move(answer));
+        if (isFirst && isGood) {
+            m_asks.greeted(job->epoch, HostAsks::Clock::now());
+        }
         if (isLast && isGood) {
             m_machine.powerOff();
         }
@@ -208,7 +217,7 @@ ControlService::Answer ControlService::run(const HelloCall& call, Job& job) {
     CARREL_TRY(m_machine.takeCommands());
     sendStage(job.epoch, "ready");
     return json::value{{"version", control::kProtocolVersion},
-                       {"capabilities", {"shares", "changes", "sessions"}},
+                       {"capabilities", {"shares", "changes", "sessions", "asks"}},
                        {"boot_id", m_machine.bootId()},
                        {"shares_failed", std::move(failed)}};
 }

@@ -2,13 +2,14 @@
 // Answers the control channel: reads requests, runs them, replies. Nothing but hello is answered before hello
 // in an epoch. What touches mounts, the clock or power runs in the order in which it came, on one thread;
 // reports and content run beside, on a few. A request can be cancelled by its id, and the end of an epoch
-// cancels all of its requests.
+// cancels all of its requests. What the agent's programs ask the host goes out here, too (host_asks.h).
 //
 // Thread: handle() from the control channel's thread. Ownership: borrows everything it is given.
 #pragma once
 
 #include "guest/guestd/channel.h"
 #include "guest/guestd/control_call.h"
+#include "guest/guestd/host_asks.h"
 #include "guest/guestd/worker_pool.h"
 
 #include <map>
@@ -47,6 +48,7 @@ public:
     void stop();
     // A notification to whoever is there now; dropped when nobody is.
     void notify(std::string_view method, boost::json::object params);
+    [[nodiscard]] HostAsks& asks() { return m_asks; }
 
 private:
     struct Job {
@@ -87,6 +89,7 @@ private:
     EpochNumber m_epoch = 0;
     enum class Greeted { No, Yes };
     Greeted m_greeted = Greeted::No;
+    HostAsks m_asks;
     WorkerPool m_inOrder;
     WorkerPool m_beside;
 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "guest/guestd/guest_machine.h"
 
+#include "guest/ask/ask_places.h"
 #include "guest/guestd/machine_settings.h"
 #include "guest/guestd/ports.h"
 #include "guest/guestd/shared_window.h"
@@ -43,7 +44,7 @@ void sayStage(std::string_view name) {
 }
 
 GuestMachine::GuestMachine()
-    : m_agent({.workspace = kWorkspace},
+    : m_agent({.workspace = kWorkspace, .shelf = kAgentShelf},
               [this](std::string_view text) {
                   say(text);
                   m_control.notify("log", {{"level", "warning"}, {"text", text}});
@@ -57,6 +58,15 @@ GuestMachine::GuestMachine()
                         m_control.notify("changes.touched", {{"share", share}});
                     }})
     , m_control(m_shares, *this)
+    , m_asks(m_control.asks(),
+             [this](std::string_view name) -> std::optional<std::uint32_t> {
+                 for (const auto& share : m_shares.mounted()) {
+                     if (share.name == name) {
+                         return share.id;
+                     }
+                 }
+                 return std::nullopt;
+             })
     , m_sessions([this] { return m_agent.spawner(); }) {}
 
 GuestMachine::~GuestMachine() {
@@ -66,6 +76,7 @@ GuestMachine::~GuestMachine() {
             (*channel)->stop();
         }
     }
+    m_asks.stop();
     m_sessions.stop();
     m_control.stop();
 }
@@ -75,6 +86,7 @@ Status GuestMachine::start() {
     if (const auto grown = growFileSystem("/disk"); !grown) {
         say("the disk keeps its size: " + grown.error().text()); // usable, only smaller
     }
+    CARREL_TRY(m_asks.start(std::string(kAgentShelf) + ask::kSocketName));
     // Only the folder's content is the agent's; nothing the agent can reach shows guestd's own.
     CARREL_TRY(m_agent.start());
     // After the agent's network exists: making a dummy interface may load its module.
@@ -89,6 +101,10 @@ Status GuestMachine::prepareFolders() {
     CARREL_TRY(makePrivateFolder(kPrivateFolder));
     CARREL_TRY(makePrivateFolder(std::string(kPrivateFolder) + "/shares"));
     CARREL_TRY(makePrivateFolder("/run/carrel"));
+    // For everybody to read, and to nobody of the agent's to write: it belongs to the machine's root.
+    if ((::mkdir(kAgentShelf, 0755) != 0 && errno != EEXIST) || ::chmod(kAgentShelf, 0755) != 0) {
+        return failErrno("making the agent's shelf");
+    }
     // What an earlier guestd mounted serves nobody any more.
     while (::umount2(kWorkspace, MNT_DETACH) == 0) {
     }

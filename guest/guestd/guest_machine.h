@@ -4,6 +4,7 @@
 #pragma once
 
 #include "guest/guestd/agent_keeper.h"
+#include "guest/guestd/ask_desk.h"
 #include "guest/guestd/control_service.h"
 #include "guest/guestd/session_server.h"
 #include "guest/guestd/union_shares.h"
@@ -11,6 +12,7 @@
 namespace carrel::guestd {
 
 inline constexpr const char* kWorkspace = "/run/carrel/workspace";
+inline constexpr const char* kAgentShelf = "/carrel"; // read-only in the agent's world
 inline constexpr const char* kPrivateFolder = "/disk/carrel";
 inline constexpr const char* kLastHandLock = "/run/carrel/last-hand";
 inline constexpr const char* kPowerOffWish = "/run/carrel/poweroff"; // carrel-init's contract
@@ -44,6 +46,7 @@ private:
     AgentKeeper m_agent;
     UnionShares m_shares;
     ControlService m_control;
+    AskDesk m_asks;
     SessionServer m_sessions;
     std::unique_ptr<Channel> m_controlChannel;
     std::unique_ptr<Channel> m_filesChannel;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The agreement between the clerk (host) and carrel-guestd (guest): which streams a channel has, and the control
-// methods. Version 3.
+// methods. Version 4 (3 had no requests of the guest's).
 //
 // Any change of what either side sends raises the version: both read strictly, and a machine that was started by an older Carrel
 // goes on while a newer engine takes over. Such a one is told to be started again, before anything is half understood.
@@ -35,6 +35,10 @@
 //     stage {name, detail}                  start progress: "guestd", "agent", "shares", "ready"
 //     changes.touched {share}               what is staged may have changed (at most one a second per share)
 //     log {level, text}                     a line for the activity log, reported by the guest
+//   guest → host requests: these five, in the forms of ask.h, and nothing else. Only in an epoch whose hello was answered.
+//     ask.apply, ask.folder, ask.wait, ask.withdraw, ask.why
+//         An agent's program asks for what a person (or a rule) decides. At most ask::kMaxUnderWay at once. What is under
+//         way when the epoch ends is answered no more: the guest asks anew what can be asked twice (ask::isRepeatable).
 //
 // files channel: stream = share id (1 … kMaxShareId, Messages): FUSE requests guest → host, replies and notifications
 //   host → guest; see lower_wire.h. Streams ≥ kFirstContentStream: content.send.
@@ -51,7 +55,7 @@
 
 namespace carrel::control {
 
-inline constexpr std::uint64_t kProtocolVersion = 3;
+inline constexpr std::uint64_t kProtocolVersion = 4;
 inline constexpr std::uint32_t kRpcStream = 1;
 inline constexpr std::uint32_t kMaxShareId = 4095;
 inline constexpr std::uint32_t kFirstContentStream = 0x10000;

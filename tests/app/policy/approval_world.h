@@ -102,12 +102,14 @@ struct Heard final : ApprovalListener {
 
 struct Effects final : EffectStandings { // by request
     std::set<std::uint64_t> finished, unknown;
+    std::string found;
     Result<Stands> standing(const Approval& approval) override {
         if (unknown.contains(approval.id)) {
             return fail(ErrorCode::Unavailable, "the folder cannot be reached");
         }
         return finished.contains(approval.id) ? Stands::Finished : Stands::NeverBegan;
     }
+    std::string words(const Approval& approval) override { return found.empty() ? EffectStandings::words(approval) : found; }
 };
 
 struct World {

@@ -140,6 +140,7 @@ private slots:
     void newEpochForgetsTheGreeting();
     void powerOffAnswersFirst();
     void powerOffTellsWhatIsStaged();
+    void questionsGoOutOnceItIsGreeted();
 
 private:
     json::object ask(std::uint64_t id, const std::string& method, json::object params);
@@ -349,6 +350,46 @@ void TestControlService::powerOffAnswersFirst() {
     QVERIFY(greet());
     QVERIFY(ask(2, "power.off", {}).contains("result"));
     QTRY_VERIFY(m_machine.off);
+}
+
+// What the agent's programs ask: not before the hello has its answer, and the answer finds the one who asked.
+void TestControlService::questionsGoOutOnceItIsGreeted() {
+    std::mutex mutex;
+    std::vector<std::string> answers;
+    const auto answered = [&](const Result<ask::Standings>& answer) {
+        const std::lock_guard lock(mutex);
+        answers.push_back(answer ? answer->at(0).words : answer.error().message);
+    };
+    m_service->asks().ask(ask::Wait{7, std::chrono::seconds(60)}, answered, HostAsks::Clock::now());
+    const auto question = [this] {
+        json::object found;
+        for (const auto& piece : m_control->streams[control::kRpcStream].pieces) {
+            auto object = json::parse({piece.constData(), static_cast<std::size_t>(piece.size())}).as_object();
+            if (object.contains("method") && object.at("method") == "ask.wait") {
+                found = std::move(object);
+            } else if (object.contains("id")) {
+                found = {}; // the answer to hello comes before it
+            }
+        }
+        return found;
+    };
+    QVERIFY(ask(9, "clock", {{"realtime_ns", 7}}).contains("error")); // too early, and answered
+    QVERIFY(question().empty());
+    QVERIFY(greet());
+    QVERIFY(m_control->until([&] { return !question().empty(); }));
+    const auto answer = toText(RpcResponse{question().at("id").to_number<std::uint64_t>(),
+                                           json::value{{"id", 7}, {"state", "denied"}, {"words", "no"}}});
+    QVERIFY(m_control->mux().sendMessage(control::kRpcStream, asBytes(answer)).has_value());
+    const auto heard = [&] {
+        const std::lock_guard lock(mutex);
+        return answers;
+    };
+    QVERIFY(m_control->until([] { return true; })); // nothing comes back to the host that one could wait for
+    QTRY_COMPARE_WITH_TIMEOUT(heard(), std::vector<std::string>{"no"}, 60'000);
+    m_service->asks().ask(ask::Folder{"more"}, answered, HostAsks::Clock::now());
+    m_control->begin();
+    QVERIFY(m_control->open());
+    QTRY_COMPARE_WITH_TIMEOUT(heard(), (std::vector<std::string>{"no", "Carrel has restarted, ask again"}), 60'000);
 }
 
 // Whatever the agent's programs still wrote on their way out: nobody asks after that.

@@ -219,7 +219,7 @@ bool ChainWorld::copyPrograms() const {
     const fs::path built = CARREL_BIN_DIR;
     std::error_code error;
     fs::create_directory(bin, error);
-    for (const char* name : {"carrel", "carrel-engine", "carrel-clerk", "carrel-init", "carrel-guestd"}) {
+    for (const char* name : {"carrel", "carrel-engine", "carrel-clerk", "carrel-init", "carrel-guestd", "carrel-ask"}) {
         if (!fs::copy_file(built / name, bin / name, error)) {
             return false;
         }

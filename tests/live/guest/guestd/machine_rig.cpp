@@ -137,7 +137,8 @@ QString MachineRig::boot() {
     const auto initrd =
         images::composeInitrd({.modules = QDir(image).filePath("modules.cpio").toStdString(),
                                .carrelInit = QDir(bin).filePath("carrel-init").toStdString(),
-                               .carrelGuestd = QDir(bin).filePath("carrel-guestd").toStdString()},
+                               .carrelGuestd = QDir(bin).filePath("carrel-guestd").toStdString(),
+                               .carrelAsk = QDir(bin).filePath("carrel-ask").toStdString()},
                               at("initrd").toStdString());
     if (!initrd) {
         return QString::fromStdString(initrd.error().text());

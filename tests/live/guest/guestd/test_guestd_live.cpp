@@ -29,6 +29,7 @@ private slots:
     void terminalResizesAndInterrupts();
     void newEpochHangsUp();
     void badRequestsAreAnswered();
+    void programsAskTheHost();
     void agentsInitCanBeReplaced();
     void powerOff(); // last
 
@@ -73,6 +74,8 @@ void TestGuestdLive::agentCannotTouchTheMachine_data() {
     QTest::newRow("unmount of the workspace's mounts") << "touch /workspace/not-a-share";
     QTest::newRow("fuse") << "test -e /dev/fuse";
     QTest::newRow("ports") << "ls /dev/vport*";
+    QTest::newRow("Carrel's shelf") << "echo x > /run/carrel/x || { mount -o remount,rw,bind /run/carrel; "
+                                       "echo x > /run/carrel/x || rm /run/carrel/ask || echo x >> /run/carrel/bin/carrel-ask; }";
     QTest::newRow("reboot") << "echo b > /proc/sysrq-trigger";
     QTest::newRow("cgroup")
         << "mkdir -p /tmp/cg && mount -t cgroup2 none /tmp/cg && echo 0 > /tmp/cg/cgroup.freeze";
@@ -197,6 +200,49 @@ void TestGuestdLive::badRequestsAreAnswered() {
     QVERIFY(!malformed && malformed.error().code == ErrorCode::Malformed);
     const auto missing = m_rig.call("share.remove", {{"id", 77}});
     QVERIFY(!missing && missing.error().code == ErrorCode::NotFound);
+}
+
+// carrel-ask, from a program of the agent's to the host and back, over an epoch's end.
+void TestGuestdLive::programsAskTheHost() {
+    QCOMPARE(m_rig.run({"sh", "-c", "command -v carrel-ask; carrel-ask apply /etc/passwd --reason x 2>&1; echo $?"}).out,
+             QByteArray("/usr/local/bin/carrel-ask\ncarrel-ask: /etc/passwd is in no shared folder. Shared folders are those in "
+                        "/workspace\n64\n"));
+    const auto session = m_rig.startSession({{"argv", {"su", "nobody", "-s", "/bin/sh", "-c", "carrel-ask folder --reason more"}}});
+    std::uint64_t id = 0;
+    const auto asked = [&](std::string_view text) {
+        return m_rig.until([&] {
+            for (const auto& message : m_rig.control().streams[control::kRpcStream].messages) {
+                const auto parsed = parseRpc(message.toStdString());
+                const auto* request = parsed ? std::get_if<RpcRequest>(&*parsed) : nullptr;
+                if (request != nullptr && request->id && *request->id > id &&
+                    request->method + json::serialize(request->params) == text) {
+                    id = *request->id;
+                    return true;
+                }
+            }
+            return false;
+        });
+    };
+    const auto answer = [&](std::string_view state) {
+        const json::value result{{"id", 7}, {"state", state}, {"words", "so it is"}};
+        return m_rig.control().mux().sendMessage(control::kRpcStream, asBytes(toText(RpcResponse{id, result}))).has_value();
+    };
+    QVERIFY(asked(R"(ask.folder{"reason":"more"})"));
+    QVERIFY(answer("open"));
+    QVERIFY(asked(R"(ask.wait{"id":7,"seconds":60})"));
+    // The next host is asked the same, and its answer is the one that counts.
+    m_rig.control().disconnect();
+    m_rig.control().reconnect();
+    m_rig.control().streams.clear();
+    --id;
+    QVERIFY(m_rig.greet());
+    QVERIFY(asked(R"(ask.wait{"id":7,"seconds":60})"));
+    QVERIFY(answer("denied"));
+    QVERIFY(m_rig.until([&] { return m_rig.ended(session); }));
+    const auto outcome = m_rig.outcome(session);
+    QCOMPARE(outcome.end, QByteArray("{\"exit\":{\"code\":1}}"));
+    QCOMPARE(outcome.out, QByteArray("so it is\n"));
+    QCOMPARE(outcome.err, QByteArray("Request 7 waits for an answer.\n"));
 }
 
 void TestGuestdLive::agentsInitCanBeReplaced() {

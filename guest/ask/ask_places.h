@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where an agent's programs find what they ask by. The folder is guestd's, read-only in the agent's world.
+#pragma once
+
+namespace carrel::ask {
+
+inline constexpr char kShelfFolder[] = "/run/carrel";
+inline constexpr char kSocketName[] = "/ask"; // in that folder
+inline constexpr char kSocket[] = "/run/carrel/ask";
+inline constexpr char kProgram[] = "/run/carrel/bin/carrel-ask";
+inline constexpr char kProgramOnPath[] = "/usr/local/bin/carrel-ask"; // a link to it
+inline constexpr char kWorkspaceFolder[] = "/workspace";
+
+} // namespace carrel::ask

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "guest/protocol/ask.h"
+
+#include "guest/protocol/change_report.h"
+#include "guest/protocol/control.h"
+#include "guest/protocol/plain_text.h"
+#include "guest/protocol/strict_json.h"
+
+#include <algorithm>
+#include <array>
+
+namespace carrel::ask {
+
+namespace json = boost::json;
+
+namespace {
+
+constexpr std::array<std::string_view, 5> kStates{"open", "allowed", "denied", "expired", "cancelled"};
+constexpr std::array<std::string_view, std::variant_size_v<Question>> kMethods{"ask.apply", "ask.folder", "ask.wait",
+                                                                                "ask.withdraw", "ask.why"};
+
+std::string reasonFrom(JsonFields& fields) {
+    auto reason = fields.string("reason", kMaxReasonBytes);
+    if (reason.empty()) {
+        fields.problem("reason", "is empty");
+    } else if (!isUtf8(reason)) {
+        fields.problem("reason", "is not UTF-8");
+    }
+    return reason;
+}
+
+std::uint64_t idFrom(JsonFields& fields) {
+    const auto id = fields.number("id", kMaxId);
+    if (id == 0) {
+        fields.problem("id", "is not a request's");
+    }
+    return id;
+}
+
+Result<Place> placeFrom(const json::object& object) {
+    JsonFields fields(object, "path");
+    Place place;
+    place.share = static_cast<std::uint32_t>(fields.number("share", control::kMaxShareId));
+    if (place.share == 0) {
+        fields.problem("share", "is not a share's id");
+    }
+    if (const auto text = takeOptionalPath(fields, object, "path")) {
+        auto path = SharePath::parse(*text);
+        if (path) {
+            place.path = std::move(*path);
+        } else {
+            fields.problem("path", "is not a path inside a share");
+        }
+    }
+    CARREL_TRY(fields.finish());
+    return place;
+}
+
+Result<Question> applyFrom(const json::object& params) {
+    JsonFields fields(params, "ask.apply");
+    Apply out;
+    const auto& paths = fields.array("paths", kMaxPaths);
+    out.reason = reasonFrom(fields);
+    CARREL_TRY(fields.finish());
+    std::size_t bytes = 0;
+    for (const auto& item : paths) {
+        const auto* object = item.if_object();
+        if (object == nullptr) {
+            return fail(ErrorCode::Malformed, "ask.apply: a path is not an object");
+        }
+        auto place = placeFrom(*object);
+        if (!place) {
+            return fail(std::move(place).error());
+        }
+        bytes += place->path.text().size();
+        out.places.push_back(std::move(*place));
+    }
+    if (bytes > kMaxPathBytes) {
+        return fail(ErrorCode::Malformed, "ask.apply: the paths are too long together", "Name folders instead of files");
+    }
+    return Question(std::move(out));
+}
+
+json::object toJson(const Standing& standing) {
+    return {{"id", standing.id},
+            {"state", toString(standing.state)},
+            {"words", plainText(standing.words, kMaxWordsBytes)}};
+}
+
+Result<Standing> standingFrom(const json::object& object) {
+    JsonFields fields(object, "answer");
+    Standing out;
+    out.id = fields.number("id", kMaxId);
+    const auto state = stateFrom(fields.string("state", 16));
+    out.words = fields.string("words", kMaxWordsBytes);
+    if (!state) {
+        fields.problem("state", "is no known state");
+    } else if (*state == State::Open && out.id == 0) {
+        fields.problem("id", "is missing from a request that is open");
+    }
+    if (!isUtf8(out.words)) {
+        fields.problem("words", "is not UTF-8");
+    }
+    CARREL_TRY(fields.finish());
+    out.state = *state;
+    return out;
+}
+
+} // namespace
+
+std::string_view toString(State state) {
+    return kStates[static_cast<std::size_t>(state)];
+}
+
+std::optional<State> stateFrom(std::string_view text) {
+    for (std::size_t i = 0; i < kStates.size(); ++i) {
+        if (kStates[i] == text) {
+            return static_cast<State>(i);
+        }
+    }
+    return std::nullopt;
+}
+
+bool isRepeatable(const Question& question) {
+    return !std::holds_alternative<Apply>(question) && !std::holds_alternative<Folder>(question);
+}
+
+bool isMethod(std::string_view method) {
+    return std::find(kMethods.begin(), kMethods.end(), method) != kMethods.end();
+}
+
+std::string_view methodOf(const Question& question) {
+    return kMethods[question.index()];
+}
+
+json::object paramsOf(const Question& question) {
+    json::object out;
+    if (const auto* apply = std::get_if<Apply>(&question)) {
+        json::array paths;
+        for (const auto& place : apply->places) {
+            json::object one{{"share", place.share}};
+            if (!place.path.isRoot()) {
+                putPath(one, "path", place.path.text());
+            }
+            paths.push_back(std::move(one));
+        }
+        out["paths"] = std::move(paths);
+        out["reason"] = apply->reason;
+    } else if (const auto* folder = std::get_if<Folder>(&question)) {
+        out["reason"] = folder->reason;
+    } else if (const auto* wait = std::get_if<Wait>(&question)) {
+        out["id"] = wait->id;
+        out["seconds"] = wait->most.count();
+    } else if (const auto* withdraw = std::get_if<Withdraw>(&question)) {
+        out["id"] = withdraw->id;
+    } else if (const auto& why = std::get<Why>(question); why.id) {
+        out["id"] = *why.id;
+    }
+    return out;
+}
+
+Result<Question> questionFrom(std::string_view method, const json::object& params) {
+    if (!isMethod(method)) {
+        return fail(ErrorCode::Unsupported, "there is no such question");
+    }
+    if (method == "ask.apply") {
+        return applyFrom(params);
+    }
+    JsonFields fields(params, method);
+    Question out;
+    if (method == "ask.folder") {
+        out = Folder{reasonFrom(fields)};
+    } else if (method == "ask.wait") {
+        const auto id = idFrom(fields);
+        out = Wait{id, std::chrono::seconds(fields.number("seconds", static_cast<std::uint64_t>(kMaxWait.count())))};
+    } else if (method == "ask.withdraw") {
+        out = Withdraw{idFrom(fields)};
+    } else {
+        out = Why{params.contains("id") ? std::optional(idFrom(fields)) : std::nullopt};
+    }
+    CARREL_TRY(fields.finish());
+    return out;
+}
+
+json::object answerTo(const Question& to, const Standings& standings) {
+    if (!std::holds_alternative<Why>(to)) {
+        return standings.empty() ? json::object{} : toJson(standings.front());
+    }
+    json::array list;
+    for (const auto& standing : standings) {
+        if (list.size() < kMaxListed) {
+            list.push_back(toJson(standing));
+        }
+    }
+    return {{"requests", std::move(list)}};
+}
+
+Result<Standings> standingsFrom(const Question& to, const json::object& answer) {
+    Standings out;
+    if (!std::holds_alternative<Why>(to)) {
+        auto one = standingFrom(answer);
+        if (!one) {
+            return fail(std::move(one).error());
+        }
+        out.push_back(std::move(*one));
+        return out;
+    }
+    JsonFields fields(answer, "ask.why");
+    const auto& list = fields.array("requests", kMaxListed);
+    CARREL_TRY(fields.finish());
+    for (const auto& item : list) {
+        auto one = item.is_object() ? standingFrom(item.get_object())
+                                    : Result<Standing>(fail(ErrorCode::Malformed, "ask.why: a request is not an object"));
+        if (!one) {
+            return fail(std::move(one).error());
+        }
+        out.push_back(std::move(*one));
+    }
+    return out;
+}
+
+} // namespace carrel::ask
