@@ -26,9 +26,7 @@ std::string_view takeLine(std::string_view& rest) {
         }
         const bool blank = rest[end] == ' ';
         if (end > 0 && DisplayText::line(rest.substr(0, next), kWholeColumns).columns() > kBarredColumns) {
-            if (!blank && word > end / 2) {
-                end = word;
-            }
+            end = blank ? next : word > end / 2 ? word : end;
             break;
         }
         end = next;

@@ -71,10 +71,10 @@ Result<std::string> changesOf(Context& context, const json::object& shownResult,
         return fail(ErrorCode::Conflict, "the changes that the engine shows are not those that the request is about",
                     "Look at it again: carrel approvals");
     }
-    std::string out = "\nThe changes:\n" + changesText(*changes) + "\n";
+    std::string out = "\nThe changes:\n" + changesText(*changes);
     for (const auto& file : listAt(*diff, "files")) {
         if (file.is_object()) {
-            out += diffText(file.get_object(), colour) + "\n";
+            out += "\n" + diffText(file.get_object(), colour);
         }
     }
     return out;
