@@ -56,7 +56,9 @@ void addJsonFlags(CLI::App& app, Context& context) {
         const auto inner = verb->get_subcommands([](CLI::App*) { return true; });
         if (!inner.empty()) {
             addJsonFlags(*verb, context);
-        } else if (verb->get_name() != "exec" && verb->get_name() != "shell") {
+        }
+        const bool answers = inner.empty() || verb->get_require_subcommand_min() == 0; // by itself
+        if (answers && verb->get_name() != "exec" && verb->get_name() != "shell") {
             verb->add_flag_callback(
                 "--json", [&context] { context.format = Format::Json; },
                 "Print the answer as JSON (the schema is in app/api/schema)");
@@ -77,7 +79,7 @@ int run(int argc, char** argv) {
                "First steps: carrel doctor; carrel image build; carrel demo; carrel create clerk --share "
                "~/papers; carrel "
                "start clerk;\n"
-               "carrel shell clerk; carrel changes clerk; carrel apply clerk");
+               "carrel shell clerk; carrel changes clerk; carrel apply clerk; carrel approvals");
     try {
         app.add_option(kTokenFileOption, context.tokenFile,
                        "Be a client, with the token in this file (or in the variable CARREL_TOKEN)")
@@ -86,6 +88,9 @@ int run(int argc, char** argv) {
         addSessionVerbs(app, context, arguments.command);
         addShareVerbs(app, context);
         addReviewVerbs(app, context);
+        addApprovalVerbs(app, context);
+        addDecideVerbs(app, context);
+        addRuleVerbs(app, context);
         addTimelineVerb(app, context);
         addDemoVerb(app, context);
         addImageVerbs(app, context);

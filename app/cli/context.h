@@ -70,6 +70,9 @@ void addReviewVerbs(CLI::App& app, Context& context); // changes, diff, apply, d
 void addTimelineVerb(CLI::App& app, Context& context);
 void addDemoVerb(CLI::App& app, Context& context);
 void addTokenVerbs(CLI::App& app, Context& context);
+void addApprovalVerbs(CLI::App& app, Context& context); // approvals
+void addDecideVerbs(CLI::App& app, Context& context);   // show, allow, deny
+void addRuleVerbs(CLI::App& app, Context& context);
 void addSessionVerbs(CLI::App& app, Context& context, const std::vector<std::string>& command); // exec, shell
 
 // A folder or file argument as the engine takes it: absolute; in `key` or `key`_b64.

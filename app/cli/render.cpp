@@ -84,16 +84,24 @@ std::string countText(std::uint64_t count, std::string_view one, std::string_vie
     return std::to_string(count) + " " + std::string(count == 1 ? one : many);
 }
 
-std::string timeText(std::string_view rfc3339) {
+std::optional<std::int64_t> momentOf(std::string_view rfc3339) {
     std::tm parts{};
     const std::string text(rfc3339.substr(0, 64));
     if (std::sscanf(text.c_str(), "%4d-%2d-%2dT%2d:%2d:%2d", &parts.tm_year, &parts.tm_mon, &parts.tm_mday,
                     &parts.tm_hour, &parts.tm_min, &parts.tm_sec) != 6) {
-        return shown(rfc3339, 40);
+        return std::nullopt;
     }
     parts.tm_year -= 1900;
     parts.tm_mon -= 1;
-    const std::time_t moment = ::timegm(&parts);
+    return std::int64_t{::timegm(&parts)};
+}
+
+std::string timeText(std::string_view rfc3339) {
+    const auto seconds = momentOf(rfc3339);
+    if (!seconds) {
+        return shown(rfc3339, 40);
+    }
+    const std::time_t moment = *seconds;
     std::tm local{};
     ::localtime_r(&moment, &local);
     std::array<char, 32> out{};

@@ -9,6 +9,7 @@
 #include <boost/json.hpp>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,8 +28,11 @@ enum class Colour { No, Yes };
 [[nodiscard]] std::string pathAt(const boost::json::object& object, std::string_view key);
 
 [[nodiscard]] std::string shown(std::string_view foreign, std::size_t columns = 200);
+// What is decided on is shown whole: names of 4,095 bytes, each of at most four columns when escaped, and words around them.
+inline constexpr std::size_t kWholeColumns = 64 * 1024;
 [[nodiscard]] std::string bytesText(std::uint64_t bytes); // "1.2 KB": decimal units
 [[nodiscard]] std::string countText(std::uint64_t count, std::string_view one, std::string_view many);
+[[nodiscard]] std::optional<std::int64_t> momentOf(std::string_view rfc3339); // seconds since 1970
 [[nodiscard]] std::string timeText(std::string_view rfc3339); // local time, to the second
 // "carrel: what happened: why. What to do." on one line, with its end.
 [[nodiscard]] std::string errorLine(const Error& error);

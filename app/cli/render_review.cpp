@@ -282,6 +282,7 @@ std::string historyText(const json::object& result) {
         const auto open = numberAt(past, "not_done");
         std::string what = numberAt(past, "undoes") != 0 ? "undo of " + std::to_string(numberAt(past, "undoes"))
                            : textAt(past, "by") == "auto" ? "apply (auto)"
+                           : textAt(past, "by") == "rule" ? "apply (rule)"
                                                           : "apply";
         const auto first = pathAt(past, "first");
         std::string files = first.empty() ? std::string("-") : shown(first, 100);

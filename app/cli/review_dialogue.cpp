@@ -54,4 +54,44 @@ bool asksUser(const std::string& question, Answer wanted) {
     return answer == "yes" || (!risky && (answer == "y" || answer == "Y"));
 }
 
+bool asksForWord(const std::string& question, std::string_view word) {
+    std::cerr << question << ' ' << std::flush;
+    std::string typed;
+    if (!std::getline(std::cin, typed)) {
+        std::cerr << '\n';
+        return false;
+    }
+    return isTheWord(typed, word);
+}
+
+bool isTheWord(std::string_view typed, std::string_view word) {
+    const auto trimmed = [](std::string_view text) {
+        const auto first = text.find_first_not_of(" \t\r");
+        return first == std::string_view::npos ? std::string_view()
+                                               : text.substr(first, text.find_last_not_of(" \t\r") - first + 1);
+    };
+    const auto wanted = trimmed(word);
+    const auto given = trimmed(typed);
+    return !wanted.empty() && (given == wanted || given == shown(wanted, kWholeColumns));
+}
+
+std::string doneText(std::string_view agent, const json::object& result, std::string_view doneWord) {
+    std::string out = outcomesText(result, doneWord);
+    if (const auto number = numberAt(result, "apply"); number != 0) {
+        out += "Take it back with: carrel undo " + shown(agent, 40) + " " + std::to_string(number) + "\n";
+    }
+    return out;
+}
+
+std::optional<Error> notDone(const json::object& result, std::string_view doneWord) {
+    const auto& totals = objectAt(result, "totals");
+    const auto open =
+        numberAt(totals, "conflicts") + numberAt(totals, "refused") + numberAt(totals, "failed");
+    if (open == 0) {
+        return std::nullopt;
+    }
+    return Error{ErrorCode::Conflict, countText(open, "change was", "changes were") + " not " + std::string(doneWord),
+                 "The list above says why for each; nothing of yours was overwritten.", 0, nullptr};
+}
+
 } // namespace carrel::cli

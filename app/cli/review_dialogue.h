@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the verbs about staged work share: reading a whole review, and asking the user. Thread: main.
+// What the verbs that show and decide share: reading a whole review, asking the user, saying what was done. Thread: main.
 #pragma once
 
 #include "app/cli/context.h"
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -22,5 +23,14 @@ enum class Answer {
 };
 // On standard error. The default, and the answer at the end of input, is no.
 [[nodiscard]] bool asksUser(const std::string& question, Answer wanted);
+// Whether exactly `word` was typed, as it is or as it is shown; never where it is empty. On standard error.
+[[nodiscard]] bool asksForWord(const std::string& question, std::string_view word);
+// The same of a word that was given another way. Blanks around it do not count.
+[[nodiscard]] bool isTheWord(std::string_view typed, std::string_view word);
+
+// What an apply, a discard or an undo has done, and how to take an apply back.
+[[nodiscard]] std::string doneText(std::string_view agent, const boost::json::object& result, std::string_view doneWord);
+// None: all of it is done.
+[[nodiscard]] std::optional<Error> notDone(const boost::json::object& result, std::string_view doneWord);
 
 } // namespace carrel::cli

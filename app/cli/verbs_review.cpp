@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/cli/context.h"
 #include "app/cli/review_dialogue.h"
+#include "app/cli/watch.h"
 #include "guest/protocol/change_report.h"
 
-#include <csignal>
 #include <iostream>
 #include <memory>
-#include <unistd.h>
 
 namespace carrel::cli {
 
@@ -73,15 +72,8 @@ int changes(Context& context, const ReviewOptions& options) {
     return context.done();
 }
 
-// Nobody waits for the end of a watch: what is written is whole lines already. Async-signal-safe (signal-safety(7)).
-extern "C" void endWatch(int) {
-    ::_exit(0);
-}
-
 int watchChanges(Context& context, const ReviewOptions& options) {
-    struct sigaction action {};
-    action.sa_handler = endWatch;
-    (void)::sigaction(SIGINT, &action, nullptr);
+    endOnInterrupt();
     context.onlyResults = true;
     std::string mark;
     for (;;) {
@@ -155,21 +147,10 @@ int showOutcome(Context& context, const ReviewOptions& options, const json::obje
     if (context.format == Format::Json) {
         context.printJson(result);
     } else {
-        context.print(outcomesText(result, doneWord));
-        if (numberAt(result, "apply") != 0) {
-            context.print("Take it back with: carrel undo " + options.agent + " " +
-                          std::to_string(numberAt(result, "apply")) + "\n");
-        }
+        context.print(doneText(options.agent, result, doneWord));
     }
-    const auto& totals = objectAt(result, "totals");
-    const auto open =
-        numberAt(totals, "conflicts") + numberAt(totals, "refused") + numberAt(totals, "failed");
-    if (open > 0) {
-        return context.failed(
-            Error{ErrorCode::Conflict, countText(open, "change was", "changes were") + " not " + doneWord,
-                  "The list above says why for each; nothing of yours was overwritten.", 0, nullptr});
-    }
-    return context.done();
+    const auto open = notDone(result, doneWord);
+    return open ? context.failed(*open) : context.done();
 }
 
 int decide(Context& context, const ReviewOptions& options, const Deed& deed) {

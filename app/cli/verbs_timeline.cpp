@@ -20,32 +20,6 @@ std::optional<std::int64_t> agoFrom(std::string_view text, std::int64_t nowMs) {
     return ago ? std::optional(std::max<std::int64_t>(0, nowMs - ago->count() * kSecondMs)) : std::nullopt;
 }
 
-std::optional<std::int64_t> momentFrom(const std::string& text) {
-    std::tm parts{};
-    for (const char* form :
-         {"%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M", "%Y-%m-%d"}) {
-        parts = {};
-        const char* rest = ::strptime(text.c_str(), form, &parts);
-        if (rest == nullptr) {
-            continue;
-        }
-        if (*rest == '.') { // fractions of a second: the second is fine enough
-            ++rest;
-            while (*rest >= '0' && *rest <= '9') {
-                ++rest;
-            }
-        }
-        const bool utc = *rest == 'Z';
-        if (rest[utc ? 1 : 0] != '\0') {
-            continue;
-        }
-        parts.tm_isdst = -1;
-        const std::time_t moment = utc ? ::timegm(&parts) : std::mktime(&parts);
-        return moment < 0 ? 0 : std::int64_t{moment} * kSecondMs;
-    }
-    return std::nullopt;
-}
-
 struct TimelineOptions {
     std::string agent;
     std::string since;
@@ -98,6 +72,32 @@ int timeline(Context& context, const TimelineOptions& options) {
 }
 
 } // namespace
+
+std::optional<std::int64_t> momentFrom(const std::string& text) {
+    std::tm parts{};
+    for (const char* form :
+         {"%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M", "%Y-%m-%d"}) {
+        parts = {};
+        const char* rest = ::strptime(text.c_str(), form, &parts);
+        if (rest == nullptr) {
+            continue;
+        }
+        if (*rest == '.') { // fractions of a second: the second is fine enough
+            ++rest;
+            while (*rest >= '0' && *rest <= '9') {
+                ++rest;
+            }
+        }
+        const bool utc = *rest == 'Z';
+        if (rest[utc ? 1 : 0] != '\0') {
+            continue;
+        }
+        parts.tm_isdst = -1;
+        const std::time_t moment = utc ? ::timegm(&parts) : std::mktime(&parts);
+        return moment < 0 ? 0 : std::int64_t{moment} * kSecondMs;
+    }
+    return std::nullopt;
+}
 
 Result<std::int64_t> sinceFrom(const std::string& text, std::int64_t nowMs) {
     auto moment = agoFrom(text, nowMs);

@@ -182,7 +182,10 @@ public:
               "agent.start", "agent.stop",  "agent.delete", "agent.list",   "share.add",    "share.remove",
               "share.list",  "changes",     "diff",         "apply",        "discard",      "undo",
               "timeline",    "engine.info", "engine.stop",  "exec.open",    "history",
-              "changes.wait", "share.mode",  "share.revoke", "token.create", "token.list", "token.revoke"}) {
+              "changes.wait", "share.mode",  "share.revoke", "token.create", "token.list", "token.revoke",
+              "approval.list", "approval.show", "approval.shown", "approval.hold", "approval.preview", "approval.decide",
+              "approval.reopen", "approval.stats", "approval.wait", "rule.list", "rule.show", "rule.test", "rule.preview",
+              "rule.add", "rule.remove", "rule.import", "rule.export", "rule.presets"}) {
             const auto schema = m_schemas.load(std::string(verb) + ".json").as_object();
             m_answers[verb] = schema.at("examples").as_array().at(0).as_object().at("result");
             handlers[verb] = [this](api::Call& call) { return answer(call); };
@@ -209,9 +212,10 @@ public:
         m_answers[verb] = std::move(answer);
     }
     // One after the other; after them the agent is gone.
-    void setWaits(std::deque<json::value> waits) {
+    void setWaits(std::deque<json::value> waits) { setScript("changes.wait", std::move(waits)); }
+    void setScript(const std::string& verb, std::deque<json::value> answers) {
         const std::lock_guard lock(m_mutex);
-        m_waits = std::move(waits);
+        m_scripts[verb] = std::move(answers);
     }
     [[nodiscard]] std::vector<Request> takeRequests() {
         const std::lock_guard lock(m_mutex);
@@ -227,12 +231,12 @@ private:
         if (verb == "agent.start") {
             call.progress("kernel", "The kernel starts", 0.25);
         }
-        if (verb == "changes.wait" && m_waits) {
-            if (m_waits->empty()) {
+        if (const auto script = m_scripts.find(verb); script != m_scripts.end()) {
+            if (script->second.empty()) {
                 return fail(ErrorCode::NotFound, "there is no agent of that name");
             }
-            auto next = std::move(m_waits->front());
-            m_waits->pop_front();
+            auto next = std::move(script->second.front());
+            script->second.pop_front();
             return next;
         }
         if (verb == "timeline" && call.params().contains("follow")) {
@@ -256,7 +260,7 @@ private:
     Schemas m_schemas;
     std::mutex m_mutex;
     std::map<std::string, Result<json::value>> m_answers;
-    std::optional<std::deque<json::value>> m_waits;
+    std::map<std::string, std::deque<json::value>> m_scripts;
     std::vector<Request> m_requests;
     std::list<FakeClerk> m_clerks;
     std::unique_ptr<api::Server> m_server;

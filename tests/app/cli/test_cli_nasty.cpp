@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: Apache-2.0
+// Invariant I11 on the command line: whatever stands in the texts that approvals and rules bring, no byte of it reaches a
+// terminal that a terminal would obey or a person could not see, and no part of it stands where Carrel's own words stand.
+#include "tests/app/cli/cli_test.h"
+
+using namespace carrel;
+using namespace carrel::test;
+
+namespace {
+
+// What a guest could call a file, a host or its reason.
+const std::vector<std::pair<const char*, std::string>>& nastyTexts() {
+    static const std::vector<std::pair<const char*, std::string>> texts{
+        {"clear screen", "a\x1b[2J\x1b[Hb"},
+        {"clipboard", "\x1b]52;c;QUFBQQ==\x07"},
+        {"title", "\x1b]0;safe\x1b\\"},
+        {"report", "\x1b[6n\x1b[c"},
+        {"C1", "\xc2\x9b" "2J\xc2\x9d" "0;x\xc2\x9c"},
+        {"line of its own", "x\nRequest 99 was allowed.\r\nCarrel: all is well\x0b\x0c\xc2\x85"},
+        {"separators", "x\xe2\x80\xa8y\xe2\x80\xa9z"},
+        {"back over it", "deny\b\b\b\ballow\x7f\x7f"},
+        {"null", std::string("a\0b", 3)},
+        {"right to left", "report\xe2\x80\xae" "fdp.exe"},
+        {"isolates", "\xe2\x81\xa6x\xe2\x81\xa9\xe2\x81\xa7\xe2\x81\xa8\xd8\x9c"},
+        {"zero width", "pa\xe2\x80\x8b\xe2\x80\x8c\xe2\x80\x8d\xe2\x81\xa0\xef\xbb\xbfypal.com\xc2\xad"},
+        {"tags", "x\xf3\xa0\x81\x81\xf3\xa0\x81\xbf"},
+        {"combining flood", "a" + QByteArray("\xcc\x81").repeated(200).toStdString()},
+        {"combining first", "\xcc\xb8\xcc\xb8x"},
+        {"wide blanks", "x\xe2\x80\x83\xe2\x80\x83\xc2\xa0y\xe3\x85\xa4"},
+        {"private use", "\xee\x80\x80\xf3\xb0\x80\x80"},
+        {"markup", "<b>ok</b><img src=x onerror=alert(1)>&lt;<a href='file:///'>click</a>"},
+        {"padded", "x" + std::string(150, ' ') + "Request 99 was allowed." + std::string(60, ' ') + "Risk: none"},
+        {"long", std::string(30'000, 'x')}};
+    return texts;
+}
+
+// The answer with that text wherever text can be; what the program steers by stays.
+json::value poisoned(const json::value& value, const std::string& text, const std::string& key = {}) {
+    static const std::set<std::string> kKept{"review", "state", "risk", "effect", "answer", "digest", "asked_at", "expires", "path_b64"};
+    if (key == "diff" || key == "listing") { // the engine's own: a mark before every line of the guest's
+        return json::value("@@ -1 +1,2 @@\n+" + QString::fromStdString(text).replace("\n", "\n+").toStdString() + "\n");
+    }
+    if (value.is_string()) {
+        return kKept.count(key) != 0 ? value : json::value(text);
+    }
+    if (value.is_array()) {
+        json::array out;
+        for (const auto& each : value.get_array()) {
+            out.push_back(poisoned(each, text, key));
+        }
+        return out;
+    }
+    if (value.is_object()) {
+        json::object out;
+        for (const auto& [name, each] : value.get_object()) {
+            out[name] = poisoned(each, text, std::string(name));
+        }
+        if (key == "things") {
+            out[text] = text; // the name of a field
+        }
+        return out;
+    }
+    return value;
+}
+
+// Empty: fit for a terminal and for a person's eyes. Otherwise what is not. `returns`: a terminal's own line ends.
+QString unfit(const QByteArray& bytes, bool returns = false) {
+    const auto text = QString::fromUtf8(bytes).toUcs4();
+    int marks = 0;
+    for (const uint point : text) {
+        const bool lineEnd = point == '\n' || (returns && point == '\r');
+        const bool control = (point < 0x20 && !lineEnd) || (point >= 0x7f && point < 0xa0);
+        const bool unseen = point == 0xad || point == 0xa0 || point == 0x61c || (point >= 0x2000 && point <= 0x200f) ||
+                            (point >= 0x2028 && point <= 0x202f) || (point >= 0x2060 && point <= 0x206f) || point == 0xfeff ||
+                            point == 0x3164 || (point >= 0xe000 && point <= 0xf8ff) || point >= 0xe0000 || point == 0xfffd;
+        const bool mark = point >= 0x300 && point <= 0x36f;
+        marks = mark ? marks + 1 : 0;
+        if (control || unseen || marks > 4) {
+            return QString("U+%1 in: ").arg(point, 4, 16) + QString::fromUtf8(bytes.left(4000));
+        }
+    }
+    for (const auto& line : bytes.split('\n')) { // a bar, a mark of the list or the like stands before every foreign text
+        if (line.startsWith("Request 99") || line.startsWith("Carrel: ") || line.startsWith("Risk: none") || line.startsWith('\xcc')) {
+            return "it imitates: " + QString::fromUtf8(line);
+        }
+    }
+    return {};
+}
+
+} // namespace
+
+class TestCliNasty : public QObject, protected CliTest {
+    Q_OBJECT
+private:
+    const QStringList m_verbs{"approval.list",   "approval.show", "approval.hold", "approval.preview", "approval.decide",
+                              "approval.reopen", "approval.stats", "changes",       "diff",             "rule.list",
+                              "rule.show",       "rule.test",     "rule.preview",  "rule.add",         "rule.remove",
+                              "rule.import",     "rule.export",   "rule.presets"};
+
+    void poison(const std::string& text) {
+        for (const auto& verb : m_verbs) {
+            const auto examples = m_engine->schemas().load(verb.toStdString() + ".json").at("examples").as_array();
+            auto answer = poisoned(examples.at(0).at("result"), text).as_object();
+            for (const auto& other : examples) { // with every field that an answer can have
+                for (const auto& [name, value] : other.at("result").as_object()) {
+                    if (!answer.contains(name)) {
+                        answer[name] = poisoned(value, text);
+                    }
+                }
+            }
+            m_engine->setAnswer(verb.toStdString(), answer);
+        }
+        // Something that waits, with a word to be typed that is nasty, too; its things are kept.
+        auto shown = poisoned(example("approval.show"), text).as_object();
+        shown.at("approval").as_object()["effect"] = {{"state", "failed"}, {"words", text}};
+        m_engine->setAnswer("approval.show", shown);
+        auto list = poisoned(example("approval.list"), text).as_object();
+        list["rules_trouble"] = {{"message", text}, {"remedy", text}};
+        m_engine->setAnswer("approval.list", list);
+        auto decided = poisoned(example("approval.decide"), text).as_object();
+        decided["effect_trouble"] = text;
+        decided["rule_trouble"] = text;
+        m_engine->setAnswer("approval.decide", decided);
+        auto rules = poisoned(example("rule.list"), text).as_object();
+        rules.at("rules").as_array().at(0).as_object()["note"] = text;
+        m_engine->setAnswer("rule.list", rules);
+        auto rule = poisoned(example("rule.show"), text).as_object();
+        rule.at("rule").as_object()["note"] = text;
+        for (const char* verb : {"rule.show", "rule.remove", "rule.add", "rule.preview"}) {
+            m_engine->setAnswer(verb, rule);
+        }
+        auto exported = QString::fromStdString(text).replace("\n", "\\n").toStdString(); // TOML's texts are of one line
+        m_engine->setAnswer("rule.export", json::value{{"toml", "note = \"" + exported + "\"\n"}});
+        auto test = poisoned(example("rule.test", 1), text).as_object();
+        test["trouble"] = {{"message", text}, {"remedy", text}};
+        m_engine->setAnswer("rule.test", test);
+    }
+    [[nodiscard]] static std::vector<QStringList> commands() {
+        return {{"approvals"},
+                {"approvals", "--all"},
+                {"approvals", "stats"},
+                {"approvals", "reopen", "12"},
+                {"show", "12"},
+                {"deny", "12", "--yes"},
+                {"allow", "12", "--yes", "--confirm", "x"},
+                {"rules", "list"},
+                {"rules", "show", "7"},
+                {"rules", "test", "--action", "apply"},
+                {"rules", "add", "--deny", "--action", "apply", "--yes"},
+                {"rules", "remove", "7"},
+                {"rules", "import", "--preset", "careful", "--yes"},
+                {"rules", "presets"}};
+    }
+
+private slots:
+    void initTestCase() {
+        if (::geteuid() == 0) {
+            QSKIP("Carrel refuses to run as root, so its tests do too: run them as a user");
+        }
+        prepareAll();
+    }
+    void init() { beginEngine(); }
+    void cleanup() { endEngine(); }
+
+    void nothingNastyIsShown_data() {
+        QTest::addColumn<QByteArray>("text");
+        for (const auto& [name, text] : nastyTexts()) {
+            QTest::newRow(name) << QByteArray::fromStdString(text);
+        }
+    }
+    void nothingNastyIsShown() {
+        QFETCH(QByteArray, text);
+        poison(text.toStdString());
+        for (const auto& command : commands()) {
+            const auto ran = run(command);
+            QVERIFY2(unfit(ran.out).isEmpty(), qPrintable(command.join(' ') + ": " + unfit(ran.out)));
+            QVERIFY2(unfit(ran.err).isEmpty(), qPrintable(command.join(' ') + ": " + unfit(ran.err)));
+            QVERIFY2(!(ran.out + ran.err).isEmpty(), qPrintable(command.join(' ')));
+        }
+        // Each once as an error's words.
+        for (const auto& verb : m_verbs) {
+            m_engine->setAnswer(verb.toStdString(), fail(ErrorCode::Refused, text.toStdString(), text.toStdString()));
+        }
+        for (const auto& command : commands()) {
+            const auto ran = run(command);
+            QVERIFY2(unfit(ran.err).isEmpty() && ran.err.count('\n') == 1, qPrintable(command.join(' ') + ": " + unfit(ran.err)));
+        }
+    }
+    // The questions, where a person decides; and the watch.
+    void nothingNastyIsAsked_data() { nothingNastyIsShown_data(); }
+    void nothingNastyIsAsked() {
+        QFETCH(QByteArray, text);
+        poison(text.toStdString());
+        const std::vector<std::pair<QStringList, Typed>> dialogues{
+            {{"show", "12"}, {}},
+            {{"allow", "12", "--scope", "agent"}, {{" to allow it: ", "\n"}}},
+            {{"deny", "12", "--scope", "agent"}, {{"[y/N] ", "y\n"}}},
+            {{"rules", "add", "--allow", "--high", "--action", "apply"}, {{" to keep it: ", "yes\n"}}},
+            {{"rules", "import", "--preset", "careful"}, {{"[y/N] ", "y\n"}}},
+            {{"rules", "export"}, {}}};
+        for (const auto& [command, typed] : dialogues) {
+            const auto ran = type(command, typed, {{"NO_COLOR", "1"}});
+            QVERIFY2(unfit(ran.out, true).isEmpty(), qPrintable(command.join(' ') + ": " + unfit(ran.out, true)));
+        }
+        const auto list = poisoned(example("approval.list"), text.toStdString());
+        m_engine->setScript("approval.list", {list, list});
+        m_engine->setScript("approval.wait", {{{"mark", 32}}});
+        const auto watched = run({"approvals", "--watch"});
+        QVERIFY2(unfit(watched.out).isEmpty(), qPrintable(unfit(watched.out)));
+    }
+    // Raw only where no terminal obeys it.
+    void anExportIsRawOnAPipe() {
+        auto answer = example("rule.export");
+        answer["toml"] = "note = \"\xe2\x80\xae\"\n";
+        m_engine->setAnswer("rule.export", answer);
+        QCOMPARE(run({"rules", "export"}).out, QByteArray("note = \"\xe2\x80\xae\"\n"));
+        QCOMPARE(type({"rules", "export"}, {}).out, QByteArray("note = \"\\u{202e}\"\r\n"));
+    }
+};
+
+QTEST_GUILESS_MAIN(TestCliNasty)
+#include "test_cli_nasty.moc"
