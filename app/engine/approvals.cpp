@@ -4,6 +4,7 @@
 #include "app/policy/approval_log.h"
 
 #include <algorithm>
+#include <set>
 
 namespace carrel::engine {
 
@@ -69,6 +70,7 @@ Approvals::~Approvals() {
     if (m_time.joinable()) {
         m_time.join();
     }
+    m_lanes.stop();
 }
 
 void Approvals::addListener(policy::ApprovalListener& listener) {
@@ -172,9 +174,9 @@ Result<Approvals::Asked> Approvals::askApply(const AgentPtr& agent, const agents
     // A request that waits keeps it until it is over (changed()).
     if (!submitted || submitted->kind != Submitted::Kind::Waiting) {
         const std::lock_guard lock(m_mutex);
-        const bool used = std::any_of(m_reviews.begin(), m_reviews.end(), [&](const auto& each) { return each.second == review->id; });
+        const bool used = std::any_of(m_reviews.begin(), m_reviews.end(), [&](const auto& each) { return each.second == Kept{agent->id(), review->id}; });
         if (!used) {
-            m_letGo.emplace_back(agent->id(), review->id);
+            m_letGo.push_back({agent->id(), review->id});
             m_due = true;
             m_news.notify_all();
         }
@@ -198,6 +200,12 @@ Result<Approvals::Asked> Approvals::askApply(const AgentPtr& agent, const agents
     }
     agents::Warrant warrant;
     warrant.by = agents::kByRule;
+    warrant.begin = [&](const OpenedReview& opened) -> Status { // it may have waited long for its turn
+        const auto items = requestsOf(*agent, opened);
+        return m_rules.decide(items).answer == policy::Answer::Allow
+                   ? Status{}
+                   : fail(ErrorCode::Conflict, "The rules have changed meanwhile", "Ask again");
+    };
     auto report = agent->apply(review->id, {}, silent, Agent::IfBoth::Conflict, warrant);
     if (!report) {
         return fail(std::move(report).error());
@@ -217,7 +225,7 @@ Result<Approvals::Outcome> Approvals::decide(const policy::DecisionWanted& wante
         return fail(std::move(decided).error());
     }
     if (decided->approval.decision && decided->approval.decision->rule) {
-        m_grants.recheck();
+        rulesChanged();
     }
     Outcome out{std::move(*decided), {}, {}, {}};
     if (*share) {
@@ -226,13 +234,22 @@ Result<Approvals::Outcome> Approvals::decide(const policy::DecisionWanted& wante
         return out;
     } else if (auto report = carryOut(out.decided.approval, progress)) {
         out.report = std::move(*report);
-    } else {
+    } else if (!doneByAnother(out.decided.approval, report.error())) {
         out.effectTrouble = std::move(report).error();
     }
     if (auto now = m_queue.find(wanted.id)) {
         out.decided.approval = std::move(*now);
     }
     return out;
+}
+
+// The agent asked for the same once more, saw that it is allowed, and was quicker.
+bool Approvals::doneByAnother(const Approval& approval, const Error& notByUs) {
+    if (notByUs.code != ErrorCode::AlreadyExists) {
+        return false;
+    }
+    const auto of = m_queue.wait(approval.agent, approval.id, {}, std::chrono::minutes(1), policy::ApprovalQueue::Until::Done);
+    return of && of->effect == EffectState::Done;
 }
 
 // Judged once more by the rules, as `items`.
@@ -265,15 +282,26 @@ Result<ActionReport> Approvals::carryOut(const Approval& approval, const agents:
     };
     auto report = (*agent)->apply(approval.question.evidence.reference, {}, progress, Agent::IfBoth::Conflict, warrant);
     if (begun) {
-        m_queue.finished(approval.id, report ? EffectState::Done : EffectState::Failed,
+        const bool done = report && (report->items.empty() || countOf(*report, "done") > 0);
+        m_queue.finished(approval.id, done ? EffectState::Done : EffectState::Failed,
                          report ? wordsOf(*report) : report.error().text());
     }
     return report;
 }
 
 void Approvals::rulesChanged() {
-    m_queue.reconsider();
-    m_grants.recheck();
+    m_grants.recheck(); // first: what is cut waits for no agent
+    reconsider();
+}
+
+void Approvals::reconsider() {
+    std::set<std::string> agents;
+    for (const auto& each : m_queue.list(false)) {
+        agents.insert(each.agent);
+    }
+    for (const auto& agent : agents) {
+        m_lanes.post(agent, "reconsider", [this, agent] { m_queue.reconsider(agent); });
+    }
 }
 
 void Approvals::sessionEnded(const std::string& agent, const std::string& session) {
@@ -284,7 +312,15 @@ void Approvals::sessionEnded(const std::string& agent, const std::string& sessio
 }
 
 void Approvals::forget(const std::string& agent) {
+    const auto all = m_queue.list(true);
     m_queue.forget(agent);
+    const std::lock_guard lock(m_mutex);
+    for (const auto& each : all) {
+        if (each.agent == agent) {
+            m_reviews.erase(each.id);
+            m_told.erase(each.id);
+        }
+    }
 }
 
 Status Approvals::append(const policy::ApprovalRecord& record) {
@@ -346,14 +382,15 @@ void Approvals::changed(const Approval& approval, std::uint64_t number) {
             told = number;
             const bool allowed = approval.state == ApprovalState::Allowed && approval.effect == EffectState::None;
             const bool needs = approval.action == Action::Apply && (approval.state == ApprovalState::Open || allowed);
+            const Kept kept{approval.agent, approval.question.evidence.reference};
             const auto known = m_reviews.find(approval.id);
-            if (known != m_reviews.end() && (!needs || known->second != approval.question.evidence.reference)) {
-                m_letGo.emplace_back(approval.agent, known->second);
+            if (known != m_reviews.end() && (!needs || known->second != kept)) {
+                m_letGo.push_back(known->second);
                 m_reviews.erase(known);
             }
             if (needs) {
-                m_reviews[approval.id] = approval.question.evidence.reference;
-                m_keep.emplace_back(approval.agent, approval.question.evidence.reference);
+                m_reviews[approval.id] = kept;
+                m_keep.push_back(kept);
             }
             if (allowed && approval.action == Action::Apply && approval.decision && approval.decision->by.starts_with("rule ")) {
                 m_byRule.push_back(approval.id);
@@ -384,14 +421,14 @@ void Approvals::keepTime(const std::stop_token& stop) {
 }
 
 void Approvals::tidyReviews() {
-    std::vector<std::pair<std::string, std::string>> gone;
-    std::vector<std::pair<std::string, std::string>> kept;
+    std::vector<Kept> gone;
+    std::vector<Kept> kept;
     {
         const std::lock_guard lock(m_mutex);
         gone.swap(m_letGo);
         kept.swap(m_keep);
-        std::erase_if(gone, [&](const auto& each) { // another request may be on the same one
-            return std::any_of(m_reviews.begin(), m_reviews.end(), [&](const auto& used) { return used.second == each.second; });
+        std::erase_if(gone, [&](const Kept& each) { // another request may be on the same one
+            return std::any_of(m_reviews.begin(), m_reviews.end(), [&](const auto& used) { return used.second == each; });
         });
     }
     for (const auto& [agent, review] : kept) {
@@ -417,9 +454,11 @@ void Approvals::carryOutByRule() {
         if (!approval || approval->state != ApprovalState::Allowed || approval->effect != EffectState::None) {
             continue;
         }
-        if (auto done = carryOut(*approval, [](std::string_view, std::string_view) {}); !done) {
-            m_complain(nameOf(approval->agent) + ": request " + std::to_string(id) + " was allowed by a rule: " + done.error().text());
-        }
+        m_lanes.post(approval->agent, "carry out " + std::to_string(id), [this, of = *approval] {
+            if (auto done = carryOut(of, [](std::string_view, std::string_view) {}); !done && !doneByAnother(of, done.error())) {
+                m_complain(nameOf(of.agent) + ": request " + std::to_string(of.id) + " was allowed by a rule: " + done.error().text());
+            }
+        });
     }
 }
 

@@ -6,11 +6,12 @@
 // Records go to the log of the agent that they are about. An agent's requests are recovered from its log before anything is
 // asked of it (recover()).
 //
-// Owner: the engine. Thread: any; blocks for the disk, and for an agent's turn. Threads of its own: one that keeps time and
-// settles what rules allow of what is open.
+// Owner: the engine. Thread: any; blocks for the disk, and for an agent's turn. Threads of its own: one that keeps time, which
+// waits for no agent, and for each agent one that settles what rules say of what it has open.
 #pragma once
 
 #include "app/agents/agent.h"
+#include "app/engine/agent_lanes.h"
 #include "app/policy/approval_queue.h"
 #include "app/policy/grants.h"
 #include "app/policy/rule_book.h"
@@ -102,6 +103,8 @@ private:
     void keepTime(const std::stop_token& stop);
     void tidyReviews();
     void carryOutByRule();
+    void reconsider(); // what is open, in the lane of whose it is
+    [[nodiscard]] bool doneByAnother(const policy::Approval& approval, const Error& notByUs);
 
     const policy::SystemClock m_system;
     const policy::Clock* m_clock;
@@ -115,11 +118,16 @@ private:
     std::mutex m_mutex; // guards what follows; nothing is called with it held
     std::condition_variable_any m_news;
     bool m_due = false;
-    std::map<std::uint64_t, std::string> m_reviews; // of requests that wait or are allowed: what they are asked on
-    std::vector<std::pair<std::string, std::string>> m_keep, m_letGo; // agent, review
+    struct Kept {
+        std::string agent, review;
+        friend bool operator==(const Kept&, const Kept&) = default;
+    };
+    std::map<std::uint64_t, Kept> m_reviews; // of requests that wait or are allowed: what they are asked on
+    std::vector<Kept> m_keep, m_letGo;
     std::map<std::uint64_t, std::uint64_t> m_told;            // by request: the newest state that was told
     std::vector<std::uint64_t> m_byRule;                      // allowed by a rule while they waited
     std::map<std::uint64_t, std::vector<policy::Request>> m_beginning; // their things, as they are at that moment
+    AgentLanes m_lanes;
     std::jthread m_time; // last: uses the rest
 };
 

@@ -85,6 +85,9 @@ Result<std::optional<NewShare>> Approvals::chosen(const policy::DecisionWanted& 
         return fail(ErrorCode::InvalidArgument, "A folder of your choice is given once, and no rule can say which one is next",
                     "Decide for once: carrel allow " + number + " --folder PATH");
     }
+    if (wanted.lasting) {
+        return fail(ErrorCode::InvalidArgument, "A folder stays until you take it away", "To end it later: carrel share revoke");
+    }
     NewShare share{*choice.folder, choice.mode.value_or(kAsked)};
     auto agent = agentOf(of->agent);
     if (!agent) {

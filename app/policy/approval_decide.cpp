@@ -4,6 +4,7 @@
 
 #include "app/activity/event.h"
 #include "app/policy/approval_turn.h"
+#include "app/policy/rules_text.h"
 #include "guest/protocol/plain_text.h"
 
 #include <algorithm>
@@ -67,6 +68,11 @@ Result<const Approval*> ApprovalQueue::decidable(const DecisionWanted& wanted) c
     if (of->state != ApprovalState::Open) {
         return closedAlready(*of);
     }
+    if (const auto live = m_live.find(of->id); live != m_live.end() && m_to.clock.now().steadyMs >= live->second.deadline) {
+        auto late = *of; // as soon as somebody looks at the time
+        late.state = ApprovalState::Expired;
+        return closedAlready(late);
+    }
     // A no to this once gives nothing away, whatever the request is by now.
     const bool anyContent = wanted.effect == Effect::Deny && wanted.scope == Scope::Once;
     if (!anyContent && (wanted.digest != of->question.evidence.digest ||
@@ -112,6 +118,10 @@ Result<std::optional<Rule>> ApprovalQueue::ruleFor(const Approval& of, const Dec
     const auto until = wanted.lasting ? std::optional(m_to.clock.now().wallMs + wanted.lasting->count()) : std::nullopt;
     auto rule = scopedRule(from, wanted.effect, wanted.scope, of, until);
     CARREL_TRY(check(*rule));
+    if (toToml(*rule).size() > kMaxCoverBytes) { // it stands in the log with the decision
+        return fail(ErrorCode::LimitExceeded, "That rule is longer than one that is kept with a decision",
+                    "Decide for once, and make the rule by itself: carrel rules add");
+    }
     return rule;
 }
 
@@ -221,7 +231,6 @@ Result<Decided> ApprovalQueue::decide(const DecisionWanted& wanted) {
     Decided out;
     if (rule) {
         out.ruleTrouble = keepRule(wanted.id, *rule);
-        reconsider();
     }
     auto now = find(wanted.id);
     if (!now) {
@@ -268,8 +277,11 @@ void ApprovalQueue::settleByRule(const Approval& seen, const Rules::Verdict& ver
     (void)record(turn, *of, std::move(facts), allow ? IfNot::Fail : IfNot::Owe).has_value();
 }
 
-void ApprovalQueue::reconsider() {
+void ApprovalQueue::reconsider(std::string_view agent) {
     for (const auto& seen : list(false)) {
+        if (seen.agent != agent) {
+            continue;
+        }
         const auto items = itemsOf(seen);
         if (!items) {
             continue; // whoever decides on it is told

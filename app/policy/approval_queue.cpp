@@ -120,7 +120,9 @@ Result<Submitted> ApprovalQueue::join(Turn& turn, const Approval& open, const Pr
         turn.changed(id);
         return waiting;
     }
-    if (milliseconds(turn.now.steadyMs - m_live[id].changedAt) < kChangeEvery) {
+    // Each change is a row in the log, and something new to look at: the next one has to wait twice as long.
+    const auto least = kChangeEvery * (1U << std::min<std::uint64_t>(open.revision - 1, kMostChangeDoublings));
+    if (milliseconds(turn.now.steadyMs - m_live[id].changedAt) < least) {
         return turnAway(ask.agent, turn.now, "It was asked for with other content a moment ago: wait, then ask again");
     }
     if (auto written = write(id, open.agent, record::Changed{open.session, open.action, open.revision + 1, ask.question}, IfNot::Fail);
@@ -161,9 +163,15 @@ Status ApprovalQueue::begin(std::uint64_t id) {
         if (!items) {
             return fail(std::move(items).error());
         }
-        if (const auto verdict = m_to.rules.decide(*items); verdict.answer == Answer::Deny) {
+        const auto verdict = m_to.rules.decide(*items);
+        if (verdict.answer == Answer::Deny) {
             return verdict.trouble ? fail(*verdict.trouble)
                                    : fail(ErrorCode::Refused, "A rule that was made since denies it");
+        }
+        // Nobody has looked at it: without its rule it is not allowed.
+        const bool byRule = seen->decision && seen->decision->ruleId != 0 && !seen->decision->rule;
+        if (byRule && verdict.answer != Answer::Allow) {
+            return fail(ErrorCode::Refused, "The rule that allowed it counts no more", "Ask again");
         }
     }
     const Turn turn(*this);
@@ -178,7 +186,7 @@ Status ApprovalQueue::begin(std::uint64_t id) {
                     "Ask again");
     }
     if (live->second.begun >= of->decision->uses) {
-        return fail(ErrorCode::Refused, "Request " + std::to_string(id) + " was allowed " +
+        return fail(ErrorCode::AlreadyExists, "Request " + std::to_string(id) + " was allowed " +
                                             std::to_string(of->decision->uses) + " times, and that is done",
                     "Ask again");
     }

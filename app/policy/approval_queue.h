@@ -36,7 +36,8 @@ inline constexpr std::chrono::minutes kPatience{2};        // a program waits me
 inline constexpr std::chrono::hours kLastingPatience{1};   // isLasting()
 inline constexpr std::chrono::hours kHeld{1};
 inline constexpr std::chrono::minutes kUseWithin{10};      // from an allow to begin()
-inline constexpr std::chrono::seconds kChangeEvery{2};     // of one request
+inline constexpr std::chrono::seconds kChangeEvery{2};     // of one request; twice as long after each change
+inline constexpr unsigned kMostChangeDoublings = 8;        // to eight and a half minutes
 inline constexpr std::chrono::seconds kTurnedAwayEvery{60}; // a row about them, of one agent
 
 // The things of a request that the queue did not keep, as the host sees them now.
@@ -93,7 +94,7 @@ struct DecisionWanted {
     std::optional<Rule> rule; // instead of the covering one: its fields and note count
 };
 
-struct Decided {
+struct Decided { // with a rule: reconsider() is due
     Approval approval;
     std::optional<Error> ruleTrouble; // the decision stands for this request, and its rule could not be kept
 };
@@ -119,6 +120,7 @@ public:
     enum class Until { Answered, Done };
     [[nodiscard]] Result<Approval> wait(std::string_view agent, std::uint64_t id, std::stop_token stop,
                                         std::chrono::milliseconds most, Until until = Until::Answered);
+    // AlreadyExists: it has begun as often as it was allowed.
     [[nodiscard]] Status begin(std::uint64_t id);
     void finished(std::uint64_t id, EffectState state, std::string words);
     // The agent takes it back. Closed already: nothing happens.
@@ -136,8 +138,8 @@ public:
     [[nodiscard]] std::vector<Approval> list(bool closedToo) const; // by number
     [[nodiscard]] Result<Approval> find(std::uint64_t id) const;
     [[nodiscard]] std::vector<FloodGuard::Away> turnedAway() const;
-    // Rules have changed: what is open and answered by one now is settled.
-    void reconsider();
+    // Rules have changed: what is open of that agent and answered by one now is settled.
+    void reconsider(std::string_view agent);
 
     // What is due by now; answers when it wants to be called next, by the steady clock. To be called at least once a minute.
     std::int64_t tick();

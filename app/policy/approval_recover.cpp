@@ -52,7 +52,14 @@ Recovered ApprovalQueue::recover(const std::string& agent, const std::string& se
         const bool finished = unknown && stands && *stands == EffectStandings::Stands::Finished;
         const auto words = finished ? effects.words(of) : std::string();
         const bool ruleOpen = of.decision && of.decision->rule && of.decision->ruleId == 0;
-        const auto like = ruleOpen ? m_to.rules.find(*of.decision->rule) : Result<std::optional<Rule>>(std::nullopt);
+        auto like = ruleOpen ? m_to.rules.find(*of.decision->rule) : Result<std::optional<Rule>>(std::nullopt);
+        // Of what the log says a denial alone is kept after all: nothing seals the log, and a denial gives nothing away.
+        const bool denial = ruleOpen && of.decision->rule->effect == Effect::Deny &&
+                            (of.decision->rule->session.empty() || of.decision->rule->session == session);
+        if (denial && like && !*like) {
+            auto added = m_to.rules.add(*of.decision->rule);
+            like = added ? Result<std::optional<Rule>>(std::move(*added)) : fail(std::move(added).error());
+        }
 
         Turn turn(*this);
         const auto append = [&](decltype(ApprovalRecord::what) what) {
@@ -61,8 +68,7 @@ Recovered ApprovalQueue::recover(const std::string& agent, const std::string& se
         if (of.session != session) {
             m_book.markSessionOver(of.id);
         }
-        // Added again it would be by a log that nothing seals: only its being there counts. Trouble with the rules leaves
-        // it open for the next start.
+        // Trouble with the rules leaves it open for the next start.
         if (ruleOpen && like) {
             const auto id = *like ? (*like)->id : 0;
             append(record::RuleKept{id, id == 0 ? "Carrel was restarted before it was kept" : ""});

@@ -124,6 +124,9 @@ std::int64_t ApprovalQueue::tick() {
 void ApprovalQueue::forget(const std::string& agent) {
     Turn turn(*this);
     for (const auto* of : m_book.of(agent)) {
+        if (of->state == ApprovalState::Open || (of->state == ApprovalState::Allowed && of->effect == EffectState::None)) {
+            turn.gone(*of); // whoever shows it has to take it away
+        }
         m_live.erase(of->id);
     }
     m_book.forget(agent);

@@ -34,6 +34,13 @@ public:
         }
     }
 
+    // It is to be no more.
+    void gone(Approval of) {
+        of.state = ApprovalState::Cancelled;
+        of.ended = EndReason::Gone;
+        m_told.emplace_back(++m_queue.m_told, std::move(of));
+    }
+
 private:
     ApprovalQueue& m_queue;
     std::unique_lock<std::mutex> m_lock;

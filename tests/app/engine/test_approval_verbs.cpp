@@ -246,6 +246,7 @@ private slots:
         Owner o;
         const auto id = o.connects("one.example.org");
         (void)o.good("rule.add", denies("*.example.org"));
+        QTRY_VERIFY(o.good("approval.show", {{"id", id}}).at("approval").at("state") == "denied");
         const auto of = o.good("approval.show", {{"id", id}}).at("approval").as_object();
         QVERIFY(of.at("state") == "denied" && of.at("decision").at("by").as_string().find("rule") == 0);
     }

@@ -222,7 +222,7 @@ private slots:
         const auto asked = world.ask();
         QVERIFY(world.approvals->rules().add(world.rule(policy::Effect::Deny, "*.pdf")));
         world.approvals->rulesChanged();
-        QVERIFY(world.approvals->queue().find(asked.submitted.id).value().state == policy::ApprovalState::Denied);
+        QTRY_VERIFY(world.approvals->queue().find(asked.submitted.id).value().state == policy::ApprovalState::Denied);
         QVERIFY(!world.has("b.pdf"));
     }
     void aSessionsRulesEndWithIt() {

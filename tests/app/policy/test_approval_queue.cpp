@@ -68,7 +68,7 @@ private slots:
         w.rules.trouble = Error{ErrorCode::Refused, "the file was changed", "Look at it", 0, nullptr};
         const auto denied = w.queue->submit(World::connect("other.org"));
         QVERIFY(denied && denied->kind == Kind::Denied && denied->trouble && says(*denied->trouble, "changed"));
-        w.queue->reconsider();
+        w.queue->reconsider("ann");
         const auto refused = w.queue->decide(w.on(id, Effect::Allow));
         QVERIFY(!refused && says(refused.error(), "changed"));
         QVERIFY(w.state(id) == ApprovalState::Open); // and is to be decided on when it is over
@@ -134,9 +134,68 @@ private slots:
         const auto bob = w.opened(World::connect("example.org", "bob"));
         const auto cay = w.opened(World::connect("other.org", "cay"));
         QVERIFY(w.queue->decide(w.on(ann, Effect::Deny, Scope::Everywhere)));
+        w.queue->reconsider("bob");
+        w.queue->reconsider("cay");
         QVERIFY(w.state(bob) == ApprovalState::Denied);
         QCOMPARE(w.queue->find(bob)->decision->by, std::string("rule 1"));
         QVERIFY(w.state(cay) == ApprovalState::Open);
+    }
+
+    // Nobody has looked at what a rule allowed: without the rule it is not allowed.
+    void theRuleThatAllowedItGoes() {
+        World w;
+        const auto id = w.opened(World::connect("example.org"));
+        Rule allow;
+        allow.effect = Effect::Allow;
+        allow.action = Action::Network;
+        QVERIFY(w.rules.add(allow));
+        w.queue->reconsider("ann");
+        QVERIFY(w.state(id) == ApprovalState::Allowed);
+        const auto rules = std::exchange(w.rules.rules, {});
+        QVERIFY(w.queue->begin(id).error().code == ErrorCode::Refused);
+        w.rules.rules = rules;
+        QVERIFY(w.queue->begin(id));
+        QVERIFY(w.queue->begin(id).error().code == ErrorCode::AlreadyExists);
+    }
+
+    // Also where nobody has looked at the time yet.
+    void aLateYesIsNone() {
+        World w;
+        const auto id = w.opened(World::connect("example.org"));
+        w.clock.turn(120'000);
+        const auto late = w.queue->decide(w.on(id, Effect::Allow));
+        QVERIFY(!late && late.error().code == ErrorCode::Expired);
+        QVERIFY(!w.queue->begin(id));
+        (void)w.queue->tick();
+        QVERIFY(w.state(id) == ApprovalState::Expired);
+    }
+
+    // A row of the log has to hold it, and to be read again.
+    void aRuleTooLongForTheLog() {
+        World w;
+        const auto id = w.opened(World::connect("example.org"));
+        for (const auto effect : {Effect::Allow, Effect::Deny}) {
+            auto wanted = w.on(id, effect, Scope::Everywhere);
+            wanted.rule = Rule{};
+            wanted.rule->action = Action::Network;
+            for (int i = 0; i < 1000; ++i) {
+                wanted.rule->fields["host"].push_back("a-host-with-a-long-name-" + std::to_string(i) + ".example.org");
+            }
+            QVERIFY(w.queue->decide(wanted).error().code == ErrorCode::LimitExceeded);
+        }
+        QVERIFY(w.state(id) == ApprovalState::Open && w.rules.rules.empty());
+        QVERIFY(w.queue->decide(w.on(id, Effect::Allow)));
+    }
+
+    // Whoever shows what waits has to take it away.
+    void itsAgentIsDeleted() {
+        World w;
+        const auto id = w.opened(World::connect("example.org"));
+        const auto bob = w.opened(World::connect("example.org", "bob"));
+        w.heard.states.clear();
+        w.queue->forget("ann");
+        QVERIFY(w.heard.states == (std::vector{std::pair(id, ApprovalState::Cancelled)}));
+        QVERIFY(!w.queue->find(id) && w.state(bob) == ApprovalState::Open);
     }
 
     // Deny rules always win, also over the owner's own yes, until they are taken away.

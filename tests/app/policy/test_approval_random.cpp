@@ -221,7 +221,9 @@ struct Play {
             rule.untilMs = rule.untilMs ? std::optional(w.clock.at.wallMs + *rule.untilMs * 100) : std::nullopt;
             (void)w.rules.add(rule);
             if (random.chance(50)) {
-                w.queue->reconsider();
+                for (const auto& each : all) {
+                    w.queue->reconsider(each.agent);
+                }
             }
             break;
         }
