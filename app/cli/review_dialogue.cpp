@@ -2,6 +2,7 @@
 #include "app/cli/review_dialogue.h"
 
 #include <iostream>
+#include <termios.h>
 #include <unistd.h>
 
 namespace carrel::cli {
@@ -52,6 +53,10 @@ bool asksUser(const std::string& question, Answer wanted) {
         return false;
     }
     return answer == "yes" || (!risky && (answer == "y" || answer == "Y"));
+}
+
+void forgetTyped() {
+    (void)::tcflush(STDIN_FILENO, TCIFLUSH); // where it is no terminal there is nothing to forget
 }
 
 bool asksForWord(const std::string& question, std::string_view word) {

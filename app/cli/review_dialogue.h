@@ -23,6 +23,8 @@ enum class Answer {
 };
 // On standard error. The default, and the answer at the end of input, is no.
 [[nodiscard]] bool asksUser(const std::string& question, Answer wanted);
+// What was typed before a question is no answer to it: not what a person meant for a pager, or for the question before.
+void forgetTyped();
 // Whether exactly `word` was typed, as it is or as it is shown; never where it is empty. On standard error.
 [[nodiscard]] bool asksForWord(const std::string& question, std::string_view word);
 // The same of a word that was given another way. Blanks around it do not count.

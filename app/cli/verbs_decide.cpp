@@ -236,6 +236,7 @@ Status ask(Context& context, const DecideOptions& options, const Effect& effect,
     }
     const auto question = "\n" + questionOf(options, effect);
     const auto word = textAt(shownResult, "confirm");
+    forgetTyped();
     const bool agreed = &effect == &kAllow && isHighRisk(objectAt(shownResult, "approval"))
                             ? asksForWord(question + " It is of high risk: type " + shown(word, kWholeColumns) + " to allow it:", word)
                             : asksUser(question, Answer::Letter);

@@ -30,6 +30,7 @@ int add(Context& context, const RuleArguments& options) {
         }
         const auto& rule = objectAt(*preview, "rule");
         std::cerr << "This rule would be kept:\n" << ruleText(rule);
+        forgetTyped();
         const bool high = textAt(rule, "effect") != "deny" && (flagAt(rule, "high") || options.high);
         if (!(high ? asksForWord("Keep it? It allows what is of high risk, too: type yes to keep it:", "yes")
                    : asksUser("Keep it?", Answer::Letter))) {

@@ -91,6 +91,7 @@ int import(Context& context, const FileOptions& options) {
             return context.failed(preview.error());
         }
         std::cerr << exchangeText(*preview, "These rules would be kept:", "These would go:");
+        forgetTyped();
         if (!asksUser("Put them in the place of all rules there are?", Answer::Letter)) {
             return context.failed(Error{ErrorCode::Cancelled, "no rules were taken", "All is as before.", 0, nullptr});
         }

@@ -292,6 +292,14 @@ private slots:
         QCOMPARE(type({"allow", "12", "--yes"}, {}).status, 0); // the answer is given already
         QCOMPARE(asked(), QStringList({"approval.show", "approval.decide"}));
     }
+    // What was typed before the question was there is no answer to it.
+    void typingAheadIsNoAnswer() {
+        makeRoutine();
+        const auto ran = type({"allow", "12"}, {{"", "y\ny\n"}, {"[y/N] ", "n\n"}});
+        QCOMPARE(ran.status, 1);
+        QVERIFY2(ran.out.contains("waits as before"), ran.out);
+        QVERIFY(!asked().contains("approval.decide"));
+    }
     void atATerminalHighRiskAsksForItsWord() {
         for (const QByteArray no : {"y\n", "yes\n", "\n", "post-commi\n", "POST-COMMIT\n", "\x04"}) {
             const auto ran = type({"allow", "12", "--yes"}, {{"type post-commit to allow it: ", no}}); // --yes is no word
