@@ -176,14 +176,16 @@ void AgentAsks::asked(const std::string& agent, const ask::Question& question, a
     }
 }
 
-void AgentAsks::stop() {
-    {
-        const std::lock_guard lock(m_mutex);
-        m_stopped = true;
-        for (auto& [number, each] : m_running) {
-            each.thread.request_stop();
-        }
+void AgentAsks::callOff() {
+    const std::lock_guard lock(m_mutex);
+    m_stopped = true;
+    for (auto& [number, each] : m_running) {
+        each.thread.request_stop();
     }
+}
+
+void AgentAsks::stop() {
+    callOff();
     for (;;) {
         std::jthread next;
         {

@@ -39,8 +39,10 @@ public:
 
     // Answers from another thread, or at once. Never waits for anybody.
     void asked(const std::string& agent, const ask::Question& question, agents::AnswerAsk answer);
-    // Ends every wait: those who wait are told how it stands, and ask again when there is an engine. What is being carried
-    // out is finished first. Nothing new is taken.
+    // Ends every wait: those who wait are told how it stands, and ask again when there is an engine. Nothing new is taken.
+    void callOff();
+    // The same, and waits until all have their answer. What is being carried out is finished first; a clerk that takes no
+    // answer holds it up until it is ended.
     void stop();
 
 private:

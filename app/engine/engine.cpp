@@ -72,10 +72,13 @@ Engine::Engine(api::Home home, Installation installation, std::unique_ptr<hyperv
 
 Engine::~Engine() {
     if (m_agentAsks) {
-        m_agentAsks->stop(); // while there are clerks to tell it to
+        m_agentAsks->callOff(); // while there are clerks to tell it to
     }
     for (const auto& agent : allAgents()) {
         agent->leave();
+    }
+    if (m_agentAsks) {
+        m_agentAsks->stop();
     }
 }
 

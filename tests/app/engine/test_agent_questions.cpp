@@ -2,6 +2,7 @@
 // What an agent's programs ask, from carrel-ask's words to its exit status: each answer is told as what it is, of its own
 // requests only, and no number of questions and no end of the engine leaves one hanging.
 #include "tests/app/engine/asking_world.h"
+#include "tests/app/engine/engine_world.h"
 
 #include <QTest>
 
@@ -258,6 +259,62 @@ private slots:
         const auto answer = answered.get_future().get();
         QVERIFY(!answer && answer.error().code == ErrorCode::Unavailable);
         gate.set_value();
+    }
+
+    // The whole engine, with a clerk that hands questions on; also one that takes no answer, however many there are.
+    void theEngineEnds_data() {
+        QTest::addColumn<int>("questions");
+        QTest::newRow("while a program waits") << 1;
+        QTest::newRow("while a clerk takes no answer") << 1000;
+    }
+    void theEngineEnds() {
+        QFETCH(int, questions);
+        agents::test::StandInClerks clerks;
+        auto w = std::make_unique<engine::test::EngineWorld>();
+        auto& services = w->engine->services();
+        services.clerkProgram = clerks.program();
+        for (const char* part : {"kernel", "initrd", "base"}) {
+            std::ofstream(w->folder / part) << "x";
+        }
+        services.bootFiles = [folder = w->folder](const std::string&, const auto&) -> Result<agents::BootFiles> {
+            return agents::BootFiles{folder / "kernel", folder / "initrd", folder / "base", "quiet"};
+        };
+        services.accelerator = [](const auto&) -> Result<hypervisor::Accelerator> { return hypervisor::Accelerator::Hardware; };
+        QVERIFY(w->ask("agent.start", {{"agent", "ann"}}));
+        std::promise<void> gate;
+        const auto opened = gate.get_future().share();
+        std::atomic<int> answers = 0;
+        clerks.on("ask.answer", [&, opened, questions](const boost::json::object&) {
+            if (++answers > 1 && questions > 1) {
+                opened.wait();
+            }
+            return boost::json::object{};
+        });
+        const auto tell = [&](std::uint64_t number, const ask::Question& question) {
+            clerks.tell("ask", {{"number", number}, {"method", ask::methodOf(question)}, {"params", ask::paramsOf(question)}});
+        };
+        tell(1, ask::Folder{"more"});
+        QTRY_COMPARE_WITH_TIMEOUT(answers.load(), 1, 60'000);
+        const auto all = w->engine->approvals().queue().list(false);
+        QCOMPARE(all.size(), std::size_t{1});
+        std::thread telling([&] {
+            for (int i = 0; i < questions; ++i) {
+                tell(2 + static_cast<std::uint64_t>(i), questions == 1 ? ask::Question(ask::Wait{all[0].id, 60s}) : ask::Question(ask::Why{}));
+            }
+        });
+        if (questions == 1) {
+            telling.join();
+        } else {
+            QTRY_VERIFY_WITH_TIMEOUT(answers.load() >= 2, 60'000);
+        }
+        agents::test::within(60s, "the engine's end", [&] {
+            w.reset();
+            return true;
+        });
+        gate.set_value();
+        if (telling.joinable()) {
+            telling.join();
+        }
     }
 };
 
