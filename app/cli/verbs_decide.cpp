@@ -8,6 +8,7 @@
 #include "app/cli/review_dialogue.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <iostream>
 #include <memory>
 #include <unistd.h>
@@ -25,6 +26,8 @@ struct DecideOptions {
     std::string scope = "once";
     std::string time;
     std::string digest;
+    std::string folder;
+    std::string mode;
     std::string confirm;
     bool yes = false;
 };
@@ -148,6 +151,14 @@ json::object parameters(const DecideOptions& options, const Effect& effect, cons
     if (seconds) {
         params["seconds"] = *seconds;
     }
+    if (!options.folder.empty()) {
+        std::error_code error;
+        const auto whole = std::filesystem::absolute(options.folder, error); // the engine stands elsewhere
+        params["folder"] = (error ? std::filesystem::path(options.folder) : whole.lexically_normal()).string();
+    }
+    if (!options.mode.empty()) {
+        params["mode"] = options.mode;
+    }
     return params;
 }
 
@@ -205,7 +216,8 @@ std::string questionOf(const DecideOptions& options, const Effect& effect) {
                               : options.scope == "session" ? ", and keep this rule until the agent is stopped"
                                                            : ", and keep this rule";
     const auto time = options.time.empty() ? std::string() : ", for " + shown(options.time, 20);
-    return verb + scope + time + "?";
+    const auto folder = options.folder.empty() ? std::string() : ", and give it the folder " + shown(options.folder, 400);
+    return verb + scope + time + folder + "?";
 }
 
 // Shows what is decided on, and the rule that would be kept; then asks.
@@ -271,6 +283,10 @@ std::string decidedText(const json::object& result) {
         out += doneText(textAt(approval, "agent"), applied, "applied");
     } else if (!effect.empty()) {
         out += barred(textAt(effect, "words"));
+    }
+    if (const auto given = textAt(result, "given"); !given.empty()) {
+        out += "The folder is shared as " + shown(given, 60) + "; end it with: carrel share revoke " + shown(textAt(approval, "agent"), 40) +
+               " " + shown(given, 60) + "\n";
     }
     if (const auto rule = numberAt(objectAt(approval, "decision"), "rule"); rule != 0) {
         out += "Rule " + std::to_string(rule) + " is kept. See it: carrel rules show " + std::to_string(rule) + "\n";
@@ -347,6 +363,10 @@ void addDecideVerbs(CLI::App& app, Context& context) {
                       [](Context& c, const DecideOptions& o) { return decide(c, o, kAllow); });
     addDecision(allow);
     allow->add_option("--confirm", options->confirm, "The word that 'carrel show' names for a request of high risk")->type_name("WORD");
+    allow->add_option("--folder", options->folder, "The folder that is given, where the agent asks for one")->type_name("DIR");
+    allow->add_option("--mode", options->mode, "How it is given; review where this is not said")
+        ->check(CLI::IsMember({"read-only", "review", "auto"}))
+        ->type_name("M");
     allow->footer("Shows what it is about and asks; a request of high risk asks for a word. Exactly what was shown is allowed.\n"
                   "Example: carrel allow 12 --scope agent --for 8h");
     auto* deny = add("deny", "Deny what an agent asks", [](Context& c, const DecideOptions& o) { return decide(c, o, kDeny); });

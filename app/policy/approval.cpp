@@ -183,6 +183,8 @@ Result<PreparedAsk> prepare(Ask ask) {
     out.action = ask.action;
     out.about = knownBy(std::move(ask.about));
     out.question.riskReason = plainText(ask.riskReason, kMaxReasonBytes);
+    // What makes the risk high first, for no more than these are shown with it.
+    std::stable_partition(ask.items.begin(), ask.items.end(), [](const Request& item) { return item.risk == Risk::High; });
     out.question.items = firstOf(ask.items);
     out.question.itemCount = ask.items.size();
     out.question.evidence = std::move(ask.evidence);

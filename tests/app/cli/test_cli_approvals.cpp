@@ -3,6 +3,7 @@
 #include "tests/app/cli/cli_test.h"
 
 #include <QDateTime>
+#include <QDir>
 
 using namespace carrel;
 using namespace carrel::test;
@@ -62,6 +63,17 @@ private slots:
     }
     void init() { beginEngine(); }
     void cleanup() { endEngine(); }
+
+    // An agent cannot name a folder of this computer: whoever allows it one does.
+    void aFolderIsChosen() {
+        makeRoutine();
+        const auto dir = QDir::currentPath().toUtf8();
+        auto ran = run({"allow", "12", "--yes", "--folder", "more/../papers", "--mode", "read-only"});
+        QCOMPARE(ran.status, 0);
+        QVERIFY2(decided(decision("allow", "once", (R"(,"folder":")" + dir + R"(/papers","mode":"read-only")").constData())), asked().join(' ').toUtf8());
+        ran = run({"allow", "12", "--yes", "--mode", "all"});
+        QVERIFY(ran.status != 0);
+    }
 
     void verbsAskAndShow_data() {
         QTest::addColumn<QStringList>("arguments");
