@@ -140,10 +140,23 @@ private slots:
     void noWordOfTheHosts() {
         AskingWorld world;
         world.guest->write("a.txt", "agent\n");
-        std::filesystem::remove_all(world.w.share());
+        // Its store of frozen reviews cannot be written any more.
+        const auto home = world.w.folder / "agents" / world.w.agent->id();
+        std::filesystem::permissions(home, std::filesystem::perms::owner_read | std::filesystem::perms::owner_exec);
+        for (const auto& each : std::filesystem::directory_iterator(home)) {
+            if (each.is_directory()) {
+                std::filesystem::permissions(each.path(), std::filesystem::perms::owner_read | std::filesystem::perms::owner_exec);
+            }
+        }
         const auto end = world.run(kApply);
-        QVERIFY2(end.status == ask::kExitUnavailable || end.status == ask::kExitCancelled, end.out.c_str());
+        for (const auto& each : std::filesystem::directory_iterator(home)) {
+            std::filesystem::permissions(each.path(), std::filesystem::perms::owner_all);
+        }
+        std::filesystem::permissions(home, std::filesystem::perms::owner_all);
+        QVERIFY2(end.status == ask::kExitUnavailable, (end.out + end.err).c_str());
         QVERIFY2(!has(end.err + end.out, world.w.folder.string()), end.err.c_str());
+        const std::lock_guard lock(world.complaintsMutex);
+        QVERIFY(world.complaints.size() == 1 && has(world.complaints[0], world.w.folder.string()));
     }
 
     void soManyAtOnce() {

@@ -203,7 +203,7 @@ private slots:
     void togetherTheyAreAsTheStrictest() {
         RandomRules random(4);
         std::size_t allowed = 0;
-        for (int round = 0; round < 3000; ++round) {
+        for (int round = 0; round < 4000; ++round) {
             std::vector<Rule> rules;
             for (std::size_t i = random.below(12); i > 0; --i) {
                 rules.push_back(random.rule(random.below(1000) + 1));
