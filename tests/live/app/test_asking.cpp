@@ -23,6 +23,7 @@ private slots:
     void deniedIsNot();
     void whatIsOfHighRiskNeedsItsWord();
     void theAgentComesBackLater();
+    void theAgentTakesItBack();
     void aRuleAnswersAtOnce();
     void theEngineIsKilledWhileItWaits();
     void aFolderIsGiven();
@@ -127,6 +128,14 @@ void TestAsking::theAgentComesBackLater() {
     QCOMPARE(readFile(papers() / "new.txt"), "new\n");
 }
 
+void TestAsking::theAgentTakesItBack() {
+    const auto ran = m_world->shell("cd /workspace/papers && echo x > back.txt && n=$(carrel-ask apply back.txt --no-wait --reason x); "
+                                    "test $? = 75 && carrel-ask withdraw $n && carrel-ask why $n");
+    QSTATUS(ran, 3);
+    QVERIFY(open().isEmpty() && !fs::exists(papers() / "back.txt"));
+    QSTATUS(m_world->carrel({"discard", kAgent, "papers/back.txt", "--yes"}), 0);
+}
+
 void TestAsking::aRuleAnswersAtOnce() {
     QSTATUS(m_world->carrel({"rules", "add", "--allow", "--action", "apply", "--field", "folder=" + m_world->path("papers"), "--field",
                              "path=drafts", "--field", "path=drafts/**", "--yes"}),
@@ -175,6 +184,8 @@ void TestAsking::aFolderIsGiven() {
 void TestAsking::whatIsNotUnderstood() {
     QSTATUS(m_world->shell("carrel-ask apply"), 64);
     QSTATUS(m_world->shell("carrel-ask fly --reason x"), 64);
+    QSTATUS(m_world->shell("carrel-ask wait 4711"), 64);
+    QSTATUS(m_world->shell("cd /tmp && carrel-ask apply x --reason y"), 64);
     const auto none = m_world->shell("cd /workspace/papers && carrel-ask apply nothing-there --reason x");
     QVERIFY2(none.status != 0 && none.status != 64, none.all());
 }
