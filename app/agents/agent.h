@@ -316,6 +316,8 @@ private:
     [[nodiscard]] std::chrono::milliseconds lookForAuto(Door& door, const ShareRecord& share, AutoShare& state);
     [[nodiscard]] Status settleByRule(Door& door, const ShareRecord& share, AutoShare& state,
                                       const std::vector<ChangeEntry>& claims);
+    [[nodiscard]] std::vector<const files::FrozenEntry*> leftByRules(const ShareRecord& share, AutoShare& state,
+                                                                     std::vector<const files::FrozenEntry*> covered) const;
     [[nodiscard]] Result<AutoUse> autoUse(std::uint32_t share);
     void tellFull(const ShareRecord& share, AutoShare& state, const AutoUse& use, std::size_t waiting);
     enum class IfBetween { Wait, GiveUp }; // between two clerks, until the guest has greeted the new one
