@@ -49,15 +49,22 @@ json::object describeShare(const ShareRecord& share) {
 }
 
 // An interruption came between the decision and the book.
-bool decidedByAuto(activity::ActivityLog& log, const std::string& set, std::int64_t atNs) {
+std::string_view whoDecided(activity::ActivityLog& log, const std::string& set, std::int64_t atNs) {
     activity::Query query;
     query.sinceNs = atNs - std::chrono::nanoseconds(kAutoPeriod).count();
     query.kinds = {EventKind::ApplyDecided};
     const auto events = log.query(query);
-    return events && std::any_of(events->begin(), events->end(), [&](const activity::Recorded& each) {
-               const auto* by = each.event.detail.if_contains("by");
-               return each.event.subject == set && by != nullptr && *by == json::value(kByAuto);
-           });
+    std::string_view who = kByOwner;
+    for (const auto& each : events ? *events : std::vector<activity::Recorded>{}) {
+        const auto& detail = each.event.detail;
+        const auto* sets = detail.if_contains("sets"); // auto mode's name their one set by their subject
+        const bool its = each.event.subject == set ||
+                         (sets != nullptr && sets->is_array() && std::count(sets->get_array().begin(), sets->get_array().end(), json::value(set)) > 0);
+        if (const auto* by = its && each.event.timeNs <= atNs ? detail.if_contains("by") : nullptr) {
+            who = *by == json::value(kByAuto) ? kByAuto : *by == json::value(kByRule) ? kByRule : kByOwner;
+        }
+    }
+    return who;
 }
 
 } // namespace
@@ -291,8 +298,8 @@ Status Agent::numberApplies() {
         const auto undone = numbers.find(each.undoes);
         ApplyFacts facts;
         facts.atMs = each.atNs / 1'000'000;
-        if (each.undoes.empty() && decidedByAuto(*m_log, each.set, each.atNs)) {
-            facts.by = kByAuto;
+        if (each.undoes.empty()) {
+            facts.by = whoDecided(*m_log, each.set, each.atNs);
         }
         for (const auto& entry : report->entries) {
             ++(entry.outcome == files::Outcome::Applied ? facts.done : facts.open);

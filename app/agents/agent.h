@@ -99,6 +99,8 @@ struct ActionReport {
     std::optional<std::uint64_t> number; // of the apply or undo
     std::uint64_t undone = 0;
     std::vector<ItemOutcome> items;
+    // Changes that were made. 0: nothing is as it was wanted, and nobody may be told that it is done.
+    [[nodiscard]] std::size_t made() const;
 };
 
 class Agent : public std::enable_shared_from_this<Agent> {
@@ -138,6 +140,8 @@ public:
     [[nodiscard]] Status noteClient(activity::EventKind kind, const std::string& client, boost::json::object detail);
     // RuleAdded, RuleRemoved, RuleReplaced: what concerns this agent. `words`: the rule in plain words.
     [[nodiscard]] Status noteRule(activity::EventKind kind, std::string words, boost::json::object detail);
+    // The same of what only takes something away: it goes ahead, and is written down later where it cannot be now.
+    void noteRuleOwing(activity::EventKind kind, std::string words, boost::json::object detail);
 
     // agent_shares.cpp. `approval`: the request that allowed it, written down with it; 0: none.
     [[nodiscard]] Result<boost::json::object> addShare(const NewShare& wanted, std::uint64_t approval = 0);
@@ -175,12 +179,13 @@ public:
 
     // agent_approved.cpp: what the queue of approvals needs to know.
     [[nodiscard]] std::string session() const; // AgentRecord::session
-    // A review that somebody is asked about makes no room for others.
+    // A review that somebody is asked about makes no room for others. Neither waits for the agent's turn, which may be in the
+    // hand of its guest for long.
     void keepReview(const std::string& id);
     void letGoOfReview(const std::string& id);
-    // What became of the apply that this request allowed, found in the log and the book. Unavailable: it was interrupted and
-    // is not settled yet.
-    enum class ApplyStood { NeverBegan, Finished };
+    // What became of the apply that this request allowed, found in the log and the journals of its folders. Partly: not in each
+    // of its folders, not to its end, or without making one change. Unavailable: it was interrupted and is not settled yet.
+    enum class ApplyStood { NeverBegan, Finished, Partly };
     [[nodiscard]] Result<ApplyStood> appliedBy(std::uint64_t approval);
     // The name of the share that this request allowed; none: none was added, or it is gone.
     [[nodiscard]] Result<std::optional<std::string>> givenBy(std::uint64_t approval);
@@ -285,6 +290,10 @@ private:
     [[nodiscard]] Result<UniqueFd> emptyFolder() const;
     [[nodiscard]] Result<UniqueFd> openShareRoot(const ShareRecord& share) const;
     void learnBirths();
+    [[nodiscard]] std::set<std::string> keptReviews() const;
+    struct DecidedApply;
+    [[nodiscard]] Result<std::optional<DecidedApply>> decidedApply(std::uint64_t approval);
+    void tellOwnerDecided(const std::string& review, OwnerDid what);
     // Into `of`, which must live as long.
     [[nodiscard]] Result<const ShareRecord*> shareOf(const AgentRecord& of, std::uint32_t id, const std::string& apply) const;
     [[nodiscard]] std::map<std::string, ShareRecord> sharedAnew();
@@ -302,6 +311,11 @@ private:
     void forgetUnused(const std::vector<Review>& dropped);
     void collectUnused();
     void forgetSets(const std::vector<Review>& dropped); // without collecting their content, which looks at everything
+    // `all`: of the review, whatever was named.
+    [[nodiscard]] Result<ActionReport> applyInTurn(const std::string& review, const ReviewSelection& selection,
+                                                   const Progress& progress, IfBoth ifBoth, const Warrant& warrant, bool& all);
+    [[nodiscard]] Result<ActionReport> discardInTurn(const std::string& review, const ReviewSelection& selection,
+                                                     const Progress& progress, bool& all);
     [[nodiscard]] Result<ActionReport> applyChosen(const OpenedReview& opened, const std::vector<EntryView>& chosen,
                                                    std::string_view by, const Progress& progress,
                                                    IfBoth ifBoth = IfBoth::Conflict);
@@ -323,6 +337,8 @@ private:
     [[nodiscard]] std::chrono::milliseconds lookForAuto(Door& door, const ShareRecord& share, AutoShare& state);
     [[nodiscard]] Status settleByRule(Door& door, const ShareRecord& share, AutoShare& state,
                                       const std::vector<ChangeEntry>& claims);
+    [[nodiscard]] std::vector<const files::FrozenEntry*> leftByRules(const ShareRecord& share, AutoShare& state,
+                                                                     std::vector<const files::FrozenEntry*> covered) const;
     [[nodiscard]] Result<AutoUse> autoUse(std::uint32_t share);
     void tellFull(const ShareRecord& share, AutoShare& state, const AutoUse& use, std::size_t waiting);
     enum class IfBetween { Wait, GiveUp }; // between two clerks, until the guest has greeted the new one
@@ -394,7 +410,6 @@ private:
     std::string m_notedReview; // in the log already; by m_operation
     std::string m_notedForClient; // the same of a client's last look: its name and the review
     std::map<std::uint32_t, AutoShare> m_auto; // by share
-    std::set<std::string> m_keptReviews;       // by m_operation
 
     std::mutex m_operation; // one changing verb at a time; taken before m_mutex
 
@@ -420,6 +435,7 @@ private:
     std::vector<activity::Event> m_owedEvents;
     bool m_owesRecord = false; // agent.json is older than m_record
     std::uint64_t m_touched = 0; // times that the guest said that something was staged
+    std::set<std::string> m_keptReviews; // somebody is asked about them
     std::chrono::milliseconds m_listTook{0}; // the last freeze, listing and copying
     bool m_clerkGone = false;
     std::map<std::uint32_t, std::string> m_sharesFailed; // as the clerk tells it: the machine's own word of why

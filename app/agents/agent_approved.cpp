@@ -5,7 +5,9 @@
 
 #include <openssl/rand.h>
 
+#include <algorithm>
 #include <array>
+#include <limits>
 
 namespace carrel::agents {
 
@@ -37,21 +39,35 @@ void Agent::tellSessionEnded(const std::string& session) {
 }
 
 void Agent::keepReview(const std::string& id) {
-    const std::lock_guard operation(m_operation);
+    const std::lock_guard lock(m_mutex);
     m_keptReviews.insert(id);
 }
 
 void Agent::letGoOfReview(const std::string& id) {
-    const std::lock_guard operation(m_operation);
+    const std::lock_guard lock(m_mutex);
     m_keptReviews.erase(id);
 }
 
-// The decision is in the log before anything happens, and says which number the apply was to get. An apply that was
-// interrupted after that is finished, and numbered, before this is asked (recoverApplies).
-Result<Agent::ApplyStood> Agent::appliedBy(std::uint64_t approval) {
-    const std::lock_guard operation(m_operation);
-    std::optional<activity::Recorded> decided;
-    bool done = false;
+std::set<std::string> Agent::keptReviews() const {
+    const std::lock_guard lock(m_mutex);
+    return m_keptReviews;
+}
+
+void Agent::tellOwnerDecided(const std::string& review, OwnerDid what) {
+    if (m_services.ownerDecided) {
+        m_services.ownerDecided(id(), review, what);
+    }
+}
+
+// The last decision by that request, the time of the next one on the same review, and what the log knows of its end.
+struct Agent::DecidedApply {
+    activity::Recorded event;
+    std::int64_t untilNs = std::numeric_limits<std::int64_t>::max();
+    std::optional<bool> made; // it came to its end: was anything made of it
+};
+
+Result<std::optional<Agent::DecidedApply>> Agent::decidedApply(std::uint64_t approval) {
+    std::optional<DecidedApply> decided;
     activity::Query query;
     query.kinds = {EventKind::ApplyDecided, EventKind::ApplyDone};
     for (;;) {
@@ -60,37 +76,80 @@ Result<Agent::ApplyStood> Agent::appliedBy(std::uint64_t approval) {
             return fail(std::move(page).error());
         }
         if (page->empty()) {
-            break;
+            return decided;
         }
         for (auto& each : *page) {
             query.afterSeq = each.seq;
+            const auto& detail = each.event.detail;
+            const auto* of = detail.if_contains("approval");
+            const bool last = decided && decided->untilNs == std::numeric_limits<std::int64_t>::max();
+            const bool same = last && each.event.subject == decided->event.event.subject;
             if (each.event.kind == EventKind::ApplyDone) {
-                done = done || (decided && each.event.subject == decided->event.subject);
-                continue;
-            }
-            const auto* of = each.event.detail.if_contains("approval");
-            if (of != nullptr && *of == json::value(approval)) {
-                decided = std::move(each);
-                done = false;
+                const auto* made = detail.if_contains("done");
+                if (same && !decided->made) {
+                    decided->made = made != nullptr && *made != json::value(0U);
+                }
+            } else if (of != nullptr && *of == json::value(approval)) {
+                decided = DecidedApply{std::move(each)};
+            } else if (same) {
+                decided->untilNs = each.event.timeNs;
             }
         }
     }
+}
+
+// The decision is in the log before anything happens, and names the sets that are to be applied; the journals say what became
+// of each. An apply that was interrupted after that is finished before this is asked (recoverApplies).
+Result<Agent::ApplyStood> Agent::appliedBy(std::uint64_t approval) {
+    const std::lock_guard operation(m_operation);
+    const auto decided = decidedApply(approval);
     if (!decided) {
+        return fail(decided.error());
+    }
+    if (!*decided) {
         return ApplyStood::NeverBegan;
     }
-    if (done) {
-        return ApplyStood::Finished;
+    const auto& one = **decided;
+    if (one.made) {
+        return *one.made ? ApplyStood::Finished : ApplyStood::Partly;
+    }
+    const auto applies = m_review->applies();
+    if (!applies) {
+        return fail(applies.error());
+    }
+    const auto* sets = one.event.event.detail.if_contains("sets");
+    std::size_t wanted = 0;
+    std::size_t begun = 0;
+    bool made = false;
+    bool whole = true;
+    for (const auto& set : sets != nullptr && sets->is_array() ? sets->get_array() : json::array{}) {
+        ++wanted;
+        // What the same set was applied for before, and taken back again, is not this.
+        const auto at = std::find_if(applies->begin(), applies->end(), [&](const files::ApplySummary& each) {
+            return set == json::value(each.set) && each.undoes.empty() && each.finished && each.atNs >= one.event.event.timeNs &&
+                   each.atNs < one.untilNs;
+        });
+        if (at == applies->end()) {
+            continue;
+        }
+        const auto report = m_review->report(at->id);
+        if (!report) {
+            return fail(report.error());
+        }
+        ++begun;
+        for (const auto& entry : report->entries) {
+            made = made || entry.outcome == files::Outcome::Applied;
+            whole = whole && entry.outcome != files::Outcome::NotRun; // given up in its middle
+        }
+    }
+    if (begun == wanted && wanted > 0) {
+        return made && whole ? ApplyStood::Finished : ApplyStood::Partly;
     }
     if (m_applyLeft) {
         return fail(ErrorCode::Unavailable, "that apply was interrupted, and it is not settled yet",
                     "Mend what is wrong with the folder or its disk, and start Carrel again");
     }
-    const auto* number = decided->event.detail.if_contains("number");
-    const auto* apply = number != nullptr && number->is_number() ? m_book->apply(number->to_number<std::uint64_t>()) : nullptr;
-    // One that was interrupted is numbered without its review: the number is enough, for decisions come one after the other.
-    const bool finished = apply != nullptr && apply->undoes == 0 &&
-                          (apply->review.empty() || apply->review == decided->event.subject);
-    return finished ? ApplyStood::Finished : ApplyStood::NeverBegan;
+    return begun == 0 ? ApplyStood::NeverBegan : ApplyStood::Partly;
 }
 
 std::optional<std::string> Agent::shareName(std::uint32_t id) const {

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <set>
 
 namespace carrel::agents {
 
@@ -18,6 +19,7 @@ namespace {
 
 constexpr std::chrono::seconds kLookPatience{10};
 constexpr std::chrono::seconds kAfterFailure{30};
+constexpr std::chrono::minutes kAfterDenial{5}; // rules change seldom, and looking again copies what waits again
 
 std::int64_t nowNs() {
     return std::chrono::duration_cast<std::chrono::nanoseconds>(
@@ -104,7 +106,7 @@ std::chrono::milliseconds Agent::lookForAuto(Door& at, const ShareRecord& share,
         return patience.autoLook;
     }
     state.handled = state.seen;
-    state.retry = Clock::time_point::max();
+    state.retry = Clock::time_point::max(); // unless a part of what follows says earlier
     if (auto settled = settleByRule(at, share, state, *claims); !settled) {
         state.retry = Clock::now() + kAfterFailure;
         m_services.complain(name() + ": auto mode of " + share.name + ": " + settled.error().text());
@@ -146,6 +148,38 @@ Result<AutoUse> Agent::autoUse(std::uint32_t share) {
     }
 }
 
+// Of these, what the owner's rules deny nothing of, with all that is in the way of it. Nothing: the rules cannot be read.
+std::vector<const files::FrozenEntry*> Agent::leftByRules(const ShareRecord& share, AutoShare& state,
+                                                          std::vector<const files::FrozenEntry*> covered) const {
+    if (!m_services.maySettle) {
+        return covered;
+    }
+    const auto agent = id();
+    const auto of = session();
+    std::set<SharePath> waiting;
+    std::vector<const files::FrozenEntry*> left;
+    for (const auto* entry : covered) { // in order of path: a folder before what is in it
+        bool below = false; // of a new folder that waits there is no place for it
+        for (SharePath up = entry->path.parent(); !below && !up.isRoot(); up = up.parent()) {
+            below = waiting.contains(up);
+        }
+        const auto may = below ? MaySettle::Waits : m_services.maySettle(agent, of, share, *entry);
+        if (may == MaySettle::Nothing) {
+            state.retry = std::min(state.retry, Clock::now() + kAfterFailure);
+            return {};
+        }
+        if (may == MaySettle::Yes) {
+            left.push_back(entry);
+        } else {
+            waiting.insert(entry->path);
+        }
+    }
+    if (!waiting.empty()) {
+        state.retry = std::min<Clock::time_point>(state.retry, Clock::now() + kAfterDenial);
+    }
+    return left;
+}
+
 // Once, until there is room again.
 void Agent::tellFull(const ShareRecord& share, AutoShare& state, const AutoUse& use, std::size_t waiting) {
     std::optional<std::int64_t> until;
@@ -154,7 +188,7 @@ void Agent::tellFull(const ShareRecord& share, AutoShare& state, const AutoUse& 
             use.freeAtNs != 0 ? use.freeAtNs : nowNs() + std::chrono::nanoseconds(kAutoPeriod).count();
         until = freeAt / 1'000'000;
         const auto left = std::chrono::nanoseconds(std::max<std::int64_t>(freeAt - nowNs(), 0));
-        state.retry = Clock::now() + left + std::chrono::seconds(1);
+        state.retry = std::min<Clock::time_point>(state.retry, Clock::now() + left + std::chrono::seconds(1));
     }
     bool news = false;
     {
@@ -195,7 +229,8 @@ Status Agent::settleByRule(Door& at, const ShareRecord& share, AutoShare& state,
     std::vector<EntryView> chosen;
     std::uint64_t folders = 0;
     std::uint64_t bytes = 0;
-    for (const auto* entry : coveredByAuto(opened.sets.front(), share.id, *m_own)) {
+    // The owner's standing word for the share is no word above the owner's rules: a deny among them holds here, too.
+    for (const auto* entry : leftByRules(share, state, coveredByAuto(opened.sets.front(), share.id, *m_own))) {
         chosen.push_back({&opened.shares.front(), entry});
         folders += entry->wanted.kind == files::NodeKind::Directory ? 1 : 0;
         bytes += entry->wanted.kind == files::NodeKind::File ? entry->wanted.size : 0;

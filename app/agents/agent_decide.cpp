@@ -60,14 +60,29 @@ json::object totals(const ActionReport& report) {
 
 } // namespace
 
+std::size_t ActionReport::made() const {
+    return count(items, "done");
+}
+
 Result<ActionReport> Agent::apply(const std::string& reviewId, const ReviewSelection& selection,
                                   const Progress& progress, IfBoth ifBoth, const Warrant& warrant) {
+    bool all = false;
+    auto report = applyInTurn(reviewId, selection, progress, ifBoth, warrant, all);
+    if (report && all && warrant.approval == 0 && warrant.by == kByOwner) {
+        tellOwnerDecided(reviewId, OwnerDid::Applied);
+    }
+    return report;
+}
+
+Result<ActionReport> Agent::applyInTurn(const std::string& reviewId, const ReviewSelection& selection, const Progress& progress,
+                                        IfBoth ifBoth, const Warrant& warrant, bool& all) {
     auto opened = openReview(reviewId);
     if (!opened) {
         return fail(std::move(opened).error());
     }
     const std::lock_guard operation(m_operation);
     const auto chosen = opened->select(selection);
+    all = chosen.size() == opened->select({}).size();
     if (chosen.empty()) {
         return fail(ErrorCode::NotFound, "none of those paths is in the review",
                     "See: carrel changes " + name());
@@ -75,14 +90,20 @@ Result<ActionReport> Agent::apply(const std::string& reviewId, const ReviewSelec
     if (warrant.begin) {
         CARREL_TRY(warrant.begin(*opened));
     }
-    // I5. The id names every byte of it.
+    // I5. The id names every byte of it. The sets are what its journals are known by after a kill (appliedBy()).
+    json::array sets;
+    for (std::size_t i = 0; i < opened->shares.size(); ++i) {
+        if (std::any_of(chosen.begin(), chosen.end(), [&](const EntryView& view) { return view.share == &opened->shares[i]; })) {
+            sets.emplace_back(opened->sets[i].id);
+        }
+    }
     json::object decided{{"entries", chosen.size()},
                          {"partly", !selection.paths.empty()},
                          {"by", warrant.by},
-                         {"keep_both", ifBoth == IfBoth::KeepBoth}};
+                         {"keep_both", ifBoth == IfBoth::KeepBoth},
+                         {"sets", std::move(sets)}};
     if (warrant.approval != 0) {
         decided["approval"] = warrant.approval;
-        decided["number"] = m_book->nextNumber(); // appliedBy()
     }
     CARREL_TRY(note(EventKind::ApplyDecided, reviewId, std::move(decided)));
     auto report = applyChosen(*opened, chosen, warrant.by, progress, ifBoth);
@@ -191,6 +212,16 @@ Result<ActionReport> Agent::applyChosen(const OpenedReview& opened, const std::v
 
 Result<ActionReport> Agent::discard(const std::string& reviewId, const ReviewSelection& selection,
                                     const Progress& progress) {
+    bool all = false;
+    auto report = discardInTurn(reviewId, selection, progress, all);
+    if (report && all) {
+        tellOwnerDecided(reviewId, OwnerDid::Discarded);
+    }
+    return report;
+}
+
+Result<ActionReport> Agent::discardInTurn(const std::string& reviewId, const ReviewSelection& selection,
+                                          const Progress& progress, bool& all) {
     auto opened = openReview(reviewId);
     if (!opened) {
         return fail(std::move(opened).error());
@@ -201,6 +232,7 @@ Result<ActionReport> Agent::discard(const std::string& reviewId, const ReviewSel
         return fail(std::move(at).error());
     }
     const auto chosen = opened->select(selection);
+    all = chosen.size() == opened->select({}).size();
     if (chosen.empty()) {
         return fail(ErrorCode::NotFound, "none of those paths is in the review",
                     "See: carrel changes " + name());

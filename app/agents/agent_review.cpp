@@ -316,17 +316,21 @@ Result<OpenedReview> Agent::freeze(const Progress& progress, std::stop_token sto
     return opened;
 }
 
-// A watcher's list makes room for the next one: it must not push out what somebody else looks at.
+// A watcher's list makes room for the next one: it must not push out what somebody else looks at, or is asked about.
 Result<Review> Agent::remember(std::vector<ReviewPart> parts, Look look) {
     std::vector<Review> dropped;
-    auto review = m_book->add(std::move(parts), dropped, m_keptReviews);
+    const auto kept = keptReviews();
+    auto review = m_book->add(std::move(parts), dropped, kept);
     if (!review) {
         return review;
     }
     if (look != Look::Watch && m_watchReview == review->id) {
         m_watchReview.clear();
     } else if (look == Look::Watch && m_watchReview != review->id && review->id != m_notedReview) {
-        CARREL_TRY(m_book->drop(std::exchange(m_watchReview, review->id), dropped));
+        const auto last = std::exchange(m_watchReview, kept.contains(review->id) ? std::string() : review->id);
+        if (!kept.contains(last)) {
+            CARREL_TRY(m_book->drop(last, dropped));
+        }
     }
     forgetUnused(dropped);
     return review;

@@ -133,12 +133,25 @@ Status Agent::noteClient(EventKind kind, const std::string& client, json::object
     return {};
 }
 
-Status Agent::noteRule(EventKind kind, std::string words, json::object detail) {
-    constexpr std::size_t kMaxWords = 2000; // a rule may hold a thousand paths; all of it stands in the rules' file
+namespace {
+
+constexpr std::size_t kMaxWords = 2000; // a rule may hold a thousand paths; all of it stands in the rules' file
+
+json::object shortened(json::object detail) {
     if (auto& toml = detail["toml"]; toml.is_string() && toml.get_string().size() > kMaxWords) {
         toml = plainText(std::string(toml.get_string()), kMaxWords);
     }
-    return note(kind, plainText(words, kMaxWords), std::move(detail));
+    return detail;
+}
+
+} // namespace
+
+Status Agent::noteRule(EventKind kind, std::string words, json::object detail) {
+    return note(kind, plainText(words, kMaxWords), shortened(std::move(detail)));
+}
+
+void Agent::noteRuleOwing(EventKind kind, std::string words, json::object detail) {
+    (void)noteOwing(kind, plainText(words, kMaxWords), shortened(std::move(detail)));
 }
 
 json::object By::mark(json::object detail) const {

@@ -4,7 +4,9 @@
 #pragma once
 
 #include "app/agents/asked.h"
+#include "app/agents/agent_record.h"
 #include "app/agents/read_budget.h"
+#include "app/files/frozen_set.h"
 #include "guest/protocol/result.h"
 #include "hypervisor/api/backend.h"
 
@@ -35,6 +37,15 @@ struct Patience {
     std::chrono::milliseconds autoQuiet{2000}; // nothing was staged for that long: auto mode settles it
 };
 
+// What rules say of one thing that auto mode is about to apply.
+enum class MaySettle {
+    Yes,
+    Waits,  // a rule denies it: it waits for review
+    Nothing // what the rules say cannot be told, so that any of them could: all of it waits
+};
+// What the owner did with a whole review by their own word.
+enum class OwnerDid { Applied, Discarded };
+
 struct Services {
     hypervisor::Backend* backend = nullptr;
     hypervisor::HomeId home;
@@ -57,6 +68,14 @@ struct Services {
     // A machine that ran has ended, for whatever reason. Called under the agent's turn: it must not call the agent for more
     // than its log and its record.
     std::function<void(const std::string& agent, const std::string& session)> sessionEnded;
+    // Asked for each thing right before auto mode applies it, under the agent's turn: it must not call the agent for more than
+    // its log and its record. None: there are no rules.
+    std::function<MaySettle(const std::string& agent, const std::string& session, const ShareRecord& share,
+                            const files::FrozenEntry& entry)>
+        maySettle;
+    // The owner applied or discarded all of a review, not because of a request: whoever asks for it has been answered.
+    // Called outside of the agent's turn, when it has happened.
+    std::function<void(const std::string& agent, const std::string& review, OwnerDid what)> ownerDecided;
     Patience patience;
     std::uint64_t mostReads = ReadBudget::kMost; // written down at once, of each agent
 };

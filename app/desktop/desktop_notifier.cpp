@@ -73,7 +73,7 @@ private:
             }
             if (step) {
                 take(*step, stop);
-            } else {
+            } else if (!stop.stop_requested()) { // hear() may have taken the wake-up that the end comes with
                 sleep(due);
             }
             if (m_bus && g_dbus_connection_is_closed(m_bus.get()) != FALSE) {

@@ -23,6 +23,9 @@ public:
             return fail(choice.error());
         }
         auto kept = choice->keeper->load();
+        if (!kept) {
+            return fail(withWayOut(std::move(kept).error(), *choice));
+        }
         if (kept && *kept && !choice->recorded) {
             CARREL_TRY(record(*choice));
         }
@@ -38,7 +41,8 @@ public:
         if (!choice->recorded) {
             CARREL_TRY(record(*choice));
         }
-        return choice->keeper->keep(kept);
+        auto done = choice->keeper->keep(kept);
+        return done ? done : fail(withWayOut(std::move(done).error(), *choice));
     }
 
 private:
@@ -82,6 +86,16 @@ private:
 
     Status record(const Choice& choice) const {
         return files::replaceDurably(m_places.record, choice.keeper == &m_keyring ? kInKeyring : kInFile);
+    }
+
+    // A keyring that has gone for good would deny everything for ever.
+    [[nodiscard]] Error withWayOut(Error error, const Choice& choice) const {
+        if (choice.keeper == &m_keyring && choice.recorded && error.code == ErrorCode::Unavailable) {
+            error.hint += std::string(error.hint.empty() ? "" : ". ") + "If that keyring is lost for good: take away " +
+                          m_places.record.string() + ". Carrel then makes a new key, takes the rules' file for one that nobody " +
+                          "has sealed, and goes by it again when you have looked at it and told it to \"carrel rules import FILE\"";
+        }
+        return error;
     }
 
     [[nodiscard]] Error brokenRecord() const {

@@ -3,6 +3,7 @@
 
 #include "app/activity/event.h"
 #include "app/agents/agent_record.h"
+#include "app/agents/review_book.h"
 #include "app/files/durable_file.h"
 #include "guest/protocol/strict_json.h"
 
@@ -40,10 +41,10 @@ Result<std::string> newToken() {
 }
 
 Status checkName(const std::string& name) {
-    // In the log a client's name stands where the owner's word could: it must not look like it.
-    if (name == "owner" || name == "auto" || !agents::checkAgentName(name)) {
+    // In the log a client's name stands where the owner's word could, or what stands for it: it must not look like it.
+    if (name == agents::kByOwner || name == agents::kByAuto || name == agents::kByRule || !agents::checkAgentName(name)) {
         return fail(ErrorCode::InvalidArgument, "that is no name for a client",
-                    "Use 1 to 32 lower-case letters, digits and hyphens, beginning with a letter; not owner or auto");
+                    "Use 1 to 32 lower-case letters, digits and hyphens, beginning with a letter; not owner, auto or rule");
     }
     return {};
 }

@@ -2,20 +2,60 @@
 #include "app/policy/rule_book.h"
 
 #include "app/files/durable_file.h"
+#include "guest/protocol/unique_fd.h"
 
 #include <algorithm>
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 namespace carrel::policy {
 namespace {
 
 constexpr const char* kWhatNow = "Look at it; then \"carrel rules import FILE\" takes over what is right in it. Everything is "
                                  "denied until then";
+constexpr std::int64_t kTellKeeperEveryMs = 10'000; // one that is locked is not asked with each question
 constexpr std::int64_t kFarMs = std::int64_t{1000} * 365 * 86'400'000;
 
 bool sameButNumber(Rule a, const Rule& b) {
     a.id = b.id;
     return a == b;
+}
+
+// Of a regular file, not through a link: a pipe would be waited for, with every decision and the engine's end behind it.
+Result<std::string> readFile(const std::filesystem::path& file) {
+    constexpr std::size_t kMost = kMaxRulesText + 4096;
+    const auto strange = [&](const char* what) {
+        return fail(ErrorCode::Refused, "The rules' file is " + std::string(what) + ": " + file.string(), kWhatNow);
+    };
+    const auto unread = [&] {
+        return fail(errnoError("reading " + file.string(), errno).wrap("The rules cannot be read, so nothing is allowed", kWhatNow));
+    };
+    const UniqueFd fd(::open(file.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+    if (!fd) {
+        return errno == ELOOP ? strange("a link to another place") : unread();
+    }
+    struct stat info {};
+    if (::fstat(fd.get(), &info) != 0 || !S_ISREG(info.st_mode)) {
+        return strange("no file");
+    }
+    std::string out(kMost + 1, '\0');
+    std::size_t size = 0;
+    while (size < out.size()) {
+        const auto got = ::read(fd.get(), out.data() + size, out.size() - size);
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
+        if (got < 0) {
+            return unread();
+        }
+        if (got == 0) {
+            out.resize(size);
+            return out;
+        }
+        size += static_cast<std::size_t>(got);
+    }
+    return strange("larger than Carrel makes it");
 }
 
 } // namespace
@@ -28,7 +68,7 @@ RuleBook::RuleBook(std::filesystem::path file, std::unique_ptr<SealKeeper> keepe
 RuleBook::Look RuleBook::look() const {
     Look out;
     struct stat info {};
-    if (::stat(m_file.c_str(), &info) == 0) {
+    if (::lstat(m_file.c_str(), &info) == 0) {
         const auto ns = [](const timespec& time) { return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec; };
         out = {info.st_dev, info.st_ino, static_cast<std::uint64_t>(info.st_size), ns(info.st_mtim), ns(info.st_ctim), true};
     }
@@ -40,17 +80,38 @@ void RuleBook::refresh() {
     const bool again = !m_kept && m_trouble;
     const auto now = look();
     if (m_seen == now && !again) {
+        payKeeper();
         return;
     }
     auto set = read();
     m_seen = now;
     m_trouble = set ? std::nullopt : std::optional(set.error());
-    m_set = set ? std::move(*set) : RuleSet{};
+    if (m_trouble) { // what is known of the ends of rules is known for when it has gone
+        m_set = RuleSet{};
+        m_counting = std::make_shared<std::vector<Rule>>();
+        return;
+    }
+    m_set = std::move(*set);
     taken();
+    if (m_kept && m_kept->serial < m_set.serial) { // a crash came before the keeper knew
+        m_kept->serial = m_set.serial;
+        m_owesFrom = m_clock.now().steadyMs;
+    }
+    payKeeper();
+}
+
+// An older file would be taken for the newest as long as the keeper does not know how new that is. It may take a while: a
+// keyring locks itself. What has been done counts meanwhile, and nobody is told otherwise.
+void RuleBook::payKeeper() {
+    const auto now = m_clock.now().steadyMs;
+    if (m_owesFrom && m_kept && now >= *m_owesFrom) {
+        m_owesFrom = m_keeper->keep(*m_kept) ? std::nullopt : std::optional(now + kTellKeeperEveryMs);
+    }
 }
 
 // A number means one rule for ever, so what is known of its end holds.
 void RuleBook::taken() {
+    m_nextId = std::max(m_nextId, m_set.nextId);
     const auto now = m_clock.now();
     std::map<std::uint64_t, std::int64_t> ends;
     for (const auto& rule : m_set.rules) {
@@ -77,7 +138,10 @@ Result<RuleSet> RuleBook::read() {
         return fail(kept.error().wrap("The key of the rules' seal is not to be had, so nothing is allowed",
                                       kept.error().hint.empty() ? "Unlock the keyring, then try again" : kept.error().hint));
     }
-    m_kept = *kept;
+    const auto known = std::exchange(m_kept, *kept);
+    if (known && m_kept && known->key == m_kept->key) { // a keeper that is owed a serial is behind
+        m_kept->serial = std::max(m_kept->serial, known->serial);
+    }
     const bool there = look().there;
     if (!there) {
         // With the file, what it denies is gone, too.
@@ -87,7 +151,7 @@ Result<RuleSet> RuleBook::read() {
     if (!m_kept) {
         return fail(ErrorCode::Refused, "There is a rules' file that nothing has sealed: " + m_file.string(), kWhatNow);
     }
-    const auto sealed = files::readWhole(m_file, kMaxRulesText + 4096);
+    const auto sealed = readFile(m_file);
     if (!sealed) {
         return fail(sealed.error());
     }
@@ -96,7 +160,11 @@ Result<RuleSet> RuleBook::read() {
         return fail(text.error());
     }
     auto set = rulesFrom(*text);
-    if (set && set->serial < m_kept->serial) {
+    if (!set) {
+        return fail(set.error().wrap("The rules' file is Carrel's own, and cannot be read",
+                                     set.error().code == ErrorCode::Unsupported ? set.error().hint : kWhatNow));
+    }
+    if (set->serial < m_kept->serial) {
         return fail(ErrorCode::Refused, "The rules' file is an older one: something else has put it back", kWhatNow);
     }
     return set;
@@ -140,7 +208,8 @@ Status RuleBook::write(RuleSet next) {
         CARREL_TRY(m_keeper->keep({*key, 0})); // a file whose key was lost would deny everything
         m_kept = SealKeeper::Kept{*key, 0};
     }
-    next.serial = std::max(m_set.serial, m_kept->serial) + 1;
+    // Never below the numbers given, so that reset() knows them by what the keeper has, whatever becomes of the file.
+    next.serial = std::max({m_set.serial + 1, m_kept->serial + 1, next.nextId});
     const auto text = toToml(next);
     if (text.size() > kMaxRulesText || next.rules.size() > kMaxRules) {
         return fail(ErrorCode::LimitExceeded, "There would be more rules than Carrel keeps",
@@ -156,7 +225,9 @@ Status RuleBook::write(RuleSet next) {
     taken();
     m_seen = look();
     m_trouble.reset();
-    return m_keeper->keep(*m_kept);
+    m_owesFrom = m_clock.now().steadyMs;
+    payKeeper();
+    return {};
 }
 
 Result<Rule> RuleBook::add(Rule rule, const Before& before) {
@@ -171,6 +242,8 @@ Result<Rule> RuleBook::add(Rule rule, const Before& before) {
     next.rules.push_back(rule);
     if (before) {
         CARREL_TRY(before(rule));
+    } else if (m_recorder) {
+        CARREL_TRY(m_recorder(Change::Added, rule));
     }
     CARREL_TRY(write(std::move(next)));
     return rule;
@@ -200,6 +273,8 @@ Result<std::vector<Rule>> RuleBook::removeWhere(const std::function<bool(const R
     for (const auto& each : gone) {
         if (before) {
             CARREL_TRY(before(each));
+        } else if (m_recorder) {
+            (void)m_recorder(Change::Removed, each).has_value(); // what it allowed is over all the same
         }
     }
     if (!gone.empty()) {
@@ -235,7 +310,8 @@ Result<RuleBook::Replaced> RuleBook::reset(std::vector<Rule> rules, const Before
         return fail(*m_trouble); // a new key would make what the locked one seals a file that is not ours
     }
     RuleSet next;
-    next.nextId = m_set.nextId; // numbers are not given again, as far as they are known
+    // Numbers are not given again: logs name rules by them. Of a file that cannot be read its serial says how far they went.
+    next.nextId = std::max(m_nextId, m_trouble && m_kept ? m_kept->serial + 1 : 1);
     for (auto& rule : rules) {
         rule.id = next.nextId++;
         next.rules.push_back(std::move(rule));

@@ -34,6 +34,11 @@ public:
 
     // `before` is called with the rule as it will be kept, or as it is, right before; an error of it: it is not done.
     using Before = std::function<Status(const Rule& rule)>;
+    // Writes down what no `before` does: the rules that come by a decision, and those that end with their session. Called as
+    // `before` is; an error keeps a rule from being added, and none from being taken away.
+    enum class Change { Added, Removed };
+    using Recorder = std::function<Status(Change change, const Rule& rule)>;
+    void setRecorder(Recorder recorder) { m_recorder = std::move(recorder); } // once, before anything is asked
     [[nodiscard]] Result<Rule> add(Rule rule, const Before& before);
     [[nodiscard]] Result<Rule> add(Rule rule) override { return add(std::move(rule), {}); }
     [[nodiscard]] Result<Rule> remove(std::uint64_t id, const Before& before = {});
@@ -61,12 +66,14 @@ private:
     [[nodiscard]] Status write(RuleSet next);
     [[nodiscard]] Result<std::vector<Rule>> removeWhere(const std::function<bool(const Rule&)>& which, const Before& before = {});
     void taken(); // m_set is another one
+    void payKeeper();
     [[nodiscard]] bool over(const Rule& rule, Moment now) const;
 
     std::filesystem::path m_file;
     std::unique_ptr<SealKeeper> m_keeper;
     const Clock& m_clock;
     std::mutex m_mutex;
+    Recorder m_recorder;
     std::optional<Look> m_seen;
     std::optional<SealKeeper::Kept> m_kept;
     RuleSet m_set;
@@ -74,6 +81,8 @@ private:
                                                          // can be judged by them at once
     std::map<std::uint64_t, std::int64_t> m_ends; // by rule that has one: by the steady clock
     std::optional<Error> m_trouble;
+    std::uint64_t m_nextId = 1;             // no number below it is given again
+    std::optional<std::int64_t> m_owesFrom; // the keeper does not know the newest serial, and is told again from then on
 };
 
 } // namespace carrel::policy

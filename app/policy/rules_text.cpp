@@ -21,7 +21,7 @@ tl::unexpected<Error> malformed(const std::string& what, const toml::node* at = 
         where = "line " + std::to_string(at->source().begin.line) + ": ";
     }
     return fail(ErrorCode::Malformed, "The rules cannot be read: " + where + what,
-                "Mend that line, or take the file away: without it, everything is asked");
+                "Mend that line, then try again");
 }
 
 // TOML's date and time with an offset. A local one would mean another moment wherever it is read.
@@ -239,7 +239,7 @@ Result<RuleSet> rulesFrom(std::string_view text) {
         return fail(ErrorCode::Malformed,
                     "The rules cannot be read: line " + std::to_string(error.source().begin.line) + ": " +
                         std::string(error.description()),
-                    "Mend that line, or take the file away: without it, everything is asked");
+                    "Mend that line, then try again");
     }
     Keys keys(table);
     const auto version = keys.number("version");

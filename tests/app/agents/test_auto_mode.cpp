@@ -90,6 +90,8 @@ private slots:
     void whatTheRuleCovers_data();
     void whatTheRuleCovers();
     void nothingBelowAFolderThatWaits();
+    void whatIsDeniedWaits();
+    void troubleSettlesNothing();
 };
 
 void TestAutoMode::newAndOwnFilesSettleAndUndo() {
@@ -460,6 +462,67 @@ void TestAutoMode::nothingBelowAFolderThatWaits() {
     set.entries = {risky, newFile(".git/objects"), newFile("x")};
     const auto covered = coveredByAuto(set, 1, *own);
     QVERIFY(covered.size() == 1 && covered.at(0)->path.text() == "x");
+}
+
+// The owner's rules are asked about each thing; with a folder that waits, what is in it does.
+void TestAutoMode::whatIsDeniedWaits() {
+    AgentWorld w(true, ShareMode::Auto);
+    std::mutex mutex;
+    std::vector<std::string> asked;
+    std::string askedBy;
+    w.services.maySettle = [&](const std::string& agent, const std::string& session, const ShareRecord& share,
+                               const files::FrozenEntry& entry) {
+        const std::lock_guard lock(mutex);
+        askedBy = agent + " " + session;
+        asked.push_back(share.name + "/" + entry.path.text());
+        const bool denied = entry.path.text() == "secret" || entry.path.text() == "d/no";
+        return denied ? MaySettle::Waits : MaySettle::Yes;
+    };
+    QVERIFY(w.start());
+    PlayedGuest guest(w);
+    guest.makeFolder("d");
+    guest.write("d/no", "no\n");
+    guest.write("d/yes", "yes\n");
+    guest.makeFolder("secret");
+    guest.write("secret/x", "no\n");
+    guest.write("zebra", "yes\n");
+    QTRY_VERIFY_WITH_TIMEOUT(fs::exists(w.share() / "zebra"), kGuardMs);
+    QVERIFY(looked(w));
+    QVERIFY(fs::exists(w.share() / "d/yes") && !fs::exists(w.share() / "d/no") && !fs::exists(w.share() / "secret"));
+    QCOMPARE(guest.staged(), (std::vector<std::string>{"d/no", "secret", "secret/x"}));
+    // What waits counts against no bound.
+    std::uint64_t files = 0;
+    for (const auto& each : eventsOf(w, activity::EventKind::ApplyDecided)) {
+        files += each.event.detail.at("files").to_number<std::uint64_t>();
+    }
+    QCOMPARE(files, std::uint64_t{2});
+    // It can be reviewed, and the owner's own word goes above.
+    const auto frozen = within(60s, "changes", [&] { return w.agent->freeze(quiet, {}); });
+    QVERIFY(frozen && frozen->sets.at(0).entries.size() == 3);
+    const std::lock_guard lock(mutex);
+    QCOMPARE(askedBy, w.agent->id() + " " + w.agent->session());
+    QVERIFY(std::count(asked.begin(), asked.end(), "papers/d/no") >= 1);
+}
+
+// A rules' file that something has changed: any of it could be denied.
+void TestAutoMode::troubleSettlesNothing() {
+    AgentWorld w(true, ShareMode::Auto);
+    std::atomic<bool> trouble = true;
+    w.services.maySettle = [&](const std::string&, const std::string&, const ShareRecord&, const files::FrozenEntry& entry) {
+        return trouble && entry.path.text() == "b" ? MaySettle::Nothing : MaySettle::Yes; // it comes in the middle
+    };
+    QVERIFY(w.start());
+    PlayedGuest guest(w);
+    for (const char* name : {"a", "b", "c"}) {
+        guest.write(name, "x");
+    }
+    QVERIFY(looked(w));
+    QVERIFY(filesIn(w.share()) == 0 && guest.staged().size() == 3);
+    QVERIFY(eventsOf(w, activity::EventKind::ApplyDecided).empty());
+    trouble = false;
+    guest.write("c", "y");
+    QVERIFY(settled(w, guest));
+    QCOMPARE(filesIn(w.share()), std::size_t{3});
 }
 
 QTEST_GUILESS_MAIN(TestAutoMode)

@@ -9,6 +9,7 @@
 #include <QtTest>
 
 #include <atomic>
+#include <future>
 #include <mutex>
 
 using namespace carrel;
@@ -52,6 +53,24 @@ struct World {
 class TestNotifications : public QObject {
     Q_OBJECT
 private slots:
+    // Ended while it is about to sleep: the word that wakes it must not be taken by the look before.
+    void endsWheneverItIsTold() {
+        auto ends = std::async(std::launch::async, [] {
+            for (int i = 0; i < 10'000; ++i) {
+                DesktopNotifier::Options options;
+                options.bus = [] { return std::optional<std::string>(); };
+                DesktopNotifier notifier(std::move(options));
+                std::this_thread::sleep_for(std::chrono::microseconds(100)); // it sleeps by now, mostly
+                notifier.withdraw(1);                                        // it looks
+                const auto later = std::chrono::steady_clock::now() + std::chrono::nanoseconds(i % 250 * 200);
+                while (std::chrono::steady_clock::now() < later) { // at each moment of its look
+                }
+            }
+        });
+        if (ends.wait_for(std::chrono::minutes(2)) != std::future_status::ready) {
+            qFatal("it never ends");
+        }
+    }
     void shownReplacedClosed() {
         World w;
         QVERIFY(w.bus.runs());

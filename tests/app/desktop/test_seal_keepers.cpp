@@ -60,6 +60,28 @@ struct World {
 class TestSealKeepers : public QObject {
     Q_OBJECT
 private slots:
+    // Everything is denied then, and would be for ever: it is said what to take away, and what comes of that.
+    void theWayOutOfALostKeyring() {
+        World w;
+        const policy::test::TurnedClock clock;
+        policy::Rule rule;
+        rule.action = policy::Action::Network;
+        rule.fields["host"] = {"example.org"};
+        {
+            PlayedKeyring keyring(w.bus.address());
+            policy::RuleBook book(w.home / "rules.toml", w.chosen(), clock);
+            QVERIFY(book.add(rule));
+        }
+        policy::RuleBook book(w.home / "rules.toml", w.chosen(), clock);
+        auto rules = book.rules();
+        QVERIFY(unavailable(rules));
+        QVERIFY2(rules.error().hint.find((w.home / "seal.place").string()) != std::string::npos, rules.error().hint.c_str());
+        QVERIFY(rules.error().hint.find("rules import") != std::string::npos && !book.reset({rule}));
+        fs::remove(w.home / "seal.place");
+        rules = book.rules();
+        QVERIFY(!rules && rules.error().code == ErrorCode::Refused);
+        QVERIFY(book.reset({rule}) && book.rules()->rules.size() == 1);
+    }
     void itIsKeptAndFoundAgain() {
         World w;
         QVERIFY(w.bus.runs());

@@ -175,6 +175,7 @@ private slots:
         QTest::newRow("escape") << "a\x1b[2J" << 60 << 1;
         QTest::newRow("the owner") << "owner" << 60 << 1;
         QTest::newRow("auto") << "auto" << 60 << 1;
+        QTest::newRow("a rule") << "rule" << 60 << 1;
         QTest::newRow("too short") << "editor" << 59 << 1;
         QTest::newRow("no time") << "editor" << 0 << 1;
         QTest::newRow("more than a year") << "editor" << 365 * 86400 + 1 << 1;

@@ -8,6 +8,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <future>
 #include <sys/stat.h>
 
 using namespace carrel;
@@ -20,10 +21,12 @@ namespace {
 struct Locked final : SealKeeper { // a keyring that can be locked
     std::optional<Kept> kept;
     bool locked = false;
+    int asked = 0; // to keep one
     Result<std::optional<Kept>> load() override {
         return locked ? fail(ErrorCode::Unavailable, "the keyring is locked") : Result<std::optional<Kept>>(kept);
     }
     Status keep(const Kept& next) override {
+        ++asked;
         if (locked) {
             return fail(ErrorCode::Unavailable, "the keyring is locked");
         }
@@ -226,6 +229,122 @@ private slots:
         QVERIFY(ask(*w.book).answer == Answer::Ask);
     }
 
+    // The key is at hand, and the keyring is locked when it is to be told how new the file is: what was done counts, as who
+    // asked for it is told, and the keyring is told when it can be.
+    void theKeyringLocksBetween() {
+        World w;
+        auto keeper = std::make_unique<Locked>();
+        auto* keyring = keeper.get();
+        RuleBook book(w.file, std::move(keeper), w.clock);
+        QVERIFY(book.add(allow("example.org")));
+        keyring->locked = true;
+        auto deny = allow("other.org");
+        deny.effect = Effect::Deny;
+        const auto kept = book.add(deny);
+        QVERIFY2(kept && kept->id == 2, kept ? "" : kept.error().text().c_str());
+        QVERIFY(ask(book, "other.org").answer == Answer::Deny && ask(book).answer == Answer::Allow && book.remove(1));
+        const auto knew = keyring->kept->serial;
+        // A keyring that stays locked is not asked with each question.
+        const auto tries = keyring->asked;
+        for (int i = 0; i < 50; ++i) {
+            QVERIFY(ask(book).answer == Answer::Ask);
+        }
+        QVERIFY(keyring->asked - tries <= 1);
+        keyring->locked = false;
+        w.clock.turn(60'000);
+        QVERIFY(ask(book).answer == Answer::Ask);
+        QCOMPARE(keyring->kept->serial, book.rules()->serial);
+        QVERIFY(keyring->kept->serial > knew);
+        // Found so after a crash, it is told as well.
+        keyring->kept->serial = knew;
+        auto second = std::make_unique<Locked>();
+        auto* other = second.get();
+        second->kept = keyring->kept;
+        RuleBook again(w.file, std::move(second), w.clock);
+        QVERIFY(ask(again).answer == Answer::Ask && ask(again).answer == Answer::Ask);
+        QCOMPARE(other->kept->serial, again.rules()->serial);
+    }
+
+    // What is no file is a trouble at once, and nobody waits for whoever may write into it.
+    void whatIsNoFile_data() {
+        QTest::addColumn<QString>("what");
+        for (const char* what : {"pipe", "folder", "link"}) {
+            QTest::newRow(what) << what;
+        }
+    }
+    void whatIsNoFile() {
+        QFETCH(QString, what);
+        World w;
+        QVERIFY(w.book->add(allow("example.org")));
+        const auto aside = w.file.string() + ".aside";
+        fs::rename(w.file, aside);
+        if (what == "pipe") {
+            QVERIFY(::mkfifo(w.file.c_str(), 0600) == 0);
+        } else if (what == "folder") {
+            fs::create_directory(w.file);
+        } else {
+            fs::create_symlink(aside, w.file);
+        }
+        auto asked = std::async(std::launch::async, [&] { return ask(*w.book); });
+        const bool hung = asked.wait_for(std::chrono::seconds(20)) != std::future_status::ready;
+        if (hung) {
+            std::ofstream(w.file) << "\n"; // lets it go on
+        }
+        const auto verdict = asked.get();
+        QVERIFY2(!hung, "it waits");
+        QVERIFY(verdict.answer == Answer::Deny && verdict.trouble && !verdict.trouble->hint.empty());
+        fs::remove(w.file);
+        fs::rename(aside, w.file);
+        QVERIFY(ask(*w.book).answer == Answer::Allow);
+    }
+
+    // A number means one rule for ever, also in the logs: what comes after a file that cannot be read has other ones.
+    void numbersAfterAReset() {
+        World w;
+        QVERIFY(w.book->reset({allow("a.org"), allow("b.org"), allow("c.org")}));
+        QVERIFY(w.book->remove(3));
+        w.write("tampered\n");
+        for (int i = 0; i < 2; ++i) { // known to the same book, and to one that has never read it
+            w.open();
+            const auto replaced = w.book->reset({allow("example.org")});
+            QVERIFY2(replaced, replaced ? "" : replaced.error().text().c_str());
+            QVERIFY2(replaced->come.at(0).id > 3 + std::uint64_t(i), std::to_string(replaced->come.at(0).id).c_str());
+            w.write("tampered again\n");
+        }
+        QVERIFY(ask(*w.book).answer == Answer::Deny);
+        const auto again = w.book->reset({allow("example.org")});
+        QVERIFY(again && again->come.at(0).id > 5);
+    }
+
+    // What no verb of the owner's writes down is: the rule of a decision, and the end of a session's.
+    void theRecorderSeesTheRest() {
+        World w;
+        std::vector<std::pair<RuleBook::Change, std::uint64_t>> seen;
+        bool fails = false;
+        w.book->setRecorder([&](RuleBook::Change change, const Rule& rule) -> Status {
+            seen.emplace_back(change, rule.id);
+            return fails ? Status(fail(ErrorCode::Io, "the log is full")) : Status();
+        });
+        auto session = allow("example.org");
+        session.agent = "ann";
+        session.session = "s1";
+        QVERIFY(w.book->add(session));
+        QVERIFY(w.book->add(allow("other.org"), [](const Rule&) -> Status { return {}; })); // its caller does
+        QVERIFY(w.book->endSessions("ann", ""));
+        using enum RuleBook::Change;
+        QVERIFY((seen == std::vector<std::pair<RuleBook::Change, std::uint64_t>>{{Added, 1}, {Removed, 1}}));
+        fails = true;
+        const auto refused = w.book->add(session);
+        QVERIFY(!refused && refused.error().code == ErrorCode::Io);
+        QCOMPARE(w.book->rules()->rules.size(), std::size_t{1});
+        fails = false;
+        QVERIFY(w.book->add(session));
+        fails = true;
+        QCOMPARE(w.book->endSessions("ann", "")->size(), std::size_t{1});
+        QVERIFY(w.book->remove(2));
+        QVERIFY(w.book->rules()->rules.empty());
+    }
+
     // Half an hour was given; the clock is set back by three.
     void aClockThatIsSetLengthensNothing() {
         World w;
@@ -235,6 +354,11 @@ private slots:
         w.clock.turn(1'799'999);
         QVERIFY(ask(*w.book).answer == Answer::Allow);
         w.clock.at.wallMs -= 3 * 3'600'000;
+        QVERIFY(ask(*w.book).answer == Answer::Allow);
+        const auto good = w.text(); // nor does a trouble that comes and goes
+        w.write("tampered\n");
+        QVERIFY(ask(*w.book).answer == Answer::Deny);
+        w.write(good);
         QVERIFY(ask(*w.book).answer == Answer::Allow);
         w.clock.turn(1);
         QVERIFY(ask(*w.book).answer == Answer::Ask);
