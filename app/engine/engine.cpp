@@ -50,6 +50,9 @@ Result<std::unique_ptr<Engine>> Engine::create(api::Home home, Installation inst
     engine->m_approvals = std::make_unique<Approvals>(
         Approvals::Setup{engine->m_home.folder, std::move(session.keeper),
                          [raw = engine.get()](std::string_view wanted) { return raw->agentById(wanted); }, engine->m_services.complain, nullptr});
+    engine->m_approvals->rules().setRecorder([raw = engine.get()](policy::RuleBook::Change change, const policy::Rule& rule) {
+        return recordRule(*raw, change, rule);
+    });
     engine->m_approvals->addListener(engine->m_approvalNews);
     for (auto* listener : session.listeners) {
         engine->m_approvals->addListener(*listener);

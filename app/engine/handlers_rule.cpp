@@ -34,12 +34,22 @@ json::array describeAll(Engine& engine, const std::vector<Rule>& rules) {
     return out;
 }
 
-Status note(Engine& engine, EventKind kind, const Rule& rule) {
+// Owe: what only takes away is not held up by one agent's log that is full; it is told, and written when that is possible.
+enum class IfNot { Refuse, Owe };
+
+Status note(Engine& engine, EventKind kind, const Rule& rule, IfNot ifNot = IfNot::Refuse,
+            std::string_view by = agents::kByOwner) {
     const auto described = describeRule(rule, namesOf(engine));
-    json::object detail{{"rule", rule.id}, {"toml", described.at("toml")}, {"by", agents::kByOwner}};
+    const std::string words(described.at("words").as_string());
+    const json::object detail{{"rule", rule.id}, {"toml", described.at("toml")}, {"by", by}};
     for (const auto& agent : engine.allAgents()) {
-        if (rule.agent.empty() || rule.agent == agent->id()) {
-            CARREL_TRY(agent->noteRule(kind, std::string(described.at("words").as_string()), detail));
+        if (!rule.agent.empty() && rule.agent != agent->id()) {
+            continue;
+        }
+        if (ifNot == IfNot::Owe) {
+            agent->noteRuleOwing(kind, words, detail);
+        } else {
+            CARREL_TRY(agent->noteRule(kind, words, detail));
         }
     }
     return {};
@@ -105,8 +115,10 @@ Result<json::value> remove(Engine& engine, api::Call& call) {
     JsonFields fields(call.params(), "rule.remove");
     const auto id = fields.number("id");
     CARREL_TRY(fields.finish());
-    const auto gone = engine.approvals().rules().remove(
-        id, [&](const Rule& each) { return note(engine, EventKind::RuleRemoved, each); });
+    // Without an allow less is possible, so that goes ahead whatever the logs say. Without a deny more is.
+    const auto gone = engine.approvals().rules().remove(id, [&](const Rule& each) {
+        return note(engine, EventKind::RuleRemoved, each, each.effect == policy::Effect::Allow ? IfNot::Owe : IfNot::Refuse);
+    });
     if (!gone) {
         return fail(gone.error());
     }
@@ -229,6 +241,11 @@ Result<json::value> import(Engine& engine, api::Call& call) {
 }
 
 } // namespace
+
+Status recordRule(Engine& engine, policy::RuleBook::Change change, const Rule& rule) {
+    return change == policy::RuleBook::Change::Added ? note(engine, EventKind::RuleAdded, rule)
+                                                     : note(engine, EventKind::RuleRemoved, rule, IfNot::Owe, "session");
+}
 
 void addRuleVerbs(Engine& engine, api::Handlers& to) {
     const auto put = [&](const char* verb, Result<json::value> (*handler)(Engine&, api::Call&)) {

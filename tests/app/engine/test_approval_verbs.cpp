@@ -10,8 +10,10 @@
 
 #include <QTest>
 
+#include <csignal>
 #include <fstream>
 #include <future>
+#include <sys/resource.h>
 
 using namespace carrel;
 using namespace std::chrono_literals;
@@ -83,6 +85,24 @@ struct Owner {
     }
 };
 
+// No file grows past what a few rules take, so that these can be kept and a log cannot.
+class FullLogs {
+public:
+    FullLogs() {
+        constexpr rlim_t kMost = 8192;
+        (void)std::signal(SIGXFSZ, SIG_IGN);
+        (void)::getrlimit(RLIMIT_FSIZE, &m_before);
+        const rlimit little{kMost, m_before.rlim_max};
+        (void)::setrlimit(RLIMIT_FSIZE, &little);
+    }
+    ~FullLogs() { (void)::setrlimit(RLIMIT_FSIZE, &m_before); }
+    FullLogs(const FullLogs&) = delete;
+    FullLogs& operator=(const FullLogs&) = delete;
+
+private:
+    rlimit m_before{};
+};
+
 json::object denies(const char* host) {
     return {{"rule", {{"effect", "deny"}, {"action", "network"}, {"agent", "ann"}, {"fields", {{"host", {host}}}}}}};
 }
@@ -92,6 +112,36 @@ json::object denies(const char* host) {
 class TestApprovalVerbs : public QObject {
     Q_OBJECT
 private slots:
+    // A decision's rule is about others, too, and each of them can be read by itself.
+    void aDecisionsRuleStandsInEachLog() {
+        Owner o;
+        const auto id = o.connects("example.org");
+        (void)o.good("approval.decide", o.decision(id, "allow", "everywhere"));
+        QCOMPARE(o.count("rule.added"), std::size_t{1});
+        const auto other = o.connects("other.org");
+        (void)o.good("approval.decide", o.decision(other, "allow", "session"));
+        QCOMPARE(o.count("rule.added"), std::size_t{2});
+        o.w.engine->approvals().sessionEnded(o.agent()->id(), "s1");
+        QCOMPARE(o.count("rule.removed"), std::size_t{1});
+    }
+    // One agent's log that cannot be written: what takes a permission away is done all the same, and written down later.
+    void aLogThatCannotBeWritten() {
+        Owner o;
+        auto rule = denies("example.org");
+        const auto deny = o.good("rule.add", rule).at("rule").at("id").to_number<std::uint64_t>();
+        rule.at("rule").as_object()["effect"] = "allow";
+        const auto allow = o.good("rule.add", rule).at("rule").at("id").to_number<std::uint64_t>();
+        {
+            const FullLogs full;
+            QVERIFY(!o.ask("rule.add", rule));
+            QVERIFY(!o.ask("rule.remove", {{"id", deny}}));
+            const auto gone = o.ask("rule.remove", {{"id", allow}});
+            QVERIFY2(gone, gone ? "" : gone.error().text().c_str());
+        }
+        QCOMPARE(o.good("rule.list", {}).at("rules").as_array().size(), std::size_t{1});
+        (void)o.good("rule.remove", {{"id", deny}});
+        QCOMPARE(o.count("rule.removed"), std::size_t{2}); // the first of them since
+    }
     void whatWaitsIsListed() {
         Owner o;
         const auto first = o.connects("one.example.org", "\xe2\x80\xae" "backwards\x1b[31m");
