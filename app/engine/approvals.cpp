@@ -117,28 +117,55 @@ void Approvals::recover(const std::vector<AgentPtr>& agents) {
     m_time = std::jthread([this](const std::stop_token& stop) { keepTime(stop); });
 }
 
+namespace {
+
+// As rules judge it.
+Request requestOf(const std::string& agent, const std::string& session, const agents::ShareRecord& share,
+                  const files::FrozenEntry& entry) {
+    Request item;
+    item.agent = agent;
+    item.session = session;
+    item.action = Action::Apply;
+    item.risk = entry.risk == files::Risk::High ? policy::Risk::High : policy::Risk::Routine;
+    item.fields.emplace("folder", share.dir);
+    item.fields.emplace("path", entry.path.text());
+    item.fields.emplace("change", std::string(changeOf(entry.kind)));
+    if (entry.from) {
+        item.fields.emplace("from", entry.from->text());
+        if (entry.type == EntryType::Directory) {
+            item.fields.emplace("type", "folder"); // and all that is in it
+        }
+    }
+    return item;
+}
+
+} // namespace
+
 std::vector<Request> Approvals::requestsOf(const Agent& agent, const OpenedReview& review) {
     std::vector<Request> out;
     const auto id = agent.id();
     const auto session = agent.session();
     for (const auto& view : review.select({})) {
-        Request item;
-        item.agent = id;
-        item.session = session;
-        item.action = Action::Apply;
-        item.risk = view.entry->risk == files::Risk::High ? policy::Risk::High : policy::Risk::Routine;
-        item.fields.emplace("folder", view.share->dir);
-        item.fields.emplace("path", view.entry->path.text());
-        item.fields.emplace("change", std::string(changeOf(view.entry->kind)));
-        if (view.entry->from) {
-            item.fields.emplace("from", view.entry->from->text());
-            if (view.entry->type == EntryType::Directory) {
-                item.fields.emplace("type", "folder"); // and all that is in it
-            }
-        }
-        out.push_back(std::move(item));
+        out.push_back(requestOf(id, session, *view.share, *view.entry));
     }
     return out;
+}
+
+agents::MaySettle Approvals::maySettle(const std::string& agent, const std::string& session, const agents::ShareRecord& share,
+                                       const files::FrozenEntry& entry) {
+    const Request item = requestOf(agent, session, share, entry);
+    const auto verdict = m_rules.decide({&item, 1});
+    return verdict.trouble                            ? agents::MaySettle::Nothing
+           : verdict.answer == policy::Answer::Deny ? agents::MaySettle::Waits
+                                                      : agents::MaySettle::Yes;
+}
+
+void Approvals::ownerDecided(const std::string& agent, const std::string& review) {
+    for (const auto& each : m_queue.list(false)) {
+        if (each.agent == agent && each.action == Action::Apply && each.question.evidence.reference == review) {
+            m_queue.gone(each.id);
+        }
+    }
 }
 
 Result<Approvals::Asked> Approvals::askApply(const AgentPtr& agent, const agents::ReviewSelection& what, const std::string& reason,
@@ -314,6 +341,9 @@ void Approvals::sessionEnded(const std::string& agent, const std::string& sessio
 void Approvals::forget(const std::string& agent) {
     const auto all = m_queue.list(true);
     m_queue.forget(agent);
+    if (auto gone = m_rules.forget(agent); !gone) {
+        m_complain("rules for an agent that is deleted could not be removed; they mean nothing any more: " + gone.error().text());
+    }
     const std::lock_guard lock(m_mutex);
     for (const auto& each : all) {
         if (each.agent == agent) {
@@ -370,7 +400,15 @@ Result<Approvals::Stands> Approvals::standing(const Approval& approval) {
     if (!stood) {
         return fail(std::move(stood).error());
     }
-    return *stood == Agent::ApplyStood::Finished ? Stands::Finished : Stands::NeverBegan;
+    switch (*stood) {
+    case Agent::ApplyStood::Finished:
+        return Stands::Finished;
+    case Agent::ApplyStood::Partly:
+        return Stands::Partly;
+    case Agent::ApplyStood::NeverBegan:
+        break;
+    }
+    return Stands::NeverBegan;
 }
 
 // Called in the turn of an agent, perhaps: so nothing is done here that takes one.

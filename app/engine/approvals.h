@@ -75,6 +75,10 @@ public:
     // The rules are others now: what is open, and what goes on, is judged by them.
     void rulesChanged();
     void sessionEnded(const std::string& agent, const std::string& session);
+    // Services::maySettle, and ownerDecided: what is asked about that very review is over.
+    [[nodiscard]] agents::MaySettle maySettle(const std::string& agent, const std::string& session, const agents::ShareRecord& share,
+                                              const files::FrozenEntry& entry);
+    void ownerDecided(const std::string& agent, const std::string& review);
     void forget(const std::string& agent); // it is deleted
 
     [[nodiscard]] policy::ApprovalQueue& queue() { return m_queue; }

@@ -113,6 +113,13 @@ void Engine::fillServices() {
     m_services.asked = [this](const std::string& agent, const ask::Question& question, agents::AnswerAsk answer) {
         m_agentAsks->asked(agent, question, std::move(answer));
     };
+    m_services.maySettle = [this](const std::string& agent, const std::string& session, const agents::ShareRecord& share,
+                                  const files::FrozenEntry& entry) {
+        return m_approvals->maySettle(agent, session, share, entry);
+    };
+    m_services.ownerDecided = [this](const std::string& agent, const std::string& review, agents::OwnerDid /*what*/) {
+        m_approvals->ownerDecided(agent, review);
+    };
     m_services.mayShare = [this](const fs::path& dir) { return mayShare(dir); };
     m_services.complain = [](std::string_view line) { spdlog::warn("{}", line); };
 }

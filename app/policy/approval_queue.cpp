@@ -211,6 +211,14 @@ void ApprovalQueue::end(Turn& turn, const Approval& of, EndReason reason) {
     m_live.erase(id);
 }
 
+void ApprovalQueue::gone(std::uint64_t id) {
+    Turn turn(*this);
+    const auto* of = m_book.find(id);
+    if (of != nullptr && of->state == ApprovalState::Open) {
+        end(turn, *of, EndReason::Gone);
+    }
+}
+
 Status ApprovalQueue::withdraw(std::string_view agent, std::uint64_t id) {
     Turn turn(*this);
     const auto* of = m_book.find(id);

@@ -58,7 +58,7 @@ public:
 // After a restart: what became of what was allowed. An error: it is not known yet (a folder that cannot be reached).
 class EffectStandings {
 public:
-    enum class Stands { Finished, NeverBegan };
+    enum class Stands { Finished, NeverBegan, Partly };
     virtual ~EffectStandings() = default;
     [[nodiscard]] virtual Result<Stands> standing(const Approval& approval) = 0;
     // Of one that is finished: as finished() would have had it.
@@ -123,6 +123,8 @@ public:
     // AlreadyExists: it has begun as often as it was allowed.
     [[nodiscard]] Status begin(std::uint64_t id);
     void finished(std::uint64_t id, EffectState state, std::string words);
+    // What it is about is no longer there, as the owner has decided on it otherwise. Closed already: nothing happens.
+    void gone(std::uint64_t id);
     // The agent takes it back. Closed already: nothing happens.
     [[nodiscard]] Status withdraw(std::string_view agent, std::uint64_t id);
     // Lasting requests stay open. Rules for that session go; an error: they could not, and mean nothing any more.

@@ -12,6 +12,7 @@ using std::chrono::milliseconds;
 
 namespace {
 
+constexpr const char* kInItsMiddle = "Carrel was ended in its middle; a part of it is made, and stands in the history";
 constexpr const char* kRestarted = "Carrel was restarted before it began; nothing was done";
 
 } // namespace
@@ -95,6 +96,8 @@ Recovered ApprovalQueue::recover(const std::string& agent, const std::string& se
             out.unsettled.push_back(*m_book.find(of.id));
         } else if (*stands == EffectStandings::Stands::Finished) {
             append(record::EffectEnded{EffectState::Done, plainText(words, 2000)});
+        } else if (*stands == EffectStandings::Stands::Partly) {
+            append(record::EffectEnded{EffectState::Failed, kInItsMiddle});
         } else {
             append(record::EffectEnded{EffectState::NeverBegan, kRestarted});
             if (isLasting(of.action)) { // whoever allowed it would wait for ever; a person is asked once more

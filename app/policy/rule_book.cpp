@@ -300,6 +300,10 @@ Result<std::vector<Rule>> RuleBook::endSessions(std::string_view agent, std::str
     });
 }
 
+Result<std::vector<Rule>> RuleBook::forget(std::string_view agent) {
+    return removeWhere([&](const Rule& each) { return !agent.empty() && each.agent == agent; });
+}
+
 Result<RuleBook::Replaced> RuleBook::reset(std::vector<Rule> rules, const BeforeReset& before) {
     for (const auto& rule : rules) {
         CARREL_TRY(check(rule));

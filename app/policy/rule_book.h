@@ -44,6 +44,8 @@ public:
     [[nodiscard]] Result<Rule> remove(std::uint64_t id, const Before& before = {});
     [[nodiscard]] Result<std::optional<Rule>> find(const Rule& like) override;
     [[nodiscard]] Result<std::vector<Rule>> endSessions(std::string_view agent, std::string_view but) override;
+    // It is deleted: nobody has that id again.
+    [[nodiscard]] Result<std::vector<Rule>> forget(std::string_view agent);
     // Instead of all there is, or of what cannot be read: with new numbers, in the order given. `before`: as above, with what
     // was there, as far as it could be read, and what comes. Answers what came.
     struct Replaced {

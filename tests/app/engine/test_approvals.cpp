@@ -198,6 +198,63 @@ private slots:
         QVERIFY(world.approvals->rules().add(world.rule(policy::Effect::Deny, "private/**")));
         QVERIFY(world.ask().submitted.kind == policy::Submitted::Kind::Denied);
     }
+    // The owner need not wait for the queue: what is asked is answered by that.
+    void theOwnersOwnWord_data() {
+        QTest::addColumn<bool>("discard");
+        QTest::newRow("applied") << false;
+        QTest::newRow("discarded") << true;
+    }
+    void theOwnersOwnWord() {
+        QFETCH(bool, discard);
+        World world;
+        world.w.services.ownerDecided = [&](const std::string& agent, const std::string& review, agents::OwnerDid) {
+            world.approvals->ownerDecided(agent, review);
+        };
+        world.guest->write("a.txt", "agent\n");
+        const auto asked = world.ask();
+        const auto review = world.approvals->queue().find(asked.submitted.id).value().question.evidence.reference;
+        QVERIFY(discard ? world.w.agent->discard(review, {}, quiet) : world.w.agent->apply(review, {}, quiet));
+        const auto of = world.approvals->queue().find(asked.submitted.id).value();
+        QVERIFY(of.state == policy::ApprovalState::Cancelled && of.ended == policy::EndReason::Gone);
+        QCOMPARE(world.has("a.txt"), !discard);
+    }
+    void autoModeGoesByTheRules() {
+        World world;
+        agents::ShareRecord share;
+        share.dir = world.w.share().string();
+        files::FrozenEntry entry;
+        entry.path = SharePath::parse("secret/a").value();
+        const auto may = [&] { return world.approvals->maySettle(world.w.agent->id(), "s", share, entry); };
+        QVERIFY(may() == agents::MaySettle::Yes);
+        QVERIFY(world.approvals->rules().add(world.rule(policy::Effect::Deny, "secret/**")));
+        QVERIFY(may() == agents::MaySettle::Waits);
+        std::ofstream(world.w.folder / "home/rules.toml", std::ios::app) << "# mine\n";
+        QVERIFY(may() == agents::MaySettle::Nothing);
+    }
+    // A guest that draws a list out holds its agent's turn, and nothing else.
+    void aSlowGuestHoldsUpNobody() {
+        World world;
+        world.guest->write("a.txt", "agent\n");
+        const auto asked = world.ask();
+        std::promise<void> there, go;
+        auto gone = go.get_future().share();
+        bool once = true;
+        world.guest->beforeList([&, gone] {
+            if (std::exchange(once, false)) {
+                there.set_value();
+                gone.wait();
+            }
+        });
+        auto slow = std::async(std::launch::async, [&] { return world.w.agent->freeze(quiet, {}).has_value(); });
+        there.get_future().wait();
+        policy::Rule deny = world.rule(policy::Effect::Deny, "*.txt");
+        within(60s, "a rule", [&] { return world.approvals->rules().add(deny).has_value(); });
+        within(60s, "the rules' change", [&] { return world.approvals->rulesChanged(), true; });
+        within(60s, "no", [&] { return world.decide(asked.submitted.id, policy::Effect::Deny).has_value(); });
+        QVERIFY(world.approvals->queue().find(asked.submitted.id).value().state == policy::ApprovalState::Denied);
+        go.set_value();
+        QVERIFY(slow.get());
+    }
     void onlyWhatIsAskedFor() {
         World world;
         world.guest->makeFolder("new");

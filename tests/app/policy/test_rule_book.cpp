@@ -368,8 +368,10 @@ private slots:
         QVERIFY(w.book->add(half));
         w.clock.at.wallMs += 1'800'000;
         QVERIFY(ask(*w.book).answer == Answer::Ask);
-        // An end as far off as a number goes is no mishap.
+        // An end as far off as there are years is no mishap, and one beyond is none.
         half.untilMs = INT64_MAX / 2;
+        QVERIFY(!w.book->add(half));
+        half.untilMs = kLatestMs;
         QVERIFY(w.book->add(half));
         QVERIFY(ask(*w.book).answer == Answer::Allow);
     }
