@@ -55,7 +55,8 @@ void TestAgentStart::init() {
             return BootFiles{folder / "kernel", folder / "initrd", folder / "base", "quiet"};
         },
         [](const auto&) -> Result<hypervisor::Accelerator> { return hypervisor::Accelerator::Software; },
-        [](const std::filesystem::path&) -> Status { return {}; }, [](std::string_view) {}});
+        [](const std::filesystem::path&) -> Status { return {}; }});
+    m_services->complain = [](std::string_view) {};
     std::filesystem::create_directories(folder / "agents");
     std::filesystem::create_directories(folder / "run");
     NewAgent wanted;
