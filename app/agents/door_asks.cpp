@@ -59,7 +59,7 @@ private:
 } // namespace
 
 void Door::asked(Post& from, const json::object& params) {
-    const auto process = from.process; // the call may be the end of this door and of all its posts
+    const auto process = from.ofReader.lock(); // the call may be the end of this door and of all its posts
     if (!process) {
         return;
     }
