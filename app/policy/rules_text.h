@@ -13,7 +13,7 @@
 //   agent = "…"            # its id; left out: every agent. So with session.
 //   until = 2026-12-01T12:00:00Z
 //   high = true
-//   host = ["pypi.org", "*.pythonhosted.org"]
+//   host = ["example.org", "*.example.net"]
 //   method = ["GET", "HEAD"]
 //   note = "packages"
 //

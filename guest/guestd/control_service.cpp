@@ -238,7 +238,8 @@ json::array ControlService::bringSharesInLine(const std::vector<ShareSpec>& want
         if (isIn(wanted, share)) {
             continue;
         }
-        if (auto gone = m_shares.remove(share.id); !gone) {
+        const bool served = std::any_of(wanted.begin(), wanted.end(), [&](const ShareSpec& each) { return each.id == share.id; });
+        if (auto gone = m_shares.remove(share.id, served ? ShareMounts::Host::Serves : ShareMounts::Host::Gone); !gone) {
             tell(share, gone.error().wrap("The folder " + share.name + " could not be taken from the machine"));
         }
     }
@@ -264,7 +265,7 @@ ControlService::Answer ControlService::run(const ShareAddCall& call, Job&) {
 }
 
 ControlService::Answer ControlService::run(const ShareRemoveCall& call, Job&) {
-    CARREL_TRY(m_shares.remove(call.id));
+    CARREL_TRY(m_shares.remove(call.id, ShareMounts::Host::Serves));
     return json::object{};
 }
 

@@ -53,8 +53,9 @@ public:
     [[nodiscard]] virtual std::vector<ShareSpec> mounted() const = 0;
     // The folder is there when it returns. AlreadyExists when the id or the name is in use.
     [[nodiscard]] virtual Status add(const ShareSpec& share) = 0;
-    // Its staged work stays on the disk.
-    [[nodiscard]] virtual Status remove(std::uint32_t id) = 0;
+    // Its staged work stays on the disk. Gone: the host answers for it no more, so nothing waits for that.
+    enum class Host { Serves, Gone };
+    [[nodiscard]] virtual Status remove(std::uint32_t id, Host host) = 0;
     [[nodiscard]] virtual Result<ChangePage> changes(std::uint32_t id, const SharePath& after,
                                                      std::size_t limit) = 0;
     [[nodiscard]] virtual Result<std::unique_ptr<StagedContent>>

@@ -260,15 +260,22 @@ Status UnionShares::add(const ShareSpec& spec) {
     return status;
 }
 
-Status UnionShares::remove(std::uint32_t id) {
+Status UnionShares::remove(std::uint32_t id, Host host) {
     const std::lock_guard mounting(m_mounting);
     const auto share = find(id);
     if (!share) {
         return fail(share.error());
     }
+    if (host == Host::Gone) {
+        (*share)->lower->stop(); // else whatever still asks it waits for kDoorTimeout, and all other shares with it
+    }
     if ((*share)->server) {
         // What is under way when the mount goes is lost.
-        CARREL_TRY((*share)->server->flush(std::chrono::seconds(5)));
+        const auto flushed = (*share)->server->flush(std::chrono::seconds(5));
+        const bool onlyWithTheHost = host == Host::Gone && !flushed && flushed.error().sysErrno == EIO; // nothing will complete it
+        if (!flushed && !onlyWithTheHost) {
+            return flushed;
+        }
         CARREL_TRY((*share)->tree->sync());
     }
     forget(id);
@@ -292,7 +299,7 @@ void UnionShares::forget(std::uint32_t id) {
 
 void UnionShares::unmountAll() {
     for (const auto& share : mounted()) {
-        if (!remove(share.id)) { // the host may be gone; what can be kept is kept
+        if (!remove(share.id, Host::Serves)) { // the host may be gone; what can be kept is kept
             forget(share.id);
         }
     }

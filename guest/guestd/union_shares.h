@@ -37,7 +37,7 @@ public:
 
     [[nodiscard]] std::vector<ShareSpec> mounted() const override;
     [[nodiscard]] Status add(const ShareSpec& share) override;
-    [[nodiscard]] Status remove(std::uint32_t id) override;
+    [[nodiscard]] Status remove(std::uint32_t id, Host host) override;
     [[nodiscard]] Result<ChangePage> changes(std::uint32_t id, const SharePath& after,
                                              std::size_t limit) override;
     [[nodiscard]] Result<std::unique_ptr<StagedContent>> content(std::uint32_t id, const SharePath& path,

@@ -339,7 +339,8 @@ struct FuseServer::Impl {
     Worktree* tree = nullptr;
     std::string mountPoint;
     std::atomic<bool> mounted = false;
-    UniqueFd root; // for syncfs(2)
+    UniqueFd root;    // for syncfs(2)
+    dev_t device = 0; // of it: to ask it later may take the host
     fuse_session* session = nullptr;
     std::vector<std::thread> workers;
     std::thread notifier;
@@ -462,9 +463,11 @@ Result<std::unique_ptr<FuseServer>> FuseServer::mount(Worktree& tree, const std:
     tree.setKernelSink([raw](const KernelNote& note) { raw->take(note); });
     std::unique_ptr<FuseServer> server(new FuseServer(std::move(impl)));
     raw->root.reset(::open(mountPoint.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (!raw->root) {
+    struct stat info {};
+    if (!raw->root || ::fstat(raw->root.get(), &info) != 0) {
         return failErrno("The shared folder does not answer");
     }
+    raw->device = info.st_dev;
     // From here on, and not before: the kernel knows the root's mode and owner since the open. It drops
     // attributes that it is told to forget while it asks for them, and a root that it knows nothing of is
     // open to nobody (EACCES).
@@ -508,14 +511,10 @@ Status FuseServer::flush(std::chrono::milliseconds patience) {
     if (::syncfs(m_impl->root.get()) != 0) {
         return failErrno("Changes in memory cannot be written");
     }
-    struct stat info {};
-    if (::fstat(m_impl->root.get(), &info) != 0) {
-        return failErrno("The shared folder does not answer");
-    }
     // Documentation/filesystems/fuse.rst: "waiting" counts requests that wait or are being answered.
     std::string file(kConnections);
     file += '/';
-    file += std::to_string(minor(info.st_dev)); // the kernel's own number: the major one of all such is 0
+    file += std::to_string(minor(m_impl->device)); // the kernel's own number: the major one of all such is 0
     file += "/waiting";
     const auto until = std::chrono::steady_clock::now() + patience;
     while (std::chrono::steady_clock::now() < until) {

@@ -43,8 +43,8 @@ private slots:
             "drafts/** in /home/ada/papers, unless the risk is high.\n");
         row({"rules", "show", "7"}, "rule.show", R"({"id":7})", "Rule 7:\n    | Without asking, the agent clerk may");
         row({"rules", "remove", "7"}, "rule.remove", R"({"id":7})", "Rule 7 counts no more. What went on only because of it is cut. It was:\n");
-        row({"rules", "test", "--action", "network", "--agent", "clerk", "--field", "host=pypi.org", "--field", "port=443"}, "rule.test",
-            R"({"agent":"clerk","action":"network","fields":{"host":"pypi.org","port":"443"}})", "You would be asked: no rule decides it.\n");
+        row({"rules", "test", "--action", "network", "--agent", "clerk", "--field", "host=example.org", "--field", "port=443"}, "rule.test",
+            R"({"agent":"clerk","action":"network","fields":{"host":"example.org","port":"443"}})", "You would be asked: no rule decides it.\n");
         row({"rules", "test", "--action", "apply", "--high"}, "rule.test", R"({"action":"apply","high":true})", "You would be asked");
         row({"rules", "add", "--deny", "--action", "network", "--field", "host=*.example.org", "--field", "host=example.org", "--note",
              "not there", "--yes"},

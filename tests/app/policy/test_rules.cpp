@@ -224,12 +224,12 @@ private slots:
     }
 
     void inPlainWords() {
-        auto rule = with(Action::Network, "host", {"pypi.org", "*.pythonhosted.org"});
+        auto rule = with(Action::Network, "host", {"example.org", "*.example.net"});
         rule.fields["method"] = {"GET", "HEAD"};
         rule.agent = "id";
         rule.untilMs = 1'796'126'400'000;
         QCOMPARE(describe(rule, "desk"),
-                 std::string("Without asking, the agent desk may connect to pypi.org or *.pythonhosted.org, only with GET or "
+                 std::string("Without asking, the agent desk may connect to example.org or *.example.net, only with GET or "
                              "HEAD, unless the risk is high, until 2026-12-01 12:00:00 UTC."));
         rule = with(Action::Apply, "folder", {"/home/ada/papers"});
         rule.effect = Effect::Deny;

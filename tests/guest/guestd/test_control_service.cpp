@@ -42,6 +42,7 @@ class FakeShares final : public ShareMounts {
 public:
     std::vector<ShareSpec> present;
     std::vector<EntryRef> settled;
+    std::set<std::uint32_t> goneAtTheHost; // when it was removed
     std::set<std::uint32_t> stuck; // neither comes nor goes
 
     [[nodiscard]] std::vector<ShareSpec> mounted() const override { return present; }
@@ -55,7 +56,10 @@ public:
         present.push_back(share);
         return {};
     }
-    [[nodiscard]] Status remove(std::uint32_t id) override {
+    [[nodiscard]] Status remove(std::uint32_t id, Host host) override {
+        if (host == Host::Gone) {
+            goneAtTheHost.insert(id);
+        }
         if (stuck.contains(id)) {
             return fail(ErrorCode::Io, "no space is left");
         }
@@ -219,6 +223,7 @@ void TestControlService::helloBringsSharesInLine() {
     const std::vector<ShareSpec> expected{
         {2, "same", ShareMode::Review}, {3, "mode", ShareMode::ReadOnly}, {4, "new", ShareMode::Review}};
     QVERIFY(m_shares.present == expected);
+    QVERIFY(m_shares.goneAtTheHost == std::set<std::uint32_t>{1}); // the other is only served in another way
     const std::vector<std::string> notes{"clock 42",    "stage guestd", "agent desk",
                                          "stage agent", "stage shares", "commands",
                                          "stage ready"}; // no command before the shares are there
