@@ -47,8 +47,8 @@ enum class EventKind {
     ApprovalsTurnedAway,
     RuleKept,
     RuleAnswered,
-    RuleAdded, // by the owner
-    RuleRemoved,
+    RuleAdded,   // by the owner, by itself or with a decision
+    RuleRemoved, // by the owner, or with its session
     RuleReplaced,
     GuestLog,
     EngineNote,

@@ -293,7 +293,7 @@ private:
     [[nodiscard]] std::set<std::string> keptReviews() const;
     struct DecidedApply;
     [[nodiscard]] Result<std::optional<DecidedApply>> decidedApply(std::uint64_t approval);
-    void tellOwnerDecided(const std::string& review, OwnerDid what);
+    void tellOwnerDecided(const std::string& review);
     // Into `of`, which must live as long.
     [[nodiscard]] Result<const ShareRecord*> shareOf(const AgentRecord& of, std::uint32_t id, const std::string& apply) const;
     [[nodiscard]] std::map<std::string, ShareRecord> sharedAnew();

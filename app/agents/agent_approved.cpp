@@ -53,9 +53,9 @@ std::set<std::string> Agent::keptReviews() const {
     return m_keptReviews;
 }
 
-void Agent::tellOwnerDecided(const std::string& review, OwnerDid what) {
+void Agent::tellOwnerDecided(const std::string& review) {
     if (m_services.ownerDecided) {
-        m_services.ownerDecided(id(), review, what);
+        m_services.ownerDecided(id(), review);
     }
 }
 

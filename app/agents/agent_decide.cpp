@@ -69,7 +69,7 @@ Result<ActionReport> Agent::apply(const std::string& reviewId, const ReviewSelec
     bool all = false;
     auto report = applyInTurn(reviewId, selection, progress, ifBoth, warrant, all);
     if (report && all && warrant.approval == 0 && warrant.by == kByOwner) {
-        tellOwnerDecided(reviewId, OwnerDid::Applied);
+        tellOwnerDecided(reviewId);
     }
     return report;
 }
@@ -215,7 +215,7 @@ Result<ActionReport> Agent::discard(const std::string& reviewId, const ReviewSel
     bool all = false;
     auto report = discardInTurn(reviewId, selection, progress, all);
     if (report && all) {
-        tellOwnerDecided(reviewId, OwnerDid::Discarded);
+        tellOwnerDecided(reviewId);
     }
     return report;
 }

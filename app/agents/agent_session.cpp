@@ -138,8 +138,8 @@ namespace {
 constexpr std::size_t kMaxWords = 2000; // a rule may hold a thousand paths; all of it stands in the rules' file
 
 json::object shortened(json::object detail) {
-    if (auto& toml = detail["toml"]; toml.is_string() && toml.get_string().size() > kMaxWords) {
-        toml = plainText(std::string(toml.get_string()), kMaxWords);
+    if (auto* toml = detail.if_contains("toml"); toml != nullptr && toml->is_string() && toml->get_string().size() > kMaxWords) {
+        *toml = plainText(std::string(toml->get_string()), kMaxWords);
     }
     return detail;
 }

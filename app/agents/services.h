@@ -43,8 +43,6 @@ enum class MaySettle {
     Waits,  // a rule denies it: it waits for review
     Nothing // what the rules say cannot be told, so that any of them could: all of it waits
 };
-// What the owner did with a whole review by their own word.
-enum class OwnerDid { Applied, Discarded };
 
 struct Services {
     hypervisor::Backend* backend = nullptr;
@@ -75,7 +73,7 @@ struct Services {
         maySettle;
     // The owner applied or discarded all of a review, not because of a request: whoever asks for it has been answered.
     // Called outside of the agent's turn, when it has happened.
-    std::function<void(const std::string& agent, const std::string& review, OwnerDid what)> ownerDecided;
+    std::function<void(const std::string& agent, const std::string& review)> ownerDecided;
     Patience patience;
     std::uint64_t mostReads = ReadBudget::kMost; // written down at once, of each agent
 };

@@ -151,6 +151,11 @@ json::object parameters(const DecideOptions& options, const Effect& effect, cons
     if (seconds) {
         params["seconds"] = *seconds;
     }
+    return params;
+}
+
+// With the decision alone.
+void addFolder(const DecideOptions& options, json::object& params) {
     if (!options.folder.empty()) {
         std::error_code error;
         const auto whole = std::filesystem::absolute(options.folder, error); // the engine stands elsewhere
@@ -159,7 +164,6 @@ json::object parameters(const DecideOptions& options, const Effect& effect, cons
     if (!options.mode.empty()) {
         params["mode"] = options.mode;
     }
-    return params;
 }
 
 // It is open, and it is what was looked at.
@@ -313,6 +317,17 @@ int decide(Context& context, const DecideOptions& options, const Effect& effect)
     if (auto open = decidable(options, effect, approval); !open) {
         return context.failed(open.error());
     }
+    // What has to be chosen is said before anything is asked; a rule for it there is none.
+    const bool wantsFolder = &effect == &kAllow && textAt(approval, "action") == "folder" && !flagAt(approval, "can_be_rule");
+    const auto id = std::to_string(options.id);
+    if (wantsFolder && options.folder.empty()) {
+        return context.failed(refused("nothing was allowed: request " + id + " is for a folder of your choice",
+                                      "Say which one: carrel allow " + id + " --folder DIR", ErrorCode::InvalidArgument));
+    }
+    if (wantsFolder && options.scope != "once") {
+        return context.failed(refused("nothing was allowed: a folder of your choice is given once, and no rule can say which one is next",
+                                      "Leave --scope out.", ErrorCode::InvalidArgument));
+    }
     const auto consent = consentOf(options, effect, *seen);
     if (!consent) {
         return context.failed(consent.error());
@@ -322,6 +337,7 @@ int decide(Context& context, const DecideOptions& options, const Effect& effect)
             return context.failed(agreed.error());
         }
     }
+    addFolder(options, params);
     auto result = context.call("approval.decide", std::move(params));
     if (!result) {
         return context.failed(result.error());

@@ -3,35 +3,19 @@
 
 #include "app/api/display_text.h"
 
+#include <glib.h>
+
+#include <memory>
+
 namespace carrel::desktop {
 namespace {
 
 constexpr std::size_t kNameColumns = 40;
 
-std::string escaped(std::string_view text) {
-    std::string out;
-    for (const char c : text) {
-        switch (c) {
-        case '&':
-            out += "&amp;";
-            break;
-        case '<':
-            out += "&lt;";
-            break;
-        case '>':
-            out += "&gt;";
-            break;
-        case '"':
-            out += "&quot;";
-            break;
-        case '\'':
-            out += "&#39;";
-            break;
-        default:
-            out += c;
-        }
-    }
-    return out;
+// The notification's body is markup.
+std::string escaped(const std::string& text) {
+    const std::unique_ptr<char, decltype(&g_free)> out(g_markup_escape_text(text.data(), static_cast<gssize>(text.size())), g_free);
+    return out.get();
 }
 
 std::string wish(const Waiting& waiting) {

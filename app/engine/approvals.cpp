@@ -22,10 +22,6 @@ namespace {
 
 constexpr std::chrono::seconds kLookAtRules{1}; // ends come, and the file may be changed by others (Grants::recheck)
 
-std::string_view changeOf(ChangeKind kind) {
-    return toString(kind);
-}
-
 // What was asked for, in an order of its own: the same asked again is the same.
 std::string aboutApply(const agents::ReviewSelection& what) {
     auto paths = what.paths;
@@ -46,13 +42,8 @@ std::vector<Request> asAsked(std::vector<Request> items, const Approval& approva
     return items;
 }
 
-std::size_t countOf(const ActionReport& report, std::string_view outcome) {
-    return static_cast<std::size_t>(
-        std::count_if(report.items.begin(), report.items.end(), [&](const auto& item) { return item.outcome == outcome; }));
-}
-
 std::string wordsOf(const ActionReport& report) {
-    return std::to_string(countOf(report, "done")) + " of " + std::to_string(report.items.size()) + " changes are made";
+    return std::to_string(report.made()) + " of " + std::to_string(report.items.size()) + " changes are made";
 }
 
 } // namespace
@@ -129,7 +120,7 @@ Request requestOf(const std::string& agent, const std::string& session, const ag
     item.risk = entry.risk == files::Risk::High ? policy::Risk::High : policy::Risk::Routine;
     item.fields.emplace("folder", share.dir);
     item.fields.emplace("path", entry.path.text());
-    item.fields.emplace("change", std::string(changeOf(entry.kind)));
+    item.fields.emplace("change", std::string(toString(entry.kind)));
     if (entry.from) {
         item.fields.emplace("from", entry.from->text());
         if (entry.type == EntryType::Directory) {
@@ -279,18 +270,6 @@ bool Approvals::doneByAnother(const Approval& approval, const Error& notByUs) {
     return of && of->effect == EffectState::Done;
 }
 
-// Judged once more by the rules, as `items`.
-Status Approvals::begin(const Approval& approval, std::vector<Request> items) {
-    {
-        const std::lock_guard lock(m_mutex);
-        m_beginning[approval.id] = std::move(items);
-    }
-    auto may = m_queue.begin(approval.id);
-    const std::lock_guard lock(m_mutex);
-    m_beginning.erase(approval.id);
-    return may;
-}
-
 // Begun in the agent's turn, with the very review that is applied: no other apply comes between the question whether it may
 // begin and its beginning.
 Result<ActionReport> Approvals::carryOut(const Approval& approval, const agents::Progress& progress) {
@@ -300,17 +279,16 @@ Result<ActionReport> Approvals::carryOut(const Approval& approval, const agents:
     }
     bool begun = false;
     agents::Warrant warrant;
-    warrant.by = approval.decision && approval.decision->ruleId != 0 && !approval.decision->rule ? agents::kByRule : agents::kByOwner;
+    warrant.by = policy::isByRule(approval) ? agents::kByRule : agents::kByOwner;
     warrant.approval = approval.id;
     warrant.begin = [&](const OpenedReview& opened) -> Status {
-        const auto may = begin(approval, asAsked(requestsOf(**agent, opened), approval));
+        const auto may = m_queue.begin(approval.id, asAsked(requestsOf(**agent, opened), approval));
         begun = may.has_value();
         return may;
     };
     auto report = (*agent)->apply(approval.question.evidence.reference, {}, progress, Agent::IfBoth::Conflict, warrant);
     if (begun) {
-        const bool done = report && (report->items.empty() || countOf(*report, "done") > 0);
-        m_queue.finished(approval.id, done ? EffectState::Done : EffectState::Failed,
+        m_queue.finished(approval.id, report && report->made() > 0 ? EffectState::Done : EffectState::Failed,
                          report ? wordsOf(*report) : report.error().text());
     }
     return report;
@@ -365,12 +343,6 @@ Status Approvals::append(const policy::ApprovalRecord& record) {
 }
 
 Result<std::vector<Request>> Approvals::itemsOf(const Approval& approval) {
-    {
-        const std::lock_guard lock(m_mutex);
-        if (const auto at = m_beginning.find(approval.id); at != m_beginning.end()) {
-            return at->second;
-        }
-    }
     if (approval.action != Action::Apply) {
         return approval.question.items;
     }
@@ -430,7 +402,7 @@ void Approvals::changed(const Approval& approval, std::uint64_t number) {
                 m_reviews[approval.id] = kept;
                 m_keep.push_back(kept);
             }
-            if (allowed && approval.action == Action::Apply && approval.decision && approval.decision->by.starts_with("rule ")) {
+            if (allowed && approval.action == Action::Apply && policy::isByRule(approval)) {
                 m_byRule.push_back(approval.id);
             }
         }

@@ -83,8 +83,7 @@ public:
 
     [[nodiscard]] policy::ApprovalQueue& queue() { return m_queue; }
     [[nodiscard]] policy::RuleBook& rules() { return m_rules; }
-    [[nodiscard]] policy::Grants& grants() { return m_grants; }
-    [[nodiscard]] const policy::Clock& clock() const { return *m_clock; }
+    [[nodiscard]] policy::Grants& grants() { return m_grants; } // for whoever carries out what goes on: the network, ports
     [[nodiscard]] std::string nameOf(const std::string& agent) const; // its id where there is no such agent any more
 
     // The things of a review, as rules judge them.
@@ -99,7 +98,6 @@ private:
 
     [[nodiscard]] Result<AgentPtr> agentOf(const std::string& id) const;
     [[nodiscard]] Result<agents::ActionReport> carryOut(const policy::Approval& approval, const agents::Progress& progress);
-    [[nodiscard]] Status begin(const policy::Approval& approval, std::vector<policy::Request> items);
     // approvals_folder.cpp
     [[nodiscard]] Result<std::optional<agents::NewShare>> chosen(const policy::DecisionWanted& wanted, const FolderChoice& choice);
     void giveFolder(const policy::Approval& approval, const agents::NewShare& share, Outcome& out);
@@ -130,7 +128,6 @@ private:
     std::vector<Kept> m_keep, m_letGo;
     std::map<std::uint64_t, std::uint64_t> m_told;            // by request: the newest state that was told
     std::vector<std::uint64_t> m_byRule;                      // allowed by a rule while they waited
-    std::map<std::uint64_t, std::vector<policy::Request>> m_beginning; // their things, as they are at that moment
     AgentLanes m_lanes;
     std::jthread m_time; // last: uses the rest
 };

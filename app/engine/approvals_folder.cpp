@@ -118,7 +118,7 @@ void Approvals::giveFolder(const Approval& approval, const NewShare& share, Outc
         out.effectTrouble = std::move(agent).error();
         return;
     }
-    if (auto may = begin(approval, {requestOf(approval, share)}); !may) {
+    if (auto may = m_queue.begin(approval.id, std::vector{requestOf(approval, share)}); !may) {
         out.effectTrouble = std::move(may).error();
         return;
     }

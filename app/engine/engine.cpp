@@ -117,7 +117,7 @@ void Engine::fillServices() {
                                   const files::FrozenEntry& entry) {
         return m_approvals->maySettle(agent, session, share, entry);
     };
-    m_services.ownerDecided = [this](const std::string& agent, const std::string& review, agents::OwnerDid /*what*/) {
+    m_services.ownerDecided = [this](const std::string& agent, const std::string& review) {
         m_approvals->ownerDecided(agent, review);
     };
     m_services.mayShare = [this](const fs::path& dir) { return mayShare(dir); };
@@ -333,6 +333,10 @@ api::Handlers Engine::handlers(std::function<void()> stopServer) {
         return json::object{{"stopping", true}};
     };
     return all;
+}
+
+std::function<std::string(const std::string& id)> namesOf(Engine& engine) {
+    return [&engine](const std::string& id) { return engine.approvals().nameOf(id); };
 }
 
 agents::Progress progressOf(api::Call& call) {

@@ -101,6 +101,8 @@ void addRuleVerbs(Engine& engine, api::Handlers& to);
 // Into the logs of the agents that it is about: a rule that no verb adds or removes. An error only where one is added.
 [[nodiscard]] Status recordRule(Engine& engine, policy::RuleBook::Change change, const policy::Rule& rule);
 
+// For handlers: what the owner knows agents by; where there is none any more, its id.
+[[nodiscard]] std::function<std::string(const std::string& id)> namesOf(Engine& engine);
 // For handlers: progress of an agent's verb as notifications of the call.
 [[nodiscard]] agents::Progress progressOf(api::Call& call);
 // For handlers: in whose name the agent does it.

@@ -5,6 +5,7 @@
 #include "app/engine/engine.h"
 #include "app/engine/read_rule.h"
 
+#include "app/api/display_text.h"
 #include "app/policy/approval_log.h"
 #include "app/policy/attention.h"
 #include "guest/protocol/strict_json.h"
@@ -23,10 +24,6 @@ using policy::DecisionWanted;
 namespace {
 
 constexpr std::size_t kMaxStatsRows = 10'000;
-
-NameOfAgent namesOf(Engine& engine) {
-    return [&engine](const std::string& id) { return engine.approvals().nameOf(id); };
-}
 
 // For the log: who it was, in words.
 std::string ownerAt(JsonFields& fields) {
@@ -248,10 +245,10 @@ Result<json::value> decide(Engine& engine, api::Call& call) {
         out["given"] = done->share;
     }
     if (done->effectTrouble) {
-        out["effect_trouble"] = describeTrouble(*done->effectTrouble).at("message");
+        out["effect_trouble"] = api::asUtf8(done->effectTrouble->text());
     }
     if (done->decided.ruleTrouble) {
-        out["rule_trouble"] = describeTrouble(*done->decided.ruleTrouble).at("message");
+        out["rule_trouble"] = api::asUtf8(done->decided.ruleTrouble->text());
     }
     return out;
 }

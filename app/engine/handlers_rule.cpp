@@ -22,10 +22,6 @@ namespace {
 constexpr std::size_t kMaxImportBytes = 1024 * 1024;
 constexpr std::size_t kMaxFieldBytes = 4096;
 
-NameOfAgent namesOf(Engine& engine) {
-    return [&engine](const std::string& id) { return engine.approvals().nameOf(id); };
-}
-
 json::array describeAll(Engine& engine, const std::vector<Rule>& rules) {
     json::array out;
     for (const auto& rule : rules) {
@@ -102,8 +98,7 @@ Result<json::value> add(Engine& engine, api::Call& call) {
     if (!rule) {
         return fail(std::move(rule).error());
     }
-    const auto kept = engine.approvals().rules().add(
-        std::move(*rule), [&](const Rule& each) { return note(engine, EventKind::RuleAdded, each); });
+    const auto kept = engine.approvals().rules().add(std::move(*rule));
     if (!kept) {
         return fail(kept.error());
     }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A rule that the owner states (schema/common.json, ruleWanted). Thread: pure function but for looking the agent up.
+// A rule that the owner states (schema/common.json, ruleWanted). Thread: any; looks the agent up, and follows
+// links on the disk.
 #pragma once
 
 #include "app/engine/engine.h"

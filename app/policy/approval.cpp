@@ -152,6 +152,10 @@ std::optional<Rule> scopedRule(const Rule& cover, Effect effect, Scope scope, co
     return rule;
 }
 
+bool isByRule(const Approval& approval) {
+    return approval.decision && approval.decision->ruleId != 0 && !approval.decision->rule;
+}
+
 Result<PreparedAsk> prepare(Ask ask) {
     if (ask.items.empty() || ask.items.size() > kMaxItems) {
         return fail(ErrorCode::LimitExceeded,

@@ -126,6 +126,9 @@ struct Approval {
     friend bool operator==(const Approval&, const Approval&) = default;
 };
 
+// A rule decided, and nobody looked at it; not a person, with a rule to be kept.
+[[nodiscard]] bool isByRule(const Approval& approval);
+
 // Bounds everything, refuses what the host itself got wrong (Malformed, InvalidArgument, LimitExceeded: treat as denied),
 // makes the claim one line, and finds the risk and the covering rule.
 struct PreparedAsk {

@@ -90,12 +90,15 @@ Result<std::vector<Request>> ApprovalQueue::itemsOf(const Approval& of) const {
     if (!items) {
         return items;
     }
-    const bool whole = items->size() == of.question.itemCount &&
-                       std::all_of(items->begin(), items->end(), [&](const Request& item) {
-                           return item.action == of.action && item.agent == of.agent && check(item).has_value();
-                       });
-    return whole ? std::move(items)
-                 : fail(ErrorCode::NotFound, "What request " + std::to_string(of.id) + " is about is no longer as it was asked");
+    return whole(of, std::move(*items));
+}
+
+Result<std::vector<Request>> ApprovalQueue::whole(const Approval& of, std::vector<Request> items) {
+    const bool all = items.size() == of.question.itemCount && std::all_of(items.begin(), items.end(), [&](const Request& item) {
+                         return item.action == of.action && item.agent == of.agent && check(item).has_value();
+                     });
+    return all ? Result<std::vector<Request>>(std::move(items))
+               : fail(ErrorCode::NotFound, "What request " + std::to_string(of.id) + " is about is no longer as it was asked");
 }
 
 Result<std::optional<Rule>> ApprovalQueue::ruleFor(const Approval& of, const DecisionWanted& wanted) const {

@@ -153,24 +153,23 @@ Result<Approval> ApprovalQueue::wait(std::string_view agent, std::uint64_t id, s
     return of == nullptr || of->agent != agent ? Result<Approval>(noSuch(id)) : copyOf(*of);
 }
 
-Status ApprovalQueue::begin(std::uint64_t id) {
+Status ApprovalQueue::begin(std::uint64_t id, std::optional<std::vector<Request>> items) {
     auto seen = find(id);
     if (!seen) {
         return fail(std::move(seen).error());
     }
     if (seen->state == ApprovalState::Allowed) { // a rule that was made since wins
-        auto items = itemsOf(*seen);
-        if (!items) {
-            return fail(std::move(items).error());
+        const auto now = items ? whole(*seen, std::move(*items)) : itemsOf(*seen);
+        if (!now) {
+            return fail(now.error());
         }
-        const auto verdict = m_to.rules.decide(*items);
+        const auto verdict = m_to.rules.decide(*now);
         if (verdict.answer == Answer::Deny) {
             return verdict.trouble ? fail(*verdict.trouble)
                                    : fail(ErrorCode::Refused, "A rule that was made since denies it");
         }
         // Nobody has looked at it: without its rule it is not allowed.
-        const bool byRule = seen->decision && seen->decision->ruleId != 0 && !seen->decision->rule;
-        if (byRule && verdict.answer != Answer::Allow) {
+        if (isByRule(*seen) && verdict.answer != Answer::Allow) {
             return fail(ErrorCode::Refused, "The rule that allowed it counts no more", "Ask again");
         }
     }

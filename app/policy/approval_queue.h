@@ -40,8 +40,8 @@ inline constexpr std::chrono::seconds kChangeEvery{2};     // of one request; tw
 inline constexpr unsigned kMostChangeDoublings = 8;        // to eight and a half minutes
 inline constexpr std::chrono::seconds kTurnedAwayEvery{60}; // a row about them, of one agent
 
-// The things of a request that the queue did not keep, as the host sees them now.
-// NotFound: they are no longer there, and so nothing can be allowed of them. Thread: any; may block.
+// The things of a request as the host sees them now: of what lasts, for they may be gone; of the rest, where the queue did not
+// keep them all. NotFound: they are no longer there, and so nothing can be allowed of them. Thread: any; may block.
 class Evidences {
 public:
     virtual ~Evidences() = default;
@@ -120,8 +120,9 @@ public:
     enum class Until { Answered, Done };
     [[nodiscard]] Result<Approval> wait(std::string_view agent, std::uint64_t id, std::stop_token stop,
                                         std::chrono::milliseconds most, Until until = Until::Answered);
-    // AlreadyExists: it has begun as often as it was allowed.
-    [[nodiscard]] Status begin(std::uint64_t id);
+    // `items`: what it is about at this moment, where whoever begins it knows that (and holds what itemsOf() would wait for, or
+    // was told only now). AlreadyExists: it has begun as often as it was allowed.
+    [[nodiscard]] Status begin(std::uint64_t id, std::optional<std::vector<Request>> items = {});
     void finished(std::uint64_t id, EffectState state, std::string words);
     // What it is about is no longer there, as the owner has decided on it otherwise. Closed already: nothing happens.
     void gone(std::uint64_t id);
@@ -176,6 +177,7 @@ private:
     [[nodiscard]] Status record(Turn& turn, const Approval& of, DecisionFacts facts, IfNot ifNot);
     [[nodiscard]] std::optional<Error> keepRule(std::uint64_t id, const Rule& rule);
     [[nodiscard]] Result<std::vector<Request>> itemsOf(const Approval& of) const;
+    [[nodiscard]] static Result<std::vector<Request>> whole(const Approval& of, std::vector<Request> items);
     void settleByRule(const Approval& seen, const Rules::Verdict& verdict);
     void end(Turn& turn, const Approval& of, EndReason reason);
 

@@ -230,7 +230,7 @@ Status RuleBook::write(RuleSet next) {
     return {};
 }
 
-Result<Rule> RuleBook::add(Rule rule, const Before& before) {
+Result<Rule> RuleBook::add(Rule rule) {
     CARREL_TRY(check(rule));
     const std::lock_guard lock(m_mutex);
     refresh();
@@ -240,9 +240,7 @@ Result<Rule> RuleBook::add(Rule rule, const Before& before) {
     RuleSet next = m_set;
     rule.id = next.nextId++;
     next.rules.push_back(rule);
-    if (before) {
-        CARREL_TRY(before(rule));
-    } else if (m_recorder) {
+    if (m_recorder) {
         CARREL_TRY(m_recorder(Change::Added, rule));
     }
     CARREL_TRY(write(std::move(next)));
@@ -273,8 +271,6 @@ Result<std::vector<Rule>> RuleBook::removeWhere(const std::function<bool(const R
     for (const auto& each : gone) {
         if (before) {
             CARREL_TRY(before(each));
-        } else if (m_recorder) {
-            (void)m_recorder(Change::Removed, each).has_value(); // what it allowed is over all the same
         }
     }
     if (!gone.empty()) {
@@ -295,9 +291,14 @@ Result<Rule> RuleBook::remove(std::uint64_t id, const Before& before) {
 }
 
 Result<std::vector<Rule>> RuleBook::endSessions(std::string_view agent, std::string_view but) {
-    return removeWhere([&](const Rule& each) {
-        return each.agent == agent && !each.session.empty() && each.session != but;
-    });
+    const auto record = [&](const Rule& each) -> Status {
+        if (m_recorder) {
+            (void)m_recorder(Change::SessionOver, each).has_value(); // what it allowed is over all the same
+        }
+        return {};
+    };
+    return removeWhere([&](const Rule& each) { return each.agent == agent && !each.session.empty() && each.session != but; },
+                       record);
 }
 
 Result<std::vector<Rule>> RuleBook::forget(std::string_view agent) {

@@ -32,15 +32,14 @@ public:
     [[nodiscard]] Verdict decide(std::span<const Request> requests) override;
     [[nodiscard]] Result<RuleSet> rules();
 
-    // `before` is called with the rule as it will be kept, or as it is, right before; an error of it: it is not done.
-    using Before = std::function<Status(const Rule& rule)>;
-    // Writes down what no `before` does: the rules that come by a decision, and those that end with their session. Called as
-    // `before` is; an error keeps a rule from being added, and none from being taken away.
-    enum class Change { Added, Removed };
+    // Writes down each rule that comes, and those that go with their session: called with the rule as it will be kept, or as it
+    // is, right before. An error keeps a rule from being added, and none from being taken away.
+    enum class Change { Added, SessionOver };
     using Recorder = std::function<Status(Change change, const Rule& rule)>;
     void setRecorder(Recorder recorder) { m_recorder = std::move(recorder); } // once, before anything is asked
-    [[nodiscard]] Result<Rule> add(Rule rule, const Before& before);
-    [[nodiscard]] Result<Rule> add(Rule rule) override { return add(std::move(rule), {}); }
+    [[nodiscard]] Result<Rule> add(Rule rule) override;
+    // `before`: likewise; an error of it: it is not removed.
+    using Before = std::function<Status(const Rule& rule)>;
     [[nodiscard]] Result<Rule> remove(std::uint64_t id, const Before& before = {});
     [[nodiscard]] Result<std::optional<Rule>> find(const Rule& like) override;
     [[nodiscard]] Result<std::vector<Rule>> endSessions(std::string_view agent, std::string_view but) override;

@@ -26,6 +26,11 @@ template <class Call> auto within(std::chrono::seconds patience, const char* wha
     return done.get();
 }
 
+inline std::string contentOf(const std::filesystem::path& file) {
+    std::ifstream in(file, std::ios::binary);
+    return {std::istreambuf_iterator<char>(in), {}};
+}
+
 inline void quiet(std::string_view, std::string_view) {}
 
 struct AgentWorld {

@@ -205,7 +205,7 @@ void TestAgentApproved::keepingWaitsForNobody() {
         w.agent->keepReview("one");
         w.agent->letGoOfReview("one");
     });
-    const bool waited = kept.wait_for(5s) != std::future_status::ready;
+    const bool waited = kept.wait_for(60s) != std::future_status::ready;
     goOn.set_value();
     kept.wait();
     QVERIFY(frozen.get());
@@ -215,10 +215,10 @@ void TestAgentApproved::keepingWaitsForNobody() {
 // Who is asked about a review need not be asked any more: the owner has applied or discarded it.
 void TestAgentApproved::theOwnersOwnWordIsTold() {
     AgentWorld w(true);
-    std::vector<std::pair<std::string, OwnerDid>> told;
-    w.services.ownerDecided = [&](const std::string& agent, const std::string& review, OwnerDid what) {
+    std::vector<std::string> told;
+    w.services.ownerDecided = [&](const std::string& agent, const std::string& review) {
         QCOMPARE(agent, w.agent->id());
-        told.emplace_back(review, what);
+        told.push_back(review);
         QVERIFY(w.agent->history({}, 1).size() < 2); // takes the agent's turn
     };
     QVERIFY(w.start());
@@ -237,7 +237,7 @@ void TestAgentApproved::theOwnersOwnWordIsTold() {
     QVERIFY(verb([&] { return w.agent->apply(review.id, {}, quiet); }));
     QVERIFY(verb([&] { return w.agent->discard(review.id, {}, quiet); }));
     QVERIFY(!verb([&] { return w.agent->discard("none", {}, quiet); }));
-    QVERIFY((told == std::vector<std::pair<std::string, OwnerDid>>{{review.id, OwnerDid::Applied}, {review.id, OwnerDid::Discarded}}));
+    QVERIFY((told == std::vector<std::string>{review.id, review.id}));
 }
 
 QTEST_GUILESS_MAIN(TestAgentApproved)

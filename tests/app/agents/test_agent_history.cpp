@@ -14,11 +14,6 @@ using namespace std::chrono_literals;
 
 namespace {
 
-std::string contentOf(const std::filesystem::path& file) {
-    std::ifstream in(file);
-    return {std::istreambuf_iterator<char>(in), {}};
-}
-
 Result<ActionReport> applyAll(AgentWorld& w) {
     auto frozen = within(60s, "changes", [&] { return w.agent->freeze(quiet, {}); });
     if (!frozen) {

@@ -344,10 +344,6 @@ void TestAgentTurns::revokedBeforeTheFirstClerk() {
         }
         return confined();
     });
-    w.clerks.on("hello", [](const json::object&) {
-        std::this_thread::sleep_for(600ms); // the start looks around meanwhile
-        return json::object{};
-    });
     HeldStart start(w);
     auto revoked = queued([&] { return w.agent->revokeShare("papers"); });
     const auto started = start.letGo();

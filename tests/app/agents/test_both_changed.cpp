@@ -14,11 +14,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-std::string contentOf(const fs::path& file) {
-    std::ifstream in(file);
-    return {std::istreambuf_iterator<char>(in), {}};
-}
-
 const std::string kBase = "one\ntwo\nthree\n";
 const std::string kYours = "one\ntwo by the user\nthree\n";
 const std::string kTheirs = "one\ntwo by the agent\nthree\nfour\n";

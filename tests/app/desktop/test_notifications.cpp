@@ -21,6 +21,7 @@ using policy::Risk;
 namespace {
 
 constexpr std::chrono::minutes kLong{10};
+constexpr int kGuardMs = 60'000; // only against a hang
 
 Waiting of(std::uint64_t id, Risk risk = Risk::Routine) {
     return {id, 1, "desk", Action::Apply, risk, 3};
@@ -77,7 +78,7 @@ private slots:
         PlayedNotifications service(w.bus.address());
         DesktopNotifier notifier(w.options);
         notifier.show(of(12));
-        QTRY_COMPARE(service.state().screen.size(), std::size_t{1});
+        QTRY_COMPARE_WITH_TIMEOUT(service.state().screen.size(), std::size_t{1}, kGuardMs);
         const auto shown = service.state().screen.at(1);
         QCOMPARE(shown.application, std::string("Carrel"));
         QCOMPARE(shown.body, std::string("The agent desk asks to have 3 changes applied.\nLook at it with: carrel show 12"));
@@ -88,14 +89,14 @@ private slots:
         auto changed = of(12, Risk::High);
         changed.revision = 2;
         notifier.show(changed);
-        QTRY_COMPARE(service.state().screen.at(1).replaced, 1);
+        QTRY_COMPARE_WITH_TIMEOUT(service.state().screen.at(1).replaced, 1, kGuardMs);
         QCOMPARE(service.state().screen.at(1).urgency, 2);
         notifier.withdraw(12);
-        QTRY_VERIFY(service.state().screen.empty());
+        QTRY_VERIFY_WITH_TIMEOUT(service.state().screen.empty(), kGuardMs);
         notifier.withdraw(12);
         notifier.withdraw(99);
         notifier.show(of(13));
-        QTRY_COMPARE(service.state().screen.size(), std::size_t{1});
+        QTRY_COMPARE_WITH_TIMEOUT(service.state().screen.size(), std::size_t{1}, kGuardMs);
         QCOMPARE(service.state().closed, 1);
         QVERIFY(w.said().empty());
     }
@@ -117,14 +118,14 @@ private slots:
         item.fields["path"] = "SECRET";
         approval.question.items = {item};
         notices.changed(approval, 1);
-        QTRY_COMPARE(service.state().screen.size(), std::size_t{1});
+        QTRY_COMPARE_WITH_TIMEOUT(service.state().screen.size(), std::size_t{1}, kGuardMs);
         const auto shown = service.state().screen.at(1);
         QCOMPARE(shown.body, std::string("The agent &lt;b&gt;&amp;desk&lt;/b&gt;\\n\\u{202e} asks to have 1 change applied.\n"
                                          "Look at it with: carrel show 1"));
         QVERIFY((shown.body + shown.summary).find("SECRET") == std::string::npos);
         approval.state = policy::ApprovalState::Allowed;
         notices.changed(approval, 2);
-        QTRY_VERIFY(service.state().screen.empty());
+        QTRY_VERIFY_WITH_TIMEOUT(service.state().screen.empty(), kGuardMs);
     }
 
     void aFloodOnTheBus() {
@@ -135,11 +136,11 @@ private slots:
         for (std::uint64_t id = 1; id <= 5'000; ++id) {
             notifier.show(of(id));
         }
-        QTRY_COMPARE(service.state().screen.size(), std::size_t{4});
+        QTRY_COMPARE_WITH_TIMEOUT(service.state().screen.size(), std::size_t{4}, kGuardMs);
         for (std::uint64_t id = 1; id <= 5'000; ++id) {
             notifier.withdraw(id);
         }
-        QTRY_VERIFY(service.state().screen.empty());
+        QTRY_VERIFY_WITH_TIMEOUT(service.state().screen.empty(), kGuardMs);
         QVERIFY(service.state().mostAtOnce <= 4);
         QVERIFY(service.state().notified <= 7);
     }
@@ -149,12 +150,12 @@ private slots:
         DesktopNotifier notifier(w.options);
         notifier.show(of(1));
         notifier.show(of(2));
-        QTRY_COMPARE(w.said().size(), std::size_t{1});
+        QTRY_COMPARE_WITH_TIMEOUT(w.said().size(), std::size_t{1}, kGuardMs);
         QVERIFY(w.said()[0].find("carrel approvals") != std::string::npos);
         notifier.withdraw(1);
         notifier.show(of(3));
         PlayedNotifications service(w.bus.address());
-        QTRY_COMPARE(service.state().screen.size(), std::size_t{2});
+        QTRY_COMPARE_WITH_TIMEOUT(service.state().screen.size(), std::size_t{2}, kGuardMs);
         QCOMPARE(w.said().size(), std::size_t{1}); // once
     }
 
@@ -164,7 +165,7 @@ private slots:
         {
             DesktopNotifier notifier(w.options);
             notifier.show(of(1));
-            QTRY_COMPARE(w.said().size(), std::size_t{1});
+            QTRY_COMPARE_WITH_TIMEOUT(w.said().size(), std::size_t{1}, kGuardMs);
             notifier.show(of(2));
             notifier.withdraw(1);
         }
@@ -176,9 +177,9 @@ private slots:
         PlayedNotifications service(w.bus.address());
         DesktopNotifier notifier(w.options);
         notifier.show(of(1));
-        QTRY_COMPARE(w.said().size(), std::size_t{2});
+        QTRY_COMPARE_WITH_TIMEOUT(w.said().size(), std::size_t{2}, kGuardMs);
         there = true;
-        QTRY_COMPARE(service.state().screen.size(), std::size_t{1});
+        QTRY_COMPARE_WITH_TIMEOUT(service.state().screen.size(), std::size_t{1}, kGuardMs);
     }
 
     void aSilentServiceHoldsUpNobody() {
@@ -188,7 +189,7 @@ private slots:
         {
             DesktopNotifier notifier(w.options); // would wait for minutes
             notifier.show(of(1));
-            QTRY_COMPARE(service.state().notified, 1);
+            QTRY_COMPARE_WITH_TIMEOUT(service.state().notified, 1, kGuardMs);
             for (std::uint64_t id = 2; id <= 10'000; ++id) { // none of them waits
                 notifier.show(of(id));
                 notifier.withdraw(id);
@@ -198,7 +199,7 @@ private slots:
         w.options.answerWithin = std::chrono::milliseconds(50);
         DesktopNotifier notifier(w.options);
         notifier.show(of(1));
-        QTRY_COMPARE(w.said().size(), std::size_t{1});
+        QTRY_COMPARE_WITH_TIMEOUT(w.said().size(), std::size_t{1}, kGuardMs);
         notifier.show(of(2));
         QCOMPARE(service.state().notified, 2); // it is left alone for a while
     }
@@ -211,12 +212,12 @@ private slots:
             service.change([&](auto& state) { (fails ? state.fails : state.answersNothingUseful) = true; });
             DesktopNotifier notifier(w.options);
             notifier.show(of(1));
-            QTRY_COMPARE(service.state().notified, 1);
+            QTRY_COMPARE_WITH_TIMEOUT(service.state().notified, 1, kGuardMs);
             notifier.show(of(2));
-            QTRY_COMPARE(service.state().notified, 2); // each is tried once
+            QTRY_COMPARE_WITH_TIMEOUT(service.state().notified, 2, kGuardMs); // each is tried once
             service.change([&](auto& state) { state.fails = state.answersNothingUseful = false; });
             notifier.show(of(3));
-            QTRY_COMPARE(service.state().screen.size(), std::size_t{1});
+            QTRY_COMPARE_WITH_TIMEOUT(service.state().screen.size(), std::size_t{1}, kGuardMs);
             QCOMPARE(service.state().notified, 3);
             QCOMPARE(w.said().size(), std::size_t{1});
         }
@@ -227,13 +228,13 @@ private slots:
         DesktopNotifier notifier(w.options);
         auto first = std::make_unique<PlayedNotifications>(w.bus.address());
         notifier.show(of(1));
-        QTRY_COMPARE(first->state().screen.size(), std::size_t{1});
+        QTRY_COMPARE_WITH_TIMEOUT(first->state().screen.size(), std::size_t{1}, kGuardMs);
         first.reset();
         notifier.show(of(2));
         PlayedNotifications second(w.bus.address(), 100);
-        QTRY_COMPARE(second.state().screen.size(), std::size_t{2});
+        QTRY_COMPARE_WITH_TIMEOUT(second.state().screen.size(), std::size_t{2}, kGuardMs);
         notifier.withdraw(1); // by the number that the second one gave
-        QTRY_COMPARE(second.state().screen.size(), std::size_t{1});
+        QTRY_COMPARE_WITH_TIMEOUT(second.state().screen.size(), std::size_t{1}, kGuardMs);
         QCOMPARE(second.state().closed, 1);
     }
 
@@ -245,14 +246,14 @@ private slots:
         {
             PlayedNotifications service(w.bus.address());
             notifier.show(of(1));
-            QTRY_COMPARE(service.state().screen.size(), std::size_t{1});
+            QTRY_COMPARE_WITH_TIMEOUT(service.state().screen.size(), std::size_t{1}, kGuardMs);
         }
         w.bus.stop();
         notifier.show(of(2));
-        QTRY_COMPARE(w.said().size(), std::size_t{1});
+        QTRY_COMPARE_WITH_TIMEOUT(w.said().size(), std::size_t{1}, kGuardMs);
         w.bus.start();
         PlayedNotifications service(w.bus.address());
-        QTRY_COMPARE(service.state().screen.size(), std::size_t{2});
+        QTRY_COMPARE_WITH_TIMEOUT(service.state().screen.size(), std::size_t{2}, kGuardMs);
     }
 
     void aPersonCloses() {
@@ -260,15 +261,15 @@ private slots:
         PlayedNotifications service(w.bus.address());
         DesktopNotifier notifier(w.options);
         notifier.show(of(1));
-        QTRY_COMPARE(service.state().screen.size(), std::size_t{1});
+        QTRY_COMPARE_WITH_TIMEOUT(service.state().screen.size(), std::size_t{1}, kGuardMs);
         service.personCloses(1);
         notifier.show(of(2)); // after the signal, on the same connection
-        QTRY_COMPARE(service.state().screen.size(), std::size_t{1});
+        QTRY_COMPARE_WITH_TIMEOUT(service.state().screen.size(), std::size_t{1}, kGuardMs);
         auto changed = of(1);
         changed.revision = 2;
         notifier.show(changed);
         notifier.show(of(3));
-        QTRY_COMPARE(service.state().screen.size(), std::size_t{2});
+        QTRY_COMPARE_WITH_TIMEOUT(service.state().screen.size(), std::size_t{2}, kGuardMs);
         QCOMPARE(service.state().notified, 3);
     }
 
@@ -280,9 +281,9 @@ private slots:
             for (std::uint64_t id = 1; id <= 6; ++id) {
                 notifier.show(of(id));
             }
-            QTRY_COMPARE(service.state().screen.size(), std::size_t{4});
+            QTRY_COMPARE_WITH_TIMEOUT(service.state().screen.size(), std::size_t{4}, kGuardMs);
         }
-        QTRY_VERIFY(service.state().screen.empty());
+        QTRY_VERIFY_WITH_TIMEOUT(service.state().screen.empty(), kGuardMs);
     }
 };
 

@@ -8,6 +8,8 @@
 #include "guest/guestd/ask_desk.h"
 #include "guest/guestd/worker_pool.h"
 #include "tests/app/agents/played_guest.h"
+#include "tests/app/engine/wanted_on.h"
+#include "tests/app/policy/turned_clock.h"
 
 #include <atomic>
 #include <fstream>
@@ -15,21 +17,9 @@
 
 namespace carrel::engine::test {
 
-// Read by the approvals' own thread.
-struct SharedClock final : policy::Clock {
-    std::atomic<std::int64_t> turned = 0;
-    const policy::SystemClock real;
-    [[nodiscard]] policy::Moment now() const override {
-        auto at = real.now();
-        at.wallMs += turned;
-        at.steadyMs += turned;
-        return at;
-    }
-};
-
 struct AskingWorld {
     agents::test::AgentWorld w{true};
-    SharedClock clock;
+    policy::test::SharedClock clock;
     std::vector<std::string> complaints;
     std::mutex complaintsMutex;
     std::vector<Approvals::AgentPtr> others; // beside w.agent
@@ -149,15 +139,7 @@ struct AskingWorld {
         return 0;
     }
     [[nodiscard]] policy::DecisionWanted wanted(std::uint64_t id, policy::Effect effect) const {
-        const auto of = approvals->queue().find(id).value();
-        policy::DecisionWanted wanted;
-        wanted.id = id;
-        wanted.effect = effect;
-        wanted.digest = of.question.evidence.digest;
-        wanted.revision = of.revision;
-        wanted.asked = of.asked;
-        wanted.by = "ada at the command line";
-        return wanted;
+        return wantedOn(*approvals, id, effect);
     }
     Result<Approvals::Outcome> decide(std::uint64_t id, policy::Effect effect = policy::Effect::Allow,
                                       const Approvals::FolderChoice& choice = {}) const {

@@ -4,6 +4,8 @@
 #include "app/engine/approvals.h"
 #include "app/policy/rules_text.h"
 #include "tests/app/agents/played_guest.h"
+#include "tests/app/engine/wanted_on.h"
+#include "tests/app/policy/turned_clock.h"
 
 #include <QTest>
 
@@ -15,15 +17,12 @@ namespace fs = std::filesystem;
 
 namespace {
 
-std::string contentOf(const fs::path& file) {
-    std::ifstream in(file);
-    return {std::istreambuf_iterator<char>(in), {}};
-}
-
 struct World {
     AgentWorld w{true};
+    policy::test::SharedClock clock;
     std::unique_ptr<PlayedGuest> guest;
     std::unique_ptr<Approvals> approvals;
+    std::mutex complaintsMutex; // the approvals' own threads complain
     std::vector<std::string> complaints;
 
     World() {
@@ -46,7 +45,11 @@ struct World {
         approvals = std::make_unique<Approvals>(
             Approvals::Setup{w.folder / "home", std::make_unique<policy::FileSealKeeper>(w.folder / "home/rules.key"),
                              [this](std::string_view id) { return w.agent && w.agent->id() == id ? w.agent : nullptr; },
-                             [this](std::string_view line) { complaints.emplace_back(line); }, nullptr});
+                             [this](std::string_view line) {
+                                 const std::lock_guard lock(complaintsMutex);
+                                 complaints.emplace_back(line);
+                             },
+                             &clock});
         approvals->recover({w.agent});
     }
     Approvals::Asked ask(const std::vector<std::string>& paths = {}, const std::string& reason = "please") {
@@ -57,15 +60,7 @@ struct World {
         return std::move(*asked);
     }
     [[nodiscard]] policy::DecisionWanted wanted(std::uint64_t id, policy::Effect effect) const {
-        const auto of = approvals->queue().find(id).value();
-        policy::DecisionWanted wanted;
-        wanted.id = id;
-        wanted.effect = effect;
-        wanted.digest = of.question.evidence.digest;
-        wanted.revision = of.revision;
-        wanted.asked = of.asked;
-        wanted.by = "ada at the command line";
-        return wanted;
+        return engine::test::wantedOn(*approvals, id, effect);
     }
     Result<Approvals::Outcome> decide(std::uint64_t id, policy::Effect effect = policy::Effect::Allow) {
         return approvals->decide(wanted(id, effect), quiet);
@@ -140,7 +135,9 @@ private slots:
         (void)world.ask();
         const auto looked = world.wanted(1, policy::Effect::Allow);
         world.guest->write("a.txt", "harmful\n");
-        QTRY_VERIFY(world.ask().submitted.kind == policy::Submitted::Kind::Waiting); // not before kChangeEvery
+        QVERIFY(world.ask().submitted.kind == policy::Submitted::Kind::TurnedAway); // so soon after
+        world.clock.turned += std::chrono::milliseconds(policy::kChangeEvery).count();
+        QVERIFY(world.ask().submitted.kind == policy::Submitted::Kind::Waiting);
         const auto refused = world.approvals->decide(looked, quiet);
         QVERIFY(!refused && refused.error().code == ErrorCode::Conflict);
         QVERIFY(!world.has("a.txt"));
@@ -207,7 +204,7 @@ private slots:
     void theOwnersOwnWord() {
         QFETCH(bool, discard);
         World world;
-        world.w.services.ownerDecided = [&](const std::string& agent, const std::string& review, agents::OwnerDid) {
+        world.w.services.ownerDecided = [&](const std::string& agent, const std::string& review) {
             world.approvals->ownerDecided(agent, review);
         };
         world.guest->write("a.txt", "agent\n");

@@ -316,8 +316,8 @@ private slots:
         QVERIFY(again && again->come.at(0).id > 5);
     }
 
-    // What no verb of the owner's writes down is: the rule of a decision, and the end of a session's.
-    void theRecorderSeesTheRest() {
+    // Every rule that comes, by a verb or by a decision, and the end of a session's. A deleted agent has no log any more.
+    void theRecorderSeesWhatComes() {
         World w;
         std::vector<std::pair<RuleBook::Change, std::uint64_t>> seen;
         bool fails = false;
@@ -329,10 +329,10 @@ private slots:
         session.agent = "ann";
         session.session = "s1";
         QVERIFY(w.book->add(session));
-        QVERIFY(w.book->add(allow("other.org"), [](const Rule&) -> Status { return {}; })); // its caller does
+        QVERIFY(w.book->add(allow("other.org")));
         QVERIFY(w.book->endSessions("ann", ""));
         using enum RuleBook::Change;
-        QVERIFY((seen == std::vector<std::pair<RuleBook::Change, std::uint64_t>>{{Added, 1}, {Removed, 1}}));
+        QVERIFY((seen == std::vector<std::pair<RuleBook::Change, std::uint64_t>>{{Added, 1}, {Added, 2}, {SessionOver, 1}}));
         fails = true;
         const auto refused = w.book->add(session);
         QVERIFY(!refused && refused.error().code == ErrorCode::Io);

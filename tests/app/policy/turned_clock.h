@@ -4,6 +4,8 @@
 
 #include "app/policy/clock.h"
 
+#include <atomic>
+
 namespace carrel::policy::test {
 
 struct TurnedClock final : Clock {
@@ -13,6 +15,18 @@ struct TurnedClock final : Clock {
         at.steadyMs += ms;
     }
     [[nodiscard]] Moment now() const override { return at; }
+};
+
+// Goes on by itself, and is turned beside; read by any thread.
+struct SharedClock final : Clock {
+    std::atomic<std::int64_t> turned = 0;
+    const SystemClock real;
+    [[nodiscard]] Moment now() const override {
+        auto at = real.now();
+        at.wallMs += turned;
+        at.steadyMs += turned;
+        return at;
+    }
 };
 
 } // namespace carrel::policy::test
