@@ -91,10 +91,15 @@ void Agent::told(const std::string& method, const json::object& params) {
         if (fields.finish()) {
             noteAfter(EventKind::GuestLog, text, {{"level", isUtf8(level) ? level : std::string()}}, Provenance::Guest);
         }
-    } else if (method == "notice" || method == "broken") {
-        const auto text = fields.string(method == "notice" ? "text" : "why", 1024);
+    } else if (method == "notice") {
+        const auto text = fields.string("text", 1024);
         if (fields.finish()) {
             noteAfter(EventKind::EngineNote, text);
+        }
+    } else if (method == "broken") {
+        const auto why = fields.string("why", 1024);
+        if (fields.finish() && isUtf8(why)) {
+            noteAfter(EventKind::EngineNote, "the agent's machine does not get ready", {{"why", why}}, Provenance::Guest);
         }
     } else if (method == "shares.failed") {
         sharesFailed(fields.array("shares", 2 * clerk::kMaxSharesPerAgent));

@@ -85,17 +85,27 @@ ClerkProcess::ClerkProcess(pid_t pid, UniqueFd link, Events events)
     , m_reader([this] { read(); }) {}
 
 ClerkProcess::~ClerkProcess() {
+    leave();
+}
+
+void ClerkProcess::leave() {
+    if (!m_reader.joinable()) {
+        return;
+    }
     end();
     if (m_reader.get_id() != std::this_thread::get_id()) {
         m_reader.join();
         return;
     }
-    // The last owner was a call of ours: read() touches nothing after it, and what it had left to do is done here.
+    // A call of ours, which may be the end of the last owner: read() touches nothing after it, and what it had left to do is
+    // done here.
     *m_readerLeft = true;
     m_reader.detach();
     if (!m_waitedFor) {
         (void)waitForEnd(m_pid);
+        m_waitedFor = true;
     }
+    failAll(Error{ErrorCode::Unavailable, "the agent's clerk ended", "Try again: another one takes over", 0, {}});
 }
 
 void ClerkProcess::end() {

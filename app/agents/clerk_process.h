@@ -54,6 +54,9 @@ public:
                                  std::chrono::seconds patience = kAnswerPatience);
     // Closes the link; `gone` is still called.
     void end();
+    // Ends it, and no callback comes any more when this returns, whoever else still owns it: as its destruction. Within a call of
+    // its own: none after that one, and `gone` is not called.
+    void leave();
     // After end(): waits until the process is gone, which is soon, as one that does not end by itself is killed. Not from
     // within a call of its own.
     void waitGone();

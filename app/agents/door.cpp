@@ -59,8 +59,7 @@ void Door::close() {
 
 Result<std::shared_ptr<Door::Post>> Door::hire(const std::vector<ServedShare>& shares, Jail& jail) {
     auto post = std::make_shared<Post>();
-    // Not owned by the calls: a post ends with its clerk's reader joined, so it outlives every one of them,
-    // and no call can be the one that ends it.
+    // Not owned by the calls: a post ends with its clerk's reader (~Post), so it outlives every one of them.
     Post* const it = post.get();
     auto process = ClerkProcess::start(
         m_setup.clerkProgram,
@@ -70,7 +69,6 @@ Result<std::shared_ptr<Door::Post>> Door::hire(const std::vector<ServedShare>& s
         return fail(std::move(process).error());
     }
     post->process = std::move(*process);
-    post->ofReader = post->process;
     json::array described;
     std::vector<UniqueFd> tables;
     std::vector<int> descriptors;
@@ -355,9 +353,7 @@ void Door::told(Post& from, const std::string& method, const json::object& param
     if (method == "channel.closed") {
         const std::lock_guard lock(m_mutex);
         if (&from == m_terminals.get()) {
-            if (const auto process = from.ofReader.lock()) { // it has but this one channel; the next begins it anew
-                process->end();
-            }
+            from.process->end(); // it has but this one channel; the next begins it anew
         }
     }
     if (method == "file.read") {
@@ -375,13 +371,10 @@ void Door::recordReads(Post& from, const json::object& params) {
     JsonFields fields(params, "file.read");
     const auto batch = fields.number("batch");
     (void)fields.array("files", 1000);
-    const auto process = from.ofReader.lock(); // the call may be the end of this door and of all its posts
+    const auto process = from.process; // the call may be the end of this door and of all its posts
     const Status recorded = fields.finish() ? m_events.recordReads(params) : fail(ErrorCode::Malformed, "");
     // Nobody waits for the answer to the answer. If it cannot be said those reads would wait for ever, so
     // this clerk goes and the guest asks the next one.
-    if (!process) {
-        return; // it is going
-    }
     auto said = process->send("reads.recorded", {{"batch", batch}, {"recorded", recorded.has_value()}});
     if (said.wait_for(std::chrono::seconds(0)) == std::future_status::ready && !said.get()) {
         process->end();

@@ -101,9 +101,13 @@ private:
     struct Post { // one clerk and what it is for
         std::map<std::uint32_t, std::unique_ptr<Leash>> sessions; // of the terminals'; null: without a leash
         std::shared_ptr<std::atomic<std::size_t>> asks = std::make_shared<std::atomic<std::size_t>>(0); // under way
-        // For what its reader calls: a post that goes waits for that call, and its last owner is not to be taken for one again.
-        std::weak_ptr<ClerkProcess> ofReader;
-        std::shared_ptr<ClerkProcess> process; // last, so first to go: its reader uses the rest
+        std::shared_ptr<ClerkProcess> process; // once, before anything is asked of it
+        // Its reader uses the rest, and others may hold the process for a moment longer.
+        ~Post() {
+            if (process) {
+                process->leave();
+            }
+        }
     };
     [[nodiscard]] Result<std::shared_ptr<Post>> hire(const std::vector<ServedShare>& shares, Jail& jail);
     [[nodiscard]] Status cutLate(const std::shared_ptr<Post>& post, const std::vector<ServedShare>& shares);

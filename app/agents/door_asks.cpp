@@ -29,7 +29,12 @@ public:
         if (m_answered.exchange(true)) {
             return;
         }
-        --*m_count;
+        send(result);
+        --*m_count; // not before: a clerk that does not take its answers gets no more
+    }
+
+private:
+    void send(const Result<ask::Standings>& result) {
         const auto clerk = m_clerk.lock();
         if (!clerk) {
             return; // and with it the epoch in which somebody waited
@@ -48,7 +53,6 @@ public:
         }
     }
 
-private:
     std::weak_ptr<ClerkProcess> m_clerk;
     std::uint64_t m_number;
     ask::Question m_question;
@@ -59,7 +63,7 @@ private:
 } // namespace
 
 void Door::asked(Post& from, const json::object& params) {
-    const auto process = from.ofReader.lock(); // the call may be the end of this door and of all its posts
+    const auto process = from.process; // the call may be the end of this door and of all its posts
     if (!process) {
         return;
     }

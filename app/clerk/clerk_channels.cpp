@@ -201,11 +201,11 @@ void Clerk::sayHello() {
 void Clerk::helloFailed(const Error& error) {
     const auto why = plainText(error.message, kMaxDetailBytes);
     if (++m_helloFailed == 1) {
-        notify("broken", {{"why", plainText("hello: " + why, kMaxDetailBytes)}});
+        notify("broken", {{"why", why}});
     }
     // Unavailable says that nobody is there, and somebody is.
     const Error told{error.code == ErrorCode::Unavailable ? ErrorCode::Expired : error.code,
-                     "the agent's machine is not ready: " + why, "Try again in a moment, or stop the agent and start it again", 0, {}};
+                     "the agent's machine is not ready. It says: " + why, "Try again in a moment, or stop the agent and start it again", 0, {}};
     if (error.code == ErrorCode::Unsupported) {
         m_neverGreets = told;
     }

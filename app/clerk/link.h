@@ -28,7 +28,7 @@
 //   ask.answer {number, answer | error} → {}    to "ask", once for each number. `answer` as in guest/protocol/ask.h for the
 //       question of that number, `error` as in rpc.h. A number that nobody waits for any more is no error
 // Notifications, clerk → engine:
-//   stage {name, detail} · console.activity {} (at most two a second) · channel.closed {name} · broken {why}
+//   stage {name, detail} · console.activity {} (at most two a second) · channel.closed {name} · broken {why: the guest's words}
 //   file.read {batch, files:[{share, path, size, mtime_ns}…]} (first reads of a version, before they happen;
 //   one batch at a
 //       time) · exec.ended {session, code|signal|error}

@@ -109,8 +109,45 @@ void Context::print(std::string_view text) {
     m_outputBroken = m_outputBroken || !writeAll(STDOUT_FILENO, text);
 }
 
+namespace {
+
+// The same JSON (RFC 8259) with nothing in it that acts on a terminal: what turns text around or hides is beyond ASCII.
+std::string inAscii(std::string_view text) {
+    std::string out;
+    const auto put = [&out](unsigned unit) {
+        constexpr std::string_view kDigits = "0123456789abcdef";
+        out += "\\u";
+        for (int shift = 12; shift >= 0; shift -= 4) {
+            out += kDigits[(unit >> unsigned(shift)) & 0xfU];
+        }
+    };
+    for (std::size_t at = 0; at < text.size();) {
+        const auto first = static_cast<unsigned char>(text[at]);
+        if (first < 0x7f) {
+            out += text[at++];
+            continue;
+        }
+        const std::size_t length = first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4; // the serializer has checked that it is UTF-8
+        unsigned character = first == 0x7f ? 0x7f : first & (0x7fU >> length);
+        for (std::size_t i = 1; first != 0x7f && i < length && at + i < text.size(); ++i) {
+            character = (character << 6U) | (static_cast<unsigned char>(text[at + i]) & 0x3fU);
+        }
+        at += first == 0x7f ? 1 : length;
+        if (character < 0x10000) {
+            put(character);
+        } else {
+            put(0xd800 + ((character - 0x10000) >> 10U));
+            put(0xdc00 + ((character - 0x10000) & 0x3ffU));
+        }
+    }
+    return out;
+}
+
+} // namespace
+
 void Context::printJson(const json::value& value) {
-    print(json::serialize(value) + "\n");
+    const auto text = json::serialize(value);
+    print((::isatty(STDOUT_FILENO) != 0 ? inAscii(text) : text) + "\n");
 }
 
 int Context::failed(const Error& error) {

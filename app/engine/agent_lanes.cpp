@@ -2,6 +2,7 @@
 #include "app/engine/agent_lanes.h"
 
 #include <algorithm>
+#include <system_error>
 
 namespace carrel::engine {
 
@@ -16,18 +17,20 @@ void AgentLanes::post(const std::string& agent, std::string name, std::function<
     }
     auto& lane = m_lanes[agent];
     const bool known = std::any_of(lane.waiting.begin(), lane.waiting.end(), [&](const Piece& each) { return each.name == name; });
-    if (known) {
-        return;
+    if (!known) {
+        lane.waiting.push_back({std::move(name), std::move(work)});
     }
-    lane.waiting.push_back({std::move(name), std::move(work)});
-    if (lane.thread.joinable() && !lane.over) {
+    if (!lane.over) {
         return;
     }
     if (lane.thread.joinable()) {
         lane.thread.join(); // it only has to end
     }
-    lane.over = false;
-    lane.thread = std::thread([this, &lane] { run(lane); });
+    try {
+        lane.thread = std::thread([this, &lane] { run(lane); });
+        lane.over = false;
+    } catch (const std::system_error&) { // no room for a thread: whatever is posted next tries again
+    }
 }
 
 void AgentLanes::run(Lane& lane) {

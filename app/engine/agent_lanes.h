@@ -34,7 +34,7 @@ private:
     struct Lane {
         std::deque<Piece> waiting;
         std::thread thread;
-        bool over = false; // the thread has nothing left to do
+        bool over = true; // no thread runs, or the one there is has nothing left to do
     };
     void run(Lane& lane);
 

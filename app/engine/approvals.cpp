@@ -110,24 +110,60 @@ void Approvals::recover(const std::vector<AgentPtr>& agents) {
 
 namespace {
 
-// As rules judge it.
-Request requestOf(const std::string& agent, const std::string& session, const agents::ShareRecord& share,
-                  const files::FrozenEntry& entry) {
-    Request item;
-    item.agent = agent;
-    item.session = session;
-    item.action = Action::Apply;
-    item.risk = entry.risk == files::Risk::High ? policy::Risk::High : policy::Risk::Routine;
-    item.fields.emplace("folder", share.dir);
-    item.fields.emplace("path", entry.path.text());
-    item.fields.emplace("change", std::string(toString(entry.kind)));
+// What happens there, by the host's own look and by what the apply will make of it; never by what the guest calls it. More than
+// one thing where more than one happens, and a rule has to allow each of them.
+std::vector<std::string_view> changesIn(const files::FrozenEntry& entry) {
+    using files::NodeKind;
+    const auto& was = entry.base;
+    const auto& will = entry.wanted;
+    const auto made = will.kind == NodeKind::Symlink ? "link" : "created";
+    std::vector<std::string_view> out;
     if (entry.from) {
-        item.fields.emplace("from", entry.from->text());
-        if (entry.type == EntryType::Directory) {
-            item.fields.emplace("type", "folder"); // and all that is in it
+        out.emplace_back("renamed");
+    }
+    if (will.kind == NodeKind::Absent) {
+        out.emplace_back("deleted");
+    } else if (was.kind == NodeKind::Absent) {
+        out.emplace_back(made);
+    } else if (was.kind != will.kind) {
+        out.emplace_back("deleted");
+        out.emplace_back(made);
+    } else if (was.kind == NodeKind::Symlink && was.linkTarget != will.linkTarget) {
+        out.emplace_back("link");
+    } else {
+        if (was.kind == NodeKind::File && (entry.contentChanged || was.content != will.content)) {
+            out.emplace_back("modified");
+        }
+        if (was.mode != will.mode) {
+            out.emplace_back("mode");
         }
     }
-    return item;
+    if (out.empty()) {
+        out.emplace_back("modified"); // its time, at least
+    }
+    return out;
+}
+
+// As rules judge it.
+void addRequests(const std::string& agent, const std::string& session, const agents::ShareRecord& share,
+                 const files::FrozenEntry& entry, std::vector<Request>& to) {
+    for (const auto change : changesIn(entry)) {
+        Request item;
+        item.agent = agent;
+        item.session = session;
+        item.action = Action::Apply;
+        item.risk = entry.risk == files::Risk::High ? policy::Risk::High : policy::Risk::Routine;
+        item.fields.emplace("folder", share.dir);
+        item.fields.emplace("path", entry.path.text());
+        item.fields.emplace("change", std::string(change));
+        if (entry.from && change == "renamed") {
+            item.fields.emplace("from", entry.from->text());
+            if (entry.type == EntryType::Directory) {
+                item.fields.emplace("type", "folder"); // and all that is in it
+            }
+        }
+        to.push_back(std::move(item));
+    }
 }
 
 } // namespace
@@ -137,15 +173,16 @@ std::vector<Request> Approvals::requestsOf(const Agent& agent, const OpenedRevie
     const auto id = agent.id();
     const auto session = agent.session();
     for (const auto& view : review.select({})) {
-        out.push_back(requestOf(id, session, *view.share, *view.entry));
+        addRequests(id, session, *view.share, *view.entry, out);
     }
     return out;
 }
 
 agents::MaySettle Approvals::maySettle(const std::string& agent, const std::string& session, const agents::ShareRecord& share,
                                        const files::FrozenEntry& entry) {
-    const Request item = requestOf(agent, session, share, entry);
-    const auto verdict = m_rules.decide({&item, 1});
+    std::vector<Request> items;
+    addRequests(agent, session, share, entry, items);
+    const auto verdict = m_rules.decide(items);
     return verdict.trouble                            ? agents::MaySettle::Nothing
            : verdict.answer == policy::Answer::Deny ? agents::MaySettle::Waits
                                                       : agents::MaySettle::Yes;
@@ -430,7 +467,25 @@ void Approvals::keepTime(const std::stop_token& stop) {
     }
 }
 
+// A late word of a request that the queue has forgotten long ago is none that matters.
+void Approvals::forgetTold() {
+    constexpr std::size_t kSome = 4096;
+    {
+        const std::lock_guard lock(m_mutex);
+        if (m_told.size() < kSome) {
+            return;
+        }
+    }
+    std::set<std::uint64_t> known;
+    for (const auto& each : m_queue.list(true)) {
+        known.insert(each.id);
+    }
+    const std::lock_guard lock(m_mutex);
+    std::erase_if(m_told, [&](const auto& each) { return !known.empty() && each.first < *known.begin(); });
+}
+
 void Approvals::tidyReviews() {
+    forgetTold();
     std::vector<Kept> gone;
     std::vector<Kept> kept;
     {

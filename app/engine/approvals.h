@@ -104,6 +104,7 @@ private:
     [[nodiscard]] Result<Stands> folderStanding(const policy::Approval& approval);
     void keepTime(const std::stop_token& stop);
     void tidyReviews();
+    void forgetTold();
     void carryOutByRule();
     void reconsider(); // what is open, in the lane of whose it is
     [[nodiscard]] bool doneByAnother(const policy::Approval& approval, const Error& notByUs);

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/policy/path_pattern.h"
 
+#include "guest/protocol/share_path.h"
+
 #include <algorithm>
-#include <fnmatch.h>
+#include <optional>
 #include <vector>
 
 namespace carrel::policy {
@@ -22,6 +24,84 @@ std::vector<std::string> namesOf(std::string_view path) {
     }
 }
 
+using Characters = std::vector<char32_t>;
+
+// As UTF-8 (RFC 3629) has them; a byte that is none of it is one of its own. fnmatch(3) would go by the locale of the process.
+Characters charactersOf(std::string_view text) {
+    constexpr char32_t kByte = 0x110000; // beyond Unicode
+    Characters out;
+    for (std::size_t at = 0; at < text.size();) {
+        const auto first = static_cast<unsigned char>(text[at]);
+        const std::size_t length = first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+        const auto one = text.substr(at, length);
+        if (one.size() != length || !isUtf8(one)) {
+            out.push_back(kByte + first);
+            ++at;
+            continue;
+        }
+        char32_t character = length == 1 ? first : first & (0x7fU >> length);
+        for (std::size_t i = 1; i < length; ++i) {
+            character = (character << 6U) | (static_cast<unsigned char>(one[i]) & 0x3fU);
+        }
+        out.push_back(character);
+        at += length;
+    }
+    return out;
+}
+
+// The bracket that begins at `at`, and whether it takes the character; none: it is no bracket, for nothing closes it.
+std::optional<bool> takenByBracket(const Characters& pattern, std::size_t& at, char32_t character) {
+    std::size_t i = at + 1;
+    const bool other = i < pattern.size() && pattern[i] == U'!';
+    i += other ? 1 : 0;
+    bool found = false;
+    for (bool first = true; i < pattern.size() && (first || pattern[i] != U']'); first = false) {
+        if (i + 2 < pattern.size() && pattern[i + 1] == U'-' && pattern[i + 2] != U']') {
+            found = found || (pattern[i] <= character && character <= pattern[i + 2]);
+            i += 3;
+        } else {
+            found = found || pattern[i] == character;
+            ++i;
+        }
+    }
+    if (i >= pattern.size()) {
+        return std::nullopt;
+    }
+    at = i + 1;
+    return found != other;
+}
+
+// glob(7) of one name, where a backslash and a dot at the beginning are letters. Goes back to the last star alone, so no
+// pattern makes it slow.
+bool matchesName(const Characters& pattern, const Characters& name) {
+    std::size_t at = 0, in = 0;
+    std::optional<std::pair<std::size_t, std::size_t>> star; // behind it, and how much it has taken
+    while (in < name.size()) {
+        if (at < pattern.size() && pattern[at] == U'*') {
+            star = {++at, in};
+            continue;
+        }
+        if (at < pattern.size()) {
+            std::size_t next = at;
+            const auto bracket = pattern[at] == U'[' ? takenByBracket(pattern, next, name[in]) : std::nullopt;
+            if (bracket ? *bracket : pattern[at] == U'?' || pattern[at] == name[in]) {
+                at = bracket ? next : at + 1;
+                ++in;
+                continue;
+            }
+        }
+        if (!star) {
+            return false;
+        }
+        at = star->first;
+        in = ++star->second;
+    }
+    while (at < pattern.size() && pattern[at] == U'*') {
+        ++at;
+    }
+    return at == pattern.size();
+}
+
 // The places in a pattern that a path leads to, as by an automaton: no pattern makes this slow.
 class Walk {
 public:
@@ -31,11 +111,15 @@ public:
         if (m_names.back() == kAnyFolders) {
             m_names.emplace_back("*"); // something below
         }
+        for (const auto& name : m_names) {
+            m_characters.push_back(charactersOf(name));
+        }
         m_at.resize(m_names.size() + 1);
         skip();
     }
     void take(std::string_view path) {
         for (const auto& name : namesOf(path)) {
+            const auto characters = charactersOf(name);
             std::vector<bool> next(m_at.size());
             for (std::size_t i = 0; i < m_names.size(); ++i) {
                 if (!m_at[i]) {
@@ -43,7 +127,7 @@ public:
                 }
                 if (m_names[i] == kAnyFolders) {
                     next[i] = true;
-                } else if (::fnmatch(m_names[i].c_str(), name.c_str(), FNM_NOESCAPE) == 0) {
+                } else if (matchesName(m_characters[i], characters)) {
                     next[i + 1] = true;
                 }
             }
@@ -67,6 +151,7 @@ private:
         }
     }
     std::vector<std::string> m_names;
+    std::vector<Characters> m_characters; // of each name
     std::vector<bool> m_at; // by name of the pattern that would be next
 };
 

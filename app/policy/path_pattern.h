@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Patterns of paths in a share: glob(7) within each name, and "**" as a whole name for any number of folders; at the end for
+// Patterns of paths in a share: glob(7) within each name, by characters of UTF-8, and "**" as a whole name for any number of folders; at the end for
 // all that is below, and not the folder itself. "docs/**", "**/.env", "a/*/b". Paths and patterns are relative, in plain
 // steps, of any bytes. Thread: pure functions.
 #pragma once

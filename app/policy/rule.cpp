@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/policy/rule.h"
 
+#include "app/files/risk.h"
 #include "app/policy/path_pattern.h"
 #include "guest/protocol/share_path.h"
 
@@ -268,16 +269,22 @@ bool isOneOf(const std::vector<std::string>& values, const std::function<bool(co
     return std::any_of(values.begin(), values.end(), is);
 }
 
+// What denies does so whichever letters a disk takes for the same (exFAT, NTFS, folders that fold case): it only denies more.
+std::string asMet(const Rule& rule, std::string_view text) {
+    return rule.effect == Effect::Deny ? files::lowered(text) : std::string(text);
+}
+
 // An apply, by a rule's folders and paths: where it goes, and of a rename where it comes from. What denies does so where it
 // meets either, and what allows has to cover both. With a folder goes all that is in it: what could be there is denied, and
 // allowed is only what says so of everything below.
-bool meets(const Rule& rule, const Request& request, const std::string& path) {
+bool meets(const Rule& rule, const Request& request, const std::string& seen) {
     const bool all = request.fields.contains("type");
     const bool deny = rule.effect == Effect::Deny;
+    const auto path = asMet(rule, seen);
     if (const auto folders = rule.fields.find("folder"); folders != rule.fields.end()) {
-        const auto& share = request.fields.at("folder");
-        const auto whole = share + "/" + path;
-        const bool one = isOneOf(folders->second, [&](const std::string& folder) {
+        const auto whole = asMet(rule, request.fields.at("folder")) + "/" + path;
+        const bool one = isOneOf(folders->second, [&](const std::string& value) {
+            const auto folder = asMet(rule, value);
             return isBelow(folder, whole) || (deny && all && isBelow(whole, folder));
         });
         if (!one) {
@@ -285,7 +292,8 @@ bool meets(const Rule& rule, const Request& request, const std::string& path) {
         }
     }
     const auto paths = rule.fields.find("path");
-    return paths == rule.fields.end() || isOneOf(paths->second, [&](const std::string& pattern) {
+    return paths == rule.fields.end() || isOneOf(paths->second, [&](const std::string& value) {
+               const auto pattern = asMet(rule, value);
                return !all ? matchesPattern(pattern, path) : deny ? reachesInto(pattern, path) : coversAllOf(pattern, path);
            });
 }

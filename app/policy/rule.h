@@ -8,6 +8,8 @@
 //   apply       folder  a folder on this computer: what lies in it is meant, be it shared itself, above or below what is
 //               path    in the share: a pattern (path_pattern.h); "docs/**" is all below
 //               change  created, modified, deleted, renamed, mode, link
+//               what happens by the host's own look: a file in the place of a folder is deleted and created. Denied whichever
+//               case its letters have.
 //               A rename is denied where its old or its new name is, and allowed where both are; that of a folder is one of
 //               all that is in it.
 //   folder      folder  as above. A request without one is for a folder that the owner chooses with the answer: no rule

@@ -68,6 +68,7 @@ private slots:
     void startsAgainAfterItsMachineDiedUnderAVerb();
     void slowGuestIsLeftAloneAndComesBack();
     void livelyGuestHoldsUpNoEngine();
+    void whatTheGuestSaysOfItselfIsItsWord();
     void slowGuestIsReachedByStart();
     void slowGuestIsStopped();
     void slowGuestIsNotDeletedWithItsWork();
@@ -169,6 +170,25 @@ void TestAgentLife::livelyGuestHoldsUpNoEngine() {
     w.restartEngine(); // or it hangs
     QVERIFY(w.agent->state() == AgentState::Failed);
     QVERIFY(w.world->specOf(w.machineId()));
+}
+
+// I9: why its greeting fails only the machine can say, so it is not told as what the host saw.
+void TestAgentLife::whatTheGuestSaysOfItselfIsItsWord() {
+    AgentWorld w;
+    QVERIFY(w.start());
+    activity::Query query;
+    query.kinds = {activity::EventKind::EngineNote};
+    const auto said = [&](activity::Provenance by) {
+        const auto events = w.agent->log().query(query);
+        return events ? std::count_if(events->begin(), events->end(), [&](const auto& each) {
+            const auto all = each.event.subject + json::serialize(each.event.detail);
+            return each.event.provenance == by && all.find("the keys were stolen") != std::string::npos;
+        }) : 0;
+    };
+    w.clerks.tell("broken", {{"why", "the keys were stolen"}});
+    QTRY_VERIFY_WITH_TIMEOUT(said(activity::Provenance::Guest) == 1, 60'000);
+    QCOMPARE(said(activity::Provenance::Host), 0);
+    QVERIFY(w.stop().value_or(false));
 }
 
 void TestAgentLife::slowGuestIsReachedByStart() {

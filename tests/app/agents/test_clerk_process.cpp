@@ -55,6 +55,7 @@ private slots:
     void answersAreReadWhileTheLinkIsFull();
     void oneThatDoesNotEndIsEnded();
     void closedDoorIsQuiet();
+    void leftWhileAnotherHoldsIt();
     void lastOwnerIsACallOfItsOwn();
 };
 
@@ -189,6 +190,30 @@ void TestClerkProcess::closedDoorIsQuiet() {
     door.reset();
     serving.join();
     servingToo.join();
+}
+
+// Somebody who answers it holds it for a moment longer. No call comes after it was left, all the same.
+void TestClerkProcess::leftWhileAnotherHoldsIt() {
+    StandInHouse house;
+    std::atomic<int> gone = 0;
+    auto process = ClerkProcess::start(house.program(), {[](const std::string&, const boost::json::object&) {}, [&](const std::string&) { ++gone; }});
+    QVERIFY(process);
+    auto clerk = house.take();
+    QVERIFY(clerk);
+    const auto another = *process;
+    auto answer = another->send("hello", {});
+    std::thread serving([&] {
+        while (clerk->next()) {
+        }
+        clerk->end();
+    });
+    (*process)->leave();
+    QCOMPARE(gone.load(), 1); // by then
+    QVERIFY(!another->alive());
+    QVERIFY(answer.wait_for(0s) == std::future_status::ready && !answer.get());
+    process = fail(ErrorCode::Internal, "");
+    QVERIFY(!another->send("hello", {}).get());
+    serving.join();
 }
 
 // The last one who knows an agent may be a call of its clerk's: then everything goes from within that call.

@@ -74,6 +74,20 @@ private slots:
         ran = run({"allow", "12", "--yes", "--mode", "all"});
         QVERIFY(ran.status != 0);
     }
+    // Which one is missing is said before anything is read, asked or agreed to.
+    void aFolderIsAskedForFirst() {
+        auto shown = example("approval.show");
+        auto& approval = shown.at("approval").as_object();
+        approval["action"] = "folder";
+        approval["can_be_rule"] = false;
+        m_engine->setAnswer("approval.show", shown);
+        for (const QStringList& more : {QStringList{}, {"--folder", "papers", "--scope", "agent"}}) {
+            const auto ran = type(QStringList{"allow", "12"} + more, {});
+            QCOMPARE(ran.status, 1);
+            QVERIFY2(ran.out.contains("nothing was allowed") && ran.out.count('\n') == 1, ran.out);
+            QCOMPARE(asked(), QStringList{"approval.show"});
+        }
+    }
 
     void verbsAskAndShow_data() {
         QTest::addColumn<QStringList>("arguments");

@@ -208,6 +208,19 @@ private slots:
         const auto watched = run({"approvals", "--watch"});
         QVERIFY2(unfit(watched.out).isEmpty(), qPrintable(unfit(watched.out)));
     }
+    // For programs, so the same text wherever it goes; but at a terminal nothing acts on it.
+    void jsonAtATerminal_data() { nothingNastyIsShown_data(); }
+    void jsonAtATerminal() {
+        QFETCH(QByteArray, text);
+        poison(text.toStdString());
+        for (const QStringList& command : {QStringList{"approvals", "--json"}, {"show", "12", "--json"}, {"rules", "list", "--json"}}) {
+            const auto piped = run(command);
+            auto typed = type(command, {}).out.replace("\r\n", "\n");
+            QVERIFY2(unfit(typed).isEmpty(), qPrintable(command.join(' ') + ": " + unfit(typed)));
+            QVERIFY(std::all_of(typed.begin(), typed.end(), [](char c) { return c == '\n' || (c >= 0x20 && c < 0x7f); }));
+            QVERIFY(json::parse(typed.toStdString()) == json::parse(piped.out.toStdString()));
+        }
+    }
     // Raw only where no terminal obeys it.
     void anExportIsRawOnAPipe() {
         auto answer = example("rule.export");

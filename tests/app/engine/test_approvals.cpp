@@ -176,6 +176,61 @@ private slots:
         QVERIFY2(outcome && outcome->report, !outcome ? outcome.error().text().c_str() : outcome->effectTrouble ? outcome->effectTrouble->text().c_str() : "");
         QVERIFY(world.has("a.txt") && !world.has("b.txt"));
     }
+    // Whatever the guest calls it.
+    void aChangeIsWhatTheHostSees_data() {
+        using files::NodeKind;
+        QTest::addColumn<int>("kind");
+        QTest::addColumn<int>("was");
+        QTest::addColumn<int>("will");
+        QTest::addColumn<bool>("content");
+        QTest::addColumn<QStringList>("changes");
+        const auto row = [](const char* name, ChangeKind kind, NodeKind was, NodeKind will, bool content, const QStringList& changes) {
+            QTest::newRow(name) << int(kind) << int(was) << int(will) << content << changes;
+        };
+        row("new", ChangeKind::Created, NodeKind::Absent, NodeKind::File, true, {"created"});
+        row("edited", ChangeKind::Modified, NodeKind::File, NodeKind::File, true, {"modified"});
+        row("gone", ChangeKind::Deleted, NodeKind::File, NodeKind::Absent, false, {"deleted"});
+        row("a folder in its place", ChangeKind::Modified, NodeKind::File, NodeKind::Directory, false, {"deleted", "created"});
+        row("a link in its place", ChangeKind::Created, NodeKind::File, NodeKind::Symlink, false, {"deleted", "link"});
+        row("called new", ChangeKind::Created, NodeKind::File, NodeKind::File, true, {"modified"});
+        row("called a change of mode", ChangeKind::Mode, NodeKind::File, NodeKind::File, true, {"modified"});
+        row("moved, with other content", ChangeKind::Renamed, NodeKind::File, NodeKind::File, true, {"renamed", "modified"});
+        row("moved", ChangeKind::Renamed, NodeKind::File, NodeKind::File, false, {"renamed"});
+    }
+    void aChangeIsWhatTheHostSees() {
+        QFETCH(int, kind);
+        QFETCH(int, was);
+        QFETCH(int, will);
+        QFETCH(bool, content);
+        QFETCH(QStringList, changes);
+        World world;
+        agents::ShareRecord share;
+        share.dir = "/home/ada/papers";
+        files::FrozenEntry entry;
+        entry.path = SharePath::parse("a").value();
+        entry.kind = static_cast<ChangeKind>(kind);
+        if (entry.kind == ChangeKind::Renamed) {
+            entry.from = SharePath::parse("b").value();
+        }
+        entry.base.kind = static_cast<files::NodeKind>(was);
+        entry.wanted.kind = static_cast<files::NodeKind>(will);
+        entry.contentChanged = content;
+        agents::OpenedReview review;
+        review.shares = {share};
+        review.sets.resize(1);
+        review.sets[0].entries = {entry};
+        QStringList seen;
+        for (const auto& item : Approvals::requestsOf(*world.w.agent, review)) {
+            seen << QString::fromStdString(item.fields.at("change"));
+            QCOMPARE(item.fields.contains("from"), item.fields.at("change") == "renamed");
+        }
+        QCOMPARE(seen, changes);
+        entry.wanted.mode = 0777;
+        review.sets[0].entries = {entry};
+        const auto more = Approvals::requestsOf(*world.w.agent, review);
+        const bool stays = was == will && was == int(files::NodeKind::File);
+        QCOMPARE(more.back().fields.at("change") == "mode", stays);
+    }
     // Out of the one folder, into the other.
     void aRenameIsOfBothNames() {
         World world;

@@ -184,6 +184,15 @@ private slots:
         QVERIFY(answer({wide, about(Effect::Deny, "folder", "/home/ada/c")}, moved) == Answer::Allow);
     }
 
+    // On a disk that takes SECRET for secret they are one; what allows has to name it as it is.
+    void aDenyKnowsNoCase() {
+        auto wide = about(Effect::Allow, "path", "**");
+        QVERIFY(answer({wide, about(Effect::Deny, "path", "secret/**")}, changed("SECRET/x")) == Answer::Deny);
+        QVERIFY(answer({wide, about(Effect::Deny, "path", "Secret/[A-C]*")}, changed("secret/box")) == Answer::Deny);
+        QVERIFY(answer({wide, about(Effect::Deny, "folder", "/home/ada/Private")}, changed("private/x")) == Answer::Deny);
+        QVERIFY(answer({about(Effect::Allow, "path", "secret/**")}, changed("SECRET/x")) == Answer::Ask);
+    }
+
     // "In /home/ada/private" means that, whichever folder around it is the one that is shared.
     void aFolderIsWhereItIs() {
         const auto inside = changed("private/x");

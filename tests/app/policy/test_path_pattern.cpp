@@ -4,6 +4,7 @@
 
 #include <QTest>
 
+#include <clocale>
 #include <fnmatch.h>
 #include <random>
 #include <vector>
@@ -60,6 +61,13 @@ private slots:
         QTest::newRow("any folders between") << "a/**/b" << QStringList{"a/b", "a/x/b", "a/x/y/b"} << QStringList{"a", "b", "a/x"};
         QTest::newRow("anywhere and below") << "**/secret/**" << QStringList{"secret/x", "a/b/secret/c/d"} << QStringList{"secret", "a/secret"};
         QTest::newRow("a dot is a letter") << "*" << QStringList{".hidden"} << QStringList{};
+        QTest::newRow("a character") << "?.txt" << QStringList{"a.txt", "\u00e9.txt", "\u6f22.txt", "\U0001f600.txt"} << QStringList{"ab.txt", ".txt"};
+        QTest::newRow("one of some characters") << "[\u00e9\u00e8]x" << QStringList{"\u00e9x", "\u00e8x"} << QStringList{"ex", "\u00eax"};
+        QTest::newRow("none of some") << "[!a-c]" << QStringList{"d", "\u00e9", "-"} << QStringList{"a", "b", "c", "dd"};
+        QTest::newRow("a bracket among some") << "[]a]" << QStringList{"]", "a"} << QStringList{"b", "[]a]"};
+        QTest::newRow("a bracket that nothing closes") << "a[b" << QStringList{"a[b"} << QStringList{"ab"};
+        QTest::newRow("a backslash is a letter") << "a\\*" << QStringList{"a\\b"} << QStringList{"a*"};
+        QTest::newRow("stars") << "*a*b*" << QStringList{"ab", "xaybz", "aabb"} << QStringList{"ba", "a"};
         QTest::newRow("one of some") << "[ab]/?" << QStringList{"a/x", "b/y"} << QStringList{"c/x", "a/xy"};
     }
     void asExpected() {
@@ -78,6 +86,16 @@ private slots:
     void whatIsNone() {
         for (const auto* text : {"a**", "**a", "a/**b/c", "***", "x/a**/**"}) {
             QVERIFY2(!isPathPattern(text), text);
+        }
+    }
+    // Bytes that are no text are characters of their own; and nothing of it depends on where the program runs.
+    void strangeBytes() {
+        QVERIFY(matchesPattern("?", "\xff") && !matchesPattern("?", "\xff\xfe") && matchesPattern("??", "\xff\xfe"));
+        QVERIFY(matchesPattern("a?b", "a\xc3\xa9" "b") && !matchesPattern("[\xc3\xa9]", "\xa9"));
+        QVERIFY(matchesPattern(literalPattern("\xffq*"), "\xffq*"));
+        for (const char* locale : {"C", "C.UTF-8"}) {
+            (void)std::setlocale(LC_ALL, locale);
+            QVERIFY(matchesPattern("**/?.key", "a/\xc3\xa9.key"));
         }
     }
     // Reaches: some path in it. Covers: every one, and itself.

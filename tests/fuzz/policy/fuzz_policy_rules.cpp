@@ -43,5 +43,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (text.find('\0') == std::string_view::npos && isUtf8(text)) {
         expect(matchesValue(FieldKind::PathPattern, pattern, text));
     }
+    // A pattern, and what a guest calls a file.
+    const auto half = std::min(text.find('\n'), text.size());
+    const auto wanted = text.substr(0, half);
+    const auto path = text.substr(std::min(half + 1, text.size()));
+    if (half < 200 && path.size() < 400) {
+        expect(!coversAllOf(wanted, path) || matchesPattern(wanted, path));
+        expect(!matchesPattern(wanted, path) || reachesInto(wanted, path));
+    }
     return 0;
 }
