@@ -70,7 +70,7 @@ std::string_view whoDecided(activity::ActivityLog& log, const std::string& set, 
 } // namespace
 
 std::string_view toString(AgentState state) {
-    static constexpr std::array<std::string_view, 6> kNames{"created",  "starting", "ready",
+    static constexpr std::array<std::string_view, 7> kNames{"created",  "starting", "ready", "paused",
                                                             "stopping", "stopped",  "failed"};
     return kNames.at(static_cast<std::size_t>(state));
 }
@@ -389,6 +389,7 @@ Status Agent::saveRecord(const AgentRecord& record) {
         m_record = record;
         m_owesRecord = false;
     }
+    tellChanged();
     payOwed(); // there is room
     return {};
 }
@@ -397,9 +398,12 @@ Status Agent::saveRecord(const AgentRecord& record) {
 Status Agent::saveRecordOwing(const AgentRecord& record) {
     auto saved = saveRecord(record);
     if (!saved) {
-        const std::lock_guard lock(m_mutex);
-        m_record = record;
-        m_owesRecord = true;
+        {
+            const std::lock_guard lock(m_mutex);
+            m_record = record;
+            m_owesRecord = true;
+        }
+        tellChanged();
     }
     return saved;
 }
@@ -414,7 +418,9 @@ void Agent::setState(AgentState state, std::string reason) {
         const std::lock_guard lock(m_mutex);
         m_state = state;
         m_failure = reason;
+        m_booting = m_booting && state != AgentState::Ready;
     }
+    tellChanged();
     json::object detail;
     if (state == AgentState::Ready) {
         detail["accelerator"] = record().accelerator; // emulation is slower, and a weaker wall
@@ -422,7 +428,16 @@ void Agent::setState(AgentState state, std::string reason) {
     if (!reason.empty()) {
         detail["reason"] = std::move(reason);
     }
+    if (isPaused()) { // while it became so; the log has that already
+        detail["paused"] = true;
+    }
     noteAfter(EventKind::VmState, std::string(toString(state)), std::move(detail));
+}
+
+void Agent::tellChanged() const {
+    if (m_services.changed) {
+        m_services.changed();
+    }
 }
 
 std::string Agent::name() const {
@@ -437,7 +452,7 @@ std::string Agent::id() const {
 
 AgentState Agent::state() const {
     const std::lock_guard lock(m_mutex);
-    return m_state;
+    return stateNow();
 }
 
 json::array Agent::describeShares(Tell what) const {
@@ -461,7 +476,7 @@ json::object Agent::describe(Tell what) const {
     const std::lock_guard lock(m_mutex);
     json::object out{{"name", m_record.name},
                      {"id", m_record.id},
-                     {"state", toString(m_state)},
+                     {"state", toString(stateNow())},
                      {"memory_mib", m_record.memoryMib},
                      {"cpus", m_record.cpus},
                      {"image", m_record.image},
@@ -469,7 +484,7 @@ json::object Agent::describe(Tell what) const {
                      {"accelerator", m_machine && !m_record.accelerator.empty() ? json::value(m_record.accelerator)
                                                                                 : json::value(nullptr)},
                      {"shares", std::move(shares)}};
-    if (m_state == AgentState::Failed) {
+    if (stateNow() == AgentState::Failed) {
         out["reason"] = m_failure;
     }
     return out;
@@ -488,6 +503,9 @@ std::shared_ptr<Door> Agent::door() const {
 
 Result<std::shared_ptr<Door>> Agent::readyDoor() const {
     const std::lock_guard lock(m_mutex);
+    if (stateNow() == AgentState::Paused) {
+        return fail(pausedError(ErrorCode::Refused, m_record.name));
+    }
     if (m_state != AgentState::Ready || !m_door) {
         return fail(ErrorCode::Refused, "the agent " + m_record.name + " does not run",
                     "Start it with: carrel start " + m_record.name);

@@ -3,7 +3,9 @@
 // app/api, with authority. Writes down before it does (I5): every decision is in the log, on the disk, before its effect.
 //
 // States: created → starting → ready → stopping → stopped; failed (with a reason) from starting or ready, and ready again
-// where its machine goes on and answers after all.
+// where its machine goes on and answers after all. While a machine is paused, whatever it was doing, the state is paused; it goes
+// back to what it was. What is paused can be resumed, stopped and deleted, and folders can be taken from it; whatever needs its
+// guest is refused at once.
 // Ownership: shared by the engine's table and by calls under way. Thread: any; verbs that change something queue up on one
 // lock, exec and the observers do not wait for them.
 #pragma once
@@ -31,7 +33,7 @@
 
 namespace carrel::agents {
 
-enum class AgentState { Created, Starting, Ready, Stopping, Stopped, Failed };
+enum class AgentState { Created, Starting, Ready, Paused, Stopping, Stopped, Failed };
 [[nodiscard]] std::string_view toString(AgentState state);
 
 struct NewShare {
@@ -125,12 +127,25 @@ public:
     [[nodiscard]] Result<bool> start(const Progress& progress, std::stop_token stop); // false: it ran already
     [[nodiscard]] Result<bool> stop(const Progress& progress);
     // A machine of ours that goes on from before the engine's restart; none: it ended meanwhile. One that does not answer in
-    // time goes on, in the state failed, until it answers after all (ready) or is stopped.
+    // time goes on, in the state failed, until it answers after all (ready) or is stopped. One that was paused stays so.
     void takeOver(std::unique_ptr<hypervisor::Machine> machine);
     // Lets go of the machine, which goes on: the engine ends.
     void leave();
     enum class Staged { Refuse, Discard };
     [[nodiscard]] Status remove(Staged staged, const Progress& progress);
+
+    // agent_pause.cpp. pause() is a brake: it writes down that the owner paused the agent, stops the machine's processors through
+    // the hypervisor, and waits for nothing else; not for the guest, nor for a verb under way. Where that verb waits for the guest
+    // it ends. Commands under way stay, and go on with resume(). A start under way lets its machine run no further, and ends
+    // with an error that says so; a start that still waits for its turn is none yet. Refused: the agent is being stopped.
+    // Unavailable, Io: the hypervisor's; the machine may run on.
+    enum class PauseOutcome { Paused, WasPaused, NotRunning };
+    [[nodiscard]] Result<PauseOutcome> pause();
+    // The clock is the first thing that its guest hears. Returns when the guest has answered, or not in time: that is no error,
+    // and describe() tells. What was paused while it started goes on with that, and is waited for as by start(): an error, or
+    // `stop`, leaves its machine alone.
+    enum class ResumeOutcome { Resumed, NotPaused };
+    [[nodiscard]] Result<ResumeOutcome> resume(const Progress& progress, std::stop_token stop);
 
     // agent_session.cpp: a connected socket for the caller, and the session's number. A client's command is ended with
     // its token, wherever its socket has got to.
@@ -194,7 +209,7 @@ public:
     // agent_staged.cpp: waits until what is staged is not as `known` says it (empty: answers at once), or until stop.
     struct StagedState {
         std::string mark;     // changes with what is staged; means nothing by itself
-        bool running = false; // the machine runs, so that it can be listed
+        bool running = false; // the machine runs, and is not paused, so that it can be listed
     };
     [[nodiscard]] Result<StagedState> waitStaged(const std::string& known, std::stop_token stop);
 
@@ -250,16 +265,37 @@ private:
     void setState(AgentState state, std::string reason = {});
     [[nodiscard]] std::filesystem::path file(std::string_view name) const { return m_folder / name; }
 
-    // Life.
-    [[nodiscard]] Status bringUp(const Progress& progress, std::stop_token stop);
-    [[nodiscard]] Status waitReady(const Progress& progress, std::stop_token stop);
-    [[nodiscard]] Status awaken(const Progress& progress, std::stop_token stop);
-    [[nodiscard]] Status settleTakeOver(Status taken);
+    // Life. Came: what a machine that was waited for has come to.
+    enum class Came { Ready, Paused };
+    [[nodiscard]] Result<Came> bringUp(const Progress& progress, std::stop_token stop);
+    [[nodiscard]] Result<Came> waitReady(const Progress& progress, std::stop_token stop);
+    [[nodiscard]] Result<Came> awaken(const Progress& progress, std::stop_token stop);
+    [[nodiscard]] Result<Came> settleTakeOver(Result<Came> taken);
     [[nodiscard]] bool runs() const;
+    void superviseFromNow();
+
+    // Pause. A machine whose guest has not greeted yet, and that nobody waits for, is in the state starting, and paused.
+    [[nodiscard]] AgentState stateNow() const; // m_mutex is held
+    [[nodiscard]] bool isPaused() const;
+    [[nodiscard]] Status refusePaused() const;
+    [[nodiscard]] Status letRun();
+    [[nodiscard]] Result<bool> letGoOn(); // false: it was not paused
+    [[nodiscard]] Status runOn(hypervisor::Machine& machine, Door* door);
+    [[nodiscard]] Status awaitStart(const Progress& progress, std::stop_token stop);
+    [[nodiscard]] bool takeOverPaused();
+    struct Brake { // as a stop found it
+        AgentState state = AgentState::Ready;
+        bool paused = false;
+        bool booting = false;
+    };
+    [[nodiscard]] Brake takeBrake();
+    void putBack(const Brake& brake);
     [[nodiscard]] static std::string newSession();
     void tellSessionEnded(const std::string& session);
-    [[nodiscard]] Result<bool> stopInTurn(const Progress& progress);
+    enum class IfPaused { LetRun, Cut };
+    [[nodiscard]] Result<bool> stopInTurn(const Progress& progress, IfPaused ifPaused = IfPaused::LetRun);
     void greetLate(Door& door);
+    void tellChanged() const;
     [[nodiscard]] Status replaceClerk();
     [[nodiscard]] Status renewClerk();
     void letGuestNotice();
@@ -411,7 +447,10 @@ private:
     std::string m_notedForClient; // the same of a client's last look: its name and the review
     std::map<std::uint32_t, AutoShare> m_auto; // by share
 
-    std::mutex m_operation; // one changing verb at a time; taken before m_mutex
+    std::mutex m_operation; // one changing verb at a time; taken before the others
+    // Who lets the machine's processors run, or stops them: held across the log and the hypervisor's call, and never while a guest
+    // is waited for. Taken before m_mutex.
+    std::mutex m_brake;
 
     mutable std::mutex m_mutex; // guards everything below
     AgentRecord m_record;
@@ -424,6 +463,9 @@ private:
     AgentState m_state = AgentState::Created;
     std::string m_failure;
     std::shared_ptr<hypervisor::Machine> m_machine;
+    bool m_paused = false;  // or is to be, as soon as there is a machine
+    bool m_mayRun = false;  // its start has come so far that it may run
+    bool m_booting = false; // it has not been ready since it was made: nobody has worked in it yet
     std::shared_ptr<Door> m_door;
     std::optional<StartWatch> m_watch;
     std::string m_guestFailure; // what the guest said of a failed start

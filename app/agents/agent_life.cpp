@@ -25,6 +25,11 @@ constexpr std::chrono::milliseconds kWatchPeriod{250};
 // Its channels close a moment before the end of its process is known.
 constexpr std::chrono::seconds kEndPatience{5};
 
+Error pausedInItsStart(const std::string& agent) {
+    return Error{ErrorCode::Cancelled, "the agent " + agent + " was paused while it started", "It goes on with: carrel resume " + agent, 0,
+                 nullptr};
+}
+
 std::string stepWords(std::string_view step) {
     const auto words = describeStep(step);
     return words.empty() ? "starting" : std::string(words);
@@ -42,6 +47,7 @@ std::string lastLines(const std::string& text, std::size_t count) {
 
 Result<bool> Agent::start(const Progress& progress, std::stop_token stop) {
     const std::lock_guard operation(m_operation);
+    CARREL_TRY(refusePaused());
     if (state() == AgentState::Ready) {
         return false;
     }
@@ -51,11 +57,17 @@ Result<bool> Agent::start(const Progress& progress, std::stop_token stop) {
         const std::lock_guard lock(m_mutex);
         before = std::move(m_supervisor);
     }
+    std::unique_lock brake(m_brake); // so that the log tells of a start and a pause in their order
+    CARREL_TRY(refusePaused());
     if (runs()) { // it did not answer when the engine came back
         CARREL_TRY(note(EventKind::VmState, "starting", {{"runs_already", true}}));
+        brake.unlock();
         progress("machine", "Its machine runs already; waiting for its answer");
-        CARREL_TRY(settleTakeOver(awaken(progress, std::move(stop))));
-        return true;
+        const auto came = settleTakeOver(awaken(progress, std::move(stop)));
+        if (!came) {
+            return fail(came.error());
+        }
+        return *came == Came::Ready ? Result<bool>(true) : fail(pausedInItsStart(name()));
     }
     auto starting = record();
     starting.running = true;
@@ -65,13 +77,19 @@ Result<bool> Agent::start(const Progress& progress, std::stop_token stop) {
     {
         const std::lock_guard lock(m_mutex);
         m_state = AgentState::Starting;
+        m_booting = true;
         m_failure.clear();
     }
+    brake.unlock(); // from here on it can be paused
+    tellChanged();
     auto up = bringUp(progress, stop);
+    if (up && *up == Came::Paused) {
+        superviseFromNow();
+        return fail(pausedInItsStart(name()));
+    }
     if (up) {
         setState(AgentState::Ready);
-        const std::lock_guard lock(m_mutex);
-        m_supervisor = std::jthread([this](std::stop_token token) { superviseUntil(token); });
+        superviseFromNow();
         return true;
     }
     const Error error = up.error();
@@ -91,7 +109,7 @@ Result<bool> Agent::start(const Progress& progress, std::stop_token stop) {
     return fail(error);
 }
 
-Status Agent::bringUp(const Progress& progress, std::stop_token stop) {
+Result<Agent::Came> Agent::bringUp(const Progress& progress, std::stop_token stop) {
     const auto line = [&](std::string_view text) { progress("image", text); };
     progress("image", "Checking the image");
     const auto wanted = record();
@@ -142,9 +160,7 @@ Status Agent::bringUp(const Progress& progress, std::stop_token stop) {
         m_startProgress = progress;
         m_guestFailure.clear();
     }
-    if (auto resumed = m_machine->resume(); !resumed) {
-        return resumed;
-    }
+    CARREL_TRY(letRun());
     auto ready = waitReady(progress, stop);
     const std::lock_guard lock(m_mutex);
     m_startProgress = nullptr;
@@ -193,6 +209,9 @@ void Agent::makeDoor() {
     if (m_insisting > 0) {
         m_door->callOff();
     }
+    if (m_paused) {
+        m_door->hold();
+    }
     m_clerkGone = false;
     m_tendDoor = false;
 }
@@ -212,6 +231,7 @@ Status Agent::putClerk() {
         m_clerkGone = false;
         m_sharesFailed.clear(); // the new one tells what it finds
     }
+    tellChanged();
     auto jail = door()->renew(shares);
     if (!jail) {
         return fail(std::move(jail).error());
@@ -221,7 +241,7 @@ Status Agent::putClerk() {
     return {};
 }
 
-Status Agent::waitReady(const Progress& progress, std::stop_token stop) {
+Result<Agent::Came> Agent::waitReady(const Progress& progress, std::stop_token stop) {
     const auto lastStep = [this] {
         const std::lock_guard lock(m_mutex);
         return m_watch->lastStep();
@@ -231,7 +251,7 @@ Status Agent::waitReady(const Progress& progress, std::stop_token stop) {
         if (greeting.wait_for(kWatchPeriod) == std::future_status::ready) {
             auto answer = greeting.get();
             if (answer) {
-                return {};
+                return Came::Ready;
             }
             if (answer.error().code != ErrorCode::Unavailable) {
                 return fail(answer.error().wrap("The agent's machine came up but did not get ready"));
@@ -253,6 +273,9 @@ Status Agent::waitReady(const Progress& progress, std::stop_token stop) {
         }();
         if (stop.stop_requested() || ending) {
             return fail(ErrorCode::Cancelled, "the start was called off");
+        }
+        if (isPaused()) { // no turn lasts as long as that may
+            return Came::Paused;
         }
         if (cutSince) { // who took the folder away waits for its turn, and the clerk that can open it must not outlive that
             recordCuts();
@@ -326,7 +349,9 @@ void Agent::dropMachine() {
         m_sharesFailed.clear();
         m_watch.reset();
         m_startProgress = nullptr;
+        m_paused = m_mayRun = m_booting = false;
     }
+    tellChanged();
     if (supervisor.joinable()) {
         supervisor.request_stop();
         supervisor.join();
@@ -341,7 +366,9 @@ Result<bool> Agent::stop(const Progress& progress) {
     return stopInTurn(progress);
 }
 
-Result<bool> Agent::stopInTurn(const Progress& progress) {
+// One that is paused has to run once more, so that nothing staged is lost; but not for longer than it takes to end what runs in
+// it. One that has not come up has nothing to lose.
+Result<bool> Agent::stopInTurn(const Progress& progress, IfPaused ifPaused) {
     std::shared_ptr<hypervisor::Machine> machine;
     {
         const std::lock_guard lock(m_mutex);
@@ -353,16 +380,24 @@ Result<bool> Agent::stopInTurn(const Progress& progress) {
     if (!noteOwing(EventKind::VmState, "stopping")) { // a full disk is no reason to let it run on, and may be its doing
         progress("log", "The activity log cannot be written; the agent is stopped all the same");
     }
-    {
-        const std::lock_guard lock(m_mutex);
-        m_state = AgentState::Stopping;
-        if (m_door) {
-            m_door->callOn();
-        }
-    }
+    auto brake = takeBrake();
+    tellChanged();
     bool clean = false;
     bool counted = true; // if not, delete asks for more than the last count
-    if (auto atDoor = door()) {
+    auto atDoor = door();
+    if (brake.booting || (brake.paused && ifPaused == IfPaused::Cut)) {
+        atDoor = nullptr;
+    } else if (brake.paused) {
+        progress("resume", "Letting the machine run, so that it can end what runs in it");
+        if (auto runs = runOn(*machine, atDoor.get()); runs) {
+            brake.paused = false;
+            (void)(atDoor && atDoor->awaitHello({}, m_services.patience.stopping));
+        } else {
+            m_services.complain(name() + ": " + runs.error().text());
+            atDoor = nullptr;
+            counted = false;
+        }
+    } else if (atDoor) {
         progress("staged", "Counting what waits for review");
         for (const auto& share : record().shares) {
             if (auto listed = listChanges(*atDoor, share, {}, m_services.patience.stopping); !listed) {
@@ -370,6 +405,8 @@ Result<bool> Agent::stopInTurn(const Progress& progress) {
                 break;
             }
         }
+    }
+    if (atDoor) {
         progress("power-off", "Asking the machine to power off");
         // It counts once more, which may mean to read much of what is staged.
         const auto off = atDoor->request("power.off", {}, {}, {}, 3 * m_services.patience.stopping);
@@ -377,16 +414,16 @@ Result<bool> Agent::stopInTurn(const Progress& progress) {
         clean = off && machine->waitStopped(kPowerOffPatience).value_or(false);
     }
     if (!clean) {
-        progress("cut", "It does not power off; cutting the power");
+        progress("cut", atDoor ? "It does not power off; cutting the power" : "Cutting the power");
         if (auto cut = machine->stop(); !cut) {
-            setState(AgentState::Ready);
+            putBack(brake);
             return fail(std::move(cut).error());
         }
     }
     dropMachine();
     auto stopped = record();
     stopped.running = false;
-    stopped.unclean = !clean || !counted;
+    stopped.unclean = brake.booting ? stopped.unclean : !clean || !counted;
     const auto session = std::exchange(stopped.session, {});
     if (auto saved = saveRecordOwing(stopped); !saved) { // the next start of the engine finds that it does not run
         m_services.complain(name() + ": " + saved.error().text());
@@ -414,24 +451,28 @@ void Agent::takeOver(std::unique_ptr<hypervisor::Machine> machine) {
         const std::lock_guard lock(m_mutex);
         m_machine = std::move(machine);
     }
-    noteAfter(EventKind::EngineNote, "took over the running machine");
     makeDoor();
+    if (takeOverPaused()) {
+        return;
+    }
+    noteAfter(EventKind::EngineNote, "took over the running machine");
     (void)settleTakeOver(awaken([](std::string_view, std::string_view) {}, {})).has_value();
 }
 
 // No start, so there is a time limit: the engine serves no agent before it, and signs of life do not prolong it.
-Status Agent::awaken(const Progress& progress, std::stop_token stop) {
+Result<Agent::Came> Agent::awaken(const Progress& progress, std::stop_token stop) {
     {
         const std::lock_guard lock(m_mutex);
         m_state = AgentState::Starting;
         m_watch.emplace(Clock::now());
         m_lateGreeting = {};
     }
+    tellChanged();
     if (!door()->alive()) {
         CARREL_TRY(putClerk());
     }
     // The last engine may have died between making the machine and letting it run.
-    CARREL_TRY(m_machine->resume());
+    CARREL_TRY(letRun());
     std::stop_source enough;
     const std::stop_callback whenAsked(std::move(stop), [&] { enough.request_stop(); });
     std::atomic<bool> late = false;
@@ -455,15 +496,15 @@ Status Agent::awaken(const Progress& progress, std::stop_token stop) {
 
 // The machine is left alone where it does not answer: what runs in it is the user's, and may only be slow. The supervisor
 // goes on asking; start() asks again; stop() cuts the power.
-Status Agent::settleTakeOver(Status taken) {
+Result<Agent::Came> Agent::settleTakeOver(Result<Came> taken) {
     const auto state = m_machine->state();
     if (!taken && state && *state == hypervisor::MachineState::Stopped) {
         machineEnded();
         return taken;
     }
-    if (taken) {
+    if (taken && *taken == Came::Ready) {
         setState(AgentState::Ready);
-    } else {
+    } else if (!taken) {
         m_services.complain(name() + ": " + taken.error().text());
         auto unknown = record();
         unknown.unclean = true; // nobody can count what waits for review
@@ -472,10 +513,21 @@ Status Agent::settleTakeOver(Status taken) {
         taken = fail(taken.error().wrap("The agent's machine runs, but it could not be reached",
                                         "Wait a little and start it again, or end it with: carrel stop " + name()));
     }
-    const std::lock_guard lock(m_mutex);
-    m_watch.reset();
-    m_supervisor = std::jthread([this](std::stop_token token) { superviseUntil(token); });
+    {
+        const std::lock_guard lock(m_mutex);
+        m_watch.reset();
+        m_startProgress = nullptr;
+    }
+    superviseFromNow();
     return taken;
+}
+
+// In the place of whoever looked after a machine before.
+void Agent::superviseFromNow() {
+    std::jthread before; // joined when the lock is let go: it needs the lock to wake up
+    const std::lock_guard lock(m_mutex);
+    before = std::move(m_supervisor);
+    m_supervisor = std::jthread([this](std::stop_token token) { superviseUntil(token); });
 }
 
 bool Agent::runs() const {
@@ -491,7 +543,8 @@ Status Agent::remove(Staged staged, const Progress& progress) {
     // One turn for all of it: nothing starts the machine again, or stages anything, after the last count.
     const Turn turn(*this, staged == Staged::Discard ? Turn::Manner::Ending : Turn::Manner::Patient);
     CARREL_TRY(refuseStaged(std::nullopt, staged));
-    if (auto stopped = stopInTurn(progress); !stopped) {
+    // One that is paused, with all that it staged given up, runs no more.
+    if (auto stopped = stopInTurn(progress, staged == Staged::Discard ? IfPaused::Cut : IfPaused::LetRun); !stopped) {
         return fail(std::move(stopped).error());
     }
     CARREL_TRY(refuseStaged(std::nullopt, staged)); // what its programs wrote on their way out

@@ -476,7 +476,11 @@ Status Agent::refuseStaged(std::optional<std::uint32_t> share, Staged staged) {
         return fail(ErrorCode::Refused, waiting == 1 ? "1 change waits for review and would be lost"
                                                    : std::to_string(waiting) + " changes wait for review and would be lost", hint);
     }
-    if (any && of.unclean && state() != AgentState::Ready) {
+    const bool willSay = [this] { // now, or when it is stopped
+        const std::lock_guard lock(m_mutex);
+        return m_paused ? !m_booting && m_state != AgentState::Failed : m_state == AgentState::Ready;
+    }();
+    if (any && of.unclean && !willSay) {
         return fail(ErrorCode::Refused,
                     "the machine ended without saying what was staged last, so changes may wait for review that nobody has counted",
                     "Start the agent and look. " + hint);

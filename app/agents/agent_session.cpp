@@ -57,6 +57,9 @@ Result<std::uint32_t> Agent::execAtDoor(Door& at, const json::object& start, int
         if (session || session.error().code != ErrorCode::Unavailable || std::chrono::steady_clock::now() >= until) {
             return session;
         }
+        if (auto still = readyDoor(); !still) {
+            return fail(std::move(still).error()); // it was paused or stopped meanwhile
+        }
         std::unique_lock lock(m_mutex);
         m_tendDoor = true;
         m_wake.notify_all();

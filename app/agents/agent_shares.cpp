@@ -189,12 +189,14 @@ Result<ShareRecord> Agent::newShare(const NewShare& wanted) const {
 
 Result<std::string> Agent::mayAddShare(const NewShare& wanted) {
     const std::lock_guard operation(m_operation);
+    CARREL_TRY(refusePaused());
     auto share = newShare(wanted);
     return share ? Result<std::string>(std::move(share->dir)) : fail(std::move(share).error());
 }
 
 Result<json::object> Agent::addShare(const NewShare& wanted, std::uint64_t approval) {
     const std::lock_guard operation(m_operation);
+    CARREL_TRY(refusePaused()); // its machine would lack the folder for as long as that lasts
     const auto made = newShare(wanted);
     if (!made) {
         return fail(made.error());
@@ -258,6 +260,9 @@ Result<json::object> Agent::setShareMode(const std::string& name, ShareMode mode
     if (share->revoked) {
         return fail(ErrorCode::Refused, "the agent's access to " + name + " was revoked",
                     "Remove the share, and share the folder again");
+    }
+    if ((mode == ShareMode::ReadOnly) != (share->mode == ShareMode::ReadOnly)) {
+        CARREL_TRY(refusePaused()); // its machine has to go by it
     }
     if (mode == ShareMode::ReadOnly) {
         CARREL_TRY(closeForWork(*share));
@@ -408,6 +413,7 @@ Status Agent::removeShareInTurn(const std::string& name, Staged staged) {
     }
     const std::uint32_t id = found->id;
     if (staged == Staged::Refuse) {
+        CARREL_TRY(refusePaused()); // nobody can count what is staged there
         CARREL_TRY(closeForWork(*found));
     }
     auto decided = note(EventKind::ShareRemoved, name, {{"id", id}, {"discarded", staged == Staged::Discard}});

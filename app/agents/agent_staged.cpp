@@ -45,7 +45,7 @@ std::optional<Agent::StagedState> Agent::lookStaged(std::stop_token stop) {
     }
     const auto at = readyDoor();
     if (!at) {
-        return StagedState{"stopped", false};
+        return StagedState{isPaused() ? "paused" : "stopped", false};
     }
     std::string all;
     for (const auto& share : record().shares) {

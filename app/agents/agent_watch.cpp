@@ -142,6 +142,7 @@ void Agent::sharesFailed(const json::array& shares) {
         const std::lock_guard lock(m_mutex);
         before = std::exchange(m_sharesFailed, now);
     }
+    tellChanged();
     for (const auto& share : of.shares) {
         const auto failed = now.find(share.id);
         if (failed != now.end()) {
@@ -264,9 +265,10 @@ void Agent::superviseOnce() {
             m_services.complain(name() + ": " + tended.error().text());
         }
     }
-    if (this->state() == AgentState::Failed) {
+    const auto is = this->state();
+    if (is == AgentState::Failed || is == AgentState::Starting) { // nobody waits for it: that would be in a turn
         greetLate(*door);
-    } else {
+    } else if (is == AgentState::Ready) {
         tendAuto(*door);
     }
 }
@@ -301,6 +303,7 @@ void Agent::machineEnded() {
         const std::lock_guard lock(m_mutex);
         machine = std::exchange(m_machine, nullptr);
         door = std::exchange(m_door, nullptr);
+        m_paused = m_mayRun = m_booting = false;
     }
     if (door) {
         door->close();

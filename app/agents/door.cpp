@@ -18,6 +18,7 @@ namespace {
 
 constexpr std::chrono::seconds kHelloPatience{120};
 constexpr std::chrono::seconds kHandOverPatience{20}; // a clerk that keeps a channel longer is ended
+constexpr std::chrono::seconds kClockPatience{2};     // it only has to put it on its way
 
 const std::vector<ChannelId> kAllButTerminals{ChannelId::Control, ChannelId::Files, ChannelId::Network,
                                               ChannelId::Console};
@@ -31,6 +32,10 @@ json::array namesOf(const std::vector<ChannelId>& channels) {
 }
 
 } // namespace
+
+Error pausedError(ErrorCode code, const std::string& agent) {
+    return Error{code, "the agent " + agent + " is paused", "Resume it with: carrel resume " + agent, 0, nullptr};
+}
 
 Door::Door(hypervisor::Machine& machine, Setup setup, Events events)
     : m_machine(machine)
@@ -249,10 +254,15 @@ ClerkProcess::Answer Door::request(std::string_view method, json::object params,
     std::shared_ptr<Post> post;
     std::stop_source either;
     std::stop_token off;
+    std::stop_token held;
     {
         const std::lock_guard lock(m_mutex);
         post = m_post;
         off = m_off.get_token();
+        held = m_held.get_token();
+    }
+    if (held.stop_requested()) {
+        return fail(pausedError(ErrorCode::Cancelled, m_setup.agentName));
     }
     if (!post) {
         return fail(ErrorCode::Unavailable, "the agent has no clerk at the moment", "Try again in a moment");
@@ -260,8 +270,13 @@ ClerkProcess::Answer Door::request(std::string_view method, json::object params,
     const auto end = [&either] { either.request_stop(); };
     const std::stop_callback whenAsked(stop, end);
     const std::stop_callback whenOff(off, end);
+    const std::stop_callback whenHeld(held, end);
     auto answer = post->process->request(method, std::move(params), descriptors, either.get_token(), patience);
-    if (!answer && answer.error().code == ErrorCode::Cancelled && off.stop_requested() && !stop.stop_requested()) {
+    const bool ours = !answer && answer.error().code == ErrorCode::Cancelled && !stop.stop_requested();
+    if (ours && held.stop_requested()) {
+        return fail(pausedError(ErrorCode::Cancelled, m_setup.agentName));
+    }
+    if (ours && off.stop_requested()) {
         return fail(ErrorCode::Cancelled,
                     "it waited for the agent's machine and gave way, as the agent is being stopped or a folder taken from it",
                     "Try again");
@@ -282,6 +297,27 @@ void Door::callOn() {
 bool Door::calledOff() const {
     const std::lock_guard lock(m_mutex);
     return m_off.stop_requested();
+}
+
+void Door::hold() {
+    const std::lock_guard lock(m_mutex);
+    m_held.request_stop();
+}
+
+void Door::release() {
+    const std::lock_guard lock(m_mutex);
+    m_held = std::stop_source();
+}
+
+void Door::sendClock() {
+    std::shared_ptr<Post> post;
+    {
+        const std::lock_guard lock(m_mutex);
+        post = m_post;
+    }
+    if (post) {
+        (void)post->process->request("clock", {}, {}, {}, kClockPatience).has_value();
+    }
 }
 
 Door::Leash::Leash(UniqueFd socket, std::stop_token until)

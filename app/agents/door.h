@@ -77,6 +77,13 @@ public:
     void callOff();
     void callOn();
     [[nodiscard]] bool calledOff() const;
+    // While the machine's processors stand still: request() and awaitHello() end at once, those under way and those to come,
+    // with Cancelled, and ask nothing of the guest, which would carry it out later. Until release().
+    void hold();
+    void release();
+    // The guest's clock is put right, by a message that is on its way to it when this returns. One that could not be sent is no
+    // harm: the channel then begins anew, which sets it, too.
+    void sendClock();
     // `params` without the session, which is chosen here and answered. With `until` the command's socket is cut as soon
     // as that says so, whoever holds its other end by then; the clerk then ends the command.
     [[nodiscard]] Result<std::uint32_t> exec(boost::json::object params, int socket,
@@ -129,6 +136,10 @@ private:
     std::uint32_t m_nextSession = 1;
     bool m_closed = false;
     std::stop_source m_off;
+    std::stop_source m_held;
 };
+
+// What is said of an agent whose machine is paused, in the words that the code fits.
+[[nodiscard]] Error pausedError(ErrorCode code, const std::string& agent);
 
 } // namespace carrel::agents

@@ -61,6 +61,9 @@ struct Services {
     // answered. Called with no lock held, on the thread that reads what the clerk says: it must not wait for anything that
     // comes from that clerk (a listing, content, a hello), nor for a person, but hand the question on. Empty: nobody is asked.
     std::function<void(const std::string& agentId, const ask::Question& question, AnswerAsk answer)> asked;
+    // What Agent::describe() tells of one may be other than before. Often, on any thread, perhaps with locks of the agent's held:
+    // it must neither call the agent nor wait.
+    std::function<void()> changed;
     // One line for the engine's own log.
     std::function<void(std::string_view)> complain;
     // A machine that ran has ended, for whatever reason. Called under the agent's turn: it must not call the agent for more

@@ -99,6 +99,8 @@ void Clerk::dispatch(RpcRequest&& request, Descriptors&& descriptors) {
         readsRecorded(request.params, reply);
     } else if (method == "ask.answer") {
         answerAsk(request.params, reply);
+    } else if (method == "clock") {
+        setClock(request.params, reply);
     } else if (method == "power.off") {
         m_rpc.request("power.off", {}, [reply](Result<json::object> answer) {
             reply(answer ? lastCountFrom(*answer) : std::move(answer));

@@ -49,6 +49,7 @@ private:
     void attachConsole(UniqueFd fd);
     [[nodiscard]] std::shared_ptr<ChannelPump>* slotOf(std::string_view name);
     void hello(const Reply& reply);
+    void setClock(const Params& params, const Reply& reply);
     void exec(const Params& params, Descriptors&& descriptors, const Reply& reply);
     void listChanges(const Params& params, const Reply& reply);
     void copyContent(const Params& params, Descriptors&& descriptors, const Reply& reply);

@@ -4,6 +4,8 @@
 #include "guest/protocol/plain_text.h"
 #include "guest/protocol/strict_json.h"
 
+#include <boost/asio/post.hpp>
+
 #include <algorithm>
 #include <chrono>
 
@@ -275,6 +277,24 @@ void Clerk::hello(const Reply& reply) {
     } else {
         m_waitingForGreeting.push_back(reply);
     }
+}
+
+// Where the channel begins anew meanwhile, its hello brings the time.
+void Clerk::setClock(const Params& params, const Reply& reply) {
+    if (auto good = JsonFields(params, "clock").finish(); !good) {
+        reply(fail(std::move(good).error()));
+        return;
+    }
+    if (!m_control || !m_control->isOpen()) {
+        reply(fail(ErrorCode::Unavailable, "the agent's machine does not answer", "Try again in a moment"));
+        return;
+    }
+    m_rpc.request("clock", {{"realtime_ns", realtimeNs()}}, [this](const Result<json::object>& answer) {
+        if (answer && !answer->empty()) {
+            notify("notice", {{"text", "The agent's machine sent a control message that makes no sense"}});
+        }
+    });
+    boost::asio::post(m_loop, [reply] { reply(json::object{}); }); // after what sends it
 }
 
 void Clerk::guestNotification(const std::string& method, const Params& params) {

@@ -24,6 +24,8 @@
 //   share.revoke {id} → {}    not one further byte of it is served
 //   reads.recorded {batch, recorded} → {}    the answer to file.read: what waited for it is read now, or
 //       refused
+//   clock {} → {} when it is on its way: the guest is told the time of that moment. Nobody waits for the guest, whose
+//       processors may stand still: it finds this first when they go on
 //   power.off {} → {staged:[{share, staged}]} · console.tail {} → {text_b64}
 //   ask.answer {number, answer | error} → {}    to "ask", once for each number. `answer` as in guest/protocol/ask.h for the
 //       question of that number, `error` as in rpc.h. A number that nobody waits for any more is no error

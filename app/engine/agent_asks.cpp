@@ -217,11 +217,8 @@ AgentAsks::Answer AgentAsks::answerTo(const std::string& agent, const ask::Quest
 
 // What went wrong may name files and folders of the host: that is for the engine's log.
 tl::unexpected<Error> AgentAsks::failed(const Approvals::AgentPtr& agent, const Error& error) {
-    switch (error.code) {
-    case ErrorCode::Cancelled:
+    if (error.code == ErrorCode::Cancelled || agent->state() == agents::AgentState::Paused) {
         return fail(ErrorCode::Unavailable, "Carrel is busy with this agent", "Ask again in a moment");
-    default:
-        break;
     }
     m_to.complain(agent->name() + ": what the agent asks for could not be put to you: " + error.text());
     if (error.code == ErrorCode::LimitExceeded) {

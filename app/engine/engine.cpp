@@ -120,6 +120,7 @@ void Engine::fillServices() {
     m_services.ownerDecided = [this](const std::string& agent, const std::string& review) {
         m_approvals->ownerDecided(agent, review);
     };
+    m_services.changed = [this] { m_agentNews.changed(); };
     m_services.mayShare = [this](const fs::path& dir) { return mayShare(dir); };
     m_services.complain = [](std::string_view line) { spdlog::warn("{}", line); };
 }
@@ -286,9 +287,10 @@ std::shared_ptr<agents::Agent> Engine::agentById(std::string_view id) const {
     return found == m_agents.end() ? nullptr : found->second;
 }
 
+// Nothing else waits for the look through its folders.
 Result<std::shared_ptr<agents::Agent>> Engine::createAgent(const agents::NewAgent& wanted) {
-    const std::unique_lock lock(m_agentsMutex);
-    if (m_agents.contains(wanted.name)) {
+    const std::lock_guard creating(m_createMutex);
+    if (agent(wanted.name)) {
         return fail(ErrorCode::AlreadyExists, "there is an agent of that name already", "Choose another name");
     }
     agents::NewAgent full = wanted;
@@ -299,7 +301,11 @@ Result<std::shared_ptr<agents::Agent>> Engine::createAgent(const agents::NewAgen
     full.image = image->text();
     auto made = agents::Agent::create(m_services, full);
     if (made) {
-        m_agents.emplace(full.name, *made);
+        {
+            const std::unique_lock lock(m_agentsMutex);
+            m_agents.emplace(full.name, *made);
+        }
+        m_agentNews.changed();
     }
     return made;
 }
@@ -311,17 +317,21 @@ Status Engine::deleteAgent(std::string_view name, agents::Agent::Staged staged, 
     }
     CARREL_TRY((*found)->remove(staged, progress));
     m_approvals->forget((*found)->id());
-    const std::unique_lock lock(m_agentsMutex);
-    // Another call may have deleted it meanwhile, and a third made a new one of that name.
-    if (const auto at = m_agents.find(name); at != m_agents.end() && at->second == *found) {
-        m_agents.erase(at);
+    {
+        const std::unique_lock lock(m_agentsMutex);
+        // Another call may have deleted it meanwhile, and a third made a new one of that name.
+        if (const auto at = m_agents.find(name); at != m_agents.end() && at->second == *found) {
+            m_agents.erase(at);
+        }
     }
+    m_agentNews.changed();
     return {};
 }
 
 api::Handlers Engine::handlers(std::function<void()> stopServer) {
     api::Handlers all;
     addAgentVerbs(*this, all);
+    addPauseVerbs(*this, all);
     addReviewVerbs(*this, all);
     addHostVerbs(*this, all);
     addTimelineVerb(*this, all);

@@ -12,6 +12,7 @@
 #include "app/engine/approvals.h"
 #include "app/engine/clients.h"
 #include "app/engine/installation.h"
+#include "app/engine/news.h"
 #include "app/images/image_store.h"
 #include "hypervisor/api/backend.h"
 
@@ -51,6 +52,8 @@ public:
     [[nodiscard]] Clients& clients() { return *m_clients; }
     [[nodiscard]] Approvals& approvals() { return *m_approvals; }
     [[nodiscard]] ApprovalNews& approvalNews() { return m_approvalNews; }
+    // Of what agent.list tells.
+    [[nodiscard]] News& agentNews() { return m_agentNews; }
 
     // For handlers. A client finds its own agents only; the others are for it as if they were not there, to the word.
     [[nodiscard]] Result<std::shared_ptr<agents::Agent>> agentFor(const api::Call& call, std::string_view name) const;
@@ -82,6 +85,8 @@ private:
     agents::Services m_services;
     std::unique_ptr<Clients> m_clients;
     std::mutex m_checkMutex; // one probe at a time
+    std::mutex m_createMutex; // one creation at a time; taken before m_agentsMutex
+    News m_agentNews;         // before the agents, which tell it
     mutable std::shared_mutex m_agentsMutex;
     std::map<std::string, std::shared_ptr<agents::Agent>, std::less<>> m_agents;
     ApprovalNews m_approvalNews;
@@ -91,6 +96,7 @@ private:
 
 // handlers_*.cpp; each adds its verbs.
 void addAgentVerbs(Engine& engine, api::Handlers& to);
+void addPauseVerbs(Engine& engine, api::Handlers& to);
 void addReviewVerbs(Engine& engine, api::Handlers& to);
 void addHostVerbs(Engine& engine, api::Handlers& to);
 void addTimelineVerb(Engine& engine, api::Handlers& to);

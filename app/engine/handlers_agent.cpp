@@ -5,7 +5,11 @@
 #include "guest/protocol/change_report.h"
 #include "guest/protocol/strict_json.h"
 
+#include <boost/json/serialize.hpp>
+
 #include <chrono>
+#include <condition_variable>
+#include <mutex>
 
 namespace carrel::engine {
 
@@ -13,6 +17,8 @@ namespace json = boost::json;
 using agents::Agent;
 
 namespace {
+
+constexpr std::chrono::milliseconds kWaitLeast{250}; // no watcher is told more often
 
 Result<agents::NewShare> readShare(const json::object& object, JsonFields& fields) {
     agents::NewShare share;
@@ -108,13 +114,50 @@ Result<json::value> remove(Engine& engine, api::Call& call) {
     return json::object{{"deleted", name}};
 }
 
+struct Listed {
+    json::array agents;
+    std::string mark; // of all that is told of them
+};
+
+Listed listFor(Engine& engine, const api::Call& call) {
+    Listed out;
+    for (const auto& agent : engine.agentsFor(call)) {
+        out.agents.push_back(agent->describe());
+    }
+    out.mark = files::Sha256::of(json::serialize(out.agents)).hex();
+    return out;
+}
+
 Result<json::value> list(Engine& engine, api::Call& call) {
     CARREL_TRY(JsonFields(call.params(), "agent.list").finish());
-    json::array agents;
-    for (const auto& agent : engine.agentsFor(call)) {
-        agents.push_back(agent->describe());
+    auto listed = listFor(engine, call);
+    return json::object{{"agents", std::move(listed.agents)}, {"mark", listed.mark}};
+}
+
+// Returns early when nobody waits any more.
+void rest(std::chrono::milliseconds time, const std::stop_token& stop) {
+    std::mutex mutex;
+    std::condition_variable_any never;
+    std::unique_lock lock(mutex);
+    (void)never.wait_for(lock, stop, time, [] { return false; });
+}
+
+Result<json::value> wait(Engine& engine, api::Call& call) {
+    JsonFields fields(call.params(), "agent.wait");
+    const auto mark = fields.optionalString("mark", 64);
+    CARREL_TRY(fields.finish());
+    for (;;) {
+        if (mark) {
+            rest(kWaitLeast, call.stop());
+        }
+        const auto seen = engine.agentNews().mark(); // before what it is the mark of
+        if (auto now = listFor(engine, call); !mark || now.mark != *mark) {
+            return json::object{{"mark", std::move(now.mark)}};
+        }
+        if (auto news = engine.agentNews().waitOther(seen, call.stop()); !news) {
+            return fail(std::move(news).error());
+        }
     }
-    return json::object{{"agents", std::move(agents)}};
 }
 
 Result<json::value> exec(Engine& engine, api::Call& call) {
@@ -213,6 +256,7 @@ void addAgentVerbs(Engine& engine, api::Handlers& to) {
     add("agent.stop", stop);
     add("agent.delete", remove);
     add("agent.list", list);
+    add("agent.wait", wait);
     add("exec.open", exec);
     add("share.add", addShare);
     add("share.remove", removeShare);

@@ -38,6 +38,7 @@ public:
     }
 
     Status resume() override {
+        CARREL_TRY(m_world->mayCall(m_id, FakeCall::Resume));
         const std::lock_guard lock(m_world->m_mutex);
         CARREL_TRY(requireLive("resume"));
         m_domain->state = MachineState::Running;
@@ -46,6 +47,7 @@ public:
     }
 
     Status pause() override {
+        CARREL_TRY(m_world->mayCall(m_id, FakeCall::Pause));
         const std::lock_guard lock(m_world->m_mutex);
         CARREL_TRY(requireLive("pause"));
         m_domain->state = MachineState::Paused;
@@ -195,6 +197,22 @@ void FakeWorld::failNextOpen(Error error) {
     m_nextOpen = std::move(error);
 }
 
+void FakeWorld::before(const MachineId& id, FakeCall call, std::function<Status()> what) {
+    const std::lock_guard lock(m_mutex);
+    m_before[{id, call}] = std::move(what);
+}
+
+Status FakeWorld::mayCall(const MachineId& id, FakeCall call) {
+    std::function<Status()> what;
+    {
+        const std::lock_guard lock(m_mutex);
+        if (const auto known = m_before.find({id, call}); known != m_before.end()) {
+            what = known->second;
+        }
+    }
+    return what ? what() : Status{};
+}
+
 void FakeWorld::stall(const MachineId& id) {
     const std::lock_guard lock(m_mutex);
     m_stalled[id] = true;
@@ -220,6 +238,15 @@ Status FakeWorld::end(const MachineId& id, ExitReason reason, std::string lastLi
     const auto domain = live->second;
     endLocked(*domain, reason, std::move(lastLines));
     return {};
+}
+
+Result<MachineState> FakeWorld::stateOf(const MachineId& id) const {
+    const std::lock_guard lock(m_mutex);
+    const auto live = m_live.find(id);
+    if (live == m_live.end()) {
+        return fail(ErrorCode::NotFound, "no such machine");
+    }
+    return live->second->state;
 }
 
 Result<MachineSpec> FakeWorld::specOf(const MachineId& id) const {

@@ -9,6 +9,7 @@
 #include "hypervisor/api/backend.h"
 
 #include <condition_variable>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -21,6 +22,9 @@ enum class FakeGuest {
     AnswersProbe, // prints a line and kProbeAnswer on the console when first resumed
     Silent,       // prints nothing, ever: like a KVM that opens and does not run
 };
+
+// What a test can be in the way of.
+enum class FakeCall { Pause, Resume };
 
 // One machine as its hardware sees it.
 struct FakeDomain {
@@ -39,6 +43,9 @@ public:
     // The next start (of any machine) or the next openChannel fails like this.
     void failNextStart(Error error);
     void failNextOpen(Error error);
+    // Called before each of that machine's pauses or resumes, with no lock held: where it takes long so does the call, and its
+    // error is the call's, which then does nothing. Empty: no more.
+    void before(const MachineId& id, FakeCall call, std::function<Status()> what);
     // The activity of a running machine stands still, or grows by 1 ms with each look (the default).
     void stall(const MachineId& id);
 
@@ -47,6 +54,8 @@ public:
     [[nodiscard]] Result<UniqueFd> takeGuestEnd(const MachineId& id, ChannelId channel);
     // The machine ends by itself; its channels close.
     [[nodiscard]] Status end(const MachineId& id, ExitReason reason, std::string lastLines = {});
+    // Of a live machine.
+    [[nodiscard]] Result<MachineState> stateOf(const MachineId& id) const;
     // The spec that the machine was created from.
     [[nodiscard]] Result<MachineSpec> specOf(const MachineId& id) const;
 
@@ -55,12 +64,14 @@ private:
     friend class FakeBackend;
     void endLocked(FakeDomain& domain, ExitReason reason, std::string lastLines);
     void printLocked(FakeDomain& domain);
+    [[nodiscard]] Status mayCall(const MachineId& id, FakeCall call);
 
     mutable std::mutex m_mutex;
     std::condition_variable m_ended;
     std::map<MachineId, std::shared_ptr<FakeDomain>> m_live; // Paused and Running
     std::map<Accelerator, FakeGuest> m_guests;
     std::map<MachineId, bool> m_stalled;
+    std::map<std::pair<MachineId, FakeCall>, std::function<Status()>> m_before;
     std::optional<Error> m_nextStart;
     std::optional<Error> m_nextOpen;
 };

@@ -15,6 +15,7 @@ const QStringList kVerbs{"doctor",       "image.build", "image.list",   "image.v
                          "agent.create", "agent.start", "agent.stop",   "agent.delete", "agent.list",
                          "exec.open",    "share.add",   "share.remove", "share.list",   "changes",
                          "diff",         "apply",       "discard",      "undo",         "timeline",
+                         "agent.pause",  "agent.resume", "agent.pause_all", "agent.resume_all", "agent.wait",
                          "engine.info",  "engine.stop", "demo",         "history",
                          "changes.wait", "share.mode",  "share.revoke", "auth",         "token.create",
                          "token.list",   "token.revoke",
@@ -74,7 +75,7 @@ private slots:
         // The design's own list, whatever the table says some day.
         for (const char* never : {"apply", "undo", "discard", "allow", "deny", "share.add", "share.mode", "share.remove",
                                   "share.revoke", "token.create", "token.revoke", "token.list", "agent.start",
-                                  "agent.stop", "engine.stop", "approval.decide", "approval.reopen", "approval.list", "rule.add",
+                                  "agent.stop", "agent.pause", "agent.resume", "agent.pause_all", "agent.resume_all", "engine.stop", "approval.decide", "approval.reopen", "approval.list", "rule.add",
                                   "rule.remove", "rule.import", "no.such.verb", ""}) {
             QVERIFY2(!carrel::api::mayCall(carrel::api::Role::Client, never), never);
         }
