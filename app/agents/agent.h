@@ -278,7 +278,7 @@ private:
     [[nodiscard]] AgentState stateNow() const; // m_mutex is held
     [[nodiscard]] bool isPaused() const;
     [[nodiscard]] Status refusePaused() const;
-    [[nodiscard]] Status letRun();
+    [[nodiscard]] Result<bool> letRun();   // false: it was paused before it did
     [[nodiscard]] Result<bool> letGoOn(); // false: it was not paused
     [[nodiscard]] Status runOn(hypervisor::Machine& machine, Door* door);
     [[nodiscard]] Status awaitStart(const Progress& progress, std::stop_token stop);

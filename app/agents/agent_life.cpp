@@ -160,8 +160,8 @@ Result<Agent::Came> Agent::bringUp(const Progress& progress, std::stop_token sto
         m_startProgress = progress;
         m_guestFailure.clear();
     }
-    CARREL_TRY(letRun());
-    auto ready = waitReady(progress, stop);
+    const auto ran = letRun();
+    auto ready = !ran ? Result<Came>(fail(ran.error())) : *ran ? waitReady(progress, stop) : Came::Paused;
     const std::lock_guard lock(m_mutex);
     m_startProgress = nullptr;
     m_watch.reset();
@@ -472,7 +472,10 @@ Result<Agent::Came> Agent::awaken(const Progress& progress, std::stop_token stop
         CARREL_TRY(putClerk());
     }
     // The last engine may have died between making the machine and letting it run.
-    CARREL_TRY(letRun());
+    const auto ran = letRun();
+    if (!ran || !*ran) {
+        return ran ? Result<Came>(Came::Paused) : fail(ran.error());
+    }
     std::stop_source enough;
     const std::stop_callback whenAsked(std::move(stop), [&] { enough.request_stop(); });
     std::atomic<bool> late = false;

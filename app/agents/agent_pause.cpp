@@ -75,7 +75,7 @@ Result<Agent::PauseOutcome> Agent::pause() {
 }
 
 // Its start has come so far that its machine may run. It does not where it was paused meanwhile.
-Status Agent::letRun() {
+Result<bool> Agent::letRun() {
     const std::lock_guard brake(m_brake);
     std::shared_ptr<hypervisor::Machine> machine;
     {
@@ -83,7 +83,11 @@ Status Agent::letRun() {
         m_mayRun = true;
         machine = m_paused ? nullptr : m_machine;
     }
-    return machine ? machine->resume() : Status{};
+    if (!machine) {
+        return false;
+    }
+    CARREL_TRY(machine->resume());
+    return true;
 }
 
 // The time is on its way to the guest before its processors run: it is the first thing that they find.

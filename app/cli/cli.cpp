@@ -85,6 +85,7 @@ int run(int argc, char** argv) {
                        "Be a client, with the token in this file (or in the variable CARREL_TOKEN)")
             ->type_name("FILE");
         addMachineVerbs(app, context);
+        addPauseVerbs(app, context);
         addSessionVerbs(app, context, arguments.command);
         addShareVerbs(app, context);
         addReviewVerbs(app, context);

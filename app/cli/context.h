@@ -64,6 +64,7 @@ private:
 
 // The verbs, a file each.
 void addMachineVerbs(CLI::App& app, Context& context); // doctor, create, start, stop, delete, list, engine
+void addPauseVerbs(CLI::App& app, Context& context); // pause, resume
 void addImageVerbs(CLI::App& app, Context& context);
 void addShareVerbs(CLI::App& app, Context& context);
 void addReviewVerbs(CLI::App& app, Context& context); // changes, diff, apply, discard, undo

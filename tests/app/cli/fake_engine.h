@@ -182,6 +182,7 @@ public:
               "agent.start", "agent.stop",  "agent.delete", "agent.list",   "share.add",    "share.remove",
               "share.list",  "changes",     "diff",         "apply",        "discard",      "undo",
               "timeline",    "engine.info", "engine.stop",  "exec.open",    "history",
+              "agent.pause", "agent.resume", "agent.pause_all", "agent.resume_all",
               "changes.wait", "share.mode",  "share.revoke", "token.create", "token.list", "token.revoke",
               "approval.list", "approval.show", "approval.shown", "approval.hold", "approval.preview", "approval.decide",
               "approval.reopen", "approval.stats", "approval.wait", "rule.list", "rule.show", "rule.test", "rule.preview",

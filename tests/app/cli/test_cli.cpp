@@ -225,6 +225,7 @@ private slots:
         QVERIFY(only("exec.open"));
         for (const QStringList& words : {QStringList{"apply", "clerk", "--review", QString(64, 'a')},
                                          QStringList{"undo", "clerk"}, QStringList{"stop", "clerk"},
+                                         QStringList{"pause", "clerk"}, QStringList{"pause", "--all"}, QStringList{"resume", "clerk"},
                                          QStringList{"token", "create", "more", "--agent", "clerk"},
                                          QStringList{"engine", "stop"}}) {
             const auto ran = run(words);
