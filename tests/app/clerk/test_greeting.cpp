@@ -89,6 +89,33 @@ private slots:
         QCOMPARE(told(), std::string(R"([{"share":7,"why":"the share of before is still in use"}])"));
     }
 
+    // It is on its way when the clerk says so: whoever lets the guest's processors run then, waits for no guest before.
+    void theClockIsOnItsWay() {
+        QVERIFY(answerHello(greeting()));
+        QVERIFY(m_greeting.get());
+        const auto now = [] {
+            return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+        };
+        const auto before = now();
+        QVERIFY(m_rig->request("clock", {})); // and nobody has answered it
+        const auto after = now();
+        QVERIFY(!m_rig->request("clock", {{"realtime_ns", 1}}));
+        std::vector<json::object> said;
+        QVERIFY(QTest::qWaitFor([&] {
+            (void)m_guest->pump();
+            for (const auto& text : std::exchange(m_guest->streams[control::kRpcStream].messages, {})) {
+                said.push_back(json::parse(text).as_object());
+            }
+            return !said.empty();
+        }, 60'000));
+        QCOMPARE(said.size(), std::size_t{1});
+        QVERIFY(said[0].at("method") == "clock");
+        const auto& params = said[0].at("params").as_object();
+        QCOMPARE(params.size(), std::size_t{1});
+        const auto told = params.at("realtime_ns").to_number<std::int64_t>();
+        QVERIFY(told >= before && told <= after);
+    }
+
 private:
     static json::object greeting(json::array failed = {}) {
         return {{"version", control::kProtocolVersion},

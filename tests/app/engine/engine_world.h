@@ -16,14 +16,14 @@ struct EngineWorld {
     std::filesystem::path folder = dir.path().toStdString();
     std::filesystem::path socket = folder / "s";
     std::filesystem::path clients = folder / "c";
+    std::shared_ptr<hypervisor::FakeWorld> world = std::make_shared<hypervisor::FakeWorld>();
     std::unique_ptr<Engine> engine;
     std::unique_ptr<api::Server> server; // ends first
 
     explicit EngineWorld(const std::vector<std::string>& names = {"ann"}) {
         qputenv("XDG_RUNTIME_DIR", dir.path().toUtf8());
         auto home = api::openHome(folder / "home");
-        auto made = Engine::create(*home, Installation{},
-                                   hypervisor::makeFakeBackend(std::make_shared<hypervisor::FakeWorld>()));
+        auto made = Engine::create(*home, Installation{}, hypervisor::makeFakeBackend(world));
         if (!made) {
             qFatal("%s", made.error().text().c_str());
         }
