@@ -14,7 +14,7 @@
 //         that a new clerk needs to know nothing of what its predecessor did. Share = {id, name, mode: "read-only"|"review"}.
 //         One that cannot come or go holds up nothing else: it is told in shares_failed (passing: perhaps it
 //         can in a moment), and the host asks again with another hello of the same epoch.
-//     clock {realtime_ns} → {}
+//     clock {realtime_ns} → {}              after the machine's processors stood still: sent before they go on
 //     share.add {share:Share} → {}          /workspace/<name> is there when the answer arrives
 //     share.remove {id} → {}                its staged work is kept on the guest's disk until it is discarded
 //     changes.list {share, after: path|"" (+_b64), limit} → {entries:[ChangeEntry…], next: path|null (+_b64), staged}
