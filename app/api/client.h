@@ -3,7 +3,7 @@
 // connection, which cancels a request under way. Thread: one owner.
 #pragma once
 
-#include "app/api/line_reader.h"
+#include "app/api/exchange.h"
 #include "app/api/wire.h"
 #include "guest/protocol/result.h"
 #include "guest/protocol/unique_fd.h"
@@ -11,25 +11,10 @@
 #include <boost/json.hpp>
 
 #include <filesystem>
-#include <functional>
-#include <optional>
 #include <string>
 #include <string_view>
 
 namespace carrel::api {
-
-struct Progress {
-    std::string step;
-    std::string text; // may hold guest text: through DisplayText before a person sees it
-    std::optional<double> fraction;
-};
-
-enum class Flow { Continue, Stop };
-
-struct Listener {
-    std::function<void(const Progress&)> progress;
-    std::function<Flow(const boost::json::object& event)> event; // Stop: the call ends with Cancelled
-};
 
 class Client {
 public:
@@ -45,11 +30,9 @@ public:
     [[nodiscard]] int descriptor() const { return m_socket.get(); }
 
 private:
-    explicit Client(UniqueFd socket);
-    [[nodiscard]] Result<std::string> readLine();
-
+    explicit Client(UniqueFd socket)
+        : m_socket(std::move(socket)) {}
     UniqueFd m_socket;
-    LineReader m_reader;
     std::string m_buffer;
     std::size_t m_bufferAt = 0;
     UniqueFd m_descriptor;

@@ -22,6 +22,29 @@ Result<sockaddr_un> addressOf(const std::filesystem::path& socket) {
     return address;
 }
 
+Result<UniqueFd> connectTo(const std::filesystem::path& socket, Blocking blocking) {
+    auto address = addressOf(socket);
+    if (!address) {
+        return fail(std::move(address).error());
+    }
+    UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | (blocking == Blocking::No ? SOCK_NONBLOCK : 0), 0));
+    if (!fd) {
+        return failErrno("cannot make a socket");
+    }
+    if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof *address) != 0) {
+        if (errno == EAGAIN) { // unix(7): at once, and never later by itself
+            return fail(ErrorCode::LimitExceeded, "the engine does not take new connections just now", "Try again in a moment.");
+        }
+        auto error = errnoError("cannot connect to " + socket.string());
+        if (error.sysErrno == ENOENT || error.sysErrno == ECONNREFUSED) {
+            error.code = ErrorCode::Unavailable;
+        }
+        return fail(error.wrap("the engine is not running"));
+    }
+    CARREL_TRY(checkPeerIs(fd.get(), ::geteuid()));
+    return fd;
+}
+
 Status sendAll(int socket, std::string_view bytes, int descriptor) {
     while (!bytes.empty()) {
         iovec piece{const_cast<char*>(bytes.data()), bytes.size()};

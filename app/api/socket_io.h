@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Blocking input and output on a local stream socket. Private to app/api. Thread: none of it keeps state.
+// Input and output on a local stream socket. Private to app/api. Thread: none of it keeps state.
 #pragma once
 
 #include "guest/protocol/result.h"
@@ -14,6 +14,11 @@
 namespace carrel::api {
 
 [[nodiscard]] Result<sockaddr_un> addressOf(const std::filesystem::path& socket);
+enum class Blocking { Yes, No };
+
+// Unavailable: nobody listens there (no engine). Refused: another user's process does. LimitExceeded, where it is not to block:
+// so many wait to be let in that there is no room now.
+[[nodiscard]] Result<UniqueFd> connectTo(const std::filesystem::path& socket, Blocking blocking);
 // Everything, or an error; `descriptor` (-1: none) travels with the first byte.
 [[nodiscard]] Status sendAll(int socket, std::string_view bytes, int descriptor = -1);
 // 0: the peer ended. A descriptor that came along replaces `*descriptor`; with null ones are dropped.

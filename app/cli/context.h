@@ -4,7 +4,7 @@
 #pragma once
 
 #include "app/api/client.h"
-#include "app/cli/launcher.h"
+#include "app/api/launcher.h"
 #include "app/cli/render.h"
 #include "guest/protocol/result.h"
 
@@ -23,7 +23,7 @@ enum class Format { Text, Json };
 class Context {
 public:
     Format format = Format::Text;
-    Start start = Start::IfNeeded;
+    api::Start start = api::Start::IfNeeded;
     std::string tokenFile; // of a client (client_token.h)
     bool onlyResults = false; // no progress, but on a terminal
     std::function<int()> action; // of the verb that was chosen

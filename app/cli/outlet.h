@@ -3,7 +3,7 @@
 // where it is a terminal. Raw only where it is not (invariant I11). Thread: one owner.
 #pragma once
 
-#include "app/cli/terminal_filter.h"
+#include "app/api/terminal_filter.h"
 
 #include <optional>
 #include <string>
@@ -29,7 +29,7 @@ public:
 private:
     int m_fd;
     std::size_t m_atOnce;
-    std::optional<TerminalFilter> m_filter;
+    std::optional<api::TerminalFilter> m_filter;
     std::string m_pending;  // as it came; bounded by the stream's window
     std::string m_filtered; // of at most one piece of it
     bool m_ended = false;

@@ -4,6 +4,7 @@
 // empty. Thread: pure functions.
 #pragma once
 
+#include "app/api/answers.h"
 #include "guest/protocol/result.h"
 
 #include <boost/json.hpp>
@@ -18,14 +19,12 @@ namespace carrel::cli {
 
 enum class Colour { No, Yes };
 
-// Readers that never fail.
-[[nodiscard]] std::string textAt(const boost::json::object& object, std::string_view key);
-[[nodiscard]] std::uint64_t numberAt(const boost::json::object& object, std::string_view key);
-[[nodiscard]] bool flagAt(const boost::json::object& object, std::string_view key);
-[[nodiscard]] const boost::json::array& listAt(const boost::json::object& object, std::string_view key);
-[[nodiscard]] const boost::json::object& objectAt(const boost::json::object& object, std::string_view key);
-// "key" or the decoded "key_b64".
-[[nodiscard]] std::string pathAt(const boost::json::object& object, std::string_view key);
+using api::flagAt;
+using api::listAt;
+using api::numberAt;
+using api::objectAt;
+using api::pathAt;
+using api::textAt;
 
 [[nodiscard]] std::string shown(std::string_view foreign, std::size_t columns = 200);
 // What is decided on is shown whole: names of 4,095 bytes, each of at most four columns when escaped, and words around them.

@@ -139,7 +139,7 @@ void addEngine(CLI::App& app, Context& context) {
     auto* engine = app.add_subcommand("engine", "The process behind all commands; it starts by itself");
     engine->require_subcommand(1);
     engine->add_subcommand("info", "Which engine runs")->callback([&context] {
-        context.start = Start::Never;
+        context.start = api::Start::Never;
         context.action = [&context] {
             return context.show("engine.info", {}, [](const json::object& info) {
                 return "Carrel " + shown(textAt(info, "version"), 40) + ", process " +
@@ -152,7 +152,7 @@ void addEngine(CLI::App& app, Context& context) {
     });
     engine->add_subcommand("stop", "End the engine; machines go on, and the next command starts it again")
         ->callback([&context] {
-            context.start = Start::Never;
+            context.start = api::Start::Never;
             context.action = [&context] {
                 return context.show("engine.stop", {},
                                     [](const json::object&) { return "The engine ends.\n"; });

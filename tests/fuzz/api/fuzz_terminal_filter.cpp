@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Whatever a guest writes: only sequences of the allow-list come out (judged by a second, independent
 // reading), the cut of the bytes never matters, and a second pass changes nothing.
-#include "app/cli/terminal_filter.h"
+#include "app/api/terminal_filter.h"
 #include "guest/protocol/share_path.h"
 
 #include <cstdlib>
 #include <regex>
 
-using carrel::cli::TerminalFilter;
+using carrel::api::TerminalFilter;
 
 namespace {
 void require(bool holds) {

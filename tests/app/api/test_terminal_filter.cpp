@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Invariant I11: a guest's output on a terminal goes through an allow-list.
-#include "app/cli/terminal_filter.h"
+#include "app/api/terminal_filter.h"
 
 #include <QtTest>
 
-using carrel::cli::TerminalFilter;
+using carrel::api::TerminalFilter;
 
 namespace {
 std::string filtered(const std::string& in) {

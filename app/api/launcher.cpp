@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "app/cli/launcher.h"
+#include "app/api/launcher.h"
 
 #include "app/api/display_text.h"
 
@@ -15,7 +15,7 @@
 #include <unistd.h>
 #include <vector>
 
-namespace carrel::cli {
+namespace carrel::api {
 
 namespace fs = std::filesystem;
 
@@ -38,7 +38,7 @@ Result<fs::path> enginePath() {
     return engine;
 }
 
-Result<UniqueFd> lockStart(const api::Home& home) {
+Result<UniqueFd> lockStart(const Home& home) {
     UniqueFd lock(::open(home.startLock().c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
     if (!lock) {
         return failErrno("cannot make the file " + home.startLock().string());
@@ -138,7 +138,7 @@ bool waitReady(int pipe) {
     return got == 1;
 }
 
-Status startEngine(const api::Home& home) {
+Status startEngine(const Home& home) {
     auto program = enginePath();
     if (!program) {
         return fail(std::move(program).error());
@@ -170,12 +170,12 @@ Status startEngine(const api::Home& home) {
 
 } // namespace
 
-Result<api::Client> connectEngine(const api::Home& home, Start start) {
-    auto socket = api::socketPath(home);
+Result<Client> connectEngine(const Home& home, Start start) {
+    auto socket = socketPath(home);
     if (!socket) {
         return fail(std::move(socket).error());
     }
-    auto client = api::Client::connect(*socket);
+    auto client = Client::connect(*socket);
     if (client || start == Start::Never || client.error().code != ErrorCode::Unavailable) {
         return client;
     }
@@ -183,12 +183,12 @@ Result<api::Client> connectEngine(const api::Home& home, Start start) {
     if (!lock) {
         return fail(std::move(lock).error());
     }
-    client = api::Client::connect(*socket); // somebody else may have started it meanwhile
+    client = Client::connect(*socket); // somebody else may have started it meanwhile
     if (client || client.error().code != ErrorCode::Unavailable) {
         return client;
     }
     CARREL_TRY(startEngine(home));
-    return api::Client::connect(*socket);
+    return Client::connect(*socket);
 }
 
-} // namespace carrel::cli
+} // namespace carrel::api

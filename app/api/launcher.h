@@ -13,13 +13,13 @@
 #include "app/api/home.h"
 #include "guest/protocol/result.h"
 
-namespace carrel::cli {
+namespace carrel::api {
 
 enum class Start {
     IfNeeded,
     Never, // Unavailable where no engine runs
 };
 
-[[nodiscard]] Result<api::Client> connectEngine(const api::Home& home, Start start);
+[[nodiscard]] Result<Client> connectEngine(const Home& home, Start start);
 
-} // namespace carrel::cli
+} // namespace carrel::api

@@ -25,7 +25,7 @@
 #include <string>
 #include <string_view>
 
-namespace carrel::cli {
+namespace carrel::api {
 
 class TerminalFilter {
 public:
@@ -64,4 +64,4 @@ private:
     std::uint32_t m_touched = 0; // Touched bits
 };
 
-} // namespace carrel::cli
+} // namespace carrel::api

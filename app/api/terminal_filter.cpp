@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "app/cli/terminal_filter.h"
+#include "app/api/terminal_filter.h"
 
 #include "guest/protocol/share_path.h"
 
@@ -7,7 +7,7 @@
 #include <array>
 #include <vector>
 
-namespace carrel::cli {
+namespace carrel::api {
 
 namespace {
 
@@ -334,4 +334,4 @@ std::string TerminalFilter::restore() const {
     return out;
 }
 
-} // namespace carrel::cli
+} // namespace carrel::api
