@@ -47,7 +47,8 @@ SourceRules projectRules(const QString& sourceDir) {
         // A client of the engine like the desktop; it jails the helper that faces a guest's terminal output.
         {"app/cli/", {"app/cli/", "app/api/", "hypervisor/confine/", "guest/protocol/"}},
 
-        {"ui/", {"ui/", "app/api/"}, true},
+        // guest/protocol is the leaf that app/api speaks with: results, paths.
+        {"ui/", {"ui/", "app/api/", "guest/protocol/"}, true},
         {"resources/", {}}, // headers of the build: of the system only
         {"tests/", {"app/", "hypervisor/", "guest/", "ui/", "tests/"}, true},
     };

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ui/agents/agent_page.h"
+
+#include "ui/agents/start_steps.h"
+#include "ui/agents/state_sign.h"
+#include "ui/parts/message_bar.h"
+#include "ui/parts/question.h"
+#include "ui/text/plain.h"
+
+#include <QHBoxLayout>
+#include <QMenu>
+#include <QPainter>
+#include <QPushButton>
+#include <QStackedWidget>
+#include <QTabWidget>
+#include <QToolButton>
+#include <QVBoxLayout>
+
+namespace carrel::ui {
+
+namespace json = boost::json;
+
+class AgentPage::Sign : public QWidget {
+public:
+    using QWidget::QWidget;
+    AgentState state = AgentState::Unknown;
+    [[nodiscard]] QSize sizeHint() const override { return {20, 20}; }
+
+protected:
+    void paintEvent(QPaintEvent* /*event*/) override {
+        QPainter painter(this);
+        paintState(painter, QRectF(2, (height() - 16) / 2.0, 16, 16), state, palette());
+    }
+};
+
+AgentPage::AgentPage(EngineLink& link, AgentStore& store, const QString& agent, QWidget* parent)
+    : QWidget(parent)
+    , m_link(link)
+    , m_store(store)
+    , m_agent(agent)
+    , m_sign(new Sign(this))
+    , m_state(new PlainLabel({}, this))
+    , m_start(new QPushButton(tr("&Start"), this))
+    , m_pause(new QPushButton(tr("&Pause"), this))
+    , m_stop(new QPushButton(tr("St&op"), this))
+    , m_bar(new MessageBar(this))
+    , m_stack(new QStackedWidget(this))
+    , m_steps(new StartSteps(this))
+    , m_tabs(new QTabWidget(this)) {
+    setObjectName("agentPage");
+    m_state->setObjectName("agentState");
+    m_start->setObjectName("start");
+    m_pause->setObjectName("pause");
+    m_stop->setObjectName("stop");
+    m_tabs->setObjectName("pages");
+    m_tabs->setDocumentMode(true);
+    m_bar->setClosable(true);
+    m_bar->setObjectName("agentBar");
+    auto* title = new PlainLabel(agent, this);
+    auto large = title->font();
+    large.setPointSizeF(large.pointSizeF() * 1.5);
+    large.setBold(true);
+    title->setFont(large);
+    title->setWordWrap(false);
+    m_state->setWordWrap(false);
+    auto* more = new QToolButton(this);
+    more->setText(tr("More"));
+    more->setPopupMode(QToolButton::InstantPopup);
+    more->setAccessibleName(tr("More about the agent %1").arg(agent));
+    auto* menu = new QMenu(more);
+    m_delete = menu->addAction(tr("&Delete the agent…"));
+    more->setMenu(menu);
+    auto* header = new QHBoxLayout;
+    header->addWidget(title);
+    header->addSpacing(8);
+    header->addWidget(m_sign, 0, Qt::AlignVCenter);
+    header->addWidget(m_state);
+    header->addStretch();
+    for (QWidget* each : {static_cast<QWidget*>(m_start), static_cast<QWidget*>(m_pause), static_cast<QWidget*>(m_stop), static_cast<QWidget*>(more)}) {
+        header->addWidget(each);
+    }
+    m_stack->addWidget(m_tabs);
+    m_stack->addWidget(m_steps);
+    auto* all = new QVBoxLayout(this);
+    all->addLayout(header);
+    all->addWidget(m_bar);
+    all->addWidget(m_stack, 1);
+
+    connect(m_start, &QPushButton::clicked, this, &AgentPage::start);
+    connect(m_stop, &QPushButton::clicked, this, &AgentPage::stop);
+    connect(m_pause, &QPushButton::clicked, this, &AgentPage::pauseOrResume);
+    connect(m_delete, &QAction::triggered, this, &AgentPage::removeAgent);
+    connect(m_steps, &StartSteps::againWanted, this, &AgentPage::start);
+    connect(m_steps, &StartSteps::stopWanted, this, &AgentPage::stop);
+    connect(m_steps, &StartSteps::doctorWanted, this, &AgentPage::doctorWanted);
+    connect(&store, &AgentStore::changed, this, &AgentPage::refresh);
+    refresh();
+}
+
+void AgentPage::addPage(QWidget* page, const QString& title) {
+    m_tabs->addTab(page, title);
+}
+
+void AgentPage::showPage(const QString& objectName) {
+    for (int i = 0; i < m_tabs->count(); ++i) {
+        if (m_tabs->widget(i)->objectName() == objectName) {
+            m_tabs->setCurrentIndex(i);
+        }
+    }
+}
+
+void AgentPage::note(const QString& text) {
+    m_bar->say(MessageBar::Kind::Note, text);
+}
+
+void AgentPage::refresh() {
+    const auto* const agent = m_store.find(m_agent);
+    const auto state = agent != nullptr ? agent->state : AgentState::Unknown;
+    m_sign->state = state;
+    m_sign->update();
+    auto words = stateText(state);
+    if (agent != nullptr && agent->accelerator == "software" && agent->runs()) {
+        words += tr(", by software emulation");
+    }
+    m_state->setText(words);
+    setEnabled(agent != nullptr);
+    const bool runs = agent != nullptr && agent->runs();
+    const bool paused = state == AgentState::Paused;
+    m_start->setVisible(!runs && state != AgentState::Stopping);
+    m_stop->setVisible(runs || state == AgentState::Failed);
+    m_pause->setVisible(runs && state != AgentState::Starting);
+    m_pause->setText(paused ? tr("&Resume") : tr("&Pause"));
+    m_delete->setEnabled(state != AgentState::Starting && state != AgentState::Stopping);
+
+    const bool starts = state == AgentState::Starting || m_starting;
+    if (starts && m_stack->currentWidget() != m_steps) {
+        m_steps->beginUnseen();
+        m_stack->setCurrentWidget(m_steps);
+    } else if (!starts && state == AgentState::Failed && !m_failed && m_stack->currentWidget() != m_steps) {
+        m_bar->say(MessageBar::Kind::Error, lineOf(agent->reason, kWholeColumns),
+                   tr("Start it again, or look at its timeline for what came before."));
+    } else if (!starts && !(m_failed && state == AgentState::Failed)) {
+        m_failed = false;
+        m_stack->setCurrentWidget(m_tabs);
+    }
+    // The start that was not this window's has failed.
+    if (!starts && state == AgentState::Failed && m_stack->currentWidget() == m_steps && !m_failed) {
+        m_failed = true;
+        m_steps->failed(Error{ErrorCode::Unavailable, agent->reason, {}, 0, {}});
+    }
+}
+
+void AgentPage::start() {
+    if (m_starting) {
+        return;
+    }
+    m_failed = false;
+    m_bar->clear();
+    m_steps->begin();
+    m_stack->setCurrentWidget(m_steps);
+    m_starting = m_link.ask("agent.start", {{"agent", m_agent.toStdString()}}, this, [this](const Answer& answer) {
+        m_starting = nullptr;
+        m_store.refresh();
+        if (!answer) {
+            m_failed = true;
+            m_steps->failed(answer.error());
+            return;
+        }
+        m_stack->setCurrentWidget(m_tabs);
+    });
+    connect(m_starting, &Request::progress, m_steps, &StartSteps::step);
+    m_store.refresh();
+}
+
+void AgentPage::done(const Answer& answer) {
+    m_store.refresh();
+    if (!answer) {
+        m_bar->say(answer.error());
+    }
+}
+
+void AgentPage::stop() {
+    m_bar->clear();
+    auto* request = m_link.ask("agent.stop", {{"agent", m_agent.toStdString()}}, this, [this](const Answer& answer) {
+        m_bar->clear();
+        done(answer);
+    });
+    connect(request, &Request::progress, this, [this](const api::Progress& progress) {
+        m_bar->say(MessageBar::Kind::Note, lineOf(progress.text, 120));
+    });
+    m_store.refresh();
+}
+
+void AgentPage::pauseOrResume() {
+    const auto* const agent = m_store.find(m_agent);
+    if (agent != nullptr) {
+        m_bar->clear();
+        m_link.ask(agent->state == AgentState::Paused ? "agent.resume" : "agent.pause", {{"agent", m_agent.toStdString()}}, this,
+                   [this](const Answer& answer) { done(answer); });
+    }
+}
+
+void AgentPage::removeAgent() {
+    const auto* const agent = m_store.find(m_agent);
+    if (agent == nullptr) {
+        return;
+    }
+    const auto staged = agent->staged();
+    auto words = tr("Its machine, its disk and its history are deleted. Your folders stay as they are.");
+    if (staged > 0) {
+        words = tr("%n change(s) that wait for you are forgotten.", nullptr, static_cast<int>(std::min<std::uint64_t>(staged, 1'000'000))) + ' ' + words;
+    }
+    auto* question = new Question(tr("Delete the agent %1?").arg(m_agent), words, {}, tr("&Delete it"), this);
+    connect(question, &Question::agreed, this, [this, staged] { removeNow(staged > 0); });
+    question->open();
+}
+
+void AgentPage::removeNow(bool discard) {
+    json::object params{{"agent", m_agent.toStdString()}};
+    if (discard) {
+        params["discard"] = true;
+    }
+    m_link.ask("agent.delete", std::move(params), this, [this](const Answer& answer) { done(answer); });
+}
+
+} // namespace carrel::ui

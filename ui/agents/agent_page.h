@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// One agent: its name and state, what can be done with its machine, and its pages. While it starts, and where a start has failed,
+// the steps stand in their place. Thread: the window's.
+#pragma once
+
+#include "ui/agents/agent_store.h"
+
+#include <QPointer>
+#include <QWidget>
+
+class QAction;
+class QPushButton;
+class QStackedWidget;
+class QTabWidget;
+class QToolButton;
+
+namespace carrel::ui {
+
+class MessageBar;
+class PlainLabel;
+class StartSteps;
+
+class AgentPage : public QWidget {
+    Q_OBJECT
+public:
+    AgentPage(EngineLink& link, AgentStore& store, const QString& agent, QWidget* parent);
+
+    // A page with a title, in the order of the calls. Owned by this.
+    void addPage(QWidget* page, const QString& title);
+    // Above the pages, until it is closed.
+    void note(const QString& text);
+    void showPage(const QString& objectName);
+    [[nodiscard]] const QString& agent() const { return m_agent; }
+
+public slots:
+    void start();
+
+signals:
+    void doctorWanted();
+
+private:
+    void stop();
+    void pauseOrResume();
+    void removeAgent();
+    void removeNow(bool discard);
+    void refresh();
+    void done(const Answer& answer);
+
+    EngineLink& m_link;
+    AgentStore& m_store;
+    QString m_agent;
+    class Sign;
+    Sign* m_sign;
+    PlainLabel* m_state;
+    QPushButton* m_start;
+    QPushButton* m_pause;
+    QPushButton* m_stop;
+    QAction* m_delete;
+    MessageBar* m_bar;
+    QStackedWidget* m_stack;
+    StartSteps* m_steps;
+    QTabWidget* m_tabs;
+    QPointer<Request> m_starting;
+    bool m_failed = false; // the start that this window asked for
+};
+
+} // namespace carrel::ui

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ui/timeline/timeline_model.h"
+
+#include "app/api/answers.h"
+#include "ui/text/plain.h"
+
+#include <QCoreApplication>
+
+#include <algorithm>
+#include <array>
+
+namespace carrel::ui {
+
+namespace json = boost::json;
+using namespace api;
+
+namespace {
+
+struct Kind {
+    std::string_view name;
+    EventGroup group;
+    const char* words;
+};
+
+constexpr std::array kKinds{
+    Kind{"vm.state", EventGroup::Machine, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Machine")},
+    Kind{"vm.stage", EventGroup::Machine, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Step of the start")},
+    Kind{"clerk.state", EventGroup::Machine, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Clerk at the door")},
+    Kind{"agent.created", EventGroup::Machine, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Agent made")},
+    Kind{"agent.deleted", EventGroup::Machine, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Agent deleted")},
+    Kind{"share.added", EventGroup::Files, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Folder shared")},
+    Kind{"share.changed", EventGroup::Files, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Folder shared in another way")},
+    Kind{"share.removed", EventGroup::Files, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Folder taken away")},
+    Kind{"file.read", EventGroup::Files, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "File read")},
+    Kind{"exec.started", EventGroup::Commands, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Command begun")},
+    Kind{"exec.ended", EventGroup::Commands, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Command ended")},
+    Kind{"review.frozen", EventGroup::Changes, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Changes frozen for review")},
+    Kind{"apply.decided", EventGroup::Changes, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Decision to apply")},
+    Kind{"apply.done", EventGroup::Changes, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Changes applied")},
+    Kind{"undo.decided", EventGroup::Changes, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Decision to undo")},
+    Kind{"undo.done", EventGroup::Changes, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Changes taken back")},
+    Kind{"discard.decided", EventGroup::Changes, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Decision to discard")},
+    Kind{"discard.done", EventGroup::Changes, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Changes discarded")},
+    Kind{"guest.log", EventGroup::Notes, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Log of the machine")},
+    Kind{"engine.note", EventGroup::Notes, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Note")},
+    Kind{"client.allowed", EventGroup::Approvals, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Program let in")},
+    Kind{"client.ended", EventGroup::Approvals, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Program shut out")},
+    Kind{"approval.asked", EventGroup::Approvals, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Request")},
+    Kind{"approval.changed", EventGroup::Approvals, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Request changed")},
+    Kind{"approval.repeated", EventGroup::Approvals, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Request repeated")},
+    Kind{"approval.shown", EventGroup::Approvals, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Request shown to you")},
+    Kind{"approval.decided", EventGroup::Approvals, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Request answered")},
+    Kind{"approval.ended", EventGroup::Approvals, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Request over")},
+    Kind{"approval.reopened", EventGroup::Approvals, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Request opened again")},
+    Kind{"approval.effect", EventGroup::Approvals, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "What was allowed")},
+    Kind{"approval.turned_away", EventGroup::Approvals, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Request turned away")},
+    Kind{"rule.kept", EventGroup::Approvals, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Rule kept with an answer")},
+    Kind{"rule.answered", EventGroup::Approvals, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Answered by a rule")},
+    Kind{"rule.added", EventGroup::Approvals, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Rule added")},
+    Kind{"rule.removed", EventGroup::Approvals, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Rule removed")},
+    Kind{"rule.replaced", EventGroup::Approvals, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Rules replaced")},
+};
+
+const Kind* find(std::string_view kind) {
+    const auto* const found = std::find_if(kKinds.begin(), kKinds.end(), [&](const Kind& each) { return each.name == kind; });
+    return found == kKinds.end() ? nullptr : found;
+}
+
+std::string detailText(const json::object& detail) {
+    std::string out;
+    for (const auto& member : detail) {
+        out += (out.empty() ? "" : "  ") + std::string(member.key()) + "=" +
+               (member.value().is_string() ? std::string(member.value().get_string()) : json::serialize(member.value()));
+    }
+    return out;
+}
+
+} // namespace
+
+EventGroup groupOf(std::string_view kind) {
+    const auto* const known = find(kind);
+    return known != nullptr ? known->group : EventGroup::Notes;
+}
+
+QString kindText(std::string_view kind) {
+    const auto* const known = find(kind);
+    return known != nullptr ? QCoreApplication::translate("carrel::ui::Timeline", known->words) : lineOf(kind, 40);
+}
+
+QString whoSays(bool byGuest) {
+    return byGuest ? TimelineModel::tr("the machine says") : TimelineModel::tr("seen by Carrel");
+}
+
+TimelineModel::TimelineModel(QObject* parent)
+    : QAbstractTableModel(parent) {}
+
+void TimelineModel::add(const json::array& events) {
+    std::vector<TimelineEvent> fresh;
+    for (const auto& value : events) {
+        if (!value.is_object()) {
+            continue;
+        }
+        const auto& event = value.get_object();
+        const auto seq = numberAt(event, "seq");
+        if (seq <= (fresh.empty() ? lastSeq() : fresh.back().seq)) {
+            continue; // told twice: at the end of a page, and by the stream that follows
+        }
+        fresh.push_back({seq, textAt(event, "time"), textAt(event, "kind"), textAt(event, "subject"), detailText(objectAt(event, "detail")),
+                         textAt(event, "provenance") != "host"}); // what is not known to be the host's is not shown as such
+    }
+    if (fresh.empty()) {
+        return;
+    }
+    const int first = rowCount();
+    beginInsertRows({}, first, first + static_cast<int>(fresh.size()) - 1);
+    m_rows.insert(m_rows.end(), std::make_move_iterator(fresh.begin()), std::make_move_iterator(fresh.end()));
+    endInsertRows();
+}
+
+void TimelineModel::clear() {
+    beginResetModel();
+    m_rows.clear();
+    endResetModel();
+}
+
+int TimelineModel::rowCount(const QModelIndex& parent) const {
+    return parent.isValid() ? 0 : static_cast<int>(m_rows.size());
+}
+
+int TimelineModel::columnCount(const QModelIndex& parent) const {
+    return parent.isValid() ? 0 : Columns;
+}
+
+QVariant TimelineModel::data(const QModelIndex& index, int role) const {
+    if (!checkIndex(index, CheckIndexOption::IndexIsValid)) {
+        return {};
+    }
+    const auto& event = at(index.row());
+    const auto cell = [&]() -> QString {
+        switch (index.column()) {
+        case Time:
+            return momentText(event.time);
+        case WhoSays:
+            return whoSays(event.byGuest);
+        case What:
+            return kindText(event.kind);
+        case Subject:
+            return lineOf(event.subject);
+        case Detail:
+            return lineOf(event.detail);
+        default:
+            return {};
+        }
+    };
+    switch (role) {
+    case Qt::DisplayRole:
+        return cell();
+    case Qt::ToolTipRole:
+        return toolTipOf(cell());
+    case Qt::AccessibleTextRole: // what a guest says is told as that, in every cell
+        return event.byGuest ? QString(whoSays(true) + ": " + cell()) : cell();
+    case GuestRole:
+        return event.byGuest;
+    case GroupRole:
+        return static_cast<int>(groupOf(event.kind));
+    case SearchRole:
+        return QString(kindText(event.kind) + '\n' + QString::fromStdString(event.kind) + '\n' + lineOf(event.subject) + '\n' + lineOf(event.detail));
+    default:
+        return {};
+    }
+}
+
+QVariant TimelineModel::headerData(int section, Qt::Orientation orientation, int role) const {
+    if (orientation != Qt::Horizontal || role != Qt::DisplayRole) {
+        return {};
+    }
+    switch (section) {
+    case Time:
+        return tr("When");
+    case WhoSays:
+        return tr("Who says so");
+    case What:
+        return tr("What");
+    case Subject:
+        return tr("About");
+    case Detail:
+        return tr("Details");
+    default:
+        return {};
+    }
+}
+
+} // namespace carrel::ui

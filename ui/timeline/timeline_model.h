@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// The events of one agent, oldest first, as a table. Only ever grows, until it is begun anew. Holds 10^6 events without trouble: an
+// event is kept as it came and made fit for display when a view asks. Thread: the window's.
+#pragma once
+
+#include <QAbstractTableModel>
+
+#include <boost/json.hpp>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace carrel::ui {
+
+// What a person filters by.
+enum class EventGroup { Machine, Files, Commands, Changes, Approvals, Notes };
+[[nodiscard]] EventGroup groupOf(std::string_view kind);
+
+struct TimelineEvent {
+    std::uint64_t seq = 0;
+    std::string time;
+    std::string kind;
+    std::string subject; // raw
+    std::string detail;  // "name=value  …", raw
+    bool byGuest = false;
+};
+
+class TimelineModel : public QAbstractTableModel {
+    Q_OBJECT
+public:
+    enum Column { Time, WhoSays, What, Subject, Detail, Columns };
+    enum Role { GuestRole = Qt::UserRole + 1, GroupRole, SearchRole };
+
+    explicit TimelineModel(QObject* parent);
+
+    void add(const boost::json::array& events);
+    void clear();
+    [[nodiscard]] std::uint64_t lastSeq() const { return m_rows.empty() ? 0 : m_rows.back().seq; }
+    [[nodiscard]] const TimelineEvent& at(int row) const { return m_rows.at(static_cast<std::size_t>(row)); }
+
+    [[nodiscard]] int rowCount(const QModelIndex& parent = {}) const override;
+    [[nodiscard]] int columnCount(const QModelIndex& parent = {}) const override;
+    [[nodiscard]] QVariant data(const QModelIndex& index, int role) const override;
+    [[nodiscard]] QVariant headerData(int section, Qt::Orientation orientation, int role) const override;
+
+private:
+    std::vector<TimelineEvent> m_rows;
+};
+
+// In the user's language: "A command began". Kinds of a later engine: their name.
+[[nodiscard]] QString kindText(std::string_view kind);
+[[nodiscard]] QString whoSays(bool byGuest);
+
+} // namespace carrel::ui

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ui/timeline/timeline_page.h"
+
+#include "app/api/answers.h"
+#include "ui/parts/message_bar.h"
+#include "ui/text/plain.h"
+#include "ui/timeline/timeline_delegate.h"
+#include "ui/timeline/timeline_filter.h"
+#include "ui/timeline/timeline_model.h"
+
+#include <QComboBox>
+#include <QHeaderView>
+#include <QLineEdit>
+#include <QPlainTextEdit>
+#include <QScrollBar>
+#include <QSplitter>
+#include <QTableView>
+#include <QVBoxLayout>
+
+namespace carrel::ui {
+
+namespace json = boost::json;
+
+namespace {
+constexpr std::chrono::milliseconds kTakeInAfter{100};
+constexpr std::chrono::seconds kAgainAfter{2};
+constexpr int kPage = 1000;
+constexpr int kAnyGroup = -1;
+} // namespace
+
+TimelinePage::TimelinePage(EngineLink& link, const QString& agent, QWidget* parent)
+    : QWidget(parent)
+    , m_link(link)
+    , m_agent(agent)
+    , m_model(new TimelineModel(this))
+    , m_filter(new TimelineFilter(this))
+    , m_search(new QLineEdit(this))
+    , m_group(new QComboBox(this))
+    , m_says(new QComboBox(this))
+    , m_view(new QTableView(this))
+    , m_detail(new QPlainTextEdit(this))
+    , m_count(new PlainLabel({}, this))
+    , m_bar(new MessageBar(this)) {
+    setObjectName("timelinePage");
+    m_filter->setSourceModel(m_model);
+    m_search->setObjectName("search");
+    m_search->setPlaceholderText(tr("Search"));
+    m_search->setAccessibleName(tr("Search in the timeline"));
+    m_search->setClearButtonEnabled(true);
+    m_group->setObjectName("group");
+    m_group->setAccessibleName(tr("Which events are shown"));
+    m_group->addItem(tr("Everything"), kAnyGroup);
+    for (const auto& [group, words] : {std::pair{EventGroup::Changes, tr("Changes")}, {EventGroup::Commands, tr("Commands")},
+                                       {EventGroup::Files, tr("Folders and files")}, {EventGroup::Approvals, tr("Requests and rules")},
+                                       {EventGroup::Machine, tr("Machine")}, {EventGroup::Notes, tr("Notes")}}) {
+        m_group->addItem(words, static_cast<int>(group));
+    }
+    m_says->setObjectName("says");
+    m_says->setAccessibleName(tr("By who says so"));
+    m_says->addItem(tr("Whoever says so"));
+    m_says->addItem(tr("Seen by Carrel"));
+    m_says->addItem(tr("Said by the machine"));
+    m_view->setObjectName("events");
+    m_view->setAccessibleName(tr("Timeline of the agent %1").arg(agent));
+    m_view->setModel(m_filter);
+    m_view->setItemDelegate(new TimelineDelegate(m_view));
+    m_view->setSelectionBehavior(QAbstractItemView::SelectRows);
+    m_view->setSelectionMode(QAbstractItemView::SingleSelection);
+    m_view->setTabKeyNavigation(false);
+    m_view->setWordWrap(false);
+    m_view->setShowGrid(false);
+    m_view->verticalHeader()->setVisible(false);
+    m_view->verticalHeader()->setSectionResizeMode(QHeaderView::Fixed);
+    m_view->verticalHeader()->setDefaultSectionSize(fontMetrics().height() + 8);
+    auto* header = m_view->horizontalHeader();
+    header->setStretchLastSection(true);
+    header->setHighlightSections(false);
+    const int em = fontMetrics().averageCharWidth();
+    header->resizeSection(TimelineModel::Time, em * 22);
+    header->resizeSection(TimelineModel::WhoSays, em * 21);
+    header->resizeSection(TimelineModel::What, em * 24);
+    header->resizeSection(TimelineModel::Subject, em * 40);
+    m_detail->setObjectName("detail");
+    m_detail->setReadOnly(true);
+    m_detail->setAccessibleName(tr("The event that is chosen"));
+    m_detail->setPlaceholderText(tr("Choose an event to see all of it."));
+    auto* filters = new QHBoxLayout;
+    filters->addWidget(m_search, 1);
+    filters->addWidget(m_group);
+    filters->addWidget(m_says);
+    auto* splitter = new QSplitter(Qt::Vertical, this);
+    splitter->addWidget(m_view);
+    splitter->addWidget(m_detail);
+    splitter->setStretchFactor(0, 4);
+    splitter->setStretchFactor(1, 1);
+    auto* all = new QVBoxLayout(this);
+    all->addLayout(filters);
+    all->addWidget(m_bar);
+    all->addWidget(splitter, 1);
+    all->addWidget(m_count);
+
+    m_takeIn.setSingleShot(true);
+    m_again.setSingleShot(true);
+    connect(&m_takeIn, &QTimer::timeout, this, [this] { take(std::exchange(m_told, {})); });
+    connect(&m_again, &QTimer::timeout, this, &TimelinePage::load);
+    connect(m_search, &QLineEdit::textChanged, this, [this](const QString& text) {
+        m_filter->setText(text);
+        tellCount();
+    });
+    connect(m_group, &QComboBox::currentIndexChanged, this, [this] {
+        const int group = m_group->currentData().toInt();
+        m_filter->setGroup(group == kAnyGroup ? std::nullopt : std::optional(static_cast<EventGroup>(group)));
+        tellCount();
+    });
+    connect(m_says, &QComboBox::currentIndexChanged, this, [this](int index) {
+        m_filter->setSays(static_cast<TimelineFilter::Says>(index));
+        tellCount();
+    });
+    connect(m_view->selectionModel(), &QItemSelectionModel::currentRowChanged, this, &TimelinePage::showDetail);
+    connect(&m_link, &EngineLink::ready, this, [this] {
+        if (isVisible()) {
+            load();
+        }
+    });
+    tellCount();
+}
+
+void TimelinePage::showEvent(QShowEvent* event) {
+    QWidget::showEvent(event);
+    load();
+}
+
+void TimelinePage::hideEvent(QHideEvent* event) {
+    QWidget::hideEvent(event);
+    delete m_request; // what came is kept, and it goes on from there
+    m_again.stop();
+}
+
+// Page by page, then by the stream.
+void TimelinePage::load() {
+    delete m_request;
+    m_again.stop();
+    m_loading = true;
+    m_request = m_link.ask("timeline", {{"agent", m_agent.toStdString()}, {"after_seq", m_model->lastSeq()}, {"limit", kPage}}, this,
+                           [this](const Answer& answer) { loaded(answer); });
+    tellCount();
+}
+
+void TimelinePage::loaded(const Answer& answer) {
+    m_request = nullptr;
+    if (!answer) {
+        m_loading = false;
+        if (answer.error().code != ErrorCode::Unavailable) { // of an engine that is away the window speaks
+            m_bar->say(answer.error());
+        }
+        m_again.start(kAgainAfter);
+        tellCount();
+        return;
+    }
+    m_bar->clear();
+    take(api::listAt(*answer, "events"));
+    const auto* const next = answer->if_contains("next_seq");
+    if (next != nullptr && !next->is_null()) {
+        load();
+        return;
+    }
+    m_loading = false;
+    follow();
+    tellCount();
+}
+
+void TimelinePage::follow() {
+    m_request = m_link.ask("timeline", {{"agent", m_agent.toStdString()}, {"after_seq", m_model->lastSeq()}, {"follow", true}}, this,
+                           [this](const Answer&) { // the agent was deleted, or the engine went away
+                               m_request = nullptr;
+                               m_again.start(kAgainAfter);
+                           });
+    connect(m_request, &Request::event, this, [this](const json::object& event) {
+        m_told.push_back(event);
+        if (!m_takeIn.isActive()) {
+            m_takeIn.start(kTakeInAfter);
+        }
+    });
+}
+
+void TimelinePage::take(const json::array& events) {
+    auto* const bar = m_view->verticalScrollBar();
+    const bool atEnd = bar->value() >= bar->maximum();
+    m_model->add(events);
+    if (atEnd) {
+        m_view->scrollToBottom();
+    }
+    tellCount();
+}
+
+void TimelinePage::tellCount() {
+    const int all = m_model->rowCount();
+    const int shown = m_filter->rowCount();
+    auto words = m_filter->filters() ? tr("%1 of %n event(s)", nullptr, all).arg(shown) : tr("%n event(s)", nullptr, all);
+    if (m_loading) {
+        words += ' ' + tr("(reading more…)");
+    }
+    m_count->setText(words);
+}
+
+void TimelinePage::showDetail(const QModelIndex& index) {
+    if (!index.isValid()) {
+        m_detail->clear();
+        return;
+    }
+    const auto& event = m_model->at(m_filter->mapToSource(index).row());
+    auto text = kindText(event.kind) + " (" + lineOf(event.kind, 40) + "), " + momentText(event.time) + ", " + tr("number %1").arg(event.seq) + '\n' +
+                whoSays(event.byGuest) + '\n';
+    if (!event.subject.empty()) {
+        text += lineOf(event.subject, kWholeColumns) + '\n';
+    }
+    m_detail->setPlainText(text + lineOf(event.detail, kWholeColumns));
+}
+
+} // namespace carrel::ui

@@ -1,0 +1,316 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ui/window/main_window.h"
+
+#include "app/api/answers.h"
+#include "ui/agents/agent_delegate.h"
+#include "ui/agents/agent_page.h"
+#include "ui/agents/agents_model.h"
+#include "ui/agents/create_dialog.h"
+#include "ui/approvals/approval_store.h"
+#include "ui/approvals/approvals_page.h"
+#include "ui/doctor/doctor_window.h"
+#include "ui/folders/folders_page.h"
+#include "ui/parts/message_bar.h"
+#include "ui/text/plain.h"
+#include "ui/timeline/timeline_page.h"
+#include "ui/window/welcome_page.h"
+
+#include <QAction>
+#include <QCloseEvent>
+#include <QHBoxLayout>
+#include <QListView>
+#include <QPushButton>
+#include <QSettings>
+#include <QSplitter>
+#include <QStackedWidget>
+#include <QStyle>
+#include <QToolBar>
+#include <QVBoxLayout>
+
+namespace carrel::ui {
+
+MainWindow::MainWindow(EngineLink& link)
+    : m_link(link)
+    , m_store(link)
+    , m_approvals(std::make_unique<ApprovalStore>(link))
+    , m_model(new AgentsModel(m_store, this))
+    , m_list(new QListView(this))
+    , m_splitter(new QSplitter(this))
+    , m_middle(new QStackedWidget(this))
+    , m_welcome(new WelcomePage(link, this))
+    , m_inbox(new ApprovalsPage(link, *m_approvals, this))
+    , m_engineBar(new MessageBar(this))
+    , m_bar(new MessageBar(this))
+    , m_new(new QPushButton(tr("New agent…"), this)) {
+    setObjectName("mainWindow");
+    setWindowTitle(tr("Carrel"));
+    m_list->setObjectName("agents");
+    m_list->setAccessibleName(tr("Agents"));
+    m_list->setModel(m_model);
+    m_list->setItemDelegate(new AgentDelegate(m_list));
+    m_list->setFrameShape(QFrame::NoFrame);
+    m_list->setUniformItemSizes(true);
+    m_new->setObjectName("newAgent");
+    m_engineBar->setObjectName("engineBar");
+    m_bar->setObjectName("windowBar");
+    m_bar->setClosable(true);
+    auto* side = new QWidget(this);
+    auto* sideLayout = new QVBoxLayout(side);
+    sideLayout->setContentsMargins(0, 0, 0, 6);
+    sideLayout->addWidget(m_list, 1);
+    auto* below = new QHBoxLayout;
+    below->setContentsMargins(6, 0, 6, 0);
+    below->addWidget(m_new, 1);
+    sideLayout->addLayout(below);
+    m_middle->addWidget(m_welcome);
+    m_middle->addWidget(m_inbox);
+    m_splitter->addWidget(side);
+    m_splitter->addWidget(m_middle);
+    m_splitter->setStretchFactor(1, 1);
+    m_splitter->setChildrenCollapsible(false);
+    auto* centre = new QWidget(this);
+    auto* all = new QVBoxLayout(centre);
+    all->setContentsMargins(0, 0, 0, 0);
+    all->setSpacing(0);
+    all->addWidget(m_engineBar);
+    all->addWidget(m_bar);
+    all->addWidget(m_splitter, 1);
+    setCentralWidget(centre);
+    makeActions();
+
+    connect(m_list->selectionModel(), &QItemSelectionModel::currentChanged, this, [this](const QModelIndex& index) {
+        if (index.isValid()) {
+            showAgent(index.data().toString());
+        }
+    });
+    connect(m_list, &QListView::clicked, this, [this](const QModelIndex& index) { showAgent(index.data().toString()); });
+    connect(m_new, &QPushButton::clicked, this, &MainWindow::newAgent);
+    connect(m_welcome, &WelcomePage::newWanted, this, &MainWindow::newAgent);
+    connect(&m_store, &AgentStore::changed, this, &MainWindow::agentsChanged);
+    connect(m_approvals.get(), &ApprovalStore::changed, this, &MainWindow::approvalsChanged);
+    connect(&m_link, &EngineLink::changed, this, &MainWindow::engineChanged);
+    connect(m_engineBar, &MessageBar::acted, this, [this] {
+        if (m_link.state() == EngineLink::State::Other) {
+            m_link.restart();
+        } else {
+            m_link.start();
+        }
+    });
+    restoreState();
+    engineChanged();
+    agentsChanged();
+    approvalsChanged();
+}
+
+MainWindow::~MainWindow() = default;
+
+void MainWindow::makeActions() {
+    auto* bar = addToolBar(tr("Main"));
+    bar->setObjectName("mainBar");
+    bar->setMovable(false);
+    bar->setToolButtonStyle(Qt::ToolButtonTextOnly);
+    m_inboxAction = bar->addAction(tr("Approvals"), this, &MainWindow::showApprovals);
+    m_inboxAction->setObjectName("approvals");
+    m_inboxAction->setShortcut(QKeySequence(Qt::CTRL | Qt::Key_I));
+    auto* doctor = bar->addAction(tr("This computer"), this, &MainWindow::examine);
+    doctor->setObjectName("doctorAction");
+    auto* space = new QWidget(bar);
+    space->setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Preferred);
+    bar->addWidget(space);
+    m_resumeAll = bar->addAction(tr("Resume everything"), this, &MainWindow::resumeEverything);
+    m_resumeAll->setObjectName("resumeAll");
+    m_pauseAll = bar->addAction(style()->standardIcon(QStyle::SP_MediaPause), tr("Pause everything"), this, &MainWindow::pauseEverything);
+    m_pauseAll->setObjectName("pauseAll");
+    m_pauseAll->setShortcut(QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_P));
+    m_pauseAll->setToolTip(toolTipOf(tr("Stops the machines of all agents where they are (Ctrl+Shift+P)")));
+    if (auto* const button = bar->widgetForAction(m_pauseAll); button != nullptr) {
+        button->setProperty("toolButtonStyle", Qt::ToolButtonTextBesideIcon);
+    }
+    auto* fresh = new QAction(this);
+    fresh->setShortcut(QKeySequence::New);
+    connect(fresh, &QAction::triggered, this, &MainWindow::newAgent);
+    addAction(fresh);
+    auto* quit = new QAction(this);
+    quit->setShortcut(QKeySequence::Quit);
+    connect(quit, &QAction::triggered, this, &QWidget::close);
+    addAction(quit);
+}
+
+void MainWindow::engineChanged() {
+    const auto state = m_link.state();
+    m_new->setEnabled(state == EngineLink::State::Ready || state == EngineLink::State::Silent);
+    switch (state) {
+    case EngineLink::State::Ready:
+        m_engineBar->clear();
+        break;
+    case EngineLink::State::Looking:
+        m_engineBar->say(MessageBar::Kind::Note, tr("Carrel's engine is being started…"));
+        break;
+    case EngineLink::State::Silent:
+        m_engineBar->say(MessageBar::Kind::Warning, tr("Carrel's engine has not answered for a while."),
+                         tr("What is shown here may be old. It is asked again until it answers."));
+        break;
+    case EngineLink::State::Absent:
+        m_engineBar->say(MessageBar::Kind::Warning, tr("Carrel's engine does not run: %1").arg(bothOf(m_link.trouble())),
+                         tr("The agents' machines go on without it, and nothing of theirs is applied."));
+        m_engineBar->offer(tr("&Start it"));
+        break;
+    case EngineLink::State::Other:
+        m_engineBar->say(m_link.trouble());
+        m_engineBar->offer(tr("&Start the engine again"));
+        break;
+    }
+}
+
+void MainWindow::agentsChanged() {
+    const auto& agents = m_store.agents();
+    m_welcome->setAnyAgents(!agents.isEmpty());
+    bool anyPaused = false;
+    bool anyRuns = false;
+    for (const auto& agent : agents) {
+        anyPaused = anyPaused || agent.state == AgentState::Paused;
+        anyRuns = anyRuns || (agent.runs() && agent.state != AgentState::Paused);
+    }
+    m_resumeAll->setVisible(anyPaused);
+    m_pauseAll->setEnabled(true); // always: what this window does not know of may run, too
+    for (auto it = m_pages.begin(); it != m_pages.end();) {
+        if (m_store.known() && m_store.find(it.key()) == nullptr) {
+            it.value()->deleteLater();
+            it = m_pages.erase(it);
+        } else {
+            ++it;
+        }
+    }
+    if (!m_wanted.isEmpty() && m_store.find(m_wanted) != nullptr) {
+        const auto wanted = std::exchange(m_wanted, {});
+        showAgent(wanted);
+    }
+}
+
+void MainWindow::approvalsChanged() {
+    const int open = m_approvals->openCount();
+    m_inboxAction->setText(open == 0 ? tr("Approvals") : tr("Approvals (%n)", nullptr, open));
+    m_inboxAction->setToolTip(toolTipOf(tr("%n request(s) wait for your answer (Ctrl+I)", nullptr, open)));
+    auto font = m_inboxAction->font();
+    font.setBold(open > 0);
+    m_inboxAction->setFont(font);
+}
+
+AgentPage* MainWindow::page(const QString& name) {
+    if (auto* const known = m_pages.value(name)) {
+        return known;
+    }
+    auto* const fresh = new AgentPage(m_link, m_store, name, this);
+    addPages(*fresh, name);
+    connect(fresh, &AgentPage::doctorWanted, this, &MainWindow::examine);
+    m_pages.insert(name, fresh);
+    m_middle->addWidget(fresh);
+    return fresh;
+}
+
+void MainWindow::addPages(AgentPage& page, const QString& agent) {
+    page.addPage(new TimelinePage(m_link, agent, &page), tr("Timeline"));
+    page.addPage(new FoldersPage(m_link, m_store, agent, &page), tr("Folders"));
+}
+
+void MainWindow::showAgent(const QString& name) {
+    if (m_store.find(name) == nullptr) {
+        m_wanted = name;
+        return;
+    }
+    m_middle->setCurrentWidget(page(name));
+    const auto index = m_model->indexOf(name);
+    if (m_list->currentIndex() != index) {
+        m_list->setCurrentIndex(index);
+    }
+}
+
+void MainWindow::showApprovals() {
+    m_list->clearSelection();
+    m_list->setCurrentIndex({});
+    m_middle->setCurrentWidget(m_inbox);
+}
+
+void MainWindow::newAgent() {
+    auto* dialog = new CreateDialog(m_link, this);
+    dialog->setAttribute(Qt::WA_DeleteOnClose);
+    connect(dialog, &CreateDialog::created, this, [this](const QString& name, bool start, const QStringList& notes) {
+        m_store.refresh();
+        auto* const fresh = page(name);
+        if (!notes.isEmpty()) {
+            fresh->note(notes.join('\n'));
+        }
+        if (start) {
+            fresh->start();
+        }
+        showAgent(name);
+    });
+    dialog->open();
+}
+
+void MainWindow::examine() {
+    if (!m_doctor) {
+        m_doctor = new DoctorWindow(m_link, this);
+        m_doctor->setAttribute(Qt::WA_DeleteOnClose);
+    }
+    m_doctor->examine(DoctorWindow::Probe::Remembered);
+    m_doctor->open();
+}
+
+void MainWindow::told(const Answer& answer, const QString& nobody) {
+    m_store.refresh();
+    if (!answer) {
+        m_bar->say(answer.error());
+        return;
+    }
+    QStringList failed;
+    int done = 0;
+    for (const auto& each : api::listAt(*answer, "agents")) {
+        if (!each.is_object()) {
+            continue;
+        }
+        const auto& one = each.get_object();
+        const auto outcome = api::textAt(one, "outcome");
+        done += outcome == "paused" || outcome == "resumed" ? 1 : 0;
+        if (outcome == "failed") {
+            failed << lineOf(api::textAt(one, "agent"), 40) + ": " + lineOf(api::textAt(one, "why"));
+        }
+    }
+    if (!failed.isEmpty()) {
+        m_bar->say(MessageBar::Kind::Error, tr("Not every agent could be reached."), failed.join('\n'));
+    } else if (done == 0) {
+        m_bar->say(MessageBar::Kind::Note, nobody);
+    } else {
+        m_bar->clear();
+    }
+}
+
+void MainWindow::pauseEverything() {
+    m_link.ask("agent.pause_all", {}, this, [this](const Answer& answer) { told(answer, tr("No agent's machine runs.")); });
+}
+
+void MainWindow::resumeEverything() {
+    m_link.ask("agent.resume_all", {}, this, [this](const Answer& answer) { told(answer, tr("No agent is paused.")); });
+}
+
+void MainWindow::restoreState() {
+    QSettings settings;
+    if (!restoreGeometry(settings.value("window/geometry").toByteArray())) {
+        resize(1100, 720);
+    }
+    if (!m_splitter->restoreState(settings.value("window/splitter").toByteArray())) {
+        m_splitter->setSizes({240, 860});
+    }
+    m_wanted = settings.value("window/agent").toString();
+}
+
+void MainWindow::closeEvent(QCloseEvent* event) {
+    QSettings settings;
+    settings.setValue("window/geometry", saveGeometry());
+    settings.setValue("window/splitter", m_splitter->saveState());
+    const auto* const shown = qobject_cast<AgentPage*>(m_middle->currentWidget());
+    settings.setValue("window/agent", shown != nullptr ? shown->agent() : QString());
+    QMainWindow::closeEvent(event);
+}
+
+} // namespace carrel::ui

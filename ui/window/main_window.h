@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// The desktop's window: the agents, what waits for the user, and one of them in the middle. It can be used whatever the engine
+// does. "Pause everything" is always there. Thread: the window's.
+#pragma once
+
+#include "ui/agents/agent_store.h"
+#include "ui/engine/engine_link.h"
+
+#include <QHash>
+#include <QMainWindow>
+#include <QPointer>
+
+class QAction;
+class QListView;
+class QPushButton;
+class QSplitter;
+class QStackedWidget;
+
+namespace carrel::ui {
+
+class AgentPage;
+class AgentsModel;
+class ApprovalStore;
+class ApprovalsPage;
+class DoctorWindow;
+class MessageBar;
+class WelcomePage;
+
+class MainWindow : public QMainWindow {
+    Q_OBJECT
+public:
+    explicit MainWindow(EngineLink& link);
+    ~MainWindow() override;
+
+    // As the user's click would.
+    void showAgent(const QString& name);
+    void showApprovals();
+    void newAgent();
+    void pauseEverything();
+    [[nodiscard]] AgentPage* page(const QString& name); // made when it is first asked for
+
+protected:
+    void closeEvent(QCloseEvent* event) override;
+
+private:
+    void makeActions();
+    void engineChanged();
+    void agentsChanged();
+    void approvalsChanged();
+    void resumeEverything();
+    void examine();
+    void addPages(AgentPage& page, const QString& agent);
+    void restoreState();
+    void said(const QString& what, const QString& more);
+    void told(const Answer& answer, const QString& nobody);
+
+    EngineLink& m_link;
+    AgentStore m_store;
+    std::unique_ptr<ApprovalStore> m_approvals;
+    AgentsModel* m_model;
+    QListView* m_list;
+    QSplitter* m_splitter;
+    QStackedWidget* m_middle;
+    WelcomePage* m_welcome;
+    ApprovalsPage* m_inbox;
+    MessageBar* m_engineBar;
+    MessageBar* m_bar;
+    QPushButton* m_new;
+    QAction* m_inboxAction = nullptr;
+    QAction* m_pauseAll = nullptr;
+    QAction* m_resumeAll = nullptr;
+    QHash<QString, AgentPage*> m_pages;
+    QPointer<DoctorWindow> m_doctor;
+    QString m_wanted; // to be shown as soon as it is known
+};
+
+} // namespace carrel::ui
