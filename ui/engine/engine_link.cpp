@@ -129,6 +129,9 @@ void EngineLink::looked(const Answer& answer) {
     m_next.start(m_pace.look);
     if (!answer) {
         const bool gone = answer.error().code == ErrorCode::Unavailable;
+        if (gone && m_state == State::Absent) {
+            return; // and why it did not start says more than that it is not there
+        }
         become(gone ? State::Absent : State::Other, answer.error());
         return;
     }

@@ -273,7 +273,7 @@ void MainWindow::told(const Answer& answer, const QString& nobody) {
         const auto outcome = api::textAt(one, "outcome");
         done += outcome == "paused" || outcome == "resumed" ? 1 : 0;
         if (outcome == "failed") {
-            failed << lineOf(api::textAt(one, "agent"), 40) + ": " + lineOf(api::textAt(one, "why"));
+            failed << lineOf(api::textAt(one, "name"), 40) + ": " + lineOf(api::textAt(one, "why"));
         }
     }
     if (!failed.isEmpty()) {

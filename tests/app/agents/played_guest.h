@@ -15,13 +15,16 @@ namespace carrel::agents::test {
 class PlayedGuest {
 public:
     explicit PlayedGuest(AgentWorld& world)
-        : m_world(world) {
-        world.clerks.on("changes.list", [this](const boost::json::object& params) { return list(params); });
-        world.clerks.on("changes.settle",
-                        [this](const boost::json::object& params) { return forget(params); });
-        world.clerks.on("changes.discard",
-                        [this](const boost::json::object& params) { return forget(params); });
-        world.clerks.onContent([this](const boost::json::object& params) -> std::optional<std::string> {
+        : PlayedGuest(world.clerks, world.share(), [&world](std::size_t staged) { world.stagedAtEnd = staged; }) {}
+    // `told`: how much is staged now, under a lock of its own.
+    PlayedGuest(StandInClerks& clerks, std::filesystem::path share, std::function<void(std::size_t)> told)
+        : m_clerks(clerks)
+        , m_share(std::move(share))
+        , m_told(std::move(told)) {
+        clerks.on("changes.list", [this](const boost::json::object& params) { return list(params); });
+        clerks.on("changes.settle", [this](const boost::json::object& params) { return forget(params); });
+        clerks.on("changes.discard", [this](const boost::json::object& params) { return forget(params); });
+        clerks.onContent([this](const boost::json::object& params) -> std::optional<std::string> {
             if (m_beforeContent) {
                 m_beforeContent();
             }
@@ -35,10 +38,10 @@ public:
         });
     }
     ~PlayedGuest() {
-        m_world.clerks.on("changes.list", {});
-        m_world.clerks.on("changes.settle", {});
-        m_world.clerks.on("changes.discard", {});
-        m_world.clerks.onContent({});
+        m_clerks.on("changes.list", {});
+        m_clerks.on("changes.settle", {});
+        m_clerks.on("changes.discard", {});
+        m_clerks.onContent({});
     }
     PlayedGuest(const PlayedGuest&) = delete;
     PlayedGuest& operator=(const PlayedGuest&) = delete;
@@ -76,7 +79,7 @@ public:
         entry.generation = ++m_generation;
         const std::string path = entry.path.text();
         m_staged[path] = {std::move(entry), std::move(content)};
-        m_world.stagedAtEnd = m_staged.size();
+        m_told(m_staged.size());
     }
     // Says that what is staged at that path was made against those bytes.
     void nameBase(const std::string& path, const std::string& content) {
@@ -93,7 +96,7 @@ public:
         ChangeEntry entry;
         entry.path = SharePath::parse(path).value();
         struct stat st {};
-        if (::lstat((m_world.share() / path).c_str(), &st) == 0) {
+        if (::lstat((m_share / path).c_str(), &st) == 0) {
             const auto ns = [](const timespec& t) {
                 return std::int64_t{t.tv_sec} * 1'000'000'000 + t.tv_nsec;
             };
@@ -171,7 +174,7 @@ private:
             }
             if (found->second.entry.generation == each.at("generation").to_number<std::uint64_t>()) {
                 m_staged.erase(found);
-                m_world.stagedAtEnd = m_staged.size();
+                m_told(m_staged.size());
             } else {
                 kept.push_back(boost::json::string(path));
             }
@@ -179,7 +182,9 @@ private:
         return boost::json::object{{"kept", std::move(kept)}};
     }
 
-    AgentWorld& m_world;
+    StandInClerks& m_clerks;
+    std::filesystem::path m_share;
+    std::function<void(std::size_t)> m_told;
     std::function<void()> m_beforeList, m_afterList, m_beforeContent;
     mutable std::mutex m_mutex;
     std::map<std::string, Item> m_staged;

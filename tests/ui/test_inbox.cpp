@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: Apache-2.0
+// What agents ask, answered in the window, over a whole engine: what is allowed is what was shown, the safe answer is the default,
+// and what a guest says is never mistaken for what Carrel saw.
+#include "tests/ui/desktop_world.h"
+
+#include "tests/support/nasty_texts.h"
+#include "ui/approvals/approvals_page.h"
+#include "ui/approvals/request_view.h"
+#include "ui/parts/message_bar.h"
+#include "ui/window/main_window.h"
+
+#include <QAction>
+#include <QComboBox>
+#include <QLabel>
+#include <QLineEdit>
+#include <QListView>
+#include <QPlainTextEdit>
+#include <QPushButton>
+#include <QTreeWidget>
+
+using namespace carrel;
+using namespace carrel::ui;
+using namespace carrel::ui::test;
+using agents::test::contentOf;
+
+namespace {
+
+struct Inbox {
+    DesktopWorld world;
+    EngineLink link{EngineLink::Pace{std::chrono::milliseconds(50), std::chrono::seconds(30)}};
+    std::unique_ptr<MainWindow> window = std::make_unique<MainWindow>(link);
+
+    Inbox() {
+        world.addAgent("desk");
+        window->show();
+        link.start();
+        window->showApprovals();
+    }
+    [[nodiscard]] std::shared_ptr<agents::Agent> agent() const { return world.engine->agent("desk").value(); }
+    std::uint64_t askApply(const std::string& claim = "the report you wanted") {
+        auto asked = world.engine->approvals().askApply(agent(), {{}}, claim, {});
+        if (!asked) {
+            qFatal("%s", asked.error().text().c_str());
+        }
+        return asked->submitted.id;
+    }
+    [[nodiscard]] RequestView& request() const { return find<ApprovalsPage>(*window, "approvalsPage")->request(); }
+    [[nodiscard]] QPushButton* button(const char* name) const { return find<QPushButton>(request(), name); }
+    [[nodiscard]] QString label(const char* name) const { return find<QLabel>(request(), name)->text(); }
+    [[nodiscard]] QString bar() const { return find<MessageBar>(request(), "requestBar")->text(); }
+    [[nodiscard]] policy::ApprovalState state(std::uint64_t id) const { return world.engine->approvals().queue().find(id)->state; }
+    [[nodiscard]] bool shown() const { return request().isVisible() && button("deny")->isVisible() && button("deny")->isEnabled(); }
+};
+
+} // namespace
+
+class TestInbox : public QObject {
+    Q_OBJECT
+private slots:
+    void allowed() {
+        Inbox inbox;
+        inbox.world.guest->write("report.md", "one\ntwo\n");
+        const auto id = inbox.askApply();
+        QTRY_VERIFY_WITH_TIMEOUT(find<QAction>(*inbox.window, "approvals")->text().contains("(1)"), kPatience);
+        QTRY_VERIFY_WITH_TIMEOUT(inbox.button("allow")->isEnabled(), kPatience);
+        QVERIFY(inbox.label("words").contains("desk"));
+        QCOMPARE(inbox.label("claim"), QString("the report you wanted"));
+        auto* const changes = find<QTreeWidget>(inbox.request(), "changes");
+        QCOMPARE(changes->topLevelItemCount(), 1);
+        QCOMPARE(changes->topLevelItem(0)->text(0), QString("papers/report.md"));
+        QTRY_VERIFY_WITH_TIMEOUT(find<QPlainTextEdit>(inbox.request(), "lines")->toPlainText().contains("+two"), kPatience);
+        QVERIFY(!std::filesystem::exists(inbox.world.papers() / "report.md"));
+        click(inbox.button("allow"));
+        QTRY_VERIFY_WITH_TIMEOUT(inbox.state(id) == policy::ApprovalState::Allowed, kPatience);
+        QTRY_VERIFY_WITH_TIMEOUT(inbox.bar().contains("1 change(s) applied"), kPatience);
+        QCOMPARE(contentOf(inbox.world.papers() / "report.md"), std::string("one\ntwo\n"));
+        QTRY_COMPARE_WITH_TIMEOUT(find<QAction>(*inbox.window, "approvals")->text(), QString("Approvals"), kPatience);
+        QVERIFY(!inbox.button("allow")->isVisible());
+    }
+    void deniedIsTheDefault() {
+        Inbox inbox;
+        inbox.world.guest->write("report.md", "one\n");
+        const auto id = inbox.askApply();
+        QTRY_VERIFY_WITH_TIMEOUT(inbox.button("allow")->isEnabled(), kPatience);
+        QVERIFY(inbox.button("deny")->isDefault() && !inbox.button("allow")->isDefault());
+        click(inbox.button("deny"));
+        QTRY_VERIFY_WITH_TIMEOUT(inbox.state(id) == policy::ApprovalState::Denied, kPatience);
+        QVERIFY(!std::filesystem::exists(inbox.world.papers() / "report.md"));
+    }
+    // Looks different, and takes a word.
+    void highRisk() {
+        Inbox inbox;
+        inbox.world.guest->makeFolder(".git");
+        inbox.world.guest->makeFolder(".git/hooks");
+        inbox.world.guest->write(".git/hooks/post-commit", "#!/bin/sh\n", 0755);
+        const auto id = inbox.askApply();
+        QTRY_VERIFY_WITH_TIMEOUT(inbox.shown() && find<QTreeWidget>(inbox.request(), "changes")->topLevelItemCount() == 3, kPatience);
+        QVERIFY(inbox.label("risk").contains("HIGH RISK"));
+        auto* const word = find<QLineEdit>(inbox.request(), "word");
+        QVERIFY(word->isVisible() && !inbox.button("allow")->isEnabled());
+        QTest::keyClicks(word, "yes");
+        QVERIFY(!inbox.button("allow")->isEnabled());
+        QTest::keyClick(word, Qt::Key_Return);
+        QVERIFY(inbox.state(id) == policy::ApprovalState::Open);
+        word->clear();
+        QTest::keyClicks(word, "post-commit");
+        QTRY_VERIFY_WITH_TIMEOUT(inbox.button("allow")->isEnabled(), kPatience);
+        click(inbox.button("allow"));
+        QTRY_VERIFY_WITH_TIMEOUT(inbox.state(id) == policy::ApprovalState::Allowed, kPatience);
+    }
+    // The very rule is shown before it is kept.
+    void aRuleIsKept() {
+        Inbox inbox;
+        inbox.world.guest->write("report.md", "one\n");
+        const auto id = inbox.askApply();
+        QTRY_VERIFY_WITH_TIMEOUT(inbox.button("allow")->isEnabled(), kPatience);
+        QVERIFY(!find<QPlainTextEdit>(inbox.request(), "toml")->isVisible());
+        auto* const scope = find<QComboBox>(inbox.request(), "scope");
+        scope->setCurrentIndex(scope->findData("agent"));
+        QTRY_VERIFY_WITH_TIMEOUT(find<QPlainTextEdit>(inbox.request(), "toml")->toPlainText().contains("[[rule]]"), kPatience);
+        const auto toml = find<QPlainTextEdit>(inbox.request(), "toml")->toPlainText();
+        click(inbox.button("allow"));
+        QTRY_VERIFY_WITH_TIMEOUT(inbox.state(id) == policy::ApprovalState::Allowed, kPatience);
+        const auto rules = inbox.world.engine->approvals().rules().rules().value();
+        QCOMPARE(rules.size(), std::size_t{1});
+        QVERIFY(toml.contains("report.md"));
+    }
+    // What has changed since it was shown is shown anew, and not allowed by a click that was meant for the old one.
+    void itChangesMeanwhile() {
+        Inbox inbox;
+        inbox.world.guest->write("report.md", "one\n");
+        const auto id = inbox.askApply();
+        QTRY_VERIFY_WITH_TIMEOUT(inbox.button("allow")->isEnabled(), kPatience);
+        inbox.world.guest->write("report.md", "another\n");
+        QCOMPARE(inbox.askApply(), id);
+        QTRY_VERIFY_WITH_TIMEOUT(inbox.bar().contains("changed"), kPatience);
+        QTRY_VERIFY_WITH_TIMEOUT(find<QPlainTextEdit>(inbox.request(), "lines")->toPlainText().contains("+another"), kPatience);
+        QVERIFY(inbox.state(id) == policy::ApprovalState::Open);
+        click(inbox.button("allow"));
+        QTRY_VERIFY_WITH_TIMEOUT(inbox.state(id) == policy::ApprovalState::Allowed, kPatience);
+        QCOMPARE(contentOf(inbox.world.papers() / "report.md"), std::string("another\n"));
+    }
+    // Somebody else was first: it is said, and nothing is done twice.
+    void decidedElsewhere() {
+        Inbox inbox;
+        inbox.world.guest->write("report.md", "one\n");
+        const auto id = inbox.askApply();
+        QTRY_VERIFY_WITH_TIMEOUT(inbox.button("allow")->isEnabled(), kPatience);
+        (void)inbox.world.engine->approvals().queue().withdraw(inbox.agent()->id(), id).has_value();
+        QTRY_VERIFY_WITH_TIMEOUT(!inbox.button("allow")->isVisible(), kPatience);
+        QVERIFY(find<QListView>(*inbox.window, "requests")->model()->index(0, 0).data(Qt::AccessibleTextRole).toString().contains("took it back"));
+    }
+    void aFolder() {
+        Inbox inbox;
+        const auto asked = inbox.world.engine->approvals().askFolder(inbox.agent(), "the photos, please");
+        QVERIFY(asked && asked->kind == policy::Submitted::Kind::Waiting);
+        QTRY_VERIFY_WITH_TIMEOUT(inbox.shown() && find<QPushButton>(inbox.request(), "chooseFolder")->isVisible(), kPatience);
+        QVERIFY(!inbox.button("allow")->isEnabled());
+        std::filesystem::create_directory(inbox.world.folder() / "photos");
+        inbox.request().chooseFolder(QString::fromStdString((inbox.world.folder() / "photos").string()));
+        auto* const word = find<QLineEdit>(inbox.request(), "word");
+        if (word->isVisible()) {
+            word->setText("photos");
+        }
+        QTRY_VERIFY_WITH_TIMEOUT(inbox.button("allow")->isEnabled(), kPatience);
+        click(inbox.button("allow"));
+        QTRY_VERIFY_WITH_TIMEOUT(inbox.state(asked->id) == policy::ApprovalState::Allowed, kPatience);
+        QTRY_COMPARE_WITH_TIMEOUT(inbox.agent()->describeShares().size(), std::size_t{2}, kPatience);
+    }
+    void nastyTexts_data() {
+        QTest::addColumn<QByteArray>("text");
+        for (const auto& [name, text] : carrel::test::nastyTexts()) {
+            QTest::newRow(name) << QByteArray::fromStdString(text);
+        }
+    }
+    // I11: as a claim, as a file's name, in its lines.
+    void nastyTexts() {
+        QFETCH(QByteArray, text);
+        Inbox inbox;
+        auto name = text.toStdString().substr(0, 200);
+        std::erase(name, '\0');
+        std::replace(name.begin(), name.end(), '/', '_');
+        inbox.world.guest->write(name, text.toStdString() + "\n");
+        (void)inbox.askApply(text.toStdString());
+        QTRY_VERIFY_WITH_TIMEOUT(inbox.shown() && find<QTreeWidget>(inbox.request(), "changes")->topLevelItemCount() == 1, kPatience);
+        const auto fits = [](const QString& shown) {
+            return std::none_of(shown.begin(), shown.end(), [](QChar c) {
+                return (c.unicode() < 0x20 && c != '\n' && c != '\t') || (c.unicode() >= 0x7f && c.unicode() < 0xa0) ||
+                       (c.unicode() >= 0x200b && c.unicode() <= 0x200f) || (c.unicode() >= 0x2028 && c.unicode() <= 0x202e) ||
+                       (c.unicode() >= 0x2060 && c.unicode() <= 0x206f);
+            });
+        };
+        for (auto* const label : inbox.request().findChildren<QLabel*>()) {
+            QVERIFY2(fits(label->text()), qPrintable(label->text()));
+            QVERIFY(label->textFormat() == Qt::PlainText || label->buddy() != nullptr); // no markup where foreign text is
+        }
+        QVERIFY(fits(find<QTreeWidget>(inbox.request(), "changes")->topLevelItem(0)->text(0)));
+        QVERIFY(fits(find<QPlainTextEdit>(inbox.request(), "lines")->toPlainText()));
+    }
+};
+
+QTEST_MAIN(TestInbox)
+#include "test_inbox.moc"

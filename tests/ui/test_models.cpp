@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+// The desktop's models: what a view may ask of them in any state, what a guest says in them, and large ones.
+#include "tests/ui/desktop_world.h"
+
+#include "app/api/answers.h"
+#include "tests/support/json_schema.h"
+#include "tests/support/nasty_texts.h"
+#include "ui/agents/agents_model.h"
+#include "ui/approvals/approvals_model.h"
+#include "ui/folders/folders_model.h"
+#include "ui/text/plain.h"
+#include "ui/timeline/timeline_filter.h"
+
+#include <QAbstractItemModelTester>
+#include <QSignalSpy>
+
+using namespace carrel;
+using namespace carrel::ui;
+using namespace carrel::ui::test;
+namespace json = boost::json;
+
+namespace {
+
+json::object event(std::uint64_t seq, const char* kind, const char* provenance, const std::string& subject, json::object detail = {}) {
+    return {{"seq", seq},         {"time", "2026-03-01T12:00:00.000Z"}, {"kind", kind}, {"provenance", provenance},
+            {"subject", subject}, {"detail", std::move(detail)},        {"hash", ""}};
+}
+
+bool fits(const QString& text) {
+    return std::none_of(text.begin(), text.end(), [](QChar c) {
+        return c.unicode() < 0x20 || (c.unicode() >= 0x7f && c.unicode() < 0xa0) || (c.unicode() >= 0x200b && c.unicode() <= 0x200f) ||
+               (c.unicode() >= 0x2028 && c.unicode() <= 0x202e) || (c.unicode() >= 0x2060 && c.unicode() <= 0x206f);
+    });
+}
+
+} // namespace
+
+class TestModels : public QObject {
+    Q_OBJECT
+private slots:
+    void agentsComeGoAndChange() {
+        DesktopWorld world;
+        EngineLink link;
+        AgentStore store(link);
+        AgentsModel model(store, nullptr);
+        const QAbstractItemModelTester tester(&model, QAbstractItemModelTester::FailureReportingMode::QtTest);
+        QSignalSpy resets(&model, &QAbstractItemModel::modelReset);
+        link.start();
+        QTRY_VERIFY_WITH_TIMEOUT(store.known(), kPatience);
+        QCOMPARE(model.rowCount(), 0);
+        for (const char* name : {"mia", "ann", "zoe"}) {
+            world.addAgent(name, false);
+        }
+        QTRY_COMPARE_WITH_TIMEOUT(model.rowCount(), 3, kPatience); // by the engine's word alone
+        QCOMPARE(model.index(0).data().toString(), QString("ann"));
+        QCOMPARE(model.index(1).data(AgentsModel::StateTextRole).toString(), QString("Not started yet"));
+        const QPersistentModelIndex mia = model.index(1);
+        QVERIFY(world.engine->deleteAgent("ann", agents::Agent::Staged::Refuse, agents::test::quiet));
+        QTRY_COMPARE_WITH_TIMEOUT(model.rowCount(), 2, kPatience);
+        QCOMPARE(mia.row(), 0); // what was selected stays so
+        QVERIFY(world.engine->agent("mia").value()->start(agents::test::quiet, {}));
+        QTRY_COMPARE_WITH_TIMEOUT(mia.data(AgentsModel::StateRole).toInt(), static_cast<int>(AgentState::Ready), kPatience);
+        QCOMPARE(resets.count(), 0);
+    }
+    void folders() {
+        DesktopWorld world;
+        world.addAgent("ann");
+        EngineLink link;
+        AgentStore store(link);
+        FoldersModel model(store, "ann", nullptr);
+        const QAbstractItemModelTester tester(&model, QAbstractItemModelTester::FailureReportingMode::QtTest);
+        link.start();
+        QTRY_COMPARE_WITH_TIMEOUT(model.rowCount(), 1, kPatience);
+        QCOMPARE(model.index(0, FoldersModel::Folder).data().toString(), QString::fromStdString(world.papers().string()));
+        QVERIFY(world.engine->agent("ann").value()->revokeShare("papers"));
+        QTRY_COMPARE_WITH_TIMEOUT(model.index(0, FoldersModel::State).data().toString(), QString("Access taken away"), kPatience);
+    }
+    void aTimelineGrows() {
+        TimelineModel model(nullptr);
+        TimelineFilter filter;
+        filter.setSourceModel(&model);
+        const QAbstractItemModelTester tester(&model, QAbstractItemModelTester::FailureReportingMode::QtTest);
+        const QAbstractItemModelTester filterTester(&filter, QAbstractItemModelTester::FailureReportingMode::QtTest);
+        model.add({event(1, "exec.started", "host", "ls"), event(2, "exec.ended", "guest", "", {{"code", 0}})});
+        model.add({event(2, "exec.ended", "guest", ""), event(3, "file.read", "host", "papers/a")}); // told twice
+        QCOMPARE(model.rowCount(), 3);
+        QCOMPARE(model.lastSeq(), quint64(3));
+        filter.setSays(TimelineFilter::Says::Guest);
+        QCOMPARE(filter.rowCount(), 1);
+        model.add({event(4, "guest.log", "guest", "hello"), event(5, "vm.state", "host", "ready")});
+        QCOMPARE(filter.rowCount(), 2);
+        filter.setText("HEL log");
+        QCOMPARE(filter.rowCount(), 1);
+        filter.setSays(TimelineFilter::Says::Anybody);
+        filter.setText({});
+        filter.setGroup(EventGroup::Commands);
+        QCOMPARE(filter.rowCount(), 2);
+        filter.setGroup({});
+        QCOMPARE(filter.rowCount(), 5);
+    }
+    // I9: nothing that is not known to be the host's is told as such.
+    void whoSaysSo() {
+        TimelineModel model(nullptr);
+        model.add({event(1, "vm.state", "host", ""), event(2, "vm.state", "guest", ""), event(3, "vm.state", "of another version", "")});
+        const auto says = [&](int row) { return model.index(row, TimelineModel::WhoSays).data().toString(); };
+        QCOMPARE(says(0), QString("seen by Carrel"));
+        QCOMPARE(says(1), QString("the machine says"));
+        QCOMPARE(says(2), says(1));
+        QVERIFY(model.index(1, TimelineModel::Subject).data(Qt::AccessibleTextRole).toString().startsWith(says(1)));
+        QVERIFY(!model.index(0, TimelineModel::Subject).data(Qt::AccessibleTextRole).toString().contains(says(1)));
+    }
+    void everyKindHasWords() {
+        const auto kinds = carrel::test::Schemas(CARREL_SOURCE_DIR "/app/api/schema").load("common.json").at("$defs").at("eventKind").at("enum").as_array();
+        QVERIFY(kinds.size() > 30);
+        for (const auto& kind : kinds) {
+            const std::string name(kind.as_string());
+            QVERIFY2(kindText(name) != QString::fromStdString(name), name.c_str());
+        }
+    }
+    void nastyTexts_data() {
+        QTest::addColumn<QByteArray>("text");
+        for (const auto& [name, text] : carrel::test::nastyTexts()) {
+            QTest::newRow(name) << QByteArray::fromStdString(text);
+        }
+    }
+    // I11, in every cell and tip.
+    void nastyTexts() {
+        QFETCH(QByteArray, text);
+        const auto raw = text.toStdString();
+        TimelineModel model(nullptr);
+        model.add({event(1, "file.read", "guest", raw, {{raw, raw}}), event(2, raw.c_str(), "host", raw)});
+        for (int row = 0; row < model.rowCount(); ++row) {
+            for (int column = 0; column < TimelineModel::Columns; ++column) {
+                const auto cell = model.index(row, column).data().toString();
+                QVERIFY2(fits(cell) && cell.size() < 3000, qPrintable(cell));
+                const auto tip = model.index(row, column).data(Qt::ToolTipRole).toString();
+                QVERIFY(!tip.contains("<b>") && !tip.contains("<img"));
+            }
+        }
+        QVERIFY(fits(lineOf(raw)));
+        const Error error{ErrorCode::Refused, raw, raw, 0, {}};
+        QVERIFY(fits(bothOf(error)));
+        const PlainLabel label(QString::fromStdString("<b>x</b>"));
+        QCOMPARE(label.textFormat(), Qt::PlainText);
+    }
+    void manyEvents() {
+        TimelineModel model(nullptr);
+        TimelineFilter filter;
+        filter.setSourceModel(&model);
+        constexpr std::uint64_t kAll = 100'000;
+        for (std::uint64_t at = 0; at < kAll; at += 1000) {
+            json::array page;
+            for (std::uint64_t i = 1; i <= 1000; ++i) {
+                page.push_back(event(at + i, "file.read", "host", "papers/" + std::to_string(at + i)));
+            }
+            model.add(page);
+        }
+        QCOMPARE(model.rowCount(), int(kAll));
+        filter.setText("papers/99999");
+        QCOMPARE(filter.rowCount(), 1);
+    }
+};
+
+QTEST_MAIN(TestModels)
+#include "test_models.moc"
