@@ -135,6 +135,7 @@ template <class Widget> Widget* find(const QObject& within, const char* name) {
 }
 
 inline void click(QWidget* widget) {
+    QApplication::processEvents(); // so that it stands where it will be
     QTest::mouseClick(widget, Qt::LeftButton);
 }
 

@@ -81,7 +81,7 @@ private slots:
         auto* const create = dialog<CreateDialog>("createDialog");
         find<QLineEdit>(*create, "name")->setText("desk");
         click(find<QPushButton>(*create, "create"));
-        QTRY_VERIFY_WITH_TIMEOUT(create->findChild<MessageBar*>()->text().contains("desk"), kPatience);
+        QTRY_VERIFY_WITH_TIMEOUT(create->findChild<MessageBar*>()->text().contains("already"), kPatience);
         QTRY_VERIFY_WITH_TIMEOUT(find<QPushButton>(*create, "create")->isEnabled(), kPatience);
         QVERIFY(create->isVisible());
         QCOMPARE(find<QLineEdit>(*create, "name")->text(), QString("desk"));
@@ -109,7 +109,7 @@ private slots:
         QTRY_VERIFY_WITH_TIMEOUT(desk.page() != nullptr && find<QPushButton>(*desk.page(), "stop")->isVisible(), kPatience);
         click(find<QPushButton>(*desk.page(), "stop"));
         QTRY_VERIFY_WITH_TIMEOUT(find<QLabel>(*desk.page(), "agentState")->text() == "Stopped", kPatience);
-        auto* const remove = desk.page()->findChildren<QAction*>().first();
+        auto* const remove = find<QAction>(*desk.page(), "delete");
         remove->trigger();
         QTRY_VERIFY_WITH_TIMEOUT(dialog<Question>("question") != nullptr, kPatience);
         // The safe answer is the default.
@@ -234,7 +234,7 @@ private slots:
         QTRY_VERIFY_WITH_TIMEOUT(desk.page() != nullptr && find<QTabWidget>(*desk.page(), "pages")->isVisible(), kPatience);
         int looked = 0;
         for (auto* const widget : desk.window->findChildren<QWidget*>()) {
-            if ((widget->focusPolicy() & Qt::TabFocus) == 0 || widget->objectName().startsWith("qt_") || qobject_cast<QTabBar*>(widget) != nullptr) {
+            if ((widget->focusPolicy() & Qt::TabFocus) == 0 || widget->objectName().startsWith("qt_") || widget->isHidden() || qobject_cast<QTabBar*>(widget) != nullptr) {
                 continue;
             }
             auto* const described = QAccessible::queryAccessibleInterface(widget);

@@ -21,7 +21,7 @@ namespace json = boost::json;
 
 namespace {
 
-json::object event(std::uint64_t seq, const char* kind, const char* provenance, const std::string& subject, json::object detail = {}) {
+json::object told(std::uint64_t seq, const char* kind, const char* provenance, const std::string& subject, json::object detail = {}) {
     return {{"seq", seq},         {"time", "2026-03-01T12:00:00.000Z"}, {"kind", kind}, {"provenance", provenance},
             {"subject", subject}, {"detail", std::move(detail)},        {"hash", ""}};
 }
@@ -81,13 +81,13 @@ private slots:
         filter.setSourceModel(&model);
         const QAbstractItemModelTester tester(&model, QAbstractItemModelTester::FailureReportingMode::QtTest);
         const QAbstractItemModelTester filterTester(&filter, QAbstractItemModelTester::FailureReportingMode::QtTest);
-        model.add({event(1, "exec.started", "host", "ls"), event(2, "exec.ended", "guest", "", {{"code", 0}})});
-        model.add({event(2, "exec.ended", "guest", ""), event(3, "file.read", "host", "papers/a")}); // told twice
+        model.add({told(1, "exec.started", "host", "ls"), told(2, "exec.ended", "guest", "", {{"code", 0}})});
+        model.add({told(2, "exec.ended", "guest", ""), told(3, "file.read", "host", "papers/a")}); // told twice
         QCOMPARE(model.rowCount(), 3);
         QCOMPARE(model.lastSeq(), quint64(3));
         filter.setSays(TimelineFilter::Says::Guest);
         QCOMPARE(filter.rowCount(), 1);
-        model.add({event(4, "guest.log", "guest", "hello"), event(5, "vm.state", "host", "ready")});
+        model.add({told(4, "guest.log", "guest", "hello"), told(5, "vm.state", "host", "ready")});
         QCOMPARE(filter.rowCount(), 2);
         filter.setText("HEL log");
         QCOMPARE(filter.rowCount(), 1);
@@ -101,7 +101,7 @@ private slots:
     // I9: nothing that is not known to be the host's is told as such.
     void whoSaysSo() {
         TimelineModel model(nullptr);
-        model.add({event(1, "vm.state", "host", ""), event(2, "vm.state", "guest", ""), event(3, "vm.state", "of another version", "")});
+        model.add({told(1, "vm.state", "host", ""), told(2, "vm.state", "guest", ""), told(3, "vm.state", "of another version", "")});
         const auto says = [&](int row) { return model.index(row, TimelineModel::WhoSays).data().toString(); };
         QCOMPARE(says(0), QString("seen by Carrel"));
         QCOMPARE(says(1), QString("the machine says"));
@@ -128,7 +128,7 @@ private slots:
         QFETCH(QByteArray, text);
         const auto raw = text.toStdString();
         TimelineModel model(nullptr);
-        model.add({event(1, "file.read", "guest", raw, {{raw, raw}}), event(2, raw.c_str(), "host", raw)});
+        model.add({told(1, "file.read", "guest", raw, {{raw, raw}}), told(2, raw.c_str(), "host", raw)});
         for (int row = 0; row < model.rowCount(); ++row) {
             for (int column = 0; column < TimelineModel::Columns; ++column) {
                 const auto cell = model.index(row, column).data().toString();
@@ -151,7 +151,7 @@ private slots:
         for (std::uint64_t at = 0; at < kAll; at += 1000) {
             json::array page;
             for (std::uint64_t i = 1; i <= 1000; ++i) {
-                page.push_back(event(at + i, "file.read", "host", "papers/" + std::to_string(at + i)));
+                page.push_back(told(at + i, "file.read", "host", "papers/" + std::to_string(at + i)));
             }
             model.add(page);
         }

@@ -69,6 +69,7 @@ AgentPage::AgentPage(EngineLink& link, AgentStore& store, const QString& agent, 
     more->setAccessibleName(tr("More about the agent %1").arg(agent));
     auto* menu = new QMenu(more);
     m_delete = menu->addAction(tr("&Delete the agent…"));
+    m_delete->setObjectName("delete");
     more->setMenu(menu);
     auto* header = new QHBoxLayout;
     header->addWidget(title);

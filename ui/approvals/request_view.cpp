@@ -69,7 +69,7 @@ RequestView::RequestView(EngineLink& link, QWidget* parent)
     , m_reopen(new QPushButton(tr("&Open it again"), this))
     , m_bar(new MessageBar(this)) {
     setObjectName("request");
-    for (auto& [widget, name] : {std::pair<QWidget*, const char*>{m_risk, "risk"}, {m_words, "words"}, {m_claim, "claim"}, {m_scope, "scope"},
+    for (auto& [widget, name] : {std::pair<QWidget*, const char*>{m_risk, "risk"}, {m_words, "words"}, {m_claim, "claim"}, {m_state, "state"}, {m_scope, "scope"},
                                  {m_time, "time"}, {m_rule, "rule"}, {m_toml, "toml"}, {m_word, "word"}, {m_deny, "deny"}, {m_allow, "allow"},
                                  {m_reopen, "reopen"}, {m_bar, "requestBar"}}) {
         widget->setObjectName(name);
@@ -179,6 +179,7 @@ void RequestView::look(std::uint64_t id) {
     m_counted = false;
     m_folder.clear();
     m_evidence->clear();
+    check();
     setVisible(id != 0);
     if (id == 0) {
         return;
