@@ -225,15 +225,18 @@ bool ChangeTreeModel::setData(const QModelIndex& index, const QVariant& value, i
     return true;
 }
 
+namespace {
+void note(const ChangeEntry& entry, ChangeTreeModel::Chosen& out) {
+    if (entry.highRisk) {
+        out.highRisk.push_back(&entry);
+    }
+    if (!entry.conflict.empty()) {
+        out.conflicts.push_back(&entry);
+    }
+}
+} // namespace
+
 void ChangeTreeModel::collect(const Node& node, Chosen& out) const {
-    const auto note = [&](const ChangeEntry& entry) {
-        if (entry.highRisk) {
-            out.highRisk.push_back(&entry);
-        }
-        if (!entry.conflict.empty()) {
-            out.conflicts.push_back(&entry);
-        }
-    };
     if (node.allPicked == 0) {
         return;
     }
@@ -243,12 +246,12 @@ void ChangeTreeModel::collect(const Node& node, Chosen& out) const {
         out.paths.push_back(node.path());
     }
     if (node.entry != nullptr && node.picked) {
-        ++out.changes;
+        out.picked.push_back(node.entry);
         out.hidden += node.seen ? 0 : 1;
-        note(*node.entry);
+        note(*node.entry, out);
     } else if (node.entry != nullptr && node.entry->leadsTheWay()) {
-        ++out.folders;
-        note(*node.entry);
+        out.folders.push_back(node.entry);
+        note(*node.entry, out);
     }
     for (const auto& each : node.beneath) {
         collect(*each, out);
@@ -259,6 +262,16 @@ ChangeTreeModel::Chosen ChangeTreeModel::chosen() const {
     Chosen out;
     collect(*m_root, out);
     out.everything = m_root->all > 0 && m_root->allPicked == m_root->all;
+    return out;
+}
+
+ChangeTreeModel::Chosen ChangeTreeModel::all() const {
+    Chosen out;
+    for (const auto& entry : m_entries) {
+        out.picked.push_back(entry.get());
+        note(*entry, out);
+    }
+    out.everything = !m_entries.empty();
     return out;
 }
 

@@ -28,11 +28,12 @@ public:
     struct Chosen {
         std::vector<std::string> paths; // for the engine: raw, none beneath another; empty: nothing is picked
         bool everything = false;        // the whole review
-        std::uint64_t changes = 0;      // picked by a person
-        std::uint64_t folders = 0;      // not picked, and applied all the same: new or renamed, on the way to what is
-        std::vector<const ChangeEntry*> highRisk; // of both, until the model changes
-        std::vector<const ChangeEntry*> conflicts;
-        std::uint64_t hidden = 0; // of `changes`: by the filter
+        // Until the model changes:
+        std::vector<const ChangeEntry*> picked;    // by a person
+        std::vector<const ChangeEntry*> folders;   // not picked, and applied all the same: new or renamed, on the way to what is
+        std::vector<const ChangeEntry*> highRisk;  // of both
+        std::vector<const ChangeEntry*> conflicts; // of both
+        std::uint64_t hidden = 0;                  // of the picked: by the filter
     };
 
     explicit ChangeTreeModel(QObject* parent = nullptr);
@@ -49,6 +50,7 @@ public:
     [[nodiscard]] std::string pathAt(const QModelIndex& index) const;         // raw
     [[nodiscard]] QModelIndex indexOf(const std::string& path) const;         // shown only
     [[nodiscard]] Chosen chosen() const;
+    [[nodiscard]] Chosen all() const; // as if everything were picked; without paths
     void chooseAll(bool chosen); // what is shown
 
     [[nodiscard]] QModelIndex index(int row, int column, const QModelIndex& parent = {}) const override;

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ui/changes/empty_state.h"
+
+#include "ui/text/plain.h"
+
+#include <QPushButton>
+#include <QVBoxLayout>
+
+namespace carrel::ui {
+
+EmptyState::EmptyState(QWidget* parent)
+    : QWidget(parent)
+    , m_title(new PlainLabel({}, this))
+    , m_words(new PlainLabel({}, this))
+    , m_action(new QPushButton(this)) {
+    m_action->setObjectName(QStringLiteral("emptyAction"));
+    auto large = m_title->font();
+    large.setBold(true);
+    large.setPointSizeF(large.pointSizeF() * 1.3);
+    m_title->setFont(large);
+    for (auto* label : {m_title, m_words}) {
+        label->setAlignment(Qt::AlignCenter);
+        label->setFixedWidth(fontMetrics().averageCharWidth() * 64);
+    }
+    auto* const all = new QVBoxLayout(this);
+    all->setSpacing(10);
+    all->addStretch(2);
+    all->addWidget(m_title, 0, Qt::AlignHCenter);
+    all->addWidget(m_words, 0, Qt::AlignHCenter);
+    all->addSpacing(6);
+    all->addWidget(m_action, 0, Qt::AlignHCenter);
+    all->addStretch(3);
+    connect(m_action, &QPushButton::clicked, this, &EmptyState::acted);
+}
+
+void EmptyState::say(const QString& title, const QString& words, const QString& action) {
+    m_title->setText(title);
+    m_words->setText(words);
+    m_words->setVisible(!words.isEmpty());
+    m_action->setText(action);
+    m_action->setVisible(!action.isEmpty());
+    setAccessibleName(text());
+}
+
+QString EmptyState::text() const {
+    return m_title->text() + ' ' + m_words->text();
+}
+
+} // namespace carrel::ui
