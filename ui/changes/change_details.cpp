@@ -323,9 +323,10 @@ void ChangeDetails::showFile(const json::object& file) {
         say(tr("There are no lines in it that differ."));
         return;
     }
-    const bool gone = m_change->kind == ChangeKind::Deleted;
-    m_view->show(parseUnified(std::string(diff->get_string())), DiffView::Kind::TwoWays, tr("In your folder now"),
-                 gone ? tr("After applying: deleted") : tr("After applying"));
+    const auto after = !m_change->conflict.empty()                ? tr("The agent's")
+                       : m_change->kind == ChangeKind::Deleted ? tr("After applying: deleted")
+                                                               : tr("After applying");
+    m_view->show(parseUnified(std::string(diff->get_string())), DiffView::Kind::TwoWays, tr("In your folder now"), after);
     m_view->setAccessibleName(tr("Difference of %1").arg(m_name->text()));
     m_stack->setCurrentWidget(m_view);
     updateBar();

@@ -138,7 +138,7 @@ QVariant ChangeTreeModel::signsData(const Node& node, int role) const {
         const bool single = node.entry != nullptr && node.beneath.empty();
         QStringList out;
         if (risky > 0) {
-            out << (single ? tr("High risk") : tr("%n of high risk", nullptr, risky));
+            out << (single ? tr("High risk") : tr("%n high risk", nullptr, risky));
         }
         if (conflicts > 0) {
             out << (single ? tr("Conflict") : tr("%n conflict(s)", nullptr, conflicts));

@@ -128,7 +128,7 @@ void DecisionDialog::addWord(const Question& question, QVBoxLayout& into) {
     auto* const row = new QHBoxLayout;
     auto* const label = new QLabel(this);
     label->setTextFormat(Qt::PlainText);
-    label->setText(tr("To go on, type the &word %1 here:").arg(question.word));
+    label->setText(tr("To go on, &type “%1” here:").arg(question.word));
     m_word = new QLineEdit(this);
     m_word->setObjectName(QStringLiteral("word"));
     m_word->setAccessibleName(tr("Type the word %1 to go on").arg(question.word));
@@ -139,6 +139,7 @@ void DecisionDialog::addWord(const Question& question, QVBoxLayout& into) {
     row->addStretch(1);
     into.addLayout(row);
     m_yes->setEnabled(false);
+    m_word->installEventFilter(this);
     connect(m_word, &QLineEdit::textChanged, this, [this, word = question.word](const QString& typed) {
         m_yes->setEnabled(typed.trimmed().compare(word, Qt::CaseInsensitive) == 0);
         m_yes->setAutoDefault(m_yes->isEnabled()); // Enter presses it once it has the focus, and not before
@@ -146,14 +147,17 @@ void DecisionDialog::addWord(const Question& question, QVBoxLayout& into) {
 }
 
 // Enter in the field of the word closes nothing: it goes on to the button, where a second one is meant.
-void DecisionDialog::keyPressEvent(QKeyEvent* event) {
-    if (m_word != nullptr && m_word->hasFocus() && (event->key() == Qt::Key_Return || event->key() == Qt::Key_Enter)) {
-        if (m_yes->isEnabled()) {
-            m_yes->setFocus();
+bool DecisionDialog::eventFilter(QObject* of, QEvent* event) {
+    if (of == m_word && event->type() == QEvent::KeyPress) {
+        const int key = static_cast<QKeyEvent*>(event)->key();
+        if (key == Qt::Key_Return || key == Qt::Key_Enter) {
+            if (m_yes->isEnabled()) {
+                m_yes->setFocus();
+            }
+            return true;
         }
-        return;
     }
-    QDialog::keyPressEvent(event);
+    return QDialog::eventFilter(of, event);
 }
 
 } // namespace carrel::ui

@@ -36,7 +36,7 @@ public:
     DecisionDialog(const Question& question, QWidget* parent);
 
 protected:
-    void keyPressEvent(QKeyEvent* event) override;
+    bool eventFilter(QObject* of, QEvent* event) override;
 
 private:
     void addFiles(const Question& question, QVBoxLayout& into);

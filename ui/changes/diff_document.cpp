@@ -36,8 +36,8 @@ private:
 };
 
 struct Starts {
-    std::uint32_t left = 0;
-    std::uint32_t right = 0;
+    std::uint32_t left = 1;
+    std::uint32_t right = 1;
 };
 
 // "@@ -1,3 +2,4 @@"; a side without lines names the line before it.

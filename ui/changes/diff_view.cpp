@@ -346,6 +346,10 @@ void DiffView::mouseMoveEvent(QMouseEvent* event) {
     viewport()->update();
 }
 
+void DiffView::mouseReleaseEvent(QMouseEvent* event) {
+    event->accept();
+}
+
 void DiffView::mouseDoubleClickEvent(QMouseEvent* event) {
     m_side = sideAt(event->pos().x());
     const auto at = placeAt(event->pos(), m_side);

@@ -9,10 +9,25 @@
 #include <QHeaderView>
 #include <QPushButton>
 #include <QStackedWidget>
+#include <QStyledItemDelegate>
 #include <QTreeView>
 #include <QVBoxLayout>
 
 namespace carrel::ui {
+
+namespace {
+
+class RoomyRows : public QStyledItemDelegate {
+public:
+    using QStyledItemDelegate::QStyledItemDelegate;
+    [[nodiscard]] QSize sizeHint(const QStyleOptionViewItem& option, const QModelIndex& index) const override {
+        auto out = QStyledItemDelegate::sizeHint(option, index);
+        out.setHeight(option.fontMetrics.height() + 8);
+        return out;
+    }
+};
+
+} // namespace
 
 HistoryView::HistoryView(EngineLink& link, QString agent, QWidget* parent)
     : QWidget(parent)
@@ -25,6 +40,7 @@ HistoryView::HistoryView(EngineLink& link, QString agent, QWidget* parent)
     m_list->setObjectName(QStringLiteral("historyList"));
     m_list->setAccessibleName(tr("What was applied and taken back"));
     m_list->setModel(m_model);
+    m_list->setItemDelegate(new RoomyRows(m_list));
     m_list->setRootIsDecorated(false);
     m_list->setUniformRowHeights(true);
     m_list->setAllColumnsShowFocus(true);

@@ -2,6 +2,7 @@
 // ReviewPanel's widgets, and what they show. What is decided: review_decide.cpp.
 #include "ui/changes/review_panel.h"
 
+#include "ui/changes/change_delegate.h"
 #include "ui/changes/change_details.h"
 #include "ui/changes/progress_row.h"
 #include "ui/text/plain.h"
@@ -27,6 +28,7 @@ namespace {
 constexpr int kUnfolded = 400;         // rows that are shown without being asked for
 constexpr int kUnfoldedOfFilter = 2000;
 constexpr std::chrono::milliseconds kAfterTyping{150};
+constexpr int kNarrow = 860;
 
 int most(std::uint64_t count) {
     return static_cast<int>(std::min<std::uint64_t>(count, 1'000'000'000));
@@ -50,7 +52,7 @@ ReviewPanel::ReviewPanel(EngineLink& link, QString agent, QWidget* parent)
     m_split->addWidget(m_details);
     m_split->setStretchFactor(0, 2);
     m_split->setStretchFactor(1, 3);
-    m_split->setSizes({420, 640});
+    m_split->setSizes({500, 600});
     all->addWidget(m_split, 1);
     all->addWidget(buildBottom());
     m_filterLater.setSingleShot(true);
@@ -113,17 +115,18 @@ void ReviewPanel::buildTree() {
     m_tree->setUniformRowHeights(true);
     m_tree->setAllColumnsShowFocus(true);
     m_tree->setAlternatingRowColors(true);
-    m_tree->setTextElideMode(Qt::ElideMiddle); // beginning and ending of a name both count
+
     m_tree->setFrameShape(QFrame::NoFrame);
     auto* const header = m_tree->header();
     header->setStretchLastSection(false);
     header->setMinimumSectionSize(48);
     header->setSectionResizeMode(ChangeTreeModel::Name, QHeaderView::Stretch);
     const int em = fontMetrics().averageCharWidth();
-    for (const auto& [column, width] : {std::pair{ChangeTreeModel::What, 14}, {ChangeTreeModel::Size, 9}, {ChangeTreeModel::Signs, 15}}) {
+    for (const auto& [column, width] : {std::pair{ChangeTreeModel::What, 18}, {ChangeTreeModel::Size, 8}, {ChangeTreeModel::Signs, 15}}) {
         header->setSectionResizeMode(column, QHeaderView::Interactive);
         header->resizeSection(column, em * width + 16);
     }
+    m_tree->setItemDelegate(new ChangeDelegate(m_tree));
     connect(m_tree->selectionModel(), &QItemSelectionModel::currentRowChanged, this, &ReviewPanel::showCurrent);
 }
 
@@ -168,6 +171,16 @@ QWidget* ReviewPanel::buildBottom() {
     connect(m_discard, &QPushButton::clicked, this, &ReviewPanel::discard);
     connect(m_both, &QPushButton::clicked, this, &ReviewPanel::keepBoth);
     return m_bottom;
+}
+
+// Where two panes side by side hold too little they lie one above the other.
+void ReviewPanel::resizeEvent(QResizeEvent* event) {
+    QWidget::resizeEvent(event);
+    const auto wanted = width() < kNarrow ? Qt::Vertical : Qt::Horizontal;
+    if (m_split->orientation() != wanted) {
+        m_split->setOrientation(wanted);
+        m_split->setSizes(wanted == Qt::Vertical ? QList<int>{240, 360} : QList<int>{500, 600});
+    }
 }
 
 void ReviewPanel::showProgress(bool shown) {
@@ -339,7 +352,9 @@ void ReviewPanel::restore(QSettings& settings, const QString& key) {
 }
 
 void ReviewPanel::save(QSettings& settings, const QString& key) const {
-    settings.setValue(key + QStringLiteral("/split"), m_split->saveState());
+    if (m_split->orientation() == Qt::Horizontal) {
+        settings.setValue(key + QStringLiteral("/split"), m_split->saveState());
+    }
     settings.setValue(key + QStringLiteral("/sideBySide"), m_details->sideBySide());
 }
 

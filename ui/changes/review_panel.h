@@ -52,6 +52,9 @@ signals:
     // No paths: the whole review.
     void decided(carrel::ui::DeedKind kind, const std::string& review, const std::vector<std::string>& paths);
 
+protected:
+    void resizeEvent(QResizeEvent* event) override;
+
 private:
     QWidget* buildTop();
     QWidget* buildBottom();

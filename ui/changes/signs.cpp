@@ -95,6 +95,7 @@ QIcon markIcon(Mark mark, const QPalette& palette) {
     auto& icon = made[{static_cast<int>(mark), colour.rgb()}];
     if (icon.isNull()) {
         icon = QIcon(draw(mark, colour, palette.color(QPalette::Base)));
+        icon.addPixmap(draw(mark, palette.color(QPalette::HighlightedText), palette.color(QPalette::Highlight)), QIcon::Selected);
     }
     return icon;
 }
