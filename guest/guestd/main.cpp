@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // carrel-guestd: everything the host can ask of a machine of Carrel's, started by carrel-init. With the
-// argument "agent-init" it is the first process of the agent's own PID namespace instead.
+// argument "agent-init" it is the first process of the agent's own PID namespace instead, and with "viewer" it serves a
+// disposable machine that turns documents into text (viewer_machine.h).
 #include "guest/guestd/guest_machine.h"
 #include "guest/guestd/last_hand.h"
+#include "guest/guestd/viewer_machine.h"
 
 #include <csignal>
 #include <fstream>
@@ -47,6 +49,18 @@ int serve() {
     ::_exit(0);
 }
 
+int serveViewer() {
+    prepareProcess();
+    ViewerMachine machine;
+    if (const auto started = machine.start(); !started) {
+        say("failed start: " + started.error().text());
+        return 1;
+    }
+    sayStage("channels");
+    machine.waitForEnd();
+    ::_exit(0);
+}
+
 } // namespace
 
 int main(int count, char** arguments) {
@@ -63,5 +77,5 @@ int main(int count, char** arguments) {
     (void)::mallopt(M_ARENA_MAX, 1);
     (void)::mallopt(M_TOP_PAD, kHeapStep);
     (void)::mallopt(M_TRIM_THRESHOLD, 4 * kHeapStep);
-    return serve();
+    return count == 2 && std::string_view(arguments[1]) == "viewer" ? serveViewer() : serve();
 }

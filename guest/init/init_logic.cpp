@@ -93,6 +93,8 @@ CommandLine parseCommandLine(std::string_view text) {
         constexpr std::string_view kDisk = "carrel.disk=";
         if (word == "carrel.probe=1") {
             result.probe = true;
+        } else if (word == "carrel.viewer=1") {
+            result.viewer = true;
         } else if (word.starts_with(kDisk) && word.substr(kDisk.size()).starts_with("/dev/")) {
             result.disk = word.substr(kDisk.size());
         }

@@ -38,6 +38,9 @@ inline constexpr std::size_t kMaxModules = 256;
 // What /proc/cmdline asked for; unknown words belong to the kernel.
 struct CommandLine {
     bool probe = false;            // carrel.probe=1: say that a kernel ran, then power off
+    // carrel.viewer=1: nothing of this machine is kept. The disk is read-only, guestd serves as the viewer, and its end is
+    // the machine's.
+    bool viewer = false;
     std::string disk = "/dev/vda"; // carrel.disk=
     bool operator==(const CommandLine&) const = default;
 };

@@ -248,7 +248,7 @@ bool mountRest() {
     return good;
 }
 
-bool mountDisk(const std::string& device) {
+bool mountDisk(const std::string& device, DiskUse use) {
     constexpr const char* kStep = "disk";
     constexpr std::chrono::milliseconds kPause{20};
     constexpr int kLongestWait = 1500; // pauses: 30 s; a paravirtual disk is there within one
@@ -267,10 +267,12 @@ bool mountDisk(const std::string& device) {
         failedErrno(kStep, std::string("making ") + kDiskMount);
         return false;
     }
+    // Read-only: a base is unmounted before it becomes one, so there is no journal to look through.
     // discard: freed blocks go back to the host. noinit_itable: zeroing inode tables in the background would
     // only swell the agent's overlay, and the tables are marked as unused.
-    if (::mount(device.c_str(), kDiskMount, "ext4", MS_NOATIME | MS_NODEV,
-                "discard,noinit_itable,errors=remount-ro") != 0) {
+    const bool kept = use == DiskUse::Kept;
+    if (::mount(device.c_str(), kDiskMount, "ext4", MS_NOATIME | MS_NODEV | (kept ? 0UL : MS_RDONLY | MS_NOSUID),
+                kept ? "discard,noinit_itable,errors=remount-ro" : "noload") != 0) {
         const int number = errno;
         if (number == EINVAL || number == EUCLEAN) {
             failed(kStep,

@@ -25,8 +25,9 @@ inline constexpr const char* kPowerOffWish = "/run/carrel/poweroff";
 [[nodiscard]] bool moveToTmpfsRoot();
 // devpts, /dev/shm, /run, cgroup2, bpf and friends.
 [[nodiscard]] bool mountRest();
-// Waits for the disk to appear and mounts it read-write at /disk.
-[[nodiscard]] bool mountDisk(const std::string& device);
+// Waits for the disk to appear and mounts it at /disk.
+enum class DiskUse { Kept, ReadOnly };
+[[nodiscard]] bool mountDisk(const std::string& device, DiskUse use);
 void raiseLimits();
 // Ends every process, writes everything out, unmounts and powers off. Does not return.
 [[noreturn]] void powerOff();

@@ -4,7 +4,7 @@
 //
 // guestd's contract: exit status 0 while the file /run/carrel/poweroff exists means "power off"; anything
 // else means "start me again". SIGTERM, SIGINT (Ctrl-Alt-Del), SIGUSR1, SIGUSR2 or SIGPWR to PID 1 means
-// "power off".
+// "power off". In a viewer (carrel.viewer=1) guestd's end is the machine's: nothing there is worth a second start.
 #include "guest/init/console.h"
 #include "guest/init/init_logic.h"
 #include "guest/init/machine.h"
@@ -17,6 +17,7 @@
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <utility>
 
 namespace {
 
@@ -32,7 +33,7 @@ sigset_t watchedSignals() {
     return set;
 }
 
-pid_t startGuestd() {
+pid_t startGuestd(const CommandLine& commandLine) {
     const pid_t child = ::fork();
     if (child == 0) {
         sigset_t none;
@@ -43,7 +44,8 @@ pid_t startGuestd() {
         char path[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
         char home[] = "HOME=/root";
         char lang[] = "LANG=C.UTF-8";
-        char* const arguments[] = {program, nullptr};
+        char viewer[] = "viewer";
+        char* const arguments[] = {program, commandLine.viewer ? viewer : nullptr, nullptr};
         char* const environment[] = {path, home, lang, nullptr};
         ::execve(kGuestd, arguments, environment);
         failedErrno("guestd", std::string("starting ") + kGuestd);
@@ -58,14 +60,15 @@ pid_t startGuestd() {
 // The life of the machine once it stands: one guestd at a time, until somebody asks for the end.
 class Supervisor {
 public:
-    explicit Supervisor(int signals)
-        : m_signals(signals) {}
+    Supervisor(int signals, CommandLine commandLine)
+        : m_signals(signals)
+        , m_commandLine(std::move(commandLine)) {}
 
     void run() {
         while (!m_powerOff) {
             if (m_guestd <= 0 && Clock::now() >= m_startAt) {
                 m_startedAt = Clock::now();
-                m_guestd = startGuestd();
+                m_guestd = startGuestd(m_commandLine);
                 if (m_guestd < 0) {
                     m_startAt = Clock::now() + RestartPolicy::kLongestDelay;
                 }
@@ -107,6 +110,10 @@ private:
 
     void guestdEnded(int status) {
         m_guestd = 0;
+        if (m_commandLine.viewer) {
+            m_powerOff = true;
+            return;
+        }
         const auto ranFor = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - m_startedAt);
         const auto wish = ::access(kPowerOffWish, F_OK) == 0 ? RestartPolicy::PowerOffWish::Present
                                                              : RestartPolicy::PowerOffWish::Absent;
@@ -121,6 +128,7 @@ private:
     }
 
     int m_signals;
+    CommandLine m_commandLine;
     pid_t m_guestd = 0;
     Clock::time_point m_startAt = Clock::now();
     Clock::time_point m_startedAt;
@@ -133,13 +141,15 @@ bool makeMachine(const CommandLine& commandLine) {
     if (!loadModules()) {
         return false;
     }
-    stage("root");
-    if (!moveToTmpfsRoot() || !mountRest()) {
-        return false;
+    if (!commandLine.viewer) { // which needs no more than its disk and its port
+        stage("root");
+        if (!moveToTmpfsRoot() || !mountRest()) {
+            return false;
+        }
+        raiseLimits();
     }
-    raiseLimits();
     stage("disk");
-    return mountDisk(commandLine.disk);
+    return mountDisk(commandLine.disk, commandLine.viewer ? DiskUse::ReadOnly : DiskUse::Kept);
 }
 
 } // namespace
@@ -164,7 +174,7 @@ int main() {
         powerOff();
     }
     stage("guestd");
-    Supervisor supervisor(::signalfd(-1, &signals, SFD_CLOEXEC));
+    Supervisor supervisor(::signalfd(-1, &signals, SFD_CLOEXEC), commandLine);
     supervisor.run();
     powerOff();
 }

@@ -46,6 +46,9 @@ Status checkPath(const std::filesystem::path& path, std::string_view what) {
 
 Status checkDisk(const DiskSpec& disk) {
     CARREL_TRY(checkPath(disk.base, "base image"));
+    if (disk.overlay.empty()) {
+        return {}; // as large as its base
+    }
     CARREL_TRY(checkPath(disk.overlay, "machine's disk"));
     if (disk.virtualBytes == 0 || disk.virtualBytes % 512 != 0 || disk.virtualBytes > kMaxDiskBytes) {
         return fail(ErrorCode::InvalidArgument,

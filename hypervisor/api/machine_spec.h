@@ -76,8 +76,8 @@ struct Mebibytes {
 
 // One virtio disk, /dev/vda in the guest: everybody's read-only base, and over it this agent's own layer.
 struct DiskSpec {
-    std::filesystem::path base;                           // raw; opened read-only
-    std::filesystem::path overlay;                        // qcow2; made when missing, never truncated
+    std::filesystem::path base;    // raw; opened read-only
+    std::filesystem::path overlay; // qcow2; made when missing, never truncated. Empty: none, the disk is the base, read-only
     std::uint64_t virtualBytes = std::uint64_t{64} << 30; // multiple of 512, not below the base's size
 };
 

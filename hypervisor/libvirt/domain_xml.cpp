@@ -17,7 +17,9 @@ std::string policyOf(const MachineSpec& spec) {
     policy.readOnly = {spec.kernel.native(), spec.initrd.native()};
     if (spec.disk) {
         policy.readOnly.push_back(spec.disk->base.native());
-        policy.readWrite.push_back(spec.disk->overlay.native());
+        if (!spec.disk->overlay.empty()) {
+            policy.readWrite.push_back(spec.disk->overlay.native());
+        }
     }
     if (spec.window) {
         policy.readWrite.push_back(windowPath(spec.runtimeFolder).native());
@@ -26,7 +28,20 @@ std::string policyOf(const MachineSpec& spec) {
     return writeQemuPolicy(policy);
 }
 
+void writeBaseAlone(XmlWriter& xml, const DiskSpec& disk) {
+    xml.open("disk", {{"type", "file"}, {"device", "disk"}})
+        .leaf("driver", {{"name", "qemu"}, {"type", "raw"}})
+        .leaf("source", {{"file", disk.base.native()}})
+        .leaf("target", {{"dev", "vda"}, {"bus", "virtio"}})
+        .leaf("readonly")
+        .close();
+}
+
 void writeDisk(XmlWriter& xml, const DiskSpec& disk) {
+    if (disk.overlay.empty()) {
+        writeBaseAlone(xml, disk);
+        return;
+    }
     xml.open("disk", {{"type", "file"}, {"device", "disk"}})
         .leaf("driver", {{"name", "qemu"}, {"type", "qcow2"}, {"discard", "unmap"}})
         .leaf("source", {{"file", disk.overlay.native()}})

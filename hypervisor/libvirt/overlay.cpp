@@ -120,6 +120,9 @@ Status writeDurably(const std::string& path, ByteSpan bytes) {
 
 Status ensureOverlay(const DiskSpec& disk) {
     CARREL_TRY(checkBase(disk));
+    if (disk.overlay.empty()) {
+        return {};
+    }
     struct stat info {};
     if (::lstat(disk.overlay.c_str(), &info) == 0) {
         if (!S_ISREG(info.st_mode) || info.st_uid != ::geteuid()) {

@@ -8,7 +8,7 @@
 
 namespace carrel::hypervisor {
 
-// Makes disk.overlay, mode 0600, unless it is there already; an existing file is never changed. A crash
+// Makes disk.overlay, mode 0600, unless it is there already, or none is wanted; an existing file is never changed. A crash
 // leaves either no overlay or a whole one. InvalidArgument when the base is missing or larger than the disk;
 // Refused when the overlay is not a regular file of ours.
 [[nodiscard]] Status ensureOverlay(const DiskSpec& disk);

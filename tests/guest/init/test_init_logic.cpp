@@ -63,6 +63,8 @@ private slots:
         QVERIFY(parseCommandLine("console=ttyS0 quiet\n") == CommandLine{});
         QVERIFY(parseCommandLine("quiet carrel.probe=1\n").probe);
         QVERIFY(!parseCommandLine("carrel.probe=10 xcarrel.probe=1 carrel.probe=0").probe);
+        QVERIFY(parseCommandLine("quiet carrel.viewer=1 panic=-1").viewer);
+        QVERIFY(!parseCommandLine("carrel.viewer=10 xcarrel.viewer=1").viewer);
         QCOMPARE(parseCommandLine("a carrel.disk=/dev/sda b").disk, std::string("/dev/sda"));
         QCOMPARE(parseCommandLine("carrel.disk=/etc/passwd").disk, std::string("/dev/vda"));
     }
