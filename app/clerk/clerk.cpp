@@ -87,6 +87,8 @@ void Clerk::dispatch(RpcRequest&& request, Descriptors&& descriptors) {
         hello(reply);
     } else if (method == "exec") {
         exec(request.params, std::move(descriptors), reply);
+    } else if (method == "document.read") {
+        readDocument(request.params, std::move(descriptors), reply);
     } else if (method == "changes.list") {
         listChanges(request.params, reply);
     } else if (method == "content.copy") {

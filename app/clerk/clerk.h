@@ -9,6 +9,7 @@
 #include "app/clerk/channel_pump.h"
 #include "app/clerk/console_reader.h"
 #include "app/clerk/content_receiver.h"
+#include "app/clerk/document_reader.h"
 #include "app/clerk/file_service.h"
 #include "app/clerk/guest_asks.h"
 #include "app/clerk/guest_rpc.h"
@@ -51,6 +52,7 @@ private:
     void hello(const Reply& reply);
     void setClock(const Params& params, const Reply& reply);
     void exec(const Params& params, Descriptors&& descriptors, const Reply& reply);
+    void readDocument(const Params& params, Descriptors&& descriptors, const Reply& reply);
     void listChanges(const Params& params, const Reply& reply);
     void copyContent(const Params& params, Descriptors&& descriptors, const Reply& reply);
     void forwardEntries(std::string_view method, const Params& params, const Reply& reply);
@@ -72,6 +74,7 @@ private:
     void answerWaiting(const Result<boost::json::object>& greeting);
     void guestNotification(const std::string& method, const Params& params);
     void channelClosed(std::string_view name, const std::string& why);
+    void tellDocuments(const Status& there);
 
     boost::asio::io_context m_loop;
     boost::asio::posix::stream_descriptor m_link;
@@ -88,7 +91,8 @@ private:
     GuestRpc m_rpc;
     GuestAsks m_asks;
     std::unique_ptr<FileService> m_fileService;
-    std::map<std::uint32_t, std::shared_ptr<SessionRelay>> m_sessions;
+    std::map<std::uint32_t, std::shared_ptr<GuestSession>> m_sessions;
+    std::vector<std::function<void(Status there)>> m_waitingForTerminals; // documents, until the guest has answered
     std::map<std::uint32_t, std::shared_ptr<ContentReceiver>> m_contents;
     std::uint32_t m_nextContentStream = control::kFirstContentStream;
     std::uint32_t m_nextSession = 1;

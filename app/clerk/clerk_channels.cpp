@@ -338,7 +338,7 @@ Mux::Events Clerk::filesEvents() {
 }
 
 Mux::Events Clerk::terminalEvents() {
-    const auto find = [this](std::uint32_t stream) -> std::shared_ptr<SessionRelay> {
+    const auto find = [this](std::uint32_t stream) -> std::shared_ptr<GuestSession> {
         const auto session = m_sessions.find(stream / control::kSessionStreams);
         return session == m_sessions.end() ? nullptr : session->second;
     };
@@ -370,8 +370,15 @@ Mux::Events Clerk::terminalEvents() {
         for (const auto& [id, session] : std::map(m_sessions)) {
             session->guestGone("the connection to the agent's machine began anew, and the command was ended");
         }
+        tellDocuments({});
     };
     return events;
+}
+
+void Clerk::tellDocuments(const Status& there) {
+    for (const auto& waiting : std::exchange(m_waitingForTerminals, {})) {
+        waiting(there);
+    }
 }
 
 void Clerk::channelClosed(std::string_view name, const std::string& why) {
@@ -389,6 +396,7 @@ void Clerk::channelClosed(std::string_view name, const std::string& why) {
         for (const auto& [id, session] : std::map(m_sessions)) {
             session->guestGone("the agent's machine stopped");
         }
+        tellDocuments(fail(machineGone()));
     }
     notify("channel.closed", {{"name", name}, {"why", why}});
 }

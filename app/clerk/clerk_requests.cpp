@@ -46,6 +46,41 @@ void Clerk::exec(const Params& params, Descriptors&& descriptors, const Reply& r
     reply(json::object{});
 }
 
+// Unlike a command it waits for the guest: it is what a machine is started for.
+void Clerk::readDocument(const Params& params, Descriptors&& descriptors, const Reply& reply) {
+    JsonFields fields(params, "document.read");
+    const auto session = static_cast<std::uint32_t>(fields.number("session", control::kMaxSessions));
+    auto argv = fields.array("argv", control::kMaxArgvItems);
+    const auto maxText = fields.number("max_text", kMaxDocumentText);
+    if (!fields.finish() || descriptors.size() != 2 || session == 0 || m_sessions.contains(session)) {
+        reply(fail(ErrorCode::InvalidArgument, "a document was handed to the clerk in a wrong way"));
+        return;
+    }
+    if (!m_terminals || m_terminals->isOver()) {
+        reply(fail(ErrorCode::Unavailable, "the viewer's machine is gone"));
+        return;
+    }
+    auto reader = std::make_shared<DocumentReader>(
+        session, m_terminals, DocumentReader::Setup{std::move(descriptors[0]), std::move(descriptors[1]), maxText},
+        [this, reply](std::uint32_t id, Result<json::object> outcome) {
+            asio::post(m_loop, [this, id] { m_sessions.erase(id); }); // not now: the reader is calling
+            reply(std::move(outcome));
+        });
+    auto begin = [this, session, reader, argv = std::move(argv), reply](const Status& there) {
+        if (!there) {
+            reply(fail(there.error()));
+            return;
+        }
+        m_sessions.emplace(session, reader);
+        reader->start(argv);
+    };
+    if (m_terminals->isOpen()) {
+        begin({});
+    } else {
+        m_waitingForTerminals.push_back(std::move(begin));
+    }
+}
+
 void Clerk::listChanges(const Params& params, const Reply& reply) {
     m_rpc.request("changes.list", params, [reply](Result<json::object> answer) {
         reply(answer ? changesFrom(*answer) : std::move(answer));

@@ -18,6 +18,9 @@
 //   hello {} → what the guest answered. Waits for the guest as long as the engine does; an error where the guest says that it
 //       cannot, never Unavailable then. The clerk itself asks the guest again
 //   exec {session, argv, env, cwd, tty} + one socket → {} when the guest was told to start
+//   document.read {session, argv, max_text} + the document, to read, and a file for its text → {size, cut, code|signal}
+//       In a viewer's machine, whose clerk has no share and nothing but its terminals: argv runs there with the document as
+//       its input, and what it writes is the text, checked and bounded (document_reader.h). Waits for the machine to come up
 //   changes.list {share, after, limit} → {entries, next, staged}
 //   content.copy {share, path, generation, max} + one writable file → {size}
 //   changes.settle, changes.discard {share, entries:[{path, generation}]} → {kept:[path…]}

@@ -17,23 +17,8 @@ using control::kSessionStreams;
 
 namespace {
 
-constexpr JsonLimits kSessionMessageLimits{16 * 1024, 4};
+constexpr JsonLimits kSessionMessageLimits{16 * 1024, 4}; // of the caller's messages
 constexpr std::uint32_t kCancelledByPeer = 125; // ECANCELED, Linux numbering (frame.h)
-
-// The guest's outcome message, reduced to the three forms that exist; anything else is an error of its own.
-json::object outcomeFrom(const json::object& message) {
-    if (const auto* exit = message.if_contains("exit"); exit != nullptr && exit->is_object()) {
-        JsonFields fields(exit->get_object(), "exit");
-        const auto code = fields.optionalNumber("code", 255);
-        const auto signal = fields.optionalNumber("signal", 64);
-        if (fields.finish() && code.has_value() != signal.has_value()) {
-            return code ? json::object{{"code", *code}} : json::object{{"signal", *signal}};
-        }
-    } else if (const auto* error = message.if_contains("error"); error != nullptr && error->is_object()) {
-        return {{"error", toJson(errorFrom(error->get_object()))}};
-    }
-    return {{"error", toJson(Error{ErrorCode::Malformed, "the agent's machine told the outcome in a wrong form", {}, 0, {}})}};
-}
 
 } // namespace
 
@@ -178,12 +163,12 @@ void SessionRelay::guestData(std::uint32_t part, Bytes&& data) {
     }
     m_guest->mux().consumed(guestStream(part), size);
     m_guest->flushSoon();
-    auto message = parseJsonObject(asText(data), kSessionMessageLimits);
-    if (message && message->contains("started")) {
+    auto outcome = sessionOutcome(asText(data));
+    if (outcome.empty()) {
         tellCaller({{"started", json::object{}}});
         return;
     }
-    m_outcome = outcomeFrom(message ? *message : json::object{});
+    m_outcome = std::move(outcome);
     m_exited = true;
     if (m_outcome.contains("error")) {
         tellCaller(m_outcome);

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "app/clerk/channel_pump.h"
+#include "app/clerk/guest_session.h"
 #include "guest/protocol/control.h"
 
 #include <boost/json/object.hpp>
@@ -21,27 +22,23 @@ namespace carrel::clerk {
 inline constexpr std::uint32_t kLocalEpochTag = 0x6c726143; // "Carl"
 inline constexpr std::uint32_t kLocalSession = 1;
 
-class SessionRelay : public std::enable_shared_from_this<SessionRelay> {
+class SessionRelay final : public GuestSession, public std::enable_shared_from_this<SessionRelay> {
 public:
     // What became of the command: {"code": n}, {"signal": n} or {"error": text}.
     using Ended = std::function<void(std::uint32_t session, boost::json::object outcome)>;
 
     static std::shared_ptr<SessionRelay> create(boost::asio::io_context& loop, std::uint32_t session, UniqueFd socket,
                                                 std::shared_ptr<ChannelPump> guest, Ended ended);
-    ~SessionRelay();
-    SessionRelay(const SessionRelay&) = delete;
-    SessionRelay& operator=(const SessionRelay&) = delete;
+    ~SessionRelay() override;
 
     // Tells the guest to start the command.
     [[nodiscard]] Status start(const boost::json::object& startMessage);
 
-    // Events of the terminals channel for one of this session's streams; part = kSessionControl … kSessionStderr.
-    void guestData(std::uint32_t part, Bytes&& data);
-    void guestEnd(std::uint32_t part);
-    void guestReset(std::uint32_t part);
-    void guestWritable(std::uint32_t part);
-    // The channel's epoch ended, or the channel did: the command is lost to us.
-    void guestGone(const std::string& why);
+    void guestData(std::uint32_t part, Bytes&& data) override;
+    void guestEnd(std::uint32_t part) override;
+    void guestReset(std::uint32_t part) override;
+    void guestWritable(std::uint32_t part) override;
+    void guestGone(const std::string& why) override;
 
 private:
     SessionRelay(std::uint32_t session, std::shared_ptr<ChannelPump> guest, Ended ended);

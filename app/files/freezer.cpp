@@ -2,6 +2,7 @@
 #include "app/files/freezer.h"
 
 #include "app/files/applier.h"
+#include "app/files/document_names.h"
 #include "app/files/folder_links.h"
 #include "app/files/folder_moves.h"
 #include "app/files/folder_names.h"
@@ -388,7 +389,8 @@ void Freezer::judgeContent(FrozenEntry& entry, const Place& place) {
     if (entry.base.kind == NodeKind::File && entry.base.content && (contentGoes || replacesByRename)) {
         auto fd = openFile(place);
         const bool small = entry.base.size <= m_limits.diffBytes;
-        auto kept = fd && (small || replacesByRename) ? m_store.adoptLater(fd->get(), m_limits.fileBytes)
+        const bool document = entry.base.size <= m_limits.documentBytes && documentKindOf((entry.from ? *entry.from : entry.path).text());
+        auto kept = fd && (small || document || replacesByRename) ? m_store.adoptLater(fd->get(), m_limits.fileBytes)
                                                       : Result<StoredContent>(fail(ErrorCode::NotFound, ""));
         // Changed since it was hashed a moment ago: then there is no copy of it, and apply will find the
         // conflict.

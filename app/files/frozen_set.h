@@ -74,8 +74,7 @@ struct FrozenEntry {
     ConflictKind conflict = ConflictKind::None;
     std::string conflictReason;
     bool text = false; // base and wanted are text: a line diff can be asked for
-    bool baseKept =
-        false; // the base's content is in the store, so that the diff is of exactly what was compared
+    bool baseKept = false; // the base's content is in the store, so that the diff is of exactly what was compared
     bool counted = false; // linesAdded/linesRemoved are exact
     std::uint64_t linesAdded = 0;
     std::uint64_t linesRemoved = 0;
@@ -110,6 +109,7 @@ struct FreezeLimits {
     std::uint64_t nameBytes = std::uint64_t{64} << 20U;
     std::uint64_t setText = kMaxSetText; // what is written can be read again
     std::uint64_t diffBytes = 2U << 20U;               // a file up to this size is compared line by line
+    std::uint64_t documentBytes = 64U << 20U; // the same of an office document or PDF, by its text (document_names.h)
     std::size_t movedEntries = 1'000'000; // in all folders that move up together: each is looked through for links
     // Names that the guest is never shown, by their path on the host; all beneath one is hidden with it. What stands there
     // is no guest's to move, change or delete, nor to learn of by what becomes of a guess. Empty: there are none.
