@@ -177,6 +177,8 @@ public:
                                               const By& by = {}, const ReviewSelection& only = {});
     [[nodiscard]] Result<OpenedReview> openReview(const std::string& id, Look look = Look::Decide);
     [[nodiscard]] Result<files::TextDiff> diff(const files::FrozenEntry& entry);
+    // What a review froze, or found in the folder, to be read.
+    [[nodiscard]] Result<UniqueFd> openFrozen(const files::Sha256& content);
 
     // agent_three_way.cpp: yours, the agent's, and what both began with, of a text that both changed. The bytes of the last
     // are there when Carrel saw them at that path: in a review kept since, or in an apply of its own. Which of them it was

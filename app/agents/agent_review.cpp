@@ -395,6 +395,10 @@ Result<files::TextDiff> Agent::diff(const FrozenEntry& entry) {
     return m_review->diff(entry);
 }
 
+Result<UniqueFd> Agent::openFrozen(const files::Sha256& content) {
+    return m_review->store().openVerified(content);
+}
+
 Result<std::vector<std::string>> Agent::tellGuest(Door& at, std::string_view method, std::uint32_t share,
                                                   const std::vector<Decided>& entries,
                                                   std::chrono::seconds patience) {

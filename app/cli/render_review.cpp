@@ -183,6 +183,21 @@ std::string coloured(std::string_view line, Colour colour) {
     return std::string(on) + std::string(line) + std::string(kOff);
 }
 
+// The text of a document is what a viewer made of it, and not all that it is.
+std::string documentText(const json::object& document) {
+    std::string out;
+    if (const auto note = textAt(document, "note"); !note.empty()) {
+        out += "  (" + shown(note, 200) + ")\n";
+    }
+    if (flagAt(document, "cut")) {
+        out += "  ! it has more text than is compared here\n";
+    }
+    if (flagAt(document, "same_text")) {
+        out += "  ! its text is the same; what differs is something that is not shown\n";
+    }
+    return out;
+}
+
 } // namespace
 
 std::string changesText(const json::object& result) {
@@ -225,7 +240,7 @@ std::string diffText(const json::object& file, Colour colour) {
         const auto why = textAt(file, "no_diff");
         return out + "  (" + (why.empty() ? std::string("nothing to show") : shown(why)) + ")\n";
     }
-    return out + linesText(std::string(diff->get_string()), colour);
+    return out + documentText(objectAt(change, "document")) + linesText(std::string(diff->get_string()), colour);
 }
 
 std::string threeWayText(const json::object& file, Colour colour) {

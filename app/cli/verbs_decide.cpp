@@ -66,7 +66,9 @@ Result<std::string> changesOf(Context& context, const json::object& shownResult,
                                              " would change cannot be shown",
                                          changes.error().hint));
     }
-    auto diff = allPages(context, "diff", "files", params);
+    auto lines = params;
+    lines["documents"] = "wait";
+    auto diff = allPages(context, "diff", "files", lines);
     if (!diff) {
         return fail(diff.error().wrap("what would change cannot be shown line by line", diff.error().hint));
     }

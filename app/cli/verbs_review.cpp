@@ -21,6 +21,7 @@ struct ReviewOptions {
     std::uint64_t limit = 20; // of past applies
     bool watch = false;
     bool threeWay = false;
+    bool noWait = false;
     bool keepBoth = false;
     bool yes = false;
 };
@@ -110,6 +111,10 @@ int diff(Context& context, const ReviewOptions& options) {
     if (options.threeWay) {
         params["three_way"] = true;
     }
+    if (!options.noWait) {
+        params["documents"] = "wait";
+    }
+    context.onlyResults = true; // the viewer's progress is of no use in a file
     auto result = allPages(context, "diff", "files", params);
     if (!result) {
         return context.failed(result.error());
@@ -246,6 +251,9 @@ void addReviewVerbs(CLI::App& app, Context& context) {
     addPaths(lines);
     lines->add_flag("--three-way", options->threeWay,
                     "Of a text that both of you changed: also the version that both began with");
+    lines->add_flag("--no-wait", options->noWait, "Of office documents and PDFs: only what the viewer has read already");
+    lines->footer("The text of office documents and PDFs is taken from them in a machine of its own, offline, that is thrown away\n"
+                  "afterwards. It takes some seconds to start.");
     auto* apply = add("apply", "Put an agent's changes into your folders",
                       [](Context& c, const ReviewOptions& o) { return decide(c, o, kApply); });
     addDecision(apply);

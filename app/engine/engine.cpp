@@ -28,7 +28,8 @@ Status makeFolder(const fs::path& folder) {
 } // namespace
 
 Result<std::unique_ptr<Engine>> Engine::create(api::Home home, Installation installation,
-                                               std::unique_ptr<hypervisor::Backend> backend, Session session) {
+                                               std::unique_ptr<hypervisor::Backend> backend, Session session,
+                                               const viewer::ViewerPatience& viewing) {
     auto id = hypervisor::HomeId::parse(home.id);
     if (!id) {
         return fail(std::move(id).error());
@@ -60,6 +61,10 @@ Result<std::unique_ptr<Engine>> Engine::create(api::Home home, Installation inst
     engine->m_agentAsks = std::make_unique<AgentAsks>(
         AgentAsks::Setup{*engine->m_approvals, [raw = engine.get()](std::string_view wanted) { return raw->agentById(wanted); },
                          engine->m_services.complain});
+    engine->m_viewer = std::make_unique<viewer::DocumentViewer>(
+        viewer::MachineSetup{engine->m_backend.get(), engine->m_services.home, engine->m_services.runtimeFolder / "view",
+                             engine->m_services.clerkProgram, [raw = engine.get()] { return raw->viewerBoot(); }},
+        viewing, engine->m_services.complain);
     return engine;
 }
 
@@ -74,6 +79,9 @@ Engine::Engine(api::Home home, Installation installation, std::unique_ptr<hyperv
 }
 
 Engine::~Engine() {
+    if (m_viewer) {
+        m_viewer->stop();
+    }
     if (m_agentAsks) {
         m_agentAsks->callOff(); // while there are clerks to tell it to
     }
@@ -145,7 +153,7 @@ Status Engine::mayShare(const fs::path& dir) const {
 }
 
 Result<agents::BootFiles> Engine::bootFiles(const std::string& image) {
-    auto id = m_images.find(image);
+    auto id = image.empty() ? m_images.defaultImage() : m_images.find(image);
     if (!id) {
         return fail(std::move(id).error());
     }
@@ -168,6 +176,19 @@ Result<agents::BootFiles> Engine::bootFiles(const std::string& image) {
         return fail(initrd.error().wrap("The machine's first programs could not be put together"));
     }
     return out;
+}
+
+// Of the image that new agents get, never of an agent's own disk.
+Result<viewer::ViewerBoot> Engine::viewerBoot() {
+    auto boot = bootFiles("");
+    if (!boot) {
+        return fail(std::move(boot).error());
+    }
+    auto accelerator = m_services.accelerator([](std::string_view) {});
+    if (!accelerator) {
+        return fail(std::move(accelerator).error());
+    }
+    return viewer::ViewerBoot{boot->kernel, boot->initrd, boot->base, boot->commandLine, *accelerator};
 }
 
 Result<hypervisor::HostProbe> Engine::probeKit() {
@@ -243,6 +264,7 @@ Status Engine::open() {
             spdlog::warn("{}", ended.error().text());
         }
     }
+    m_viewer->clearFolders();
     for (auto& each : taking) {
         each.wait();
     }
@@ -317,6 +339,7 @@ Status Engine::deleteAgent(std::string_view name, agents::Agent::Staged staged, 
     }
     CARREL_TRY((*found)->remove(staged, progress));
     m_approvals->forget((*found)->id());
+    m_viewer->forget((*found)->id());
     {
         const std::unique_lock lock(m_agentsMutex);
         // Another call may have deleted it meanwhile, and a third made a new one of that name.

@@ -14,6 +14,7 @@
 #include "app/engine/installation.h"
 #include "app/engine/news.h"
 #include "app/images/image_store.h"
+#include "app/viewer/document_viewer.h"
 #include "hypervisor/api/backend.h"
 
 #include <map>
@@ -34,7 +35,8 @@ public:
     // The back end is handed in so that tests run the whole engine over the fake one.
     [[nodiscard]] static Result<std::unique_ptr<Engine>> create(api::Home home, Installation installation,
                                                                 std::unique_ptr<hypervisor::Backend> backend,
-                                                                Session session = {});
+                                                                Session session = {},
+                                                                const viewer::ViewerPatience& viewing = {});
     ~Engine();
     Engine(const Engine&) = delete;
     Engine& operator=(const Engine&) = delete;
@@ -51,6 +53,7 @@ public:
 
     [[nodiscard]] Clients& clients() { return *m_clients; }
     [[nodiscard]] Approvals& approvals() { return *m_approvals; }
+    [[nodiscard]] viewer::DocumentViewer& viewer() { return *m_viewer; }
     [[nodiscard]] ApprovalNews& approvalNews() { return m_approvalNews; }
     // Of what agent.list tells.
     [[nodiscard]] News& agentNews() { return m_agentNews; }
@@ -75,6 +78,7 @@ private:
            hypervisor::HomeId id);
     void fillServices();
     [[nodiscard]] Result<agents::BootFiles> bootFiles(const std::string& image);
+    [[nodiscard]] Result<viewer::ViewerBoot> viewerBoot();
     [[nodiscard]] Result<hypervisor::HostProbe> probeKit();
     [[nodiscard]] Status mayShare(const std::filesystem::path& dir) const;
 
@@ -92,6 +96,7 @@ private:
     ApprovalNews m_approvalNews;
     std::unique_ptr<Approvals> m_approvals; // after the agents that it finds, and what it tells
     std::unique_ptr<AgentAsks> m_agentAsks;
+    std::unique_ptr<viewer::DocumentViewer> m_viewer;
 };
 
 // handlers_*.cpp; each adds its verbs.

@@ -2,6 +2,7 @@
 // Verbs of staged work: changes, diff, apply, discard, undo, history.
 #include "app/engine/describe_change.h"
 #include "app/engine/describe_report.h"
+#include "app/engine/documents.h"
 #include "app/engine/engine.h"
 
 #include "app/api/display_text.h"
@@ -11,6 +12,7 @@
 #include <boost/json/serialize.hpp>
 
 #include <algorithm>
+#include <chrono>
 
 namespace carrel::engine {
 
@@ -21,6 +23,9 @@ using agents::OpenedReview;
 using agents::ReviewSelection;
 
 namespace {
+
+// For the viewer, in one call: a person who wanted to wait must not be held up by documents that draw it out.
+constexpr std::chrono::minutes kLongestWait{3};
 
 json::object totalsOf(const std::vector<EntryView>& views) {
     std::uint64_t bytes = 0;
@@ -60,6 +65,8 @@ struct Page {
     OpenedReview review;
     std::vector<EntryView> views;
     bool threeWay = false;
+    bool watching = false;
+    std::optional<std::chrono::steady_clock::time_point> awaitDocuments; // until then
     std::size_t after = 0;
     std::size_t limit = api::kPageEntries;
 };
@@ -72,7 +79,15 @@ Result<Page> openPage(Engine& engine, api::Call& call) {
     const auto selection = readPaths(fields);
     const auto review = fields.optionalString("review", 64);
     page.threeWay = call.verb() == "diff" && fields.optionalBoolean("three_way");
-    const bool watching = call.verb() == "changes" && fields.optionalBoolean("watching");
+    page.watching = call.verb() == "changes" && fields.optionalBoolean("watching");
+    if (call.verb() == "diff") {
+        const auto documents = fields.optionalString("documents", 8).value_or("now");
+        if (documents == "wait") {
+            page.awaitDocuments = std::chrono::steady_clock::now() + kLongestWait;
+        } else if (documents != "now") {
+            fields.problem("documents", "is neither now nor wait");
+        }
+    }
     page.after = fields.optionalNumber("after").value_or(0);
     page.limit = fields.optionalNumber("limit", api::kPageEntries).value_or(api::kPageEntries);
     CARREL_TRY(fields.finish());
@@ -83,7 +98,7 @@ Result<Page> openPage(Engine& engine, api::Call& call) {
     page.agent = *agent;
     // A client decides on nothing: its look is a watcher's.
     const bool client = !call.caller().isOwner();
-    const auto look = watching || client ? Agent::Look::Watch : Agent::Look::Decide;
+    const auto look = page.watching || client ? Agent::Look::Watch : Agent::Look::Decide;
     auto opened = review ? page.agent->openReview(*review, client ? Agent::Look::Watch : Agent::Look::Decide)
                          : page.agent->freeze(progressOf(call), call.stop(), look, byOf(call));
     if (!opened) {
@@ -143,10 +158,22 @@ Result<json::value> changes(Engine& engine, api::Call& call) {
     if (!page) {
         return fail(std::move(page).error());
     }
+    Documents documents(engine.viewer(), page->agent);
+    if (call.caller().isOwner() && !page->watching) { // somebody is about to look
+        documents.askAhead(page->views);
+    }
     json::array list;
     Status status;
-    json::value next =
-        fillPage(*page, list, [](const EntryView& view) -> Result<json::object> { return describeChange(view); }, status);
+    json::value next = fillPage(
+        *page, list,
+        [&](const EntryView& view) -> Result<json::object> {
+            auto item = describeChange(view);
+            if (const auto document = documentOf(*view.entry)) {
+                item["document"] = documents.look(*document).document;
+            }
+            return item;
+        },
+        status);
     CARREL_TRY(status);
     json::array full;
     for (const auto& each : page->agent->autoFull()) {
@@ -202,6 +229,24 @@ Status putThreeWay(Agent& agent, const EntryView& view, const Agent::ClaimedBase
     return {};
 }
 
+// The text of a document comes from the viewer, which may still be at work.
+void putDocument(Documents& documents, const DocumentChange& change, const Page& page, const EntryView& view, api::Call& call,
+                 json::object& item) {
+    const auto here = static_cast<std::size_t>(&view - page.views.data());
+    documents.askAhead(std::span(page.views).subspan(here));
+    if (page.awaitDocuments && documents.waiting(change)) {
+        call.progress("document", "The viewer reads " + api::asUtf8(view.share->name + "/" + view.entry->path.text()));
+        documents.await(change, *page.awaitDocuments, call.stop());
+    }
+    auto told = documents.lookAndCompare(change);
+    item["change"].get_object()["document"] = std::move(told.document);
+    if (told.diff) {
+        item["diff"] = std::move(*told.diff);
+    } else {
+        item["no_diff"] = api::asUtf8(told.whyNone);
+    }
+}
+
 Result<json::value> diff(Engine& engine, api::Call& call) {
     auto page = openPage(engine, call);
     if (!page) {
@@ -209,6 +254,7 @@ Result<json::value> diff(Engine& engine, api::Call& call) {
     }
     json::array list;
     Status status;
+    Documents documents(engine.viewer(), page->agent);
     const auto bases = page->threeWay ? page->agent->claimedBases(page->review, call.stop()) : Agent::ClaimedBases{};
     json::value next = fillPage(
         *page, list,
@@ -216,6 +262,10 @@ Result<json::value> diff(Engine& engine, api::Call& call) {
             json::object item{{"change", describeChange(view)}, {"diff", nullptr}};
             if (page->threeWay) {
                 CARREL_TRY(putThreeWay(*page->agent, view, bases, item));
+            }
+            if (const auto document = documentOf(*view.entry)) {
+                putDocument(documents, *document, *page, view, call, item);
+                return item;
             }
             auto text = page->agent->diff(*view.entry);
             if (!text) {

@@ -91,14 +91,14 @@ void DocumentViewer::ask(const std::string& agent, const Version& version, const
     m_changed.notify_all();
 }
 
-Reading DocumentViewer::await(const std::string& agent, const Version& version, std::stop_token stop) {
+Reading DocumentViewer::await(const std::string& agent, const Version& version, Clock::time_point until, std::stop_token stop) {
     const Key key{agent, version.content, version.kind};
     std::unique_lock lock(m_mutex);
     const auto reading = [&]() -> Reading {
         const auto known = m_kept.find(key);
         return known == m_kept.end() ? Reading{} : known->second.reading;
     };
-    (void)m_changed.wait(lock, std::move(stop), [&] { return reading().state != Reading::State::Waiting; });
+    (void)m_changed.wait_until(lock, std::move(stop), until, [&] { return reading().state != Reading::State::Waiting; });
     return reading();
 }
 

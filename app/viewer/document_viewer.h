@@ -79,8 +79,9 @@ public:
 
     [[nodiscard]] Reading look(const std::string& agent, const Version& version);
     void ask(const std::string& agent, const Version& version, const OpenContent& open);
-    // What becomes of one that was asked for; Waiting still when asked to stop.
-    [[nodiscard]] Reading await(const std::string& agent, const Version& version, std::stop_token stop);
+    // What becomes of one that was asked for; Waiting still when asked to stop, or at that time.
+    [[nodiscard]] Reading await(const std::string& agent, const Version& version, std::chrono::steady_clock::time_point until,
+                                std::stop_token stop);
     // The agent goes: its machine is ended, and what it was asked.
     void forget(const std::string& agent);
     void stop(); // ends every machine; whoever awaits is told that it failed

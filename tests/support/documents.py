@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Small real documents for tests: made by hand, of the standard library alone, so that they can be made inside a machine too."""
+import zipfile
+
+W = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main" ' \
+    'xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/relationships" ' \
+    'xmlns:mc="http://schemas.openxmlformats.org/markup-compatibility/2006"'
+O = " ".join(f'xmlns:{p}="urn:oasis:names:tc:opendocument:xmlns:{n}:1.0"' for p, n in (
+    ("office", "office"), ("text", "text"), ("table", "table"), ("style", "style"), ("draw", "drawing"),
+    ("manifest", "manifest"))) + ' xmlns:xlink="http://www.w3.org/1999/xlink" xmlns:dc="http://purl.org/dc/elements/1.1/"'
+
+
+def package(path, parts):
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as out:
+        for name, text in parts.items():
+            out.writestr(name, text)
+
+
+def docx(path, body, parts=None):
+    """`body`: the XML within w:body, or a list of paragraphs' texts."""
+    if isinstance(body, list):
+        body = "".join(f'<w:p><w:r><w:t xml:space="preserve">{text}</w:t></w:r></w:p>' for text in body)
+    package(path, {"[Content_Types].xml": '<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"/>',
+                   "word/document.xml": f"<w:document {W}><w:body>{body}</w:body></w:document>", **(parts or {})})
+
+
+def open_document(path, body, kind="text", parts=None):
+    """`body`: the XML within office:text or office:spreadsheet."""
+    package(path, {"mimetype": f"application/vnd.oasis.opendocument.{kind}",
+                   "content.xml": f"<office:document-content {O}><office:body><office:{kind}>{body}</office:{kind}></office:body>"
+                                  "</office:document-content>", **(parts or {})})
+
+
+def pdf(path, pages):
+    """A page for each list of lines."""
+    objects = ["<</Type/Catalog/Pages 2 0 R>>", "", "<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>"]
+    kids = []
+    for lines in pages:
+        text = "".join(f"BT /F1 12 Tf 72 {700 - 20 * i} Td ({line}) Tj ET\n" for i, line in enumerate(lines))
+        objects.append(f"<</Length {len(text)}>>\nstream\n{text}\nendstream")
+        objects.append(f"<</Type/Page/Parent 2 0 R/MediaBox[0 0 612 792]/Contents {len(objects)} 0 R"
+                       "/Resources<</Font<</F1 3 0 R>>>>>>")
+        kids.append(f"{len(objects)} 0 R")
+    objects[1] = f"<</Type/Pages/Count {len(kids)}/Kids[{' '.join(kids)}]>>"
+    out, places = "%PDF-1.4\n", []
+    for number, text in enumerate(objects, 1):
+        places.append(len(out))
+        out += f"{number} 0 obj\n{text}\nendobj\n"
+    table = "".join(f"{place:010} 00000 n \n" for place in places)
+    out += f"xref\n0 {len(objects) + 1}\n0000000000 65535 f \n{table}trailer<</Size {len(objects) + 1}/Root 1 0 R>>\n" \
+           f"startxref\n{len(out)}\n%%EOF\n"
+    with open(path, "w", encoding="latin-1") as file:
+        file.write(out)
