@@ -27,10 +27,11 @@ std::optional<viewer::Version> versionOf(const NodeState& state, const SharePath
 } // namespace
 
 std::optional<DocumentChange> documentOf(const FrozenEntry& entry) {
-    if (entry.text || !(entry.contentChanged || entry.wanted.kind == NodeKind::Absent)) {
+    if (!(entry.contentChanged || entry.wanted.kind == NodeKind::Absent)) {
         return std::nullopt;
     }
     DocumentChange change;
+    change.plain = entry.text;
     if (entry.wanted.kind == NodeKind::File) {
         change.after = versionOf(entry.wanted, entry.path);
     }
@@ -115,7 +116,7 @@ Reading Documents::readingOf(const DocumentChange& change, Reading& before, Read
 Documents::Told Documents::look(const DocumentChange& change) const {
     Reading before, after;
     const auto reading = readingOf(change, before, after);
-    Told told{{{"kind", files::toString(change.kind)}, {"state", viewer::toString(reading.state)}}, std::nullopt, {}};
+    Told told{{{"kind", files::toString(change.kind)}, {"state", viewer::toString(reading.state)}}, reading.state, std::nullopt, {}};
     if (reading.state == State::Failed) {
         told.document["why"] = api::asUtf8(reading.why);
         told.whyNone = "its text cannot be shown: " + reading.why;
@@ -131,7 +132,7 @@ Documents::Told Documents::lookAndCompare(const DocumentChange& change) const {
     if (reading.state != State::Ready) {
         return look(change);
     }
-    Told told{{{"kind", files::toString(change.kind)}, {"state", viewer::toString(State::Ready)}, {"note", kNote}}, std::nullopt, {}};
+    Told told{{{"kind", files::toString(change.kind)}, {"state", viewer::toString(State::Ready)}, {"note", kNote}}, State::Ready, std::nullopt, {}};
     const auto lines = files::diffLines(*before.text, *after.text);
     told.document["cut"] = reading.cut;
     told.document["same_text"] = lines.hunks.empty();

@@ -22,9 +22,10 @@ namespace carrel::engine {
 struct DocumentChange {
     files::DocumentKind kind = files::DocumentKind::Pdf; // of the newer one
     std::optional<viewer::Version> before, after;
+    bool plain = false; // its bytes are text, too: something to show where the viewer cannot read it
     std::string whyNot; // nobody need ask: the folder's version is not at hand
 };
-// None: no document by its names, or it can be compared without the viewer, or its content stays.
+// None: no document by its names, or its content stays.
 [[nodiscard]] std::optional<DocumentChange> documentOf(const files::FrozenEntry& entry);
 
 class Documents {
@@ -36,6 +37,7 @@ public:
 
     struct Told {
         boost::json::object document; // common.json, document
+        viewer::Reading::State state = viewer::Reading::State::Unasked;
         std::optional<std::string> diff;
         std::string whyNone;
     };

@@ -229,8 +229,8 @@ Status putThreeWay(Agent& agent, const EntryView& view, const Agent::ClaimedBase
     return {};
 }
 
-// The text of a document comes from the viewer, which may still be at work.
-void putDocument(Documents& documents, const DocumentChange& change, const Page& page, const EntryView& view, api::Call& call,
+// The text of a document comes from the viewer, which may still be at work. False: it cannot read it, but its bytes are text.
+bool putDocument(Documents& documents, const DocumentChange& change, const Page& page, const EntryView& view, api::Call& call,
                  json::object& item) {
     const auto here = static_cast<std::size_t>(&view - page.views.data());
     documents.askAhead(std::span(page.views).subspan(here));
@@ -242,9 +242,12 @@ void putDocument(Documents& documents, const DocumentChange& change, const Page&
     item["change"].get_object()["document"] = std::move(told.document);
     if (told.diff) {
         item["diff"] = std::move(*told.diff);
+    } else if (told.state == viewer::Reading::State::Failed && change.plain) {
+        return false;
     } else {
         item["no_diff"] = api::asUtf8(told.whyNone);
     }
+    return true;
 }
 
 Result<json::value> diff(Engine& engine, api::Call& call) {
@@ -263,8 +266,8 @@ Result<json::value> diff(Engine& engine, api::Call& call) {
             if (page->threeWay) {
                 CARREL_TRY(putThreeWay(*page->agent, view, bases, item));
             }
-            if (const auto document = documentOf(*view.entry)) {
-                putDocument(documents, *document, *page, view, call, item);
+            if (const auto document = documentOf(*view.entry);
+                document && putDocument(documents, *document, *page, view, call, item)) {
                 return item;
             }
             auto text = page->agent->diff(*view.entry);

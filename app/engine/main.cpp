@@ -20,18 +20,28 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <thread>
 
 namespace {
 
 using namespace carrel;
 
+constexpr std::chrono::milliseconds kLastEnginesPatience{15'000};
+
 Result<UniqueFd> lockHome(const api::Home& home) {
     UniqueFd lock(::open(home.engineLock().c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
     if (!lock) {
         return failErrno("opening " + home.engineLock().string());
     }
-    if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
+    // One that was told to end has machines and clerks to let go of first, and no longer answers meanwhile.
+    constexpr auto kPause = std::chrono::milliseconds(50);
+    auto left = kLastEnginesPatience;
+    while (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK && left.count() > 0) {
+        std::this_thread::sleep_for(kPause);
+        left -= kPause;
+    }
+    if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) { // where it is ours already, it stays so
         return fail(ErrorCode::AlreadyExists, "another engine serves " + home.folder.string() + " already");
     }
     return lock;

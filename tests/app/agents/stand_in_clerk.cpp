@@ -83,6 +83,11 @@ void StandInClerks::onContent(Content content) {
     m_content = std::move(content);
 }
 
+void StandInClerks::onDocument(Document document) {
+    const std::lock_guard lock(m_mutex);
+    m_document = std::move(document);
+}
+
 void StandInClerks::dropAll() {
     const std::lock_guard lock(m_mutex);
     for (const auto& each : m_clerks) {
@@ -124,6 +129,7 @@ StandInClerks::Answer StandInClerks::answerTo(const RpcRequest& request,
                                              const std::vector<UniqueFd>& descriptors, unsigned number) {
     EachHandler handler;
     Content content;
+    Document document;
     {
         const std::lock_guard lock(m_mutex);
         ++m_counts[request.method];
@@ -131,6 +137,10 @@ StandInClerks::Answer StandInClerks::answerTo(const RpcRequest& request,
             handler = found->second;
         }
         content = m_content;
+        document = m_document;
+    }
+    if (request.method == "document.read" && document && descriptors.size() == 2) {
+        return document(number, request.params, descriptors[0].get(), descriptors[1].get());
     }
     if (request.method == "content.copy" && content && descriptors.size() == 1) {
         const auto bytes = content(request.params);

@@ -111,6 +111,9 @@ public:
     // content.copy is then answered with these bytes; none: the entry has another generation by now.
     using Content = std::function<std::optional<std::string>(const boost::json::object& params)>;
     void onContent(Content content);
+    // document.read is answered by this: a viewer's machine. The document to read, the file for its text.
+    using Document = std::function<Answer(unsigned clerk, const boost::json::object& params, int document, int text)>;
+    void onDocument(Document document);
     // The clerks die, or one of them: the first that was started is 1.
     void dropAll();
     void drop(unsigned clerk);
@@ -127,6 +130,7 @@ private:
     mutable std::mutex m_mutex;
     std::map<std::string, EachHandler> m_handlers;
     Content m_content;
+    Document m_document;
     std::map<std::string, unsigned> m_counts;
     std::list<StandIn> m_clerks;
     std::list<std::thread> m_threads;

@@ -172,8 +172,8 @@ void TestViewer::stoppingTheEngineEndsIt() {
 
 void TestViewer::theNextEngineEndsOneThatWasLeft() {
     const auto home = m_world->path("home");
-    const auto shown = m_world->ask({"diff", kAgent, "papers/offer.docx"});
-    QVERIFY(entryOf(shown, "files", "papers/offer.docx").value("diff").toString().contains("+the price is 120."));
+    const auto shown = m_world->carrel({"diff", kAgent, "papers/offer.docx"});
+    QVERIFY2(shown.out.contains("+the price is 120."), shown.all().constData());
     const auto left = viewerPid(home);
     QVERIFY(left > 0);
     QVERIFY(killHard(m_world->enginePid()));
