@@ -134,9 +134,10 @@ private slots:
         row({"changes", "clerk"}, "changes", R"({"agent":"clerk"})", "What is staged in photos cannot be listed now");
         row({"changes", "clerk", "--json"}, "changes", R"({"agent":"clerk"})", "auto_full");
         row({"diff", "clerk", "/workspace/papers/report.md"}, "diff",
-            R"({"agent":"clerk","paths":[{"path":"papers/report.md"}]})", "\n-old\n+new\n");
+            R"({"agent":"clerk","paths":[{"path":"papers/report.md"}],"documents":"wait"})", "\n-old\n+new\n");
+        row({"diff", "clerk", "--no-wait"}, "diff", R"({"agent":"clerk"})", "\n-old\n+new\n");
         row({"diff", "clerk", "papers/report.md", "--three-way"}, "diff",
-            R"({"agent":"clerk","paths":[{"path":"papers/report.md"}],"three_way":true})",
+            R"({"agent":"clerk","paths":[{"path":"papers/report.md"}],"three_way":true,"documents":"wait"})",
             "@@ 1,1: both changed it @@\n|older\n<old\n>new\n");
         row({"apply", "clerk", "--review", h, "--keep-both"}, "apply",
             R"({"agent":"clerk","review":")" + h + R"(","keep_both":true})", "conflict: papers/a: the file changed", 1);
@@ -373,6 +374,25 @@ private slots:
             const auto out = run({verb, "clerk"}).out;
             QVERIFY2(line.isEmpty() ? !out.contains("permissions") : out.contains("  " + line), out.constData());
         }
+    }
+
+    // The text of a document never stands there without saying what it is.
+    void documentsSayWhatTheyAre() {
+        auto answer = m_engine->schemas().load("diff.json").at("examples").at(1).at("result").as_object();
+        m_engine->setAnswer("diff", answer);
+        auto out = run({"diff", "clerk"}).out;
+        QVERIFY2(out.contains("modified papers/offer.docx\n  (text taken from the document by an offline viewer; layout, pictures and "
+                              "macros are not shown)\n@@ -1 +1 @@\n-The price is 100.\n+The price is 120.\n"),
+                 out.constData());
+        QVERIFY2(out.contains("created papers/scan.pdf\n  (its text cannot be shown: it is encrypted)\n"), out.constData());
+        auto& file = answer.at("files").at(0).as_object();
+        file.at("diff") = "";
+        auto& document = file.at("change").at("document").as_object();
+        document["same_text"] = document["cut"] = true;
+        m_engine->setAnswer("diff", answer);
+        out = run({"diff", "clerk"}).out;
+        QVERIFY2(out.contains("! its text is the same; what differs is something that is not shown\n"), out.constData());
+        QVERIFY2(out.contains("! it has more text than is compared here\n"), out.constData());
     }
 
     // Every change is a list; a stop between is said, and is no end.

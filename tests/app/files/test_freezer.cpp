@@ -71,6 +71,22 @@ private slots:
         }
     }
 
+    // What the viewer compares is what stood there then, also where it is too large for a comparison of bytes.
+    void theBaseOfADocumentIsKept() {
+        World w;
+        const std::string large((2U << 20U) + 1, 'x');
+        for (const char* name : {"paper.PDF", "noise.bin"}) {
+            writeFile(w.at(name), large);
+            w.content(ChangeKind::Modified, name, "new");
+        }
+        auto review = w.review();
+        const auto set = w.freeze(*review);
+        QVERIFY(set.has_value());
+        QVERIFY(set->find(path("paper.PDF"))->baseKept);
+        QVERIFY(!set->find(path("noise.bin"))->baseKept);
+        QCOMPARE(review->store().read(*set->find(path("paper.PDF"))->base.content, large.size())->size(), large.size());
+    }
+
     // I4. A link that is harmless three folders down leads out of the share from its top.
     void aFolderTakesNoLinkOutWithIt() {
         World w;

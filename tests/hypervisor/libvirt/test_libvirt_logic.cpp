@@ -113,6 +113,33 @@ private slots:
         QCOMPARE(elements.count("backingStore"), 2);
     }
 
+    // A viewer's: nothing that it may write, and nothing that its disk could keep.
+    void aDiskWithoutALayerIsReadOnly() {
+        MachineSpec alone = spec(m_folder);
+        alone.disk->overlay.clear();
+        QVERIFY(validate(alone).has_value());
+        const std::string xml = buildDomainXml(alone, "/bin/carrel-qemu");
+        QXmlStreamReader reader(QString::fromStdString(xml));
+        QStringList elements, files;
+        QString policy;
+        while (!reader.atEnd()) {
+            if (reader.readNext() == QXmlStreamReader::StartElement) {
+                elements << reader.name().toString();
+                files << reader.attributes().value("file").toString();
+                if (reader.qualifiedName().toString() == "qemu:env") {
+                    policy = reader.attributes().value("value").toString();
+                }
+            }
+        }
+        QVERIFY2(!reader.hasError(), xml.c_str());
+        QCOMPARE(elements.count("disk"), 1);
+        QCOMPARE(elements.count("readonly"), 1);
+        QCOMPARE(elements.count("backingStore"), 0);
+        QVERIFY(files.contains("/images/base.raw"));
+        const auto allowed = readQemuPolicy(policy.toStdString());
+        QVERIFY(allowed && allowed->readWrite.empty());
+    }
+
     void theWindowIsInTheMachinesOwnFolder() {
         MachineSpec with = spec(m_folder);
         QVERIFY(buildDomainXml(with, "/bin/carrel-qemu").find("ivshmem") == std::string::npos);
