@@ -160,7 +160,7 @@ Result<json::value> changes(Engine& engine, api::Call& call) {
     }
     Documents documents(engine.viewer(), page->agent);
     if (call.caller().isOwner() && !page->watching) { // somebody is about to look
-        documents.askAhead(page->views);
+        documents.askAhead(std::span(page->views).subspan(std::min(page->after, page->views.size())));
     }
     json::array list;
     Status status;

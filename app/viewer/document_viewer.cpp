@@ -173,13 +173,13 @@ ViewerMachine::Text DocumentViewer::read(Lane& lane, const Job& job, std::unique
         }
         const bool first = lane.machine->documents() == 0;
         lock.unlock();
-        ViewerMachine::Text out;
-        if (auto document = job.open(job.key.content)) {
-            const auto patience = m_patience.reading + m_patience.answer + (first ? m_patience.start : std::chrono::seconds(0));
-            out = lane.machine->read(document->get(), job.key.kind, m_patience.reading, patience, lane.off.get_token());
-        } else {
-            out.verdict = {Fault::Document, "its frozen copy cannot be read: " + document.error().text()};
+        const auto document = job.open(job.key.content);
+        if (!document) { // of the next review it may be there again
+            lock.lock();
+            return {{Fault::Machine, "its frozen copy cannot be read: " + document.error().text()}, {}};
         }
+        const auto patience = m_patience.reading + m_patience.answer + (first ? m_patience.start : std::chrono::seconds(0));
+        auto out = lane.machine->read(document->get(), job.key.kind, m_patience.reading, patience, lane.off.get_token());
         lock.lock();
         if (out.verdict.fault != Fault::Machine) {
             return out;

@@ -48,6 +48,8 @@
 //        {"signal": number} (to the foreground process group of the terminal, or of the command), {"resize": {rows, cols}};
 //        guest → host {"started": {}}, then {"exit": {"code": n}} or {"exit": {"signal": n}}, or {"error": {code…, see rpc.h}}
 //   4s+1 stdin (Bytes, kFlagEnd = end of input) · 4s+2 stdout (or the terminal) · 4s+3 stderr
+//   In a viewer (carrel.viewer=1) there is this channel alone, from the start, without a hello; a session there is the
+//   reading of a document, as an account of its own (guest/guestd/viewer_spawner.h).
 //   After exit all output has been sent and ended. A session whose epoch ends gets SIGHUP. Reset of 4s kills it.
 #pragma once
 
