@@ -10,8 +10,10 @@ namespace json = boost::json;
 namespace {
 
 // guest/viewer/extract/common.py
-constexpr std::uint64_t kEncrypted = 10, kDamaged = 11, kOtherKind = 12, kTooSlow = 13, kTooLarge = 14, kNoMemory = 15;
+constexpr std::uint64_t kEncrypted = 10, kDamaged = 11, kOtherKind = 12, kTooSlow = 13, kTooLarge = 14, kNoMemory = 15, kNoProgram = 16;
 constexpr std::uint64_t kProcessorTimeSpent = 24; // SIGXCPU, Linux numbering
+
+constexpr char kNothingToReadWith[] = "the image has no program to read it with; make it anew: carrel image build";
 
 std::string tooSlow(std::chrono::seconds limit) {
     return "reading it took longer than " + std::to_string(limit.count()) + " seconds";
@@ -51,6 +53,8 @@ Verdict judge(const Result<json::object>& answer, std::chrono::seconds limit) {
             return {Fault::Document, "what the viewer made of it is no text"};
         case ErrorCode::Expired:
             return {Fault::Machine, "the viewer gave no answer in time"};
+        case ErrorCode::NotFound:
+            return {Fault::Machine, kNothingToReadWith};
         case ErrorCode::Cancelled:
             return {Fault::Machine, "the viewer was stopped"};
         default:
@@ -68,6 +72,9 @@ Verdict judge(const Result<json::object>& answer, std::chrono::seconds limit) {
     }
     if (signal) {
         return {Fault::Document, *signal == kProcessorTimeSpent ? tooSlow(limit) : wordsFor(UINT64_MAX, limit)};
+    }
+    if (*code == kNoProgram) {
+        return {Fault::Machine, kNothingToReadWith};
     }
     return *code == 0 ? verdict : Verdict{Fault::Document, wordsFor(*code, limit)};
 }

@@ -31,8 +31,11 @@ def open_document(path, body, kind="text", parts=None):
                                   "</office:document-content>", **(parts or {})})
 
 
-def pdf(path, pages):
-    """A page for each list of lines."""
+LOCKED = f"/Encrypt<</Filter/Standard/V 1/R 2/O<{'41' * 32}>/U<{'42' * 32}>/P -4>>/ID[<{'43' * 16}><{'43' * 16}>]"
+
+
+def pdf(path, pages, trailer=""):
+    """A page for each list of lines. `trailer`: LOCKED for one that wants a password, which nobody has."""
     objects = ["<</Type/Catalog/Pages 2 0 R>>", "", "<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>"]
     kids = []
     for lines in pages:
@@ -47,7 +50,7 @@ def pdf(path, pages):
         places.append(len(out))
         out += f"{number} 0 obj\n{text}\nendobj\n"
     table = "".join(f"{place:010} 00000 n \n" for place in places)
-    out += f"xref\n0 {len(objects) + 1}\n0000000000 65535 f \n{table}trailer<</Size {len(objects) + 1}/Root 1 0 R>>\n" \
+    out += f"xref\n0 {len(objects) + 1}\n0000000000 65535 f \n{table}trailer<</Size {len(objects) + 1}/Root 1 0 R{trailer}>>\n" \
            f"startxref\n{len(out)}\n%%EOF\n"
     with open(path, "w", encoding="latin-1") as file:
         file.write(out)

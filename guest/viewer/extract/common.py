@@ -24,7 +24,7 @@ import zipfile
 import zlib
 from xml.parsers import expat
 
-DONE, ENCRYPTED, DAMAGED, OTHER_KIND, TOO_SLOW, TOO_LARGE, NO_MEMORY = 0, 10, 11, 12, 13, 14, 15
+DONE, ENCRYPTED, DAMAGED, OTHER_KIND, TOO_SLOW, TOO_LARGE, NO_MEMORY, NO_PROGRAM = 0, 10, 11, 12, 13, 14, 15, 16
 
 MAX_UNPACKED = 256 * 1024 * 1024  # of all parts of one document that are read
 MAX_STRINGS = 2_000_000           # of a workbook

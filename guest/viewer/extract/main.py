@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # extract, continued: PDFs by pdftotext, and which kind is read by what.
 
+PDFTOTEXT = "/usr/bin/pdftotext"
 MACROS = re.compile(r"(word|xl)/vbaProject\.bin|Basic/.+/.+\.xml|Scripts/.+/.+", re.IGNORECASE)
 
 
@@ -18,13 +19,15 @@ def pdf(data, out):
     import subprocess
     if b"%PDF-" not in data[:1024]:
         raise Refused(OTHER_KIND)
+    if not os.access(PDFTOTEXT, os.X_OK):
+        raise Refused(NO_PROGRAM)
     folder = os.environ.get("TMPDIR", "/tmp")
     path, errors = os.path.join(folder, f"{os.getpid()}.pdf"), os.path.join(folder, f"{os.getpid()}.err")
     with open(path, "wb") as file:
         file.write(data)
     any_text = False
     with open(errors, "wb") as said, \
-            subprocess.Popen(["/usr/bin/pdftotext", "-layout", "-enc", "UTF-8", path, "-"], stdin=subprocess.PIPE,
+            subprocess.Popen([PDFTOTEXT, "-layout", "-enc", "UTF-8", path, "-"], stdin=subprocess.PIPE,
                              stdout=subprocess.PIPE, stderr=said) as reader:
         reader.stdin.close()
         try:
@@ -38,7 +41,8 @@ def pdf(data, out):
                         out.line("--- page ---")
                         out.line(page)
         finally:
-            reader.kill() if reader.poll() is None and out.left <= 0 else None
+            if out.left <= 0:
+                reader.kill()
     if reader.returncode != 0:
         with open(errors, "rb") as said:
             text = said.read(PIECE)

@@ -44,6 +44,14 @@ private slots:
         QCOMPARE(QString::fromStdString(verdict.why), why);
     }
 
+    void anImageWithoutThePrograms() {
+        for (const auto& verdict : {judge(json::object{{"size", 0}, {"cut", false}, {"code", 16}}, 60s),
+                                    judge(fail(ErrorCode::NotFound, "the machine has no program /usr/bin/python3"), 60s)}) {
+            QVERIFY(verdict.fault == Fault::Machine); // another image may have them
+            QCOMPARE(verdict.why, std::string("the image has no program to read it with; make it anew: carrel image build"));
+        }
+    }
+
     void good() {
         const auto verdict = judge(json::object{{"size", 12}, {"cut", true}, {"code", 0}}, 60s);
         QVERIFY(verdict.fault == Fault::None);

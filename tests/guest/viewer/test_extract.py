@@ -197,6 +197,10 @@ class Pdf(Case):
         documents.pdf(self.path("a.pdf"), [[]])
         self.assertEqual(self.lines("a.pdf"), ["[No text: it may be a scan, or a drawing.]"])
 
+    def test_encrypted(self):
+        documents.pdf(self.path("locked.pdf"), [["secret"]], documents.LOCKED)
+        self.assertEqual(self.status("locked.pdf"), ENCRYPTED)
+
     def test_damaged_and_other(self):
         for name, data, status in (("torn.pdf", b"%PDF-1.4\n" + bytes(range(256)), DAMAGED), ("text.pdf", b"hello", OTHER_KIND)):
             with open(self.path(name), "wb") as file:
