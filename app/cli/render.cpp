@@ -122,6 +122,9 @@ std::string doctorText(const json::object& result) {
         if (const auto remedy = textAt(finding, "remedy"); !remedy.empty()) {
             out += "  what to do: " + shown(remedy, 400) + "\n";
         }
+        if (const auto command = textAt(finding, "command"); !command.empty()) {
+            out += "  command:    " + shown(command, 400) + "\n";
+        }
     }
     out += "\n" + shown(textAt(result, "hypervisor")) + ", Carrel " + shown(textAt(result, "version"), 40) +
            ", data in " + shown(textAt(result, "home"), 400) +

@@ -110,7 +110,8 @@ void Engine::fillServices() {
         }
         for (const auto& finding : report->findings) {
             if (finding.severity == hypervisor::Severity::Blocker) {
-                return fail(ErrorCode::Unsupported, finding.what + ": " + finding.why, finding.remedy);
+                return fail(ErrorCode::Unsupported, finding.what + ": " + finding.why,
+                            finding.remedy + (finding.command.empty() ? "" : ": " + finding.command));
             }
         }
         return fail(ErrorCode::Unsupported, "no machine can run on this computer", "See: carrel doctor");

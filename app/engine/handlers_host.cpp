@@ -20,11 +20,15 @@ namespace {
 const auto kStarted = std::chrono::system_clock::now();
 
 json::object describe(const hypervisor::Finding& finding) {
-    return {{"code", hypervisor::toString(finding.code)},
-            {"severity", hypervisor::toString(finding.severity)},
-            {"what", finding.what},
-            {"why", finding.why},
-            {"remedy", finding.remedy}};
+    json::object out{{"code", hypervisor::toString(finding.code)},
+                     {"severity", hypervisor::toString(finding.severity)},
+                     {"what", finding.what},
+                     {"why", finding.why},
+                     {"remedy", finding.remedy}};
+    if (!finding.command.empty()) {
+        out["command"] = finding.command;
+    }
+    return out;
 }
 
 Result<json::value> doctor(Engine& engine, api::Call& call) {
@@ -52,7 +56,8 @@ Result<json::value> doctor(Engine& engine, api::Call& call) {
                                                    {"severity", "blocker"},
                                                    {"what", report.error().message},
                                                    {"why", "an accelerator counts only when a guest has answered through it"},
-                                                   {"remedy", "carrel image build"}}};
+                                                   {"remedy", "make the guest system: one to a few minutes"},
+                                                   {"command", "carrel image build"}}};
         return out;
     }
     out["ok"] = report->accelerator.has_value();

@@ -63,6 +63,7 @@ struct Finding {
     std::string what;   // one sentence
     std::string why;    // the cause that was seen
     std::string remedy; // what a person can do; may be empty
+    std::string command = {}; // that does it, as a person types it; Carrel never gives it itself. Empty: none does
 
     bool operator==(const Finding&) const = default;
 };

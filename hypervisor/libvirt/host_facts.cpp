@@ -54,11 +54,11 @@ std::string versionText(unsigned long version) {
 Finding virtFinding(const Error& problem) {
     if (problem.code == ErrorCode::Unavailable) {
         return {FindingCode::LibvirtMissing, Severity::Blocker, "libvirt cannot be used", problem.text(),
-                "install it: sudo apt-get install libvirt-daemon libvirt-clients; then check: "
-                "virsh -c qemu:///session list"};
+                "install it (the command is that of Debian and Ubuntu); then check: virsh -c qemu:///session list",
+                "sudo apt-get install libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients"};
     }
     return {FindingCode::QemuMissing, Severity::Blocker, "libvirt finds no usable QEMU", problem.text(),
-            "install it: sudo apt-get install qemu-system-x86"};
+            "install it (the command is that of Debian and Ubuntu)", "sudo apt-get install qemu-system-x86"};
 }
 
 void addRoom(const HostFacts& facts, std::vector<Finding>& findings) {
@@ -101,7 +101,7 @@ void addKvm(const HostFacts& facts, bool hardwareAnswered, const std::string* pr
         findings.push_back({FindingCode::KvmNoPermission, Severity::Problem,
                             "you may not use hardware virtualization",
                             "/dev/kvm is there, and your account may not open it",
-                            "run: sudo usermod -aG kvm \"$USER\", then sign out and in again"});
+                            "join the group kvm, then sign out and in again", "sudo usermod -aG kvm \"$USER\""});
     } else if (!hardwareAnswered) {
         findings.push_back(
             {FindingCode::KvmDoesNotRun, Severity::Problem, "hardware virtualization does not work here",
@@ -190,7 +190,7 @@ HostReport conclude(const HostFacts& facts, AcceleratorChoice choice, std::vecto
                                    "machines run by software emulation",
                                    "it is slower, and a weaker wall between machine and host than hardware "
                                    "virtualization",
-                                   ""});
+                                   "", ""});
     } else if (choice == AcceleratorChoice::Hardware) {
         report.reason = "hardware virtualization was asked for and does not work here";
     } else {
@@ -198,7 +198,7 @@ HostReport conclude(const HostFacts& facts, AcceleratorChoice choice, std::vecto
             {FindingCode::SoftwareDoesNotRun, Severity::Blocker,
              "no guest came up, not even by software emulation",
              "the probe guest did not answer" + because(problemOf(report.probes, Accelerator::Software)),
-             "check the image: carrel image verify; then look at libvirt's log of the machine"});
+             "check the image; then look at libvirt's log of the machine", "carrel image verify"});
         report.reason = "machines cannot run here: " + report.findings.back().what;
     }
     addRoom(facts, report.findings);
