@@ -2,16 +2,18 @@
 // What a request is about, in full: of an apply the frozen changes, each with its lines; else its fields. Thread: the window's.
 #pragma once
 
+#include "ui/changes/change_entry.h"
 #include "ui/engine/engine_link.h"
 
 #include <QPointer>
 #include <QWidget>
 
-class QPlainTextEdit;
+class QSplitter;
 class QTreeWidget;
 
 namespace carrel::ui {
 
+class ChangeDetails;
 class MessageBar;
 class PlainLabel;
 
@@ -29,20 +31,19 @@ signals:
 
 private:
     void page(std::uint64_t after);
-    void addChange(const boost::json::object& change);
+    [[nodiscard]] bool addChange(const boost::json::object& change);
     void showLines();
-    void linesCame(const Answer& answer);
 
     EngineLink& m_link;
     std::string m_agent;
     std::string m_review;
-    std::vector<boost::json::object> m_changes;
+    std::vector<ChangeEntry> m_changes;
     PlainLabel* m_title;
     QTreeWidget* m_list;
-    QPlainTextEdit* m_lines;
+    QSplitter* m_splitter;
+    ChangeDetails* m_lines = nullptr; // of the request's agent
     MessageBar* m_bar;
     QPointer<Request> m_request;
-    QPointer<Request> m_lineRequest;
 };
 
 } // namespace carrel::ui

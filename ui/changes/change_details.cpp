@@ -19,7 +19,6 @@ namespace carrel::ui {
 namespace json = boost::json;
 
 namespace {
-constexpr std::chrono::milliseconds kDocumentAgain{1500};
 constexpr int kNarrow = 560; // below, two columns hold too little
 } // namespace
 
@@ -110,8 +109,6 @@ ChangeDetails::ChangeDetails(EngineLink& link, QString agent, QWidget* parent)
     all->addWidget(m_note);
     all->addWidget(m_bar);
     all->addWidget(m_stack, 1);
-    m_again.setSingleShot(true);
-    connect(&m_again, &QTimer::timeout, this, &ChangeDetails::ask);
     clear();
 }
 
@@ -168,7 +165,6 @@ void ChangeDetails::resizeEvent(QResizeEvent* event) {
 
 void ChangeDetails::clear() {
     delete m_request;
-    m_again.stop();
     m_change.reset();
     m_top->setVisible(false);
     m_note->clear();
@@ -236,9 +232,8 @@ void ChangeDetails::showFolder(const std::string& path) {
     say(tr("Choose a file in it to see what changed."));
 }
 
-void ChangeDetails::ask() {
+void ChangeDetails::ask(Documents documents) {
     delete m_request;
-    m_again.stop();
     m_note->clear();
     if (!m_change) {
         return;
@@ -255,6 +250,10 @@ void ChangeDetails::ask() {
                         {"limit", 1}};
     if (m_threeWays->isChecked() && m_change->canKeepBoth()) {
         params["three_way"] = true;
+    }
+    if (documents == Documents::Wait) {
+        say(tr("The viewer is reading the document…"));
+        params["documents"] = "wait";
     }
     m_request = m_link.ask("diff", std::move(params), this, [this](const Answer& answer) { answered(answer); });
 }
@@ -276,27 +275,34 @@ void ChangeDetails::answered(const Answer& answer) {
     showFile(*file);
 }
 
-// Of office files and the like a machine without a network, made for this one file, reads the text; and says how far it is.
-// Whether the text is still to come.
+// The text of office files and PDFs is read by a machine without a network that is thrown away. Whether it is still to come: then it
+// is waited for, in a request of its own, while the window goes on.
 bool ChangeDetails::noteDocument(const json::object& file) {
-    const auto& document = api::objectAt(file, "document");
+    const auto& document = api::objectAt(api::objectAt(file, "change"), "document");
     const auto state = api::textAt(document, "state");
-    if (state == "ready") {
-        m_note->say(MessageBar::Kind::Note,
-                    tr("Text taken from the document by an offline viewer; layout, pictures and macros are not shown."));
-    } else if (state == "failed") {
+    if (state == "waiting") {
+        ask(Documents::Wait);
+        return true;
+    }
+    if (state == "failed") {
         m_note->say(MessageBar::Kind::Warning, tr("The viewer could not read the document."),
                     lineOf(api::textAt(document, "why"), kWholeColumns));
-    } else if (state == "waiting") {
-        m_again.start(kDocumentAgain);
-        return true;
+    } else if (state == "ready") {
+        QStringList more;
+        if (api::flagAt(document, "cut")) {
+            more << tr("It has more text than is compared.");
+        }
+        if (api::flagAt(document, "same_text")) {
+            more << tr("The text is the same, so what differs is not shown here.");
+        }
+        m_note->say(MessageBar::Kind::Note,
+                    tr("Text taken from the document by an offline viewer; layout, pictures and macros are not shown."), more.join(' '));
     }
     return false;
 }
 
 void ChangeDetails::showFile(const json::object& file) {
     if (noteDocument(file)) {
-        say(tr("The viewer is reading the document…"));
         return;
     }
     if (const auto& three = api::objectAt(file, "three_way"); !three.empty()) {

@@ -8,7 +8,6 @@
 #include "ui/engine/engine_link.h"
 
 #include <QPointer>
-#include <QTimer>
 #include <QWidget>
 
 #include <optional>
@@ -45,7 +44,8 @@ private:
     class Facts;
     void buildBar();
     void describe(const ChangeEntry& change);
-    void ask();
+    enum class Documents { Now, Wait };
+    void ask(Documents documents = Documents::Now);
     void answered(const Answer& answer);
     void showFile(const boost::json::object& file);
     bool noteDocument(const boost::json::object& file);
@@ -58,7 +58,6 @@ private:
     std::string m_review;
     std::optional<ChangeEntry> m_change;
     QPointer<Request> m_request;
-    QTimer m_again; // the document is being read
 
     QWidget* m_top;
     PlainLabel* m_name;

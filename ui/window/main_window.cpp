@@ -8,6 +8,7 @@
 #include "ui/agents/create_dialog.h"
 #include "ui/approvals/approval_store.h"
 #include "ui/approvals/approvals_page.h"
+#include "ui/changes/changes_page.h"
 #include "ui/doctor/doctor_window.h"
 #include "ui/folders/folders_page.h"
 #include "ui/parts/message_bar.h"
@@ -209,6 +210,9 @@ AgentPage* MainWindow::page(const QString& name) {
 }
 
 void MainWindow::addPages(AgentPage& page, const QString& agent) {
+    auto* const changes = new ChangesPage(m_link, m_store, agent, &page);
+    connect(changes, &ChangesPage::startWanted, &page, &AgentPage::start);
+    page.addPage(changes, tr("Changes"));
     page.addPage(new TimelinePage(m_link, agent, &page), tr("Timeline"));
     page.addPage(new FoldersPage(m_link, m_store, agent, &page), tr("Folders"));
 }
