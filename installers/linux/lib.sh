@@ -26,9 +26,10 @@ packages_run=(
     libcli11-dev libseccomp-dev libfuse3-dev libtomlplusplus-dev libsecret-1-dev libglib2.0-dev
     qemu-system-x86 qemu-utils libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients
     mmdebstrap e2fsprogs uidmap kmod cpio xz-utils lz4 zstd gawk python3 rsync
+    qt6-base-dev qt6-qpa-plugins # the desktop, and what it shows itself by
 )
 packages_test=(
-    dbus-daemon python3-openpyxl binutils clang libclang-rt-14-dev qt6-base-dev attr acl git poppler-utils
+    dbus-daemon python3-openpyxl binutils clang libclang-rt-14-dev attr acl git poppler-utils
     sqlite3 tcl8.6-dev zlib1g-dev dpkg-dev # tests/suites: ordinary programs, and building git and SQLite
 )
 
@@ -66,6 +67,7 @@ map_package() {
     fedora:xz-utils) echo xz ;;
     fedora:libclang-rt-14-dev) echo compiler-rt ;;
     fedora:qt6-base-dev) echo qt6-qtbase-devel ;;
+    fedora:qt6-qpa-plugins) echo qt6-qtbase-gui ;;
     arch:build-essential) echo base-devel ;;
     arch:ninja-build) echo ninja ;;
     arch:pkg-config) echo pkgconf ;;
@@ -87,7 +89,7 @@ map_package() {
     arch:uidmap) echo shadow ;;
     arch:xz-utils) echo xz ;;
     arch:libclang-rt-14-dev) echo compiler-rt ;;
-    arch:qt6-base-dev) echo qt6-base ;;
+    arch:qt6-base-dev | arch:qt6-qpa-plugins) echo qt6-base ;;
     arch:sqlite3) echo sqlite ;;
     arch:tcl8.6-dev) echo tcl ;;
     arch:zlib1g-dev) echo zlib ;;
@@ -182,7 +184,7 @@ continue_as_account() {
     cd "$home/carrel"
     exec runuser -u "$account" -- env -i HOME="$home" USER="$account" LOGNAME="$account" SHELL=/bin/bash \
         PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin LANG=C.UTF-8 TERM="${TERM:-dumb}" CI="${CI:-}" \
-        XDG_RUNTIME_DIR="/run/user/$uid" \
+        XDG_RUNTIME_DIR="/run/user/$uid" ${DISPLAY:+DISPLAY="$DISPLAY"} \
         bash "$home/carrel/installers/linux/$script" "$@"
 }
 
