@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/api/display_text.h"
 
-#include "app/api/unicode_tables.h"
+#include "app/api/characters.h"
 #include "guest/protocol/share_path.h"
 
-#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <cstdio>
@@ -12,15 +11,6 @@
 namespace carrel::api {
 
 namespace {
-
-constexpr std::size_t kMarksInARow = 4;
-
-bool within(const unicode::Range* table, std::size_t count, std::uint32_t point) {
-    const auto* end = table + count;
-    const auto* found = std::lower_bound(
-        table, end, point, [](const unicode::Range& range, std::uint32_t p) { return range.last < p; });
-    return found != end && found->first <= point;
-}
 
 // The code point at the beginning of `text` and its length; length 0 where it is not valid UTF-8.
 struct Decoded {
@@ -93,18 +83,28 @@ struct DisplayTextBuilder {
                 put(piece, 1);
                 marks = 0;
             }
-        } else if (!within(unicode::kShown, unicode::kShownCount, point)) {
+        } else {
+            other(point, piece);
+        }
+    }
+    void other(std::uint32_t point, std::string_view piece) {
+        switch (characterKind(point)) {
+        case CharacterKind::Hidden:
             escape(escapePoint(point));
-        } else if (within(unicode::kMarks, unicode::kMarksCount, point)) {
+            break;
+        case CharacterKind::Mark:
             if (marks >= kMarksInARow) {
                 escape(escapePoint(point));
             } else {
                 ++marks;
                 put(piece, 0);
             }
-        } else {
-            put(piece, within(unicode::kWide, unicode::kWideCount, point) ? 2 : 1);
+            break;
+        case CharacterKind::Narrow:
+        case CharacterKind::Wide:
+            put(piece, characterKind(point) == CharacterKind::Wide ? 2 : 1);
             marks = 0;
+            break;
         }
     }
     void lineEnd(std::string_view piece) {

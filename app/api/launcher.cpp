@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/api/launcher.h"
 
-#include "app/api/display_text.h"
+#include "app/api/own_programs.h"
 
 #include <algorithm>
 #include <array>
@@ -23,20 +23,6 @@ namespace {
 
 constexpr int kReadyFd = 3;
 constexpr off_t kTailBytes = 4096;
-
-Result<fs::path> enginePath() {
-    std::error_code ec;
-    const fs::path self = fs::read_symlink("/proc/self/exe", ec);
-    if (ec) {
-        return failErrno("cannot find out where carrel itself is", ec.value());
-    }
-    fs::path engine = self.parent_path() / "carrel-engine";
-    if (::access(engine.c_str(), X_OK) != 0) {
-        return fail(ErrorCode::NotFound, "there is no program carrel-engine beside " + self.string(),
-                    "Install Carrel again: its programs belong in one folder.");
-    }
-    return engine;
-}
 
 Result<UniqueFd> lockStart(const Home& home) {
     UniqueFd lock(::open(home.startLock().c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
@@ -139,7 +125,7 @@ bool waitReady(int pipe) {
 }
 
 Status startEngine(const Home& home) {
-    auto program = enginePath();
+    auto program = ownProgram("carrel-engine");
     if (!program) {
         return fail(std::move(program).error());
     }

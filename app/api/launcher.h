@@ -3,7 +3,7 @@
 // from "nobody listens" until the new engine listens. Readiness is told by the engine (a byte on a pipe),
 // never guessed by waiting.
 //
-// How the engine is started: the program carrel-engine beside our own, as `carrel-engine --ready-fd 3`, with
+// How the engine is started: the program carrel-engine that came with our own (own_programs.h), as `carrel-engine --ready-fd 3`, with
 // CARREL_HOME set to the home's folder, in a session of its own, standard input /dev/null, output and errors
 // appended to Home::engineLog(). It writes one newline to descriptor 3 once its socket accepts connections,
 // and closes it; if it ends before, its last lines tell why.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What DisplayText knows about characters. Private to app/api.
+// What characters.h knows about characters. Private to app/api.
 #pragma once
 
 #include <cstddef>

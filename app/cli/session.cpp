@@ -1,14 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/cli/session.h"
 
-#include "app/api/wire.h"
+#include "app/api/exec_words.h"
 #include "app/cli/outlet.h"
 #include "app/cli/terminal_mode.h"
-#include "guest/protocol/control.h"
 #include "guest/protocol/mux.h"
-#include "guest/protocol/rpc.h"
-
-#include <boost/json.hpp>
 
 #include <array>
 #include <csignal>
@@ -20,17 +16,9 @@
 
 namespace carrel::cli {
 
-namespace json = boost::json;
-
 namespace {
 
-constexpr std::uint32_t kFirst = api::kExecSession * control::kSessionStreams;
-constexpr std::uint32_t kControl = kFirst + control::kSessionControl;
-constexpr std::uint32_t kStdin = kFirst + control::kSessionStdin;
-constexpr std::uint32_t kStdout = kFirst + control::kSessionStdout;
-constexpr std::uint32_t kStderr = kFirst + control::kSessionStderr;
 constexpr std::size_t kMaxInputQueued = 128 * 1024;
-constexpr std::size_t kMaxControlMessage = 16 * 1024;
 // So many requests to end without an end, and we go: the guest does not decide how long we stay.
 constexpr int kPatienceWithTerm = 3;
 
@@ -41,10 +29,10 @@ public:
         , m_signals(signals)
         , m_out(setup.output)
         , m_err(setup.errors)
-        , m_mux(Side::Host, events(), Mux::Options{.maxMessage = kMaxControlMessage}) {
+        , m_mux(Side::Host, events(), Mux::Options{.maxMessage = api::kMaxExecWord}) {
         m_mux.beginLocal(api::kExecTag);
-        m_mux.openStream(kControl, StreamKind::Messages);
-        m_mux.openStream(kStdin, StreamKind::Bytes);
+        m_mux.openStream(api::kExecControl, StreamKind::Messages);
+        m_mux.openStream(api::kExecStdin, StreamKind::Bytes);
     }
 
     Result<int> run();
@@ -60,7 +48,7 @@ private:
             m_result = fail(std::move(error));
         }
     }
-    void sendControl(const json::object& message);
+    void sendControl(std::string_view message);
     void sendSize();
     void onSignal();
     void readChannel();
@@ -89,9 +77,9 @@ Mux::Events Session::events() {
     events.end = [this](std::uint32_t stream) { onStreamEnd(stream); };
     events.reset = [this](std::uint32_t stream, std::uint32_t) {
         onStreamEnd(stream);
-        if (stream == kControl) {
+        if (stream == api::kExecControl) {
             failWith(Error{ErrorCode::Unavailable, "the machine ended the session", {}, 0, nullptr});
-        } else if (stream == kStdin) {
+        } else if (stream == api::kExecStdin) {
             m_inputEnded = true; // the command reads no more
         }
     };
@@ -104,7 +92,7 @@ Mux::Events Session::events() {
                        nullptr});
     };
     events.accept = [](std::uint32_t stream) -> std::optional<StreamKind> {
-        if (stream == kStdout || stream == kStderr) {
+        if (stream == api::kExecStdout || stream == api::kExecStderr) {
             return StreamKind::Bytes;
         }
         return std::nullopt;
@@ -113,13 +101,13 @@ Mux::Events Session::events() {
 }
 
 void Session::onData(std::uint32_t stream, Bytes&& data) {
-    if (stream == kStdout) {
+    if (stream == api::kExecStdout) {
         m_out.put(asText(data));
-    } else if (stream == kStderr) {
+    } else if (stream == api::kExecStderr) {
         m_err.put(asText(data));
     } else {
         const auto size = data.size();
-        if (stream == kControl) {
+        if (stream == api::kExecControl) {
             onControl(asText(data));
         }
         m_mux.consumed(stream, size);
@@ -127,48 +115,35 @@ void Session::onData(std::uint32_t stream, Bytes&& data) {
 }
 
 void Session::onControl(std::string_view text) {
-    const auto broken = [this] {
-        failWith(Error{ErrorCode::Malformed, "the machine's answer cannot be read", {}, 0, nullptr});
-    };
-    const auto message = parseJsonObject(text, JsonLimits{kMaxControlMessage, 6});
-    if (!message || message->size() != 1) {
-        broken();
-        return;
-    }
-    JsonFields fields(*message, "session");
-    if (const auto* exit = fields.optionalObject("exit")) {
-        JsonFields status(*exit, "exit");
-        const auto code = status.optionalNumber("code", 255);
-        const auto signal = status.optionalNumber("signal", 127);
-        if (!status.finish() || code.has_value() == signal.has_value()) {
-            broken();
-        } else if (!m_result) {
-            m_result = static_cast<int>(code ? *code : 128 + *signal);
-        }
-    } else if (const auto* error = fields.optionalObject("error")) {
-        failWith(errorFrom(*error));
-    } else if (message->if_contains("started") == nullptr) {
-        broken();
+    auto word = api::execWord(text);
+    if (!word) {
+        failWith(std::move(word).error());
+    } else if (auto* error = std::get_if<Error>(&*word)) {
+        failWith(std::move(*error));
+    } else if (const auto* exited = std::get_if<api::ExecExited>(&*word); exited != nullptr && !m_result) {
+        m_result = exited->code;
+    } else if (const auto* signalled = std::get_if<api::ExecSignalled>(&*word); signalled != nullptr && !m_result) {
+        m_result = 128 + signalled->number;
     }
 }
 
 void Session::onStreamEnd(std::uint32_t stream) {
-    if (stream == kStdout) {
+    if (stream == api::kExecStdout) {
         m_out.end();
-    } else if (stream == kStderr) {
+    } else if (stream == api::kExecStderr) {
         m_err.end();
     }
 }
 
-void Session::sendControl(const json::object& message) {
+void Session::sendControl(std::string_view message) {
     if (!m_channelEnded) {
-        (void)m_mux.sendMessage(kControl, asBytes(json::serialize(message)));
+        (void)m_mux.sendMessage(api::kExecControl, asBytes(message));
     }
 }
 
 void Session::sendSize() {
     const auto size = terminalSize(m_setup.input);
-    sendControl({{"resize", {{"rows", size.rows}, {"cols", size.columns}}}});
+    sendControl(api::execResize(size.rows, size.columns));
 }
 
 void Session::onSignal() {
@@ -187,7 +162,7 @@ void Session::onSignal() {
         m_hurry = true;
         return;
     }
-    sendControl({{"signal", number}});
+    sendControl(api::execSignal(number));
     if ((number == SIGTERM || number == SIGHUP) && ++m_terms >= kPatienceWithTerm) {
         m_hurry = true;
         failWith(Error{ErrorCode::Cancelled,
@@ -232,10 +207,10 @@ void Session::readInput() {
     std::array<char, 32 * 1024> buffer; // NOLINT(cppcoreguidelines-pro-type-member-init): filled by read
     const ssize_t got = ::read(m_setup.input, buffer.data(), buffer.size());
     if (got > 0) {
-        (void)m_mux.sendBytes(kStdin, asBytes({buffer.data(), static_cast<std::size_t>(got)}));
+        (void)m_mux.sendBytes(api::kExecStdin, asBytes({buffer.data(), static_cast<std::size_t>(got)}));
     } else if (got == 0 || (errno != EAGAIN && errno != EINTR)) {
         m_inputEnded = true;
-        m_mux.sendEnd(kStdin);
+        m_mux.sendEnd(api::kExecStdin);
     }
 }
 
@@ -245,7 +220,7 @@ void Session::drain(Outlet& outlet, std::uint32_t stream) {
         m_mux.consumed(stream, taken);
     }
     if (outlet.broken() && !wasBroken) {
-        sendControl({{"signal", SIGPIPE}}); // nobody reads any more: the command learns it as on one computer
+        sendControl(api::execSignal(SIGPIPE)); // nobody reads any more: the command learns it as on one computer
     }
 }
 
@@ -268,7 +243,7 @@ void Session::pollOnce() {
     std::array<pollfd, kCount> polled{
         when(!m_channelEnded, m_setup.channel.get(), static_cast<short>(sends ? POLLIN | POLLOUT : POLLIN)),
         when(true, m_signals, POLLIN),
-        when(!m_inputEnded && !m_channelEnded && m_mux.queued(kStdin) < kMaxInputQueued, m_setup.input,
+        when(!m_inputEnded && !m_channelEnded && m_mux.queued(api::kExecStdin) < kMaxInputQueued, m_setup.input,
              POLLIN),
         when(!m_out.empty(), m_setup.output, POLLOUT), when(!m_err.empty(), m_setup.errors, POLLOUT)};
     if (::poll(polled.data(), polled.size(), -1) < 0) {
@@ -287,10 +262,10 @@ void Session::pollOnce() {
         readInput();
     }
     if (polled[kOutputAt].revents != 0) {
-        drain(m_out, kStdout);
+        drain(m_out, api::kExecStdout);
     }
     if (polled[kErrorsAt].revents != 0) {
-        drain(m_err, kStderr);
+        drain(m_err, api::kExecStderr);
     }
 }
 

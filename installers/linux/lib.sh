@@ -23,7 +23,7 @@ die() {
 packages_run=(
     build-essential cmake ninja-build ccache pkg-config
     libboost1.81-dev libboost-json1.81-dev libexpected-dev libvirt-dev libsqlite3-dev libssl-dev libspdlog-dev
-    libcli11-dev libseccomp-dev libfuse3-dev libtomlplusplus-dev libsecret-1-dev libglib2.0-dev
+    libcli11-dev libseccomp-dev libfuse3-dev libtomlplusplus-dev libsecret-1-dev libglib2.0-dev libvterm-dev
     qemu-system-x86 qemu-utils libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients
     mmdebstrap e2fsprogs uidmap kmod cpio xz-utils lz4 zstd gawk python3 rsync
     qt6-base-dev qt6-qpa-plugins # the desktop, and what it shows itself by
@@ -55,6 +55,7 @@ map_package() {
     fedora:libspdlog-dev) echo spdlog-devel ;;
     fedora:libcli11-dev) echo cli11-devel ;;
     fedora:libseccomp-dev) echo libseccomp-devel ;;
+    fedora:libvterm-dev) echo libvterm-devel ;;
     fedora:libfuse3-dev) echo "fuse3-devel fuse3-static" ;;
     fedora:libtomlplusplus-dev) echo tomlplusplus-devel ;;
     fedora:libsecret-1-dev) echo libsecret-devel ;;
@@ -79,6 +80,7 @@ map_package() {
     arch:libspdlog-dev) echo spdlog ;;
     arch:libcli11-dev) echo cli11 ;;
     arch:libseccomp-dev) echo libseccomp ;;
+    arch:libvterm-dev) echo libvterm ;;
     arch:libfuse3-dev) echo fuse3 ;;
     arch:libtomlplusplus-dev) echo tomlplusplus ;;
     arch:libsecret-1-dev) echo libsecret ;;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// I1: the clerk, which reads a guest's bytes, imports nothing that starts a process or loads code.
+// I1: the programs that read a guest's bytes import nothing that starts a process or loads code.
 #include "tests/architecture/program_imports.h"
 
 #include <QFile>
@@ -10,7 +10,7 @@ using namespace carrel::testing;
 class TestProgramImports : public QObject {
     Q_OBJECT
 
-    static inline const QString kClerk = QStringLiteral(CARREL_BIN_DIR "/carrel-clerk");
+    static inline const QString kPrograms = QStringLiteral(CARREL_BIN_DIR "/");
 
     static bool isSanitized(const QStringList& symbols) {
         return symbols.contains("__asan_init") || symbols.contains("__tsan_init") ||
@@ -48,30 +48,38 @@ private slots:
         }
     }
 
-    void theClerkCannotNameThem() {
-        if (!QFile::exists(kClerk)) {
-            QSKIP("carrel-clerk is not built in this build folder: nothing is proven about it here");
+    // Those that read a guest's bytes.
+    void theClerkCannotNameThem() { cannotNameThem("carrel-clerk"); }
+    void theTerminalCannotNameThem() { cannotNameThem("carrel-terminal"); }
+    void theClerkIsLinkedWithNothingThatItMustNotKnow() { isLinkedWithNothing("carrel-clerk"); }
+    void theTerminalIsLinkedWithNothingThatItMustNotKnow() { isLinkedWithNothing("carrel-terminal"); }
+
+private:
+    static void cannotNameThem(const QString& name) {
+        const QString program = kPrograms + name;
+        if (!QFile::exists(program)) {
+            QSKIP("it is not built in this build folder: nothing is proven about it here");
         }
-        const auto symbols = importedSymbols(kClerk);
-        QVERIFY2(symbols.has_value(), "nm cannot read carrel-clerk");
+        const auto symbols = importedSymbols(program);
+        QVERIFY2(symbols.has_value(), "nm cannot read it");
         QVERIFY2(symbols->contains("read") || symbols->contains("__read_chk") || symbols->size() > 20,
-                 "carrel-clerk has no imports to judge: is it static or stripped of its dynamic table?");
+                 "it has no imports to judge: is it static or stripped of its dynamic table?");
         if (isSanitized(*symbols)) {
             QSKIP("a sanitizer's run time imports such functions for itself: judged in other builds");
         }
         const auto bad = startsProcessesOrLoadsCode(*symbols);
-        QVERIFY2(bad.isEmpty(), qPrintable("carrel-clerk imports " + bad.join(", ")));
+        QVERIFY2(bad.isEmpty(), qPrintable(name + " imports " + bad.join(", ")));
     }
-
-    void theClerkIsLinkedWithNothingThatItMustNotKnow() {
-        if (!QFile::exists(kClerk)) {
-            QSKIP("carrel-clerk is not built in this build folder: nothing is proven about it here");
+    static void isLinkedWithNothing(const QString& name) {
+        const QString program = kPrograms + name;
+        if (!QFile::exists(program)) {
+            QSKIP("it is not built in this build folder: nothing is proven about it here");
         }
-        const auto libraries = neededLibraries(kClerk);
+        const auto libraries = neededLibraries(program);
         QVERIFY2(libraries.has_value(), "readelf(1) of binutils is needed");
         for (const auto& library : *libraries) {
             for (const char* foreign : {"libvirt", "libQt", "libsqlite", "libsecret"}) {
-                QVERIFY2(!library.startsWith(foreign), qPrintable("carrel-clerk is linked with " + library));
+                QVERIFY2(!library.startsWith(foreign), qPrintable(name + " is linked with " + library));
             }
         }
     }

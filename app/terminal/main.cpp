@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+// carrel-terminal: started by a window (app/api/terminal_process.h) with a session's channel and its line to that window.
+#include "app/api/terminal_process.h"
+#include "app/terminal/terminal.h"
+
+#ifdef CARREL_SANITIZED
+// It looks for leaks at the end with calls that are refused by then.
+extern "C" const char* __asan_default_options();
+extern "C" const char* __asan_default_options() {
+    return "detect_leaks=0";
+}
+#endif
+
+int main() {
+    return carrel::terminal::run(carrel::UniqueFd(carrel::api::kTerminalChannel), carrel::UniqueFd(carrel::api::kTerminalWindow));
+}
