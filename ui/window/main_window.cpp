@@ -12,6 +12,7 @@
 #include "ui/doctor/doctor_window.h"
 #include "ui/folders/folders_page.h"
 #include "ui/parts/message_bar.h"
+#include "ui/terminal/terminal_page.h"
 #include "ui/text/plain.h"
 #include "ui/timeline/timeline_page.h"
 #include "ui/window/welcome_page.h"
@@ -213,6 +214,9 @@ void MainWindow::addPages(AgentPage& page, const QString& agent) {
     auto* const changes = new ChangesPage(m_link, m_store, agent, &page);
     connect(changes, &ChangesPage::startWanted, &page, &AgentPage::start);
     page.addPage(changes, tr("Changes"));
+    auto* const terminal = new TerminalPage(m_link, m_store, agent, &page);
+    connect(terminal, &TerminalPage::startWanted, &page, &AgentPage::start);
+    page.addPage(terminal, tr("Terminal"));
     page.addPage(new TimelinePage(m_link, agent, &page), tr("Timeline"));
     page.addPage(new FoldersPage(m_link, m_store, agent, &page), tr("Folders"));
 }

@@ -53,6 +53,9 @@ private:
                 onControl(std::string(asText(data)));
             } else if (stream == kBase + control::kSessionStdin) {
                 (void)m_mux.sendBytes(kBase + control::kSessionStdout, data);
+                if (m_script == "bash" && asText(data) == "\x04") { // as a shell that is told that there is no more
+                    exit({{"code", 4}});
+                }
             }
         };
         events.end = [this](std::uint32_t stream) {
