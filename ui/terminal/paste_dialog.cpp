@@ -23,16 +23,22 @@ PasteDialog::PasteDialog(const PasteReview& review, QWidget* parent)
         words << tr("The text is too long to be typed: more than a million characters.")
               << tr("Put it into a file in a folder that is shared with the agent.");
     } else {
+        // One and many are said apart: no translation stands between this and English.
         if (review.lineEnds > 0) {
-            words << tr("The text has %n line end(s). Each of them acts like the Enter key, so that what stands before it may be carried "
-                        "out at once.",
-                        nullptr, review.lineEnds);
+            words << (review.lineEnds == 1 ? tr("The text has a line end. It acts like the Enter key, so that what stands before it may be "
+                                                "carried out at once.")
+                                           : tr("The text has %1 line ends. Each of them acts like the Enter key, so that what stands before "
+                                                "it may be carried out at once.")
+                                                 .arg(review.lineEnds));
         }
         if (review.removed > 0) {
-            words << tr("%n control character(s) in it will not be pasted.", nullptr, review.removed);
+            words << (review.removed == 1 ? tr("A control character in it will not be pasted.")
+                                          : tr("%1 control characters in it will not be pasted.").arg(review.removed));
         }
         if (review.hidden > 0) {
-            words << tr("%n character(s) in it do not show, or change what shows. They are written out here.", nullptr, review.hidden);
+            words << (review.hidden == 1 ? tr("A character in it does not show, or changes what shows. It is written out here.")
+                                         : tr("%1 characters in it do not show, or change what shows. They are written out here.")
+                                               .arg(review.hidden));
         }
     }
     auto* what = new PlainLabel(words.join(' '), this);

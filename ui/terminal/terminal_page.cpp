@@ -67,6 +67,7 @@ TerminalPage::TerminalPage(EngineLink& engine, AgentStore& store, QString agent,
     , m_stack(new QStackedWidget(this))
     , m_words(new PlainLabel({}, this))
     , m_start(new QPushButton(tr("Start"), this))
+    , m_strip(new Strip(tr("Drawn by the agent's machine. Carrel asks and says nothing in here."), this))
     , m_view(new TerminalView(this)) {
     setObjectName(QStringLiteral("terminalPage"));
     m_bar->setObjectName(QStringLiteral("terminalBar"));
@@ -84,11 +85,17 @@ TerminalPage::TerminalPage(EngineLink& engine, AgentStore& store, QString agent,
     column->addWidget(m_start, 0, Qt::AlignHCenter);
     column->addStretch();
     m_stack->addWidget(waiting);
-    m_stack->addWidget(m_view);
+    // What is Carrel's stands above the strip, what is the guest's below it.
+    auto* drawn = new QWidget(this);
+    auto* below = new QVBoxLayout(drawn);
+    below->setContentsMargins(0, 0, 0, 0);
+    below->setSpacing(0);
+    below->addWidget(m_strip);
+    below->addWidget(m_view, 1);
+    m_stack->addWidget(drawn);
     auto* layout = new QVBoxLayout(this);
     layout->setContentsMargins(0, 0, 0, 0);
     layout->setSpacing(0);
-    layout->addWidget(new Strip(tr("Drawn by the agent's machine. Carrel asks and says nothing in here."), this));
     layout->addWidget(m_bar);
     layout->addWidget(m_note);
     layout->addWidget(m_stack, 1);
@@ -120,6 +127,7 @@ void TerminalPage::become(State state) {
     }
     if (state != State::Open) {
         m_note->clear();
+        m_pausedTold = false;
     }
 }
 
@@ -139,11 +147,13 @@ void TerminalPage::look() {
         return;
     }
     if (m_state == State::Open) {
-        if (agent != nullptr && agent->state == AgentState::Paused) {
+        const bool paused = agent != nullptr && agent->state == AgentState::Paused;
+        if (paused && !m_pausedTold) {
             m_note->say(MessageBar::Kind::Note, tr("The agent's machine is paused."), tr("What you type waits until it goes on."));
-        } else if (m_note->isVisibleTo(this)) {
+        } else if (!paused && m_pausedTold) {
             m_note->clear();
         }
+        m_pausedTold = paused;
         return;
     }
     if (m_state == State::Opening) {
@@ -174,10 +184,10 @@ void TerminalPage::act() {
 }
 
 void TerminalPage::open() {
+    m_view->clearAll();
     become(State::Opening);
     waitFor(tr("Opening a terminal …"), false);
-    m_view->clearAll();
-    m_told = m_view->sizeInCells();
+    m_told = m_view->sizeInCells(m_stack->size() - QSize(0, m_strip->sizeHint().height())); // which it will have
     boost::json::object params{{"agent", m_agent.toStdString()},
                                {"argv", {"bash", "-l"}},
                                {"tty", {{"rows", m_told.first}, {"cols", m_told.second}, {"term", kTerm}}}};

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The page of an agent's terminal: a login shell in its machine, opened when the page is first shown while the machine is ready.
-// Above it stands who draws it, as nothing in it is Carrel's, and no decision is ever taken in it (invariant I11). Thread: the window's.
+// Right above it stands who draws it, as nothing in it is Carrel's, and no decision is ever taken in it (invariant I11). Thread: the window's.
 //
 //   state     what is shown                                        becomes
 //   None      why there is no terminal yet; Start where that helps  Opening
@@ -63,6 +63,7 @@ private:
     QString m_agent;
     State m_state = State::None;
     bool m_offersStart = false; // the bar's button
+    bool m_pausedTold = false;  // the note says that the machine is paused
     std::pair<std::uint16_t, std::uint16_t> m_told; // rows and columns that the terminal knows
     QElapsedTimer m_lastBell;
     MessageBar* m_bar;
@@ -70,6 +71,7 @@ private:
     QStackedWidget* m_stack;
     PlainLabel* m_words;
     QPushButton* m_start;
+    QWidget* m_strip;
     TerminalView* m_view;
     TerminalLink* m_link = nullptr; // ours; while Open
 };

@@ -49,8 +49,8 @@ private:
     int m_ascent = 12;
 };
 
-// Paints a block element (U+2580 to U+259F) or a line of frames that has only straight arms (of U+2500 to U+257F) into `cell`;
-// false: it is none of these.
+// Paints a block element (U+2580 to U+259F), or a line or corner of a frame (of U+2500 to U+257F, without dashes and diagonals) into
+// `cell`; false: it is none of these.
 [[nodiscard]] bool paintShape(QPainter& painter, const QRect& cell, char32_t point, const QColor& colour);
 
 } // namespace carrel::ui

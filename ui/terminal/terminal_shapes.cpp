@@ -3,8 +3,10 @@
 #include "ui/terminal/terminal_painter.h"
 
 #include <QPainter>
+#include <QPainterPath>
 
 #include <algorithm>
+#include <array>
 #include <string_view>
 
 namespace carrel::ui {
@@ -12,11 +14,13 @@ namespace carrel::ui {
 namespace {
 
 constexpr char32_t kFirstFrame = 0x2500;
+constexpr char32_t kFirstArc = 0x256d;
+constexpr char32_t kLastArc = 0x2570;
 constexpr char32_t kFirstBlock = 0x2580;
 constexpr char32_t kLastBlock = 0x259f;
 
 // The arms of U+2500 to U+257F, four letters each: left, right, up, down; "." none, "-" light, "=" heavy, "d" double. "x": no
-// straight line (dashes, arcs and diagonals), which is the font's.
+// straight line: arcs are drawn below, dashes and diagonals are the font's.
 constexpr std::string_view kArms = "--.. ==.. ..-- ..== xxxx xxxx xxxx xxxx xxxx xxxx xxxx xxxx "
                                    ".-.- .=.- .-.= .=.= -..- =..- -..= =..= .--. .=-. .-=. .==. -.-. =.-. -.=. =.=. "
                                    ".--- .=-- .-=- .--= .-== .==- .=-= .=== -.-- =.-- -.=- -.-= -.== =.=- =.-= =.== "
@@ -99,7 +103,7 @@ void paintDouble(QPainter& painter, const QRect& cell, std::string_view arms, in
     }
     QRegion inside;
     if (arms[0] == 'd') {
-        inside += QRect(cell.x(), y - light / 2, x + (arms[1] == 'd' ? light - light / 2 : light / 2 - light + light - light / 2) - cell.x(), light);
+        inside += QRect(cell.x(), y - light / 2, x - cell.x(), light); // what goes on to the right begins there
     }
     if (arms[1] == 'd') {
         inside += QRect(x - light / 2, y - light / 2, right - x + light / 2, light);
@@ -125,6 +129,28 @@ void paintDouble(QPainter& painter, const QRect& cell, std::string_view arms, in
     for (const QRect& piece : region & QRegion(cell)) {
         painter.fillRect(piece, colour);
     }
+}
+
+// Where rounded corners lead, U+256D to U+2570: to the right or left, down or up.
+void paintArc(QPainter& painter, const QRect& cell, char32_t point, int light, const QColor& colour) {
+    const bool right = point == 0x256d || point == 0x2570;
+    const bool down = point == 0x256d || point == 0x256e;
+    const double half = light % 2 == 0 ? 0 : 0.5; // where the straight lines have their middle
+    const QPointF middle(cell.x() + cell.width() / 2 + half, cell.y() + cell.height() / 2 + half);
+    const double radius = cell.width() / 2.0;
+    const double endX = right ? cell.x() + cell.width() : cell.x();
+    const double endY = down ? cell.y() + cell.height() : cell.y();
+    const double turn = middle.y() + (down ? radius : -radius);
+    QPainterPath path({endX, middle.y()});
+    path.lineTo(middle.x() + (right ? radius : -radius), middle.y());
+    path.quadTo(middle, {middle.x(), turn});
+    path.lineTo(middle.x(), endY);
+    painter.save();
+    painter.setRenderHint(QPainter::Antialiasing);
+    painter.setBrush(Qt::NoBrush);
+    painter.setPen(QPen(colour, light, Qt::SolidLine, Qt::FlatCap));
+    painter.drawPath(path);
+    painter.restore();
 }
 
 // In eighths of the cell: x, y, width, height.
@@ -182,11 +208,15 @@ bool paintShape(QPainter& painter, const QRect& cell, char32_t point, const QCol
         paintBlock(painter, cell, point, colour);
         return true;
     }
+    const int light = std::max(1, cell.height() / 14);
+    if (point >= kFirstArc && point <= kLastArc) {
+        paintArc(painter, cell, point, light, colour);
+        return true;
+    }
     const auto arms = kArms.substr((point - kFirstFrame) * kEach, kEach - 1);
     if (arms[0] == 'x') {
         return false;
     }
-    const int light = std::max(1, cell.height() / 14);
     if (arms.find('d') != std::string_view::npos) {
         paintDouble(painter, cell, arms, light, colour);
     } else {

@@ -69,11 +69,18 @@ void TerminalView::measure() {
 }
 
 std::pair<std::uint16_t, std::uint16_t> TerminalView::sizeInCells() const {
-    const auto fit = [](int room, int each, int least, int most) {
-        return static_cast<std::uint16_t>(std::clamp((room - 2 * kMargin) / std::max(each, 1), least, most));
+    return cellsIn(viewport()->size());
+}
+
+std::pair<std::uint16_t, std::uint16_t> TerminalView::sizeInCells(const QSize& widget) const {
+    return cellsIn(widget - QSize(verticalScrollBar()->sizeHint().width(), 0));
+}
+
+std::pair<std::uint16_t, std::uint16_t> TerminalView::cellsIn(const QSize& room) const {
+    const auto fit = [](int along, int each, int least, int most) {
+        return static_cast<std::uint16_t>(std::clamp((along - 2 * kMargin) / std::max(each, 1), least, most));
     };
-    return {fit(viewport()->height(), m_painter->cellHeight(), kMinRows, kMaxRows),
-            fit(viewport()->width(), m_painter->cellWidth(), kMinColumns, kMaxColumns)};
+    return {fit(room.height(), m_painter->cellHeight(), kMinRows, kMaxRows), fit(room.width(), m_painter->cellWidth(), kMinColumns, kMaxColumns)};
 }
 
 std::int64_t TerminalView::topLine() const {

@@ -38,11 +38,13 @@ public:
     [[nodiscard]] const TerminalGrid& grid() const { return m_grid; }
     // How many rows and columns fit, within terminal_wire.h's bounds.
     [[nodiscard]] std::pair<std::uint16_t, std::uint16_t> sizeInCells() const;
+    [[nodiscard]] std::pair<std::uint16_t, std::uint16_t> sizeInCells(const QSize& widget) const; // if it were as large as that
     [[nodiscard]] QString selectedText() const { return m_selection.text(m_grid); }
     [[nodiscard]] bool hasSelection() const { return !m_selection.isEmpty(); }
     [[nodiscard]] std::int64_t topLine() const; // the first that is shown
     [[nodiscard]] double pointSize() const;
     [[nodiscard]] QRect cellRect(std::int64_t line, int column) const; // in the viewport
+    [[nodiscard]] QVariant inputMethodQuery(Qt::InputMethodQuery query) const override;
 
 public slots:
     void copy();
@@ -63,7 +65,6 @@ protected:
     void scrollContentsBy(int dx, int dy) override;
     void keyPressEvent(QKeyEvent* event) override;
     void inputMethodEvent(QInputMethodEvent* event) override;
-    [[nodiscard]] QVariant inputMethodQuery(Qt::InputMethodQuery query) const override;
     void mousePressEvent(QMouseEvent* event) override;
     void mouseMoveEvent(QMouseEvent* event) override;
     void mouseReleaseEvent(QMouseEvent* event) override;
@@ -83,6 +84,7 @@ private:
     void updateBlinking();
     void updateCursor();
     void measure();
+    [[nodiscard]] std::pair<std::uint16_t, std::uint16_t> cellsIn(const QSize& room) const;
     [[nodiscard]] TerminalSpot spotAt(const QPoint& position, TerminalSelection::Unit unit) const;
 
     TerminalGrid m_grid;

@@ -5,6 +5,7 @@
 #include "app/api/terminal_wire.h"
 
 #include <QString>
+#include <QStringList>
 
 namespace carrel::test {
 

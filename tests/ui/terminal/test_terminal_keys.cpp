@@ -18,7 +18,7 @@ private slots:
         QTest::addColumn<QByteArray>("bytes");
         const auto row = [](const char* name, int key, Qt::KeyboardModifiers modifiers, const char* text, const QByteArray& bytes,
                             bool application = false) {
-            QTest::newRow(name) << key << modifiers.toInt() << QString::fromUtf8(text) << application << bytes;
+            QTest::newRow(name) << key << static_cast<int>(modifiers.toInt()) << QString::fromUtf8(text) << application << bytes;
         };
         const auto none = Qt::NoModifier;
         const auto shift = Qt::ShiftModifier;

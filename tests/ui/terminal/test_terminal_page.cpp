@@ -162,6 +162,7 @@ private slots:
         begin("stopped");
         m_page->show();
         QVERIFY(words().contains("does not run"));
+        QVERIFY(!m_page->findChild<QWidget*>("drawnByTheGuest")->isVisible()); // this is Carrel's own word
         QVERIFY(startButton()->isVisible());
         QSignalSpy wanted(m_page.get(), &TerminalPage::startWanted);
         QTest::mouseClick(startButton(), Qt::LeftButton);

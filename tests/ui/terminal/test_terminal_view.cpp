@@ -124,7 +124,7 @@ private slots:
         m_view->setPalette(dark ? darkPalette() : light);
         m_view->take(sample());
         const auto empty = picture();
-        QTest::mouseDClick(m_view->viewport(), Qt::LeftButton, {}, at(0, 14));
+        QTest::mouseDClick(m_view->viewport(), Qt::LeftButton, {}, at(0, 12));
         QCOMPARE(m_view->selectedText(), QString("ls"));
         QVERIFY(picture() != empty);
         const auto folder = qEnvironmentVariable("CARREL_TEST_PICTURES");
