@@ -187,7 +187,7 @@ void TerminalPage::open() {
     m_view->clearAll();
     become(State::Opening);
     waitFor(tr("Opening a terminal …"), false);
-    m_told = m_view->sizeInCells(m_stack->size() - QSize(0, m_strip->sizeHint().height())); // which it will have
+    m_told = m_view->sizeInCells(m_stack->size() - QSize(0, m_strip->heightForWidth(m_stack->width()))); // which it will have
     boost::json::object params{{"agent", m_agent.toStdString()},
                                {"argv", {"bash", "-l"}},
                                {"tty", {{"rows", m_told.first}, {"cols", m_told.second}, {"term", kTerm}}}};
