@@ -152,7 +152,17 @@ void Screen::resize(std::uint16_t rows, std::uint16_t columns) {
     m_rows = rows;
     m_columns = columns;
     m_dirty.assign(rows, true);
+    forgetScrollRegion();
     vterm_set_size(m_term.get(), rows, columns);
+}
+
+// As xterm does at a new size. libvterm 0.1 keeps the region's top, which may then lie below the screen: it would move memory that
+// is not there.
+void Screen::forgetScrollRegion() {
+    VTermPos cursor{};
+    vterm_state_get_cursorpos(vterm_obtain_state(m_term.get()), &cursor);
+    const auto back = "\x1b[r\x1b[" + std::to_string(cursor.row + 1) + ';' + std::to_string(cursor.col + 1) + 'H';
+    (void)vterm_input_write(m_term.get(), back.data(), back.size());
 }
 
 void Screen::damaged(int fromRow, int toRow) {

@@ -46,6 +46,7 @@ private:
     };
     static VTermScreenCallbacks callbacks();
 
+    void forgetScrollRegion();
     void damaged(int fromRow, int toRow);
     void pushed(const VTermScreenCell* cells, int count);
     void changedProperty(VTermProp property, const VTermValue& value);

@@ -20,15 +20,14 @@ using namespace api::terminal;
 
 namespace {
 
-// The sum of all queues is far below; beyond it this process dies, not the computer.
-constexpr rlim_t kMaxMemoryBytes = rlim_t{256} << 20U;
-
 void setLimits() {
     const rlimit none{0, 0};
     (void)::setrlimit(RLIMIT_CORE, &none); // what is shown and typed stays out of files
     (void)::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     (void)::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 #ifndef CARREL_SANITIZED // a sanitizer reserves more than that for itself
+    // The sum of all queues is far below; beyond it this process dies, not the computer.
+    constexpr rlim_t kMaxMemoryBytes = rlim_t{256} << 20U;
     const rlimit memory{kMaxMemoryBytes, kMaxMemoryBytes};
     (void)::setrlimit(RLIMIT_DATA, &memory);
 #endif

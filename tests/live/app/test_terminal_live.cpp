@@ -53,7 +53,7 @@ private:
         QVERIFY2(started, started ? "" : started.error().text().c_str());
         m_link->resize(24, 80);
         say("PS1='> '; clear\r");
-        QVERIFY(QTest::qWaitFor([this] { return line(0) == ">"; }, kGuardMs));
+        QVERIFY2(QTest::qWaitFor([this] { return line(0) == ">"; }, kGuardMs), all());
     }
     void say(const QByteArray& text) { m_link->type(text); }
     [[nodiscard]] QString line(int row) const { return textOf(m_grid.line(m_grid.screenTop() + row), 0, 80).trimmed(); }
@@ -65,6 +65,7 @@ private:
         }
         return false;
     }
+    [[nodiscard]] bool atPrompt() const { return line(m_grid.screen().cursorRow) == ">" && m_grid.screen().cursorColumn == 2; }
     [[nodiscard]] QByteArray all() const {
         QString out = QString::fromStdString(m_error);
         for (int row = 0; row < m_grid.screen().rows; ++row) {
@@ -105,7 +106,10 @@ void TestTerminalLive::aCommandIsTyped() {
     QSHOWS("42 is it");
     say("printf 'Gr\\303\\274\\303\\237e \\346\\274\\242\\n'\r");
     QSHOWS("Grüße 漢");
-    say("sleep 1000\r\x03"); // and is taken back
+    say("echo works; sleep 1000\r");
+    QSHOWS("works");
+    say("\x03"); // and it is taken back, with what was typed and not read
+    QVERIFY2(QTest::qWaitFor([this] { return atPrompt(); }, kGuardMs), all());
     say("echo goes on\r");
     QSHOWS("goes on");
 }
@@ -150,7 +154,8 @@ void TestTerminalLive::muchOutput() {
 
 // Whatever the machine asks the terminal, its program reads nothing but what was typed.
 void TestTerminalLive::nothingIsAnswered() {
-    say("printf '\\033[6n\\033[c\\033]52;c;?\\007\\033]10;?\\007\\005'; read -r x; echo \"[$x]\" | cat -v\r");
+    say("printf '\\033[6n\\033[c\\033]52;c;?\\007\\033]10;?\\007\\005'; echo ask''ed; read -r x; echo \"[$x]\" | cat -v\r");
+    QSHOWS("asked");
     say("typed\r");
     QSHOWS("[typed]");
 }
