@@ -2,6 +2,7 @@
 #include "app/terminal/screen.h"
 
 #include <algorithm>
+#include <array>
 
 namespace carrel::terminal {
 
@@ -12,6 +13,8 @@ namespace {
 
 constexpr std::size_t kRoomForLines = kMaxScrolled - Screen::kSlice; // a slice has at most so many line ends
 constexpr std::size_t kRoomForBytes = 1024 * 1024;
+// What brings a saved cursor back.
+constexpr std::array<std::string_view, 4> kCursorBack{"\x1b" "8", "\x1b[u", "\x1b[?1048l", "\x1b[?1049l"};
 constexpr std::uint32_t kRightHalf = 0xffffffff; // of a wide character, as libvterm marks it
 constexpr std::uint32_t kReplacement = 0xfffd;
 
@@ -141,7 +144,32 @@ Screen::Screen(std::uint16_t rows, std::uint16_t columns)
 
 void Screen::feed(std::string_view slice) {
     const auto mended = m_mender.mend(m_filter.feed(slice), m_columns);
-    (void)vterm_input_write(m_term.get(), mended.data(), mended.size());
+    std::string_view rest = mended;
+    while (!rest.empty()) {
+        auto end = rest.size();
+        for (const std::string_view back : kCursorBack) {
+            if (const auto at = rest.find(back); at != std::string_view::npos) {
+                end = std::min(end, at + back.size());
+            }
+        }
+        write(rest.substr(0, end));
+        keepCursorInside();
+        rest.remove_prefix(end);
+    }
+}
+
+void Screen::write(std::string_view sequences) {
+    (void)vterm_input_write(m_term.get(), sequences.data(), sequences.size());
+}
+
+// libvterm 0.1 takes a place that was saved, or counted at another size, as it is, and then writes where nothing is.
+void Screen::keepCursorInside() {
+    VTermPos cursor{};
+    vterm_state_get_cursorpos(vterm_obtain_state(m_term.get()), &cursor);
+    if (cursor.row < 0 || cursor.row >= m_rows || cursor.col < 0 || cursor.col >= m_columns) {
+        write("\x1b[" + std::to_string(std::clamp(cursor.row, 0, m_rows - 1) + 1) + ';' +
+              std::to_string(std::clamp(cursor.col, 0, m_columns - 1) + 1) + 'H');
+    }
 }
 
 bool Screen::hasRoom() const {
@@ -149,11 +177,12 @@ bool Screen::hasRoom() const {
 }
 
 void Screen::resize(std::uint16_t rows, std::uint16_t columns) {
+    forgetScrollRegion();
     m_rows = rows;
     m_columns = columns;
     m_dirty.assign(rows, true);
-    forgetScrollRegion();
     vterm_set_size(m_term.get(), rows, columns);
+    keepCursorInside();
 }
 
 // As xterm does at a new size. libvterm 0.1 keeps the region's top, which may then lie below the screen: it would move memory that
@@ -161,8 +190,7 @@ void Screen::resize(std::uint16_t rows, std::uint16_t columns) {
 void Screen::forgetScrollRegion() {
     VTermPos cursor{};
     vterm_state_get_cursorpos(vterm_obtain_state(m_term.get()), &cursor);
-    const auto back = "\x1b[r\x1b[" + std::to_string(cursor.row + 1) + ';' + std::to_string(cursor.col + 1) + 'H';
-    (void)vterm_input_write(m_term.get(), back.data(), back.size());
+    write("\x1b[r\x1b[" + std::to_string(cursor.row + 1) + ';' + std::to_string(cursor.col + 1) + 'H');
 }
 
 void Screen::damaged(int fromRow, int toRow) {

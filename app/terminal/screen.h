@@ -46,6 +46,8 @@ private:
     };
     static VTermScreenCallbacks callbacks();
 
+    void write(std::string_view sequences);
+    void keepCursorInside();
     void forgetScrollRegion();
     void damaged(int fromRow, int toRow);
     void pushed(const VTermScreenCell* cells, int count);

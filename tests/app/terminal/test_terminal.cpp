@@ -64,6 +64,14 @@ private slots:
         row("any", "\x1b[38;2;1;2;3mX", 0, Kind::Rgb, 0x010203);
         row("any, with colons", "\x1b[38:2:1:2:3mX", 0, Kind::Rgb, 0x010203);
         row("any, with a colour space", "\x1b[38:2::1:2:3mX", 0, Kind::Rgb, 0x010203);
+        row("two grounds and a text", "\x1b[48;5;1;38;5;7;49mX", 0, Kind::Indexed, 7 << 16);
+        row("none after a colour", "\x1b[31;mX", 0, Kind::Default, 0);
+        row("wavy", "\x1b[4:3mX", kUnderline, Kind::Default, 0);
+        row("not underlined", "\x1b[4m\x1b[4:0mX", 0, Kind::Default, 0);
+        row("a colour cut short", "\x1b[1;38;5mX", kBold, Kind::Default, 0);
+        row("more than there is room for", "\x1b[1;;;;8::::;;;;8:;;;4mX", kUnderline, Kind::Default, 0);
+        row("a list of thirty", "\x1b[1;1;1;1;1;1;1;1;1;1;1;1;1;1;1;1;1;1;1;1;1;1;1;1;1;1;1;1;1;31mX", kBold, Kind::Indexed, 1 << 16);
+        row("a colon at the end", "\x1b[31;38:2:1:2:mX", 0, Kind::Rgb, 0x010200);
         row("back to plain", "\x1b[1;31m\x1b[0mX", 0, Kind::Default, 0);
     }
     void coloursAndStyles() {
@@ -164,6 +172,32 @@ private slots:
         }
         QVERIFY(rig.pump([&] { return rig.heard.size() == 5; }));
         QVERIFY(!rig.malformed);
+    }
+
+    // libvterm keeps what is left of the region where lines scroll; it must not reach out of a smaller screen.
+    void aScrollRegionBelowASmallerScreen() {
+        TerminalRig rig(kProgram);
+        rig.out("\x1b[20;24r\x1b[21;1Hbelow");
+        QVERIFY(rig.pump([&] { return rig.row(20) == "below"; }));
+        rig.resize(5, 20);
+        QVERIFY(rig.pump([&] { return rig.screen.rows == 5; }));
+        rig.out("\x1b[9;1H\x1bM\x1b[3L\x1b[2M\x1b[S\x1b[T\n\n\n\x1b[Hend");
+        QVERIFY(rig.pump([&] { return rig.row(0) == "end"; }));
+    }
+
+    // Nor a cursor that was saved on a larger one, or counted from its end.
+    void aCursorOutsideASmallerScreen() {
+        TerminalRig rig(kProgram);
+        for (const char* text : {"\x1b[21;70H\x1b" "7", "\x1b[21;70H\x1b[s", "\x1b[?1049h\x1b[21;70H\x1b[?1049l\x1b[21H3\x1b[r"}) {
+            rig.resize(24, 80);
+            QVERIFY(rig.pump([&] { return rig.screen.rows == 24; }));
+            rig.out(std::string(text) + "\x1b[1;1Hnow ");
+            QVERIFY(rig.pump([&] { return rig.row(0).starts_with("now"); }));
+            rig.resize(5, 10);
+            QVERIFY(rig.pump([&] { return rig.screen.rows == 5; }));
+            rig.out("\x1b[X\x1b" "8\x1b[X\x1b[2@\x1b[u\x1b[3P\x1b[?1049h\x1b[?1049l\x1b[X\x1b[2J\x1b[Hend");
+            QVERIFY(rig.pump([&] { return rig.row(0) == "end"; }));
+        }
     }
 
     void whatLeavesTheScreenIsKept() {
