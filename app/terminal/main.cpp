@@ -3,6 +3,9 @@
 #include "app/api/terminal_process.h"
 #include "app/terminal/terminal.h"
 
+#include <cstdio>
+#include <sys/stat.h>
+
 #ifdef CARREL_SANITIZED
 // It looks for leaks at the end with calls that are refused by then.
 extern "C" const char* __asan_default_options();
@@ -12,5 +15,12 @@ extern "C" const char* __asan_default_options() {
 #endif
 
 int main() {
+    for (const int fd : {carrel::api::kTerminalChannel, carrel::api::kTerminalWindow}) {
+        struct stat what {};
+        if (::fstat(fd, &what) != 0 || !S_ISSOCK(what.st_mode)) {
+            std::fputs("carrel-terminal: this program is started by a window of Carrel's, with a session. Use: carrel shell AGENT\n", stderr);
+            return 2;
+        }
+    }
     return carrel::terminal::run(carrel::UniqueFd(carrel::api::kTerminalChannel), carrel::UniqueFd(carrel::api::kTerminalWindow));
 }

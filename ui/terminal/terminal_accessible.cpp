@@ -21,6 +21,7 @@ public:
         return type == QAccessible::TextInterface ? static_cast<QAccessibleTextInterface*>(this) : QAccessibleWidget::interface_cast(type);
     }
 
+    using QAccessibleWidget::text; // of its name and description
     void selection(int /*index*/, int* start, int* end) const override { *start = *end = 0; }
     [[nodiscard]] int selectionCount() const override { return 0; }
     void addSelection(int /*start*/, int /*end*/) override {}

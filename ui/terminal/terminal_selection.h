@@ -31,7 +31,8 @@ public:
     [[nodiscard]] TerminalSpot to() const { return m_to; }
     // Columns [first, second) of a line; equal where there is nothing of it.
     [[nodiscard]] std::pair<int, int> columnsIn(std::int64_t line, const TerminalGrid& grid) const;
-    // Lines are joined by line ends; blanks at a line's end are left out. Only lines [first, end) are told of.
+    // Lines are joined by line ends, also where a program only ran on into the next row: libvterm 0.1 does not tell of that. Blanks at
+    // a line's end are left out. Only lines [first, end) are told of.
     [[nodiscard]] QString text(const TerminalGrid& grid, std::int64_t firstLine, std::int64_t endLine) const;
     [[nodiscard]] QString text(const TerminalGrid& grid) const { return text(grid, m_from.line, m_to.line + 1); }
 

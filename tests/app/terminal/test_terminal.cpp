@@ -3,6 +3,7 @@
 #include "guest/protocol/rpc.h"
 #include "tests/app/terminal/terminal_rig.h"
 
+#include <QProcess>
 #include <QtTest>
 
 #include <csignal>
@@ -380,6 +381,14 @@ private slots:
             QCOMPARE(::waitpid(rig.pid(), &status, 0), rig.pid());
             QVERIFY(WIFEXITED(status) && WEXITSTATUS(status) == 1);
         }
+    }
+
+    void byHandItSaysWhatItIs() {
+        QProcess process;
+        process.start(QString::fromStdString(kProgram), QStringList());
+        QVERIFY(process.waitForFinished(60000));
+        QCOMPARE(process.exitCode(), 2);
+        QVERIFY(process.readAllStandardError().contains("carrel shell"));
     }
 
     void endsWithItsWindow() {
