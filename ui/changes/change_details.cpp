@@ -14,11 +14,14 @@
 #include <QToolButton>
 #include <QVBoxLayout>
 
+#include <utility>
+
 namespace carrel::ui {
 
 namespace json = boost::json;
 
 namespace {
+constexpr std::chrono::milliseconds kDocumentAgain{1500};
 constexpr int kNarrow = 560; // below, two columns hold too little
 } // namespace
 
@@ -109,6 +112,8 @@ ChangeDetails::ChangeDetails(EngineLink& link, QString agent, QWidget* parent)
     all->addWidget(m_note);
     all->addWidget(m_bar);
     all->addWidget(m_stack, 1);
+    m_again.setSingleShot(true);
+    connect(&m_again, &QTimer::timeout, this, &ChangeDetails::ask);
     clear();
 }
 
@@ -165,6 +170,7 @@ void ChangeDetails::resizeEvent(QResizeEvent* event) {
 
 void ChangeDetails::clear() {
     delete m_request;
+    m_again.stop();
     m_change.reset();
     m_top->setVisible(false);
     m_note->clear();
@@ -219,6 +225,7 @@ void ChangeDetails::describe(const ChangeEntry& change) {
 void ChangeDetails::show(const std::string& review, const ChangeEntry& change) {
     m_review = review;
     m_change = change;
+    m_awaitDocument = false;
     describe(change);
     ask();
 }
@@ -232,8 +239,9 @@ void ChangeDetails::showFolder(const std::string& path) {
     say(tr("Choose a file in it to see what changed."));
 }
 
-void ChangeDetails::ask(Documents documents) {
+void ChangeDetails::ask() {
     delete m_request;
+    m_again.stop();
     m_note->clear();
     if (!m_change) {
         return;
@@ -243,7 +251,7 @@ void ChangeDetails::ask(Documents documents) {
         say(m_change->kind == ChangeKind::Deleted ? tr("The folder is deleted.") : tr("A folder has no lines to compare."));
         return;
     }
-    say(tr("Comparing…"));
+    say(m_awaitDocument ? tr("The viewer is reading the document…") : tr("Comparing…"));
     json::object params{{"agent", m_agent.toStdString()},
                         {"review", m_review},
                         {"paths", json::array{pathParameter(m_change->path)}},
@@ -251,8 +259,7 @@ void ChangeDetails::ask(Documents documents) {
     if (m_threeWays->isChecked() && m_change->canKeepBoth()) {
         params["three_way"] = true;
     }
-    if (documents == Documents::Wait) {
-        say(tr("The viewer is reading the document…"));
+    if (m_awaitDocument) {
         params["documents"] = "wait";
     }
     m_request = m_link.ask("diff", std::move(params), this, [this](const Answer& answer) { answered(answer); });
@@ -275,34 +282,32 @@ void ChangeDetails::answered(const Answer& answer) {
     showFile(*file);
 }
 
-// The text of office files and PDFs is read by a machine without a network that is thrown away. Whether it is still to come: then it
-// is waited for, in a request of its own, while the window goes on.
+// Of office files and the like a machine without a network, made for this one file, reads the text; and says how far it is.
+// Whether the text is still to come.
 bool ChangeDetails::noteDocument(const json::object& file) {
     const auto& document = api::objectAt(api::objectAt(file, "change"), "document");
     const auto state = api::textAt(document, "state");
-    if (state == "waiting") {
-        ask(Documents::Wait);
-        return true;
-    }
-    if (state == "failed") {
+    if (state == "ready") {
+        m_note->say(MessageBar::Kind::Note,
+                    tr("Text taken from the document by an offline viewer; layout, pictures and macros are not shown."),
+                    api::flagAt(document, "same_text") ? tr("The text is the same: what differs is something that is not shown.")
+                    : api::flagAt(document, "cut")     ? tr("There is more text than could be compared.")
+                                                       : QString());
+    } else if (state == "failed") {
         m_note->say(MessageBar::Kind::Warning, tr("The viewer could not read the document."),
                     lineOf(api::textAt(document, "why"), kWholeColumns));
-    } else if (state == "ready") {
-        QStringList more;
-        if (api::flagAt(document, "cut")) {
-            more << tr("It has more text than is compared.");
-        }
-        if (api::flagAt(document, "same_text")) {
-            more << tr("The text is the same, so what differs is not shown here.");
-        }
-        m_note->say(MessageBar::Kind::Note,
-                    tr("Text taken from the document by an offline viewer; layout, pictures and macros are not shown."), more.join(' '));
+    } else if (state == "waiting" || state == "unasked") {
+        // The next answer comes when the viewer is done; if it came at once all the same, not again at once.
+        m_again.start(std::exchange(m_awaitDocument, true) ? kDocumentAgain : std::chrono::milliseconds(0));
+        return true;
     }
+    m_awaitDocument = false;
     return false;
 }
 
 void ChangeDetails::showFile(const json::object& file) {
     if (noteDocument(file)) {
+        say(tr("The viewer is reading the document…"));
         return;
     }
     if (const auto& three = api::objectAt(file, "three_way"); !three.empty()) {

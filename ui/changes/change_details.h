@@ -8,6 +8,7 @@
 #include "ui/engine/engine_link.h"
 
 #include <QPointer>
+#include <QTimer>
 #include <QWidget>
 
 #include <optional>
@@ -44,8 +45,7 @@ private:
     class Facts;
     void buildBar();
     void describe(const ChangeEntry& change);
-    enum class Documents { Now, Wait };
-    void ask(Documents documents = Documents::Now);
+    void ask();
     void answered(const Answer& answer);
     void showFile(const boost::json::object& file);
     bool noteDocument(const boost::json::object& file);
@@ -58,6 +58,8 @@ private:
     std::string m_review;
     std::optional<ChangeEntry> m_change;
     QPointer<Request> m_request;
+    QTimer m_again;               // the document is being read
+    bool m_awaitDocument = false; // the next answer may take as long as that
 
     QWidget* m_top;
     PlainLabel* m_name;

@@ -104,6 +104,11 @@ public:
         const std::lock_guard lock(m_mutex);
         m_diffs[path] = std::move(fields);
     }
+    // With fields that an engine of another version has.
+    void doNotHold(const std::string& verb) {
+        const std::lock_guard lock(m_mutex);
+        m_unheld.insert(verb);
+    }
     // Further fields of the next answers of "changes".
     void addToChanges(json::object fields) {
         const std::lock_guard lock(m_mutex);
@@ -161,8 +166,8 @@ public:
 
 private:
     void hold(const std::string& verb, const json::object& value, const char* part) {
-        if (verb == "agent.wait") {
-            return; // no part of the page's agreement
+        if (m_unheld.contains(verb)) {
+            return;
         }
         const auto schema = m_schemas.load(verb + ".json").as_object();
         const auto problem = m_schemas.check(value, schema.at("properties").as_object().at(part).as_object());
@@ -292,6 +297,7 @@ private:
     std::vector<Asked> m_asked;
     std::map<std::string, int> m_calledOff;
     std::string m_problems;
+    std::set<std::string> m_unheld{"agent.wait"}; // no part of the page's agreement
     std::unique_ptr<api::Server> m_server;
 };
 
