@@ -47,7 +47,34 @@ inline std::vector<std::pair<const char*, std::string>> nastyTexts() {
         {"surrogate", "\xed\xa0\x80"},
         {"private use", "\xee\x80\x80"},
         {"noncharacter", "\xef\xbf\xbf"},
+        {"clear screen", "a\x1b[2J\x1b[Hb"},
+        {"title, ended otherwise", "\x1b]0;safe\x1b\\"},
+        {"report", "\x1b[6n\x1b[c"},
+        {"C1 commands", "\xc2\x9b" "2J\xc2\x9d" "0;x\xc2\x9c"},
+        {"lines of its own", "x\nRequest 99 was allowed.\r\nCarrel: all is well\x0b\x0c\xc2\x85"},
+        {"back over it", "deny\b\b\b\ballow\x7f\x7f"},
+        {"isolates and a mark", "\xe2\x81\xa6x\xe2\x81\xa9\xe2\x81\xa7\xe2\x81\xa8\xd8\x9c"},
+        {"all that has no width", "pa\xe2\x80\x8b\xe2\x80\x8c\xe2\x80\x8d\xe2\x81\xa0\xef\xbb\xbfypal.com\xc2\xad"},
+        {"wide blanks", "x\xe2\x80\x83\xe2\x80\x83\xc2\xa0y\xe3\x85\xa4"},
+        {"private use of other planes", "\xee\x80\x80\xf3\xb0\x80\x80"},
     };
+}
+
+// What acts on nothing by itself, and yet misleads where it is taken for markup, pushes other words away or joins them.
+inline std::vector<std::pair<const char*, std::string>> misleadingTexts() {
+    return {
+        {"combining first", "\xcc\xb8\xcc\xb8x"},
+        {"markup", "<b>ok</b><img src=x onerror=alert(1)>&lt;<a href='file:///'>click</a>"},
+        {"padded", "x" + std::string(150, ' ') + "Request 99 was allowed." + std::string(60, ' ') + "Risk: none"},
+        {"long", std::string(30'000, 'x')},
+    };
+}
+inline std::vector<std::pair<const char*, std::string>> allNastyTexts() {
+    auto out = nastyTexts();
+    for (auto& each : misleadingTexts()) {
+        out.push_back(std::move(each));
+    }
+    return out;
 }
 
 // Nothing in it acts on a terminal, hides, or turns the text around: but for line ends where there may be some.

@@ -8,6 +8,7 @@
 
 #include <QPainter>
 #include <QPaintEvent>
+#include <QRegularExpression>
 #include <QScrollBar>
 
 #include <algorithm>
@@ -104,14 +105,15 @@ QString DiffView::bandText(const DiffRow& row) const {
                   static_cast<int>(std::min<std::uint32_t>(row.leftNumber, 1'000'000'000)));
     }
     if (m_kind == Kind::ThreeWays) {
-        auto text = shownLine(row.left);
+        auto text = shownLine(row.left); // "@@ 3,2: both changed it @@": a line, how many, and what became of them
         while (text.startsWith('@') || text.startsWith(' ')) {
             text.remove(0, 1);
         }
         while (text.endsWith('@') || text.endsWith(' ')) {
             text.chop(1);
         }
-        return tr("Line %1").arg(text);
+        static const QRegularExpression count(QStringLiteral("^(\\d+),\\d+:"));
+        return tr("From line %1").arg(text.replace(count, QStringLiteral("\\1:")));
     }
     return row.leftNumber == row.rightNumber ? tr("From line %1").arg(row.rightNumber)
                                              : tr("From line %1, which was line %2").arg(row.rightNumber).arg(row.leftNumber);

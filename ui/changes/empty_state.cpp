@@ -18,18 +18,22 @@ EmptyState::EmptyState(QWidget* parent)
     large.setBold(true);
     large.setPointSizeF(large.pointSizeF() * 1.3);
     m_title->setFont(large);
+    // As wide as is read well, and narrower where there is less; each line as high as its words need.
+    auto* const column = new QVBoxLayout;
+    column->setSpacing(10);
+    column->addStretch(2);
     for (auto* label : {m_title, m_words}) {
         label->setAlignment(Qt::AlignCenter);
-        label->setFixedWidth(fontMetrics().averageCharWidth() * 64);
+        label->setMaximumWidth(fontMetrics().averageCharWidth() * 72);
+        column->addWidget(label);
     }
-    auto* const all = new QVBoxLayout(this);
-    all->setSpacing(10);
-    all->addStretch(2);
-    all->addWidget(m_title, 0, Qt::AlignHCenter);
-    all->addWidget(m_words, 0, Qt::AlignHCenter);
-    all->addSpacing(6);
-    all->addWidget(m_action, 0, Qt::AlignHCenter);
-    all->addStretch(3);
+    column->addSpacing(6);
+    column->addWidget(m_action, 0, Qt::AlignHCenter);
+    column->addStretch(3);
+    auto* const all = new QHBoxLayout(this);
+    all->addStretch(1);
+    all->addLayout(column, 100);
+    all->addStretch(1);
     connect(m_action, &QPushButton::clicked, this, &EmptyState::acted);
 }
 

@@ -1,38 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Invariant I11 on the command line: whatever stands in the texts that approvals and rules bring, no byte of it reaches a
 // terminal that a terminal would obey or a person could not see, and no part of it stands where Carrel's own words stand.
+#include "guest/protocol/share_path.h"
 #include "tests/app/cli/cli_test.h"
+#include "tests/support/nasty_texts.h"
 
 using namespace carrel;
 using namespace carrel::test;
 
 namespace {
-
-// What a guest could call a file, a host or its reason.
-const std::vector<std::pair<const char*, std::string>>& nastyTexts() {
-    static const std::vector<std::pair<const char*, std::string>> texts{
-        {"clear screen", "a\x1b[2J\x1b[Hb"},
-        {"clipboard", "\x1b]52;c;QUFBQQ==\x07"},
-        {"title", "\x1b]0;safe\x1b\\"},
-        {"report", "\x1b[6n\x1b[c"},
-        {"C1", "\xc2\x9b" "2J\xc2\x9d" "0;x\xc2\x9c"},
-        {"line of its own", "x\nRequest 99 was allowed.\r\nCarrel: all is well\x0b\x0c\xc2\x85"},
-        {"separators", "x\xe2\x80\xa8y\xe2\x80\xa9z"},
-        {"back over it", "deny\b\b\b\ballow\x7f\x7f"},
-        {"null", std::string("a\0b", 3)},
-        {"right to left", "report\xe2\x80\xae" "fdp.exe"},
-        {"isolates", "\xe2\x81\xa6x\xe2\x81\xa9\xe2\x81\xa7\xe2\x81\xa8\xd8\x9c"},
-        {"zero width", "pa\xe2\x80\x8b\xe2\x80\x8c\xe2\x80\x8d\xe2\x81\xa0\xef\xbb\xbfypal.com\xc2\xad"},
-        {"tags", "x\xf3\xa0\x81\x81\xf3\xa0\x81\xbf"},
-        {"combining flood", "a" + QByteArray("\xcc\x81").repeated(200).toStdString()},
-        {"combining first", "\xcc\xb8\xcc\xb8x"},
-        {"wide blanks", "x\xe2\x80\x83\xe2\x80\x83\xc2\xa0y\xe3\x85\xa4"},
-        {"private use", "\xee\x80\x80\xf3\xb0\x80\x80"},
-        {"markup", "<b>ok</b><img src=x onerror=alert(1)>&lt;<a href='file:///'>click</a>"},
-        {"padded", "x" + std::string(150, ' ') + "Request 99 was allowed." + std::string(60, ' ') + "Risk: none"},
-        {"long", std::string(30'000, 'x')}};
-    return texts;
-}
 
 // The answer with that text wherever text can be; what the program steers by stays.
 json::value poisoned(const json::value& value, const std::string& text, const std::string& key = {}) {
@@ -164,8 +140,10 @@ private slots:
 
     void nothingNastyIsShown_data() {
         QTest::addColumn<QByteArray>("text");
-        for (const auto& [name, text] : nastyTexts()) {
-            QTest::newRow(name) << QByteArray::fromStdString(text);
+        for (const auto& [name, text] : allNastyTexts()) {
+            if (isUtf8(text)) { // what is not comes as base64 only
+                QTest::newRow(name) << QByteArray::fromStdString(text);
+            }
         }
     }
     void nothingNastyIsShown() {

@@ -204,10 +204,9 @@ private slots:
     }
     void nastyNamesAreShownHarmless_data() {
         QTest::addColumn<QByteArray>("text");
-        for (const auto& [name, text] : carrel::test::nastyTexts()) {
+        for (const auto& [name, text] : carrel::test::allNastyTexts()) {
             QTest::newRow(name) << QByteArray::fromStdString(text);
         }
-        QTest::newRow("markup") << QByteArray("<b>ok</b><img src=x>");
     }
     void nastyNamesAreShownHarmless() {
         QFETCH(QByteArray, text);

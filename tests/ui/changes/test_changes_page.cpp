@@ -409,29 +409,29 @@ private slots:
     // Whatever a guest calls its files, and whatever it says: no label, bar, row or question shows anything that acts.
     void nastyTextsAreShownHarmless_data() {
         QTest::addColumn<QByteArray>("text");
-        for (const auto& [name, text] : carrel::test::nastyTexts()) {
+        for (const auto& [name, text] : carrel::test::allNastyTexts()) {
             QTest::newRow(name) << QByteArray::fromStdString(text);
         }
-        QTest::newRow("markup") << QByteArray("<b>ok</b><img src='file:///x'>");
     }
     void nastyTextsAreShownHarmless() {
         QFETCH(QByteArray, text);
         const auto nasty = text.isValidUtf8() ? text.toStdString() : std::string("\xe2\x80\xae"); // JSON is UTF-8
         auto bad = risky(inConflict(change("papers/a"), nasty.c_str()), nasty.c_str());
+        const auto name = text.left(4000); // as long as a path may be
         bad.erase("path");
-        bad["path_b64"] = ("papers/" + text).toBase64().toStdString();
+        bad["path_b64"] = ("papers/" + name).toBase64().toStdString();
         bad["kind"] = "renamed";
-        bad["from"] = nasty;
+        bad["from"] = nasty.substr(0, 4000);
         auto good = risky(change("papers/good"), nasty.c_str());
-        m->engine.setDiff("papers/" + text.toStdString(), {{"diff", nullptr}, {"no_diff", nasty}});
-        m->engine.addToChanges({{"left_out", json::array{{{"share", nasty}, {"path", nasty}, {"reason", nasty}}}}});
+        m->engine.setDiff("papers/" + name.toStdString(), {{"diff", nullptr}, {"no_diff", nasty}});
+        m->engine.addToChanges({{"left_out", json::array{{{"share", nasty}, {"path", nasty.substr(0, 4000)}, {"reason", nasty}}}}});
         auto answer = m->engine.done("apply", 4);
-        answer["outcomes"] = json::array{{{"share", nasty}, {"path", nasty}, {"kind", "modified"}, {"outcome", "failed"}, {"reason", nasty}}};
+        answer["outcomes"] = json::array{{{"share", nasty}, {"path", nasty.substr(0, 4000)}, {"kind", "modified"}, {"outcome", "failed"}, {"reason", nasty}}};
         answer["totals"] = {{"done", 0}, {"conflicts", 0}, {"refused", 0}, {"failed", 1}, {"kept", 0}};
         answer["review"] = std::string(64, 'a');
         openWith({good, bad});
         m->engine.setAnswer("apply", answer);
-        m->tree()->setCurrentIndex(qobject_cast<ChangeTreeModel*>(m->tree()->model())->indexOf("papers/" + text.toStdString()));
+        m->tree()->setCurrentIndex(qobject_cast<ChangeTreeModel*>(m->tree()->model())->indexOf("papers/" + name.toStdString()));
         SOON(m->find<QLabel>("noDifference")->text().startsWith("There is nothing to show line by line: "));
         QTest::mouseClick(applyButton(), Qt::LeftButton);
         SOON(m->dialog() != nullptr);

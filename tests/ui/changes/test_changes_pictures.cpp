@@ -6,6 +6,7 @@
 #include "ui/changes/diff_view.h"
 #include "ui/parts/tones.h"
 
+#include <QLabel>
 #include <QPushButton>
 #include <QStyleFactory>
 #include <QTabWidget>
@@ -97,11 +98,16 @@ class TestChangesPictures : public QObject {
         const double other = brightness(b);
         return (std::max(one, other) + 0.05) / (std::min(one, other) + 0.05);
     }
-    // No button shows less than its whole text.
+    // No button and no label shows less than its whole text.
     void checkRoom() const {
         for (const auto* const button : m->page->findChildren<QAbstractButton*>()) {
             if (button->isVisible()) {
                 QVERIFY2(button->width() >= button->minimumSizeHint().width(), qPrintable(button->text()));
+            }
+        }
+        for (const auto* const label : m->page->findChildren<QLabel*>()) {
+            if (label->isVisible() && label->wordWrap()) {
+                QVERIFY2(label->height() >= label->heightForWidth(label->width()), qPrintable(label->text()));
             }
         }
     }
@@ -179,6 +185,7 @@ private slots:
         QTest::mouseClick(m->find<QPushButton>("lookAgain"), Qt::LeftButton);
         QTRY_VERIFY_WITH_TIMEOUT(m->find<QWidget>("emptyState")->isVisible(), 60'000);
         keep(*m->page, name + "-empty");
+        checkRoom();
         m.reset();
         QApplication::setPalette(before);
     }

@@ -208,7 +208,7 @@ private slots:
     }
     void nastyLinesAreShownHarmless_data() {
         QTest::addColumn<QByteArray>("text");
-        for (const auto& [name, text] : carrel::test::nastyTexts()) {
+        for (const auto& [name, text] : carrel::test::allNastyTexts()) {
             QTest::newRow(name) << QByteArray::fromStdString(text).replace('\n', ' ');
         }
     }

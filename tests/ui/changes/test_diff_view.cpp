@@ -125,14 +125,13 @@ private slots:
     }
     void nastyLinesArePainted_data() {
         QTest::addColumn<QByteArray>("text");
-        for (const auto& [name, text] : carrel::test::nastyTexts()) {
+        for (const auto& [name, text] : carrel::test::allNastyTexts()) {
             QTest::newRow(name) << QByteArray::fromStdString(text).replace('\n', "\n+");
         }
         QTest::newRow("nothing") << QByteArray();
-        QTest::newRow("long") << QByteArray(200'000, 'x');
+        QTest::newRow("very long") << QByteArray(200'000, 'x');
         QTest::newRow("tabs") << QByteArray(500, '\t');
         QTest::newRow("wide") << QByteArray("\xe6\xbc\xa2").repeated(3000);
-        QTest::newRow("markup") << QByteArray("<b>ok</b><img src='file:///x'>&lt;");
     }
     void nastyLinesArePainted() {
         QFETCH(QByteArray, text);
