@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ui/engine/engine_link.h"
+#include "ui/text/languages.h"
 #include "ui/window/main_window.h"
 
 #include <QApplication>
-#include <QLibraryInfo>
-#include <QLocale>
-#include <QTranslator>
 
 int main(int argc, char** argv) {
     QApplication application(argc, argv);
@@ -14,10 +12,7 @@ int main(int argc, char** argv) {
     QApplication::setOrganizationName("carrel");
     QApplication::setApplicationVersion(CARREL_VERSION);
     QApplication::setDesktopFileName("carrel-desktop");
-    QTranslator qtOwn;
-    if (qtOwn.load(QLocale(), "qtbase", "_", QLibraryInfo::path(QLibraryInfo::TranslationsPath))) {
-        QApplication::installTranslator(&qtOwn);
-    }
+    carrel::ui::installLanguages();
     carrel::ui::EngineLink link;
     carrel::ui::MainWindow window(link);
     window.show();

@@ -26,7 +26,7 @@ packages_run=(
     libcli11-dev libseccomp-dev libfuse3-dev libtomlplusplus-dev libsecret-1-dev libglib2.0-dev libvterm-dev
     qemu-system-x86 qemu-utils libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients
     mmdebstrap e2fsprogs uidmap kmod cpio xz-utils lz4 zstd gawk python3 rsync
-    qt6-base-dev qt6-qpa-plugins # the desktop, and what it shows itself by
+    qt6-base-dev qt6-qpa-plugins qt6-l10n-tools # the desktop, its languages, and what it shows itself by
 )
 packages_test=(
     dbus-daemon python3-openpyxl binutils clang libclang-rt-14-dev attr acl git poppler-utils
@@ -69,6 +69,7 @@ map_package() {
     fedora:libclang-rt-14-dev) echo compiler-rt ;;
     fedora:qt6-base-dev) echo qt6-qtbase-devel ;;
     fedora:qt6-qpa-plugins) echo qt6-qtbase-gui ;;
+    fedora:qt6-l10n-tools) echo qt6-linguist ;;
     arch:build-essential) echo base-devel ;;
     arch:ninja-build) echo ninja ;;
     arch:pkg-config) echo pkgconf ;;
@@ -92,6 +93,7 @@ map_package() {
     arch:xz-utils) echo xz ;;
     arch:libclang-rt-14-dev) echo compiler-rt ;;
     arch:qt6-base-dev | arch:qt6-qpa-plugins) echo qt6-base ;;
+    arch:qt6-l10n-tools) echo qt6-tools ;;
     arch:sqlite3) echo sqlite ;;
     arch:tcl8.6-dev) echo tcl ;;
     arch:zlib1g-dev) echo zlib ;;

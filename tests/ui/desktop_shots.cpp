@@ -9,6 +9,7 @@
 #include "ui/approvals/approvals_page.h"
 #include "ui/approvals/request_view.h"
 #include "ui/doctor/doctor_window.h"
+#include "ui/text/languages.h"
 #include "ui/window/main_window.h"
 
 #include <QAbstractItemView>
@@ -96,6 +97,7 @@ int main(int argc, char** argv) {
     if (std::string_view(argv[1]) == "dark") {
         QApplication::setPalette(darkPalette());
     }
+    installLanguages();
     const Album album(QString::fromLocal8Bit(argv[2]));
     DesktopWorld world;
     EngineLink link;

@@ -26,9 +26,9 @@ constexpr std::array<std::pair<std::string_view, AgentState>, 10> kStates{{{"cre
                                                                             {"stopped", AgentState::Stopped},
                                                                             {"failed", AgentState::Failed}}};
 
-QString tr(const char* text) {
-    return QCoreApplication::translate("carrel::ui::AgentInfo", text);
-}
+struct AgentWords {
+    Q_DECLARE_TR_FUNCTIONS(AgentWords)
+};
 
 } // namespace
 
@@ -80,39 +80,39 @@ AgentInfo agentFrom(const boost::json::object& agent) {
 QString stateText(AgentState state) {
     switch (state) {
     case AgentState::Created:
-        return tr("Not started yet");
+        return AgentWords::tr("Not started yet");
     case AgentState::Starting:
-        return tr("Starting");
+        return AgentWords::tr("Starting");
     case AgentState::Ready:
-        return tr("Ready");
+        return AgentWords::tr("Ready");
     case AgentState::Working:
-        return tr("Working");
+        return AgentWords::tr("Working");
     case AgentState::Paused:
-        return tr("Paused");
+        return AgentWords::tr("Paused");
     case AgentState::Standby:
-        return tr("Standing by");
+        return AgentWords::tr("Standing by");
     case AgentState::Hibernated:
-        return tr("Hibernating");
+        return AgentWords::tr("Hibernating");
     case AgentState::Stopping:
-        return tr("Stopping");
+        return AgentWords::tr("Stopping");
     case AgentState::Stopped:
-        return tr("Stopped");
+        return AgentWords::tr("Stopped");
     case AgentState::Failed:
-        return tr("Failed");
+        return AgentWords::tr("Failed");
     case AgentState::Unknown:
         break;
     }
-    return tr("In a state that this window does not know");
+    return AgentWords::tr("In a state that this window does not know");
 }
 
 QString modeText(ShareMode mode) {
     switch (mode) {
     case ShareMode::ReadOnly:
-        return tr("Read only");
+        return AgentWords::tr("Read only");
     case ShareMode::Review:
-        return tr("Review");
+        return AgentWords::tr("Review");
     case ShareMode::Auto:
-        return tr("Automatic");
+        return AgentWords::tr("Automatic");
     }
     return {};
 }
@@ -120,11 +120,11 @@ QString modeText(ShareMode mode) {
 QString modeExplained(ShareMode mode) {
     switch (mode) {
     case ShareMode::ReadOnly:
-        return tr("The agent can read the folder and change nothing in it.");
+        return AgentWords::tr("The agent can read the folder and change nothing in it.");
     case ShareMode::Review:
-        return tr("What the agent changes waits until you have looked at it.");
+        return AgentWords::tr("What the agent changes waits until you have looked at it.");
     case ShareMode::Auto:
-        return tr("New files, and edits of files that the agent itself made, go into the folder by themselves; all else waits for you.");
+        return AgentWords::tr("New files, and edits of files that the agent itself made, go into the folder by themselves; all else waits for you.");
     }
     return {};
 }

@@ -11,9 +11,9 @@ namespace carrel::ui {
 using namespace api;
 
 namespace {
-QString tr(const char* text, int n = -1) {
-    return QCoreApplication::translate("carrel::ui::ShareWords", text, nullptr, n);
-}
+struct ShareWords {
+    Q_DECLARE_TR_FUNCTIONS(ShareWords)
+};
 } // namespace
 
 QStringList chosenNotes(const boost::json::object& share) {
@@ -22,17 +22,17 @@ QStringList chosenNotes(const boost::json::object& share) {
     for (const auto& each : listAt(share, "placeholders")) {
         if (each.is_object()) {
             const auto files = static_cast<int>(std::min<std::uint64_t>(numberAt(each.get_object(), "files"), 1'000'000'000));
-            out << tr("%1: %n file(s) are not really there, %2 only keeps a place for them. The agent cannot read them, and no change of "
+            out << ShareWords::tr("%1: %n file(s) are not really there, %2 only keeps a place for them. The agent cannot read them, and no change of "
                       "them is applied.",
-                      files)
+                      nullptr, files)
                        .arg(folder, lineOf(textAt(each.get_object(), "program"), 40));
         }
     }
     if (flagAt(share, "looked_in_part")) {
-        out << tr("%1 is large: only a part of it was looked through for such files.").arg(folder);
+        out << ShareWords::tr("%1 is large: only a part of it was looked through for such files.").arg(folder);
     }
     if (flagAt(share, "unreported")) {
-        out << tr("%1 is on a drive that does not report changes, so the agent looks again every second.").arg(folder);
+        out << ShareWords::tr("%1 is on a drive that does not report changes, so the agent looks again every second.").arg(folder);
     }
     return out;
 }

@@ -12,39 +12,39 @@ using namespace api;
 
 namespace {
 
-QString tr(const char* text) {
-    return QCoreApplication::translate("carrel::ui::ApprovalsModel", text);
-}
+struct ApprovalWords {
+    Q_DECLARE_TR_FUNCTIONS(ApprovalWords)
+};
 
 QString scopeText(const std::string& scope) {
-    return scope == "session"      ? tr("until the agent is stopped")
-           : scope == "agent"      ? tr("for this agent from now on")
-           : scope == "everywhere" ? tr("for every agent from now on")
-                                   : tr("for this once");
+    return scope == "session"      ? ApprovalWords::tr("until the agent is stopped")
+           : scope == "agent"      ? ApprovalWords::tr("for this agent from now on")
+           : scope == "everywhere" ? ApprovalWords::tr("for every agent from now on")
+                                   : ApprovalWords::tr("for this once");
 }
 
 QString endText(const std::string& ended) {
-    return ended == "no-answer"      ? tr("Expired: nobody answered in time, which is no denial")
-           : ended == "withdrawn"    ? tr("Over: the agent took it back")
-           : ended == "session-over" ? tr("Over: the session that asked has ended")
-           : ended == "engine-ended" ? tr("Over: Carrel was restarted, and what waited for it has gone")
-           : ended == "gone"         ? tr("Over: what it was about is no longer there")
-                                     : tr("Over");
+    return ended == "no-answer"      ? ApprovalWords::tr("Expired: nobody answered in time, which is no denial")
+           : ended == "withdrawn"    ? ApprovalWords::tr("Over: the agent took it back")
+           : ended == "session-over" ? ApprovalWords::tr("Over: the session that asked has ended")
+           : ended == "engine-ended" ? ApprovalWords::tr("Over: Carrel was restarted, and what waited for it has gone")
+           : ended == "gone"         ? ApprovalWords::tr("Over: what it was about is no longer there")
+                                     : ApprovalWords::tr("Over");
 }
 
 } // namespace
 
 QString approvalStateText(const ApprovalInfo& approval) {
     if (approval.isOpen()) {
-        return tr("Waits for you");
+        return ApprovalWords::tr("Waits for you");
     }
     const auto& decision = objectAt(approval.all, "decision");
     if (!decision.empty()) {
         const bool allowed = textAt(decision, "effect") == "allow";
-        auto out = (allowed ? tr("Allowed %1 by %2") : tr("Denied %1 by %2"))
+        auto out = (allowed ? ApprovalWords::tr("Allowed %1 by %2") : ApprovalWords::tr("Denied %1 by %2"))
                        .arg(scopeText(textAt(decision, "scope")), lineOf(textAt(decision, "by"), 40));
         if (const auto& effect = objectAt(approval.all, "effect"); allowed && textAt(effect, "state") == "failed") {
-            out += ". " + tr("It could not be done: %1").arg(lineOf(textAt(effect, "words"), 400));
+            out += ". " + ApprovalWords::tr("It could not be done: %1").arg(lineOf(textAt(effect, "words"), 400));
         }
         return out;
     }

@@ -143,12 +143,12 @@ void DoctorWindow::examine(Probe probe) {
             m_bar->say(answer.error());
             return;
         }
-        show(*answer);
+        tell(*answer);
     });
     connect(m_request, &Request::progress, this, [this](const Progress& progress) { m_step->setText(lineOf(progress.text, 120)); });
 }
 
-void DoctorWindow::show(const json::object& report) {
+void DoctorWindow::tell(const json::object& report) {
     const auto accelerator = textAt(report, "accelerator");
     m_summary->setText(accelerator.empty()         ? tr("No machine can run on this computer")
                        : accelerator == "hardware" ? tr("Machines run here with hardware virtualization")

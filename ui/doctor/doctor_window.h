@@ -26,7 +26,7 @@ public:
     void examine(Probe probe);
 
 private:
-    void show(const boost::json::object& report);
+    void tell(const boost::json::object& report);
 
     EngineLink& m_link;
     PlainLabel* m_summary;

@@ -52,7 +52,7 @@ void Request::read() {
     api::Listener listener;
     listener.progress = [this](const api::Progress& told) { emit progress(told); };
     listener.event = [this](const json::object& told) {
-        emit event(told);
+        emit happened(told);
         return api::Flow::Continue;
     };
     auto answer = m_call->readable(listener);

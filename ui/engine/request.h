@@ -41,7 +41,7 @@ public:
 
 signals:
     void progress(const carrel::api::Progress& progress);
-    void event(const boost::json::object& event);
+    void happened(const boost::json::object& event);
     void finished(const carrel::ui::Answer& answer);
 
 private:

@@ -175,7 +175,7 @@ void TimelinePage::follow() {
                                m_request = nullptr;
                                m_again.start(kAgainAfter);
                            });
-    connect(m_request, &Request::event, this, [this](const json::object& event) {
+    connect(m_request, &Request::happened, this, [this](const json::object& event) {
         m_told.push_back(event);
         if (!m_takeIn.isActive()) {
             m_takeIn.start(kTakeInAfter);
