@@ -29,7 +29,7 @@ packages_run=(
     qt6-base-dev qt6-qpa-plugins qt6-l10n-tools # the desktop, its languages, and what it shows itself by
 )
 packages_test=(
-    dbus-daemon python3-openpyxl binutils clang libclang-rt-14-dev attr acl git poppler-utils
+    dbus-daemon python3-openpyxl binutils clang libclang-rt-14-dev mold attr acl git poppler-utils
     sqlite3 tcl8.6-dev zlib1g-dev dpkg-dev # tests/suites: ordinary programs, and building git and SQLite
 )
 

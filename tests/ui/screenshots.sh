@@ -5,7 +5,7 @@
 set -eu
 here=$(cd "$(dirname "$0")/../.." && pwd)
 out=${1:-$here/build/screenshots}
-program=$here/build/dev/tests/desktop-shots
+program=$here/build/dev/bin/desktop-shots
 [ -x "$program" ] || { echo "Build it first: cmake --build --preset dev --target desktop-shots" >&2; exit 1; }
 for form in light:1 dark:1 light:2; do
     colours=${form%:*}

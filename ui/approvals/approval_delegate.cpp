@@ -6,6 +6,7 @@
 
 #include <QApplication>
 #include <QPainter>
+#include <QTextLayout>
 
 namespace carrel::ui {
 
@@ -41,14 +42,21 @@ void ApprovalDelegate::paint(QPainter* painter, const QStyleOptionViewItem& opti
     font.setBold(open);
     painter->setFont(font);
     painter->setPen(text);
-    const QRect above(box.left(), box.top(), box.width(), 2 * line);
-    // Two lines at most, the second cut where it is longer.
+    // Two lines, broken between words where that is possible; what is longer ends in "…".
+    QTextLayout layout((open && high ? QStringLiteral("⚠ ") : QString()) + index.data().toString(), font);
+    QTextOption wrap;
+    wrap.setWrapMode(QTextOption::WrapAtWordBoundaryOrAnywhere);
+    layout.setTextOption(wrap);
+    layout.beginLayout();
+    auto first = layout.createLine();
+    first.setLineWidth(box.width());
+    layout.endLayout();
     const QFontMetrics metrics(font);
-    QString words = (open && high ? QStringLiteral("⚠ ") : QString()) + index.data().toString();
-    if (metrics.horizontalAdvance(words) > 2 * above.width() * 9 / 10) {
-        words = metrics.elidedText(words, Qt::ElideRight, 2 * above.width() * 9 / 10);
-    }
-    painter->drawText(above, Qt::AlignLeft | Qt::AlignTop | Qt::TextWrapAnywhere | Qt::TextWordWrap, words);
+    const auto& words = layout.text();
+    const int cut = first.isValid() ? first.textLength() : 0;
+    painter->drawText(QRect(box.left(), box.top(), box.width(), line), Qt::AlignLeft | Qt::AlignVCenter, words.left(cut).trimmed());
+    painter->drawText(QRect(box.left(), box.top() + line, box.width(), line), Qt::AlignLeft | Qt::AlignVCenter,
+                      metrics.elidedText(words.mid(cut), Qt::ElideRight, box.width()));
     painter->setFont(option.font);
     auto quiet = text;
     quiet.setAlphaF(0.75F);

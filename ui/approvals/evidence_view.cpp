@@ -81,16 +81,20 @@ void EvidenceView::show(const json::object& shown) {
     m_review = textAt(shown, "review");
     if (!m_review.empty()) {
         m_title->setText(tr("The changes, as Carrel has copied them:"));
+        m_list->setColumnCount(4);
         m_list->setHeaderLabels({tr("File"), tr("What"), tr("Size"), tr("To be noted")});
-        m_list->header()->resizeSection(0, 320);
+        m_list->header()->resizeSection(0, 280);
+        m_list->header()->resizeSection(2, 80);
         m_lines = new ChangeDetails(m_link, QString::fromStdString(m_agent), this);
         m_splitter->addWidget(m_lines);
         m_splitter->setStretchFactor(1, 2);
+        m_splitter->setSizes({110, 320});
         page(0);
         return;
     }
     // Its fields, of which there are few.
     m_title->setText(tr("What it is about:"));
+    m_list->setColumnCount(2);
     m_list->setHeaderLabels({tr("What"), tr("Value")});
     for (const auto& value : listAt(shown, "things")) {
         if (!value.is_object()) {

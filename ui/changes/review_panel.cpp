@@ -121,13 +121,31 @@ void ReviewPanel::buildTree() {
     header->setStretchLastSection(false);
     header->setMinimumSectionSize(48);
     header->setSectionResizeMode(ChangeTreeModel::Name, QHeaderView::Stretch);
-    const int em = fontMetrics().averageCharWidth();
-    for (const auto& [column, width] : {std::pair{ChangeTreeModel::What, 18}, {ChangeTreeModel::Size, 8}, {ChangeTreeModel::Signs, 15}}) {
+    for (const auto column : {ChangeTreeModel::What, ChangeTreeModel::Size, ChangeTreeModel::Signs}) {
         header->setSectionResizeMode(column, QHeaderView::Interactive);
-        header->resizeSection(column, em * width + 16);
     }
+    m_tree->viewport()->installEventFilter(this);
+    fitColumns();
     m_tree->setItemDelegate(new ChangeDelegate(m_tree));
     connect(m_tree->selectionModel(), &QItemSelectionModel::currentRowChanged, this, &ReviewPanel::showCurrent);
+}
+
+// The name comes first: where there is little room the size goes, which the details tell, too, and the rest is as wide as its words.
+void ReviewPanel::fitColumns() {
+    const int em = fontMetrics().averageCharWidth();
+    const bool narrow = m_tree->viewport()->width() < em * 80;
+    auto* const header = m_tree->header();
+    header->setSectionHidden(ChangeTreeModel::Size, narrow);
+    header->resizeSection(ChangeTreeModel::What, em * (narrow ? 12 : 18) + 16);
+    header->resizeSection(ChangeTreeModel::Size, em * 8 + 16);
+    header->resizeSection(ChangeTreeModel::Signs, em * 12 + 16);
+}
+
+bool ReviewPanel::eventFilter(QObject* watched, QEvent* event) {
+    if (event->type() == QEvent::Resize && watched == m_tree->viewport()) {
+        fitColumns();
+    }
+    return QWidget::eventFilter(watched, event);
 }
 
 QWidget* ReviewPanel::buildBottom() {

@@ -53,10 +53,12 @@ signals:
     void decided(carrel::ui::DeedKind kind, const std::string& review, const std::vector<std::string>& paths);
 
 protected:
+    bool eventFilter(QObject* watched, QEvent* event) override;
     void resizeEvent(QResizeEvent* event) override;
 
 private:
     QWidget* buildTop();
+    void fitColumns();
     QWidget* buildBottom();
     void buildTree();
     void filter();

@@ -6,9 +6,15 @@
 #include <QLocale>
 #include <QTranslator>
 
+// In no namespace, as the macro wants it. Of a library: the linker drops what nobody names.
+static void makeKnown() {
+    Q_INIT_RESOURCE(translations);
+}
+
 namespace carrel::ui {
 
 void installLanguages() {
+    makeKnown();
     auto* const application = QCoreApplication::instance();
     const auto add = [application](auto load) {
         auto* const translator = new QTranslator(application);

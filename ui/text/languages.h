@@ -5,7 +5,7 @@
 
 namespace carrel::ui {
 
-// For the life of the application. The program links carrel_ui_translations, which holds them.
+// For the life of the application.
 void installLanguages();
 
 } // namespace carrel::ui

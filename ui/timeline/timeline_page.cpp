@@ -76,10 +76,10 @@ TimelinePage::TimelinePage(EngineLink& link, const QString& agent, QWidget* pare
     header->setStretchLastSection(true);
     header->setHighlightSections(false);
     const int em = fontMetrics().averageCharWidth();
-    header->resizeSection(TimelineModel::Time, em * 22);
-    header->resizeSection(TimelineModel::WhoSays, em * 21);
-    header->resizeSection(TimelineModel::What, em * 24);
-    header->resizeSection(TimelineModel::Subject, em * 40);
+    header->resizeSection(TimelineModel::Time, em * 28);
+    header->resizeSection(TimelineModel::WhoSays, em * 24);
+    header->resizeSection(TimelineModel::What, em * 28);
+    header->resizeSection(TimelineModel::Subject, em * 36);
     m_detail->setObjectName("detail");
     m_detail->setReadOnly(true);
     m_detail->setAccessibleName(tr("The event that is chosen"));

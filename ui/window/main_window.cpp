@@ -153,6 +153,10 @@ void MainWindow::engineChanged() {
                          tr("What is shown here may be old. It is asked again until it answers."));
         break;
     case EngineLink::State::Absent:
+        if (m_link.trouble().message.empty()) { // it has not been looked for yet
+            m_engineBar->clear();
+            break;
+        }
         m_engineBar->say(MessageBar::Kind::Warning, tr("Carrel's engine does not run: %1").arg(bothOf(m_link.trouble())),
                          tr("The agents' machines go on without it, and nothing of theirs is applied."));
         m_engineBar->offer(tr("&Start it"));
