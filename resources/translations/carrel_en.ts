@@ -2,7 +2,17 @@
 <!DOCTYPE TS>
 <TS version="2.1" language="en_US" sourcelanguage="en_US">
 <context>
-    <name>AgentPage</name>
+    <name>ShareWords</name>
+    <message numerus="yes">
+        <source>%1: %n file(s) are not really there, %2 only keeps a place for them. The agent cannot read them, and no change of them is applied.</source>
+        <translation>
+            <numerusform>%1: %n file is not really there, %2 only keeps a place for it. The agent cannot read it, and no change of it is applied.</numerusform>
+            <numerusform>%1: %n files are not really there, %2 only keeps a place for them. The agent cannot read them, and no change of them is applied.</numerusform>
+        </translation>
+    </message>
+</context>
+<context>
+    <name>carrel::ui::AgentPage</name>
     <message numerus="yes">
         <source>%n change(s) that wait for you are forgotten.</source>
         <translation>
@@ -12,7 +22,7 @@
     </message>
 </context>
 <context>
-    <name>AgentsModel</name>
+    <name>carrel::ui::AgentsModel</name>
     <message numerus="yes">
         <source>%1, %n change(s) to review</source>
         <translation>
@@ -22,7 +32,7 @@
     </message>
 </context>
 <context>
-    <name>ApprovalStore</name>
+    <name>carrel::ui::ApprovalStore</name>
     <message numerus="yes">
         <source>The agent %1 asks too much, too soon: %n more request(s) were cancelled without asking you.</source>
         <translation>
@@ -32,7 +42,7 @@
     </message>
 </context>
 <context>
-    <name>ChangeDetails</name>
+    <name>carrel::ui::ChangeDetails</name>
     <message numerus="yes">
         <source>%n place(s) differ</source>
         <translation>
@@ -56,7 +66,7 @@
     </message>
 </context>
 <context>
-    <name>ChangeTreeModel</name>
+    <name>carrel::ui::ChangeTreeModel</name>
     <message numerus="yes">
         <source>%n high risk</source>
         <translation>
@@ -80,7 +90,7 @@
     </message>
 </context>
 <context>
-    <name>ChangesPage</name>
+    <name>carrel::ui::ChangesPage</name>
     <message numerus="yes">
         <source>%n change(s) applied.</source>
         <translation>
@@ -146,7 +156,7 @@
     </message>
 </context>
 <context>
-    <name>CreateDialog</name>
+    <name>carrel::ui::CreateDialog</name>
     <message numerus="yes">
         <source>An agent has at most %n folder(s).</source>
         <translation>
@@ -156,7 +166,7 @@
     </message>
 </context>
 <context>
-    <name>DiffView</name>
+    <name>carrel::ui::DiffView</name>
     <message numerus="yes">
         <source>%n more line(s) differ. They are too many for this view: look at the files themselves before you decide.</source>
         <translation>
@@ -166,7 +176,7 @@
     </message>
 </context>
 <context>
-    <name>EvidenceView</name>
+    <name>carrel::ui::EvidenceView</name>
     <message numerus="yes">
         <source>These are not all: there are %n.</source>
         <translation>
@@ -176,7 +186,7 @@
     </message>
 </context>
 <context>
-    <name>FoldersPage</name>
+    <name>carrel::ui::FoldersPage</name>
     <message numerus="yes">
         <source>%n change(s) of the agent's wait in it, and are forgotten with it. The folder itself stays as it is.</source>
         <translation>
@@ -186,7 +196,7 @@
     </message>
 </context>
 <context>
-    <name>HistoryModel</name>
+    <name>carrel::ui::HistoryModel</name>
     <message numerus="yes">
         <source>%n not done</source>
         <translation>
@@ -210,7 +220,7 @@
     </message>
 </context>
 <context>
-    <name>HistoryView</name>
+    <name>carrel::ui::HistoryView</name>
     <message numerus="yes">
         <source>It made %n change(s), on %1. A file that was changed since stays as it is. This can be taken back, too.</source>
         <translation>
@@ -220,7 +230,7 @@
     </message>
 </context>
 <context>
-    <name>MainWindow</name>
+    <name>carrel::ui::MainWindow</name>
     <message numerus="yes">
         <source>Approvals (%n)</source>
         <translation>
@@ -237,7 +247,7 @@
     </message>
 </context>
 <context>
-    <name>OutcomeList</name>
+    <name>carrel::ui::OutcomeList</name>
     <message numerus="yes">
         <source>Not everything was done. The first %n of them:</source>
         <translation>
@@ -247,7 +257,7 @@
     </message>
 </context>
 <context>
-    <name>RequestView</name>
+    <name>carrel::ui::RequestView</name>
     <message numerus="yes">
         <source>Asked %n time(s)</source>
         <translation>
@@ -271,7 +281,7 @@
     </message>
 </context>
 <context>
-    <name>ReviewPanel</name>
+    <name>carrel::ui::ReviewPanel</name>
     <message numerus="yes">
         <source>%n change(s) of high risk would go into your folders.</source>
         <translation>
@@ -386,17 +396,7 @@
     </message>
 </context>
 <context>
-    <name>ShareWords</name>
-    <message numerus="yes">
-        <source>%1: %n file(s) are not really there, %2 only keeps a place for them. The agent cannot read them, and no change of them is applied.</source>
-        <translation>
-            <numerusform>%1: %n file is not really there, %2 only keeps a place for it. The agent cannot read it, and no change of it is applied.</numerusform>
-            <numerusform>%1: %n files are not really there, %2 only keeps a place for them. The agent cannot read them, and no change of them is applied.</numerusform>
-        </translation>
-    </message>
-</context>
-<context>
-    <name>StartSteps</name>
+    <name>carrel::ui::StartSteps</name>
     <message numerus="yes">
         <source>The machine starts: %n second(s)</source>
         <translation>
@@ -406,7 +406,7 @@
     </message>
 </context>
 <context>
-    <name>TimelinePage</name>
+    <name>carrel::ui::TimelinePage</name>
     <message numerus="yes">
         <source>%1 of %n event(s)</source>
         <translation>

@@ -21,11 +21,11 @@
 #include <QCloseEvent>
 #include <QHBoxLayout>
 #include <QListView>
+#include <QPainter>
 #include <QPushButton>
 #include <QSettings>
 #include <QSplitter>
 #include <QStackedWidget>
-#include <QStyle>
 #include <QToolBar>
 #include <QVBoxLayout>
 
@@ -121,7 +121,7 @@ void MainWindow::makeActions() {
     bar->addWidget(space);
     m_resumeAll = bar->addAction(tr("Resume everything"), this, &MainWindow::resumeEverything);
     m_resumeAll->setObjectName("resumeAll");
-    m_pauseAll = bar->addAction(style()->standardIcon(QStyle::SP_MediaPause), tr("Pause everything"), this, &MainWindow::pauseEverything);
+    m_pauseAll = bar->addAction(pauseIcon(), tr("Pause everything"), this, &MainWindow::pauseEverything);
     m_pauseAll->setObjectName("pauseAll");
     m_pauseAll->setShortcut(QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_P));
     m_pauseAll->setToolTip(toolTipOf(tr("Stops the machines of all agents where they are (Ctrl+Shift+P)")));
@@ -136,6 +136,26 @@ void MainWindow::makeActions() {
     quit->setShortcut(QKeySequence::Quit);
     connect(quit, &QAction::triggered, this, &QWidget::close);
     addAction(quit);
+}
+
+// In the colour of the window's text, which the style's own icon is not in a dark window.
+QIcon MainWindow::pauseIcon() const {
+    constexpr int kSide = 32;
+    QPixmap pixmap(kSide, kSide);
+    pixmap.fill(Qt::transparent);
+    QPainter painter(&pixmap);
+    painter.setPen(Qt::NoPen);
+    painter.setBrush(palette().color(QPalette::WindowText));
+    painter.drawRect(6, 4, 8, 24);
+    painter.drawRect(18, 4, 8, 24);
+    return QIcon(pixmap);
+}
+
+void MainWindow::changeEvent(QEvent* event) {
+    QMainWindow::changeEvent(event);
+    if (event->type() == QEvent::PaletteChange && m_pauseAll != nullptr) {
+        m_pauseAll->setIcon(pauseIcon());
+    }
 }
 
 void MainWindow::engineChanged() {

@@ -41,9 +41,11 @@ public:
 
 protected:
     void closeEvent(QCloseEvent* event) override;
+    void changeEvent(QEvent* event) override;
 
 private:
     void makeActions();
+    [[nodiscard]] QIcon pauseIcon() const;
     void engineChanged();
     void agentsChanged();
     void approvalsChanged();

@@ -1,0 +1,219 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""An agent's machine beside a bare one: how long a start takes, a command, and what it costs while nothing happens.
+
+    machine_bench.py --bin BUILD/bin --image HOME/images/ID [--rounds 5] [--idle 60] [--starts 0]
+
+The bare one, in the same run: QEMU on the stock kernel (bzImage) of the image with an init of busybox and nothing else, of as much
+memory and as many processors. Prints medians with lowest and highest, and ours divided by the bare one's.
+
+  start   `carrel start` until the agent's account can be used; bare: until the first byte of its init
+  exec    `carrel exec NAME -- true`, the whole command
+  idle    processor time and memory (PSS) of the machine, its engine and its clerks together over --idle seconds; bare: of QEMU
+  starts  so many starts and stops in a row: none may fail, and nothing may grow (descriptors, memory and files of the engine)
+
+Needs: busybox (static), qemu-system-x86_64.
+"""
+import argparse
+import os
+import pathlib
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+TICKS = os.sysconf("SC_CLK_TCK")
+MEMORY = 1024
+CPUS = 2
+
+
+class World:
+    def __init__(self, bin_folder, image):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="carrel-bench-", dir="/tmp"))
+        self.home = self.folder / "home"
+        self.program = pathlib.Path(bin_folder).resolve() / "carrel"
+        self.image = pathlib.Path(image).resolve()
+        (self.home / "images").mkdir(parents=True)
+        self.home.chmod(0o700)
+        subprocess.run(["cp", "-a", "--sparse=always", "--reflink=auto", self.image, self.home / "images"], check=True)
+        (self.home / "images" / "default").write_text(self.image.name + "\n")
+        (self.folder / "papers").mkdir()
+
+    def carrel(self, *arguments):
+        ran = subprocess.run([self.program, *arguments], env={**os.environ, "CARREL_HOME": str(self.home)},
+                             capture_output=True, text=True, check=False)
+        if ran.returncode != 0:
+            sys.exit(f"carrel {' '.join(arguments)}: {ran.stderr or ran.stdout}")
+        return ran.stdout
+
+    def timed(self, *arguments):
+        began = time.monotonic()
+        self.carrel(*arguments)
+        return time.monotonic() - began
+
+    def processes(self):
+        """The engine, and what belongs to this home: found by the home's path and by who started them."""
+        out = []
+        for entry in pathlib.Path("/proc").iterdir():
+            if not entry.name.isdigit():
+                continue
+            try:
+                command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+                environment = (entry / "environ").read_bytes() if "carrel-engine" in command else b""
+            except OSError:
+                continue
+            mine = str(self.home).encode() in environment or (str(self.home) in command and "qemu" in command)
+            if mine:
+                out.append(int(entry.name))
+        children = [int(p.name) for p in pathlib.Path("/proc").iterdir() if p.name.isdigit() and parent_of(int(p.name)) in out]
+        return sorted(set(out + children))
+
+    def end(self):
+        self.carrel("delete", "bench", "--discard")
+        self.carrel("engine", "stop")
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def parent_of(pid):
+    try:
+        return int(pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1])
+    except (OSError, IndexError):
+        return -1
+
+
+def processor_seconds(pid):
+    try:
+        fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / TICKS
+    except OSError:
+        return 0.0
+
+
+def memory_mib(pid):
+    """Proportional set size; of a jailed process that cannot be looked into, its resident size."""
+    try:
+        for line in pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1]) / 1024
+    except OSError:
+        pass
+    try:
+        return int(pathlib.Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+    except OSError:
+        return 0.0
+
+
+class Bare:
+    """QEMU, the stock kernel, busybox."""
+
+    def __init__(self, world):
+        root = world.folder / "bare"
+        (root / "bin").mkdir(parents=True)
+        (root / "dev").mkdir()
+        busybox = shutil.which("busybox")
+        if busybox is None:
+            sys.exit("busybox is missing")
+        shutil.copy(busybox, root / "bin" / "busybox")
+        (root / "init").write_text("#!/bin/busybox sh\n/bin/busybox echo up > /dev/console\nexec /bin/busybox sleep 1000000\n")
+        (root / "init").chmod(0o755)
+        self.initrd = world.folder / "bare.cpio"
+        names = subprocess.run(["find", "."], cwd=root, capture_output=True, check=True).stdout
+        with open(self.initrd, "wb") as out:
+            subprocess.run(["cpio", "-o", "-H", "newc", "--quiet"], cwd=root, input=names, stdout=out, check=True)
+        self.kernel = world.image / "vmlinuz"
+
+    def boot(self):
+        """(the process, seconds until its first byte)"""
+        command = ["qemu-system-x86_64", "-machine", "q35,accel=tcg,hpet=off", "-cpu", "max", "-m", str(MEMORY), "-smp", str(CPUS),
+                   "-nodefaults", "-no-user-config", "-display", "none", "-serial", "stdio", "-kernel", str(self.kernel), "-initrd",
+                   str(self.initrd), "-append", "console=ttyS0 quiet loglevel=0 mitigations=off rdinit=/init"]
+        began = time.monotonic()
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        said = b""
+        while b"up" not in said:
+            more = os.read(process.stdout.fileno(), 4096)
+            if not more:
+                sys.exit("the bare machine ended: " + said.decode(errors="replace"))
+            said += more
+        return process, time.monotonic() - began
+
+
+def row(name, ours, bare, aim=""):
+    def figure(values):
+        return f"{statistics.median(values):.2f} ({min(values):.2f} … {max(values):.2f})"
+    ratio = statistics.median(ours) / statistics.median(bare) if bare and statistics.median(bare) > 0 else float("nan")
+    print(f"| {name} | {figure(ours)} | {figure(bare) if bare else '-'} | {ratio:.2f} | {aim} |", flush=True)
+
+
+def idle(pids, seconds):
+    before = sum(processor_seconds(pid) for pid in pids)
+    time.sleep(seconds)  # the span that is measured
+    return (sum(processor_seconds(pid) for pid in pids) - before) / seconds * 100, sum(memory_mib(pid) for pid in pids)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--bin", required=True)
+    parser.add_argument("--image", required=True)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--idle", type=float, default=60)
+    parser.add_argument("--starts", type=int, default=0)
+    arguments = parser.parse_args()
+    if os.getuid() == 0:
+        sys.exit("run it as an ordinary user: Carrel refuses to run as root")
+    world = World(arguments.bin, arguments.image)
+    bare = Bare(world)
+    try:
+        world.carrel("create", "bench", "--share", str(world.folder / "papers"), "--memory", str(MEMORY), "--cpus", str(CPUS))
+        world.carrel("start", "bench")  # finds out how machines run here, and remembers it
+        world.carrel("stop", "bench")
+        print("| | ours | bare | ratio | aim |\n|---|---|---|---|---|")
+        ours, floor = [], []
+        for _ in range(arguments.rounds):
+            process, took = bare.boot()
+            process.kill()
+            process.wait()
+            floor.append(took)
+            ours.append(world.timed("start", "bench"))
+            world.carrel("stop", "bench")
+        row("start, s", ours, floor, "1.0")
+        world.carrel("start", "bench")
+        row("exec of true, s", [world.timed("exec", "bench", "--", "true") for _ in range(4 * arguments.rounds)], [])
+        if arguments.idle > 0:
+            time.sleep(10)  # what a start leaves behind is over
+            load, memory = idle(world.processes(), arguments.idle)
+            world.carrel("stop", "bench")
+            process, _ = bare.boot()
+            time.sleep(10)
+            bare_load, bare_memory = idle([process.pid], arguments.idle)
+            process.kill()
+            process.wait()
+            row("idle, % of a processor", [load], [bare_load], "1.1")
+            row("idle, MiB", [memory], [bare_memory], "1.1")
+        else:
+            world.carrel("stop", "bench")
+        if arguments.starts > 0:
+            engine = next(pid for pid in world.processes() if parent_of(pid) not in world.processes())
+
+            def state():
+                return (len(list(pathlib.Path(f"/proc/{engine}/fd").iterdir())), memory_mib(engine),
+                        sum(1 for _ in world.home.rglob("*")))
+            world.carrel("start", "bench")
+            world.carrel("stop", "bench")
+            before = state()
+            for number in range(arguments.starts):
+                world.carrel("start", "bench")
+                world.carrel("stop", "bench")
+                if (number + 1) % 20 == 0:
+                    print(f"{number + 1} starts", file=sys.stderr, flush=True)
+            after = state()
+            print(f"\n{arguments.starts} starts and stops: none failed. The engine before and after: {before[0]} and {after[0]} descriptors, "
+                  f"{before[1]:.1f} and {after[1]:.1f} MiB; {before[2]} and {after[2]} files in its folder.")
+    finally:
+        world.end()
+
+
+if __name__ == "__main__":
+    main()
