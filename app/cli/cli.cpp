@@ -61,17 +61,15 @@ void addJsonFlags(CLI::App& app, Context& context) {
         if (answers && verb->get_name() != "exec" && verb->get_name() != "shell") {
             verb->add_flag_callback(
                 "--json", [&context] { context.format = Format::Json; },
-                "Print the answer as JSON (the schema is in app/api/schema)");
+                "Print the answer as JSON (the schemas are in share/carrel/schema)");
         }
     }
 }
 
 } // namespace
 
-int run(int argc, char** argv) {
-    auto arguments = split(argc, argv);
-    Context context;
-    CLI::App app{"A whole Linux machine for each AI agent, with a clerk at the door", "carrel"};
+void addEverything(CLI::App& app, Context& context, const std::vector<std::string>& command) {
+    app.description("A whole Linux machine for each AI agent, with a clerk at the door");
     app.set_version_flag("--version", std::string("carrel ") + CARREL_VERSION);
     app.require_subcommand(1);
     app.footer("Data is kept in ~/.local/share/carrel, or where CARREL_HOME says. Help on a verb: carrel "
@@ -80,23 +78,30 @@ int run(int argc, char** argv) {
                "~/papers; carrel "
                "start clerk;\n"
                "carrel shell clerk; carrel changes clerk; carrel apply clerk; carrel approvals");
+    app.add_option(kTokenFileOption, context.tokenFile,
+                   "Be a client, with the token in this file (or in the variable CARREL_TOKEN)")
+        ->type_name("FILE");
+    addMachineVerbs(app, context);
+    addPauseVerbs(app, context);
+    addSessionVerbs(app, context, command);
+    addShareVerbs(app, context);
+    addReviewVerbs(app, context);
+    addApprovalVerbs(app, context);
+    addDecideVerbs(app, context);
+    addRuleVerbs(app, context);
+    addTimelineVerb(app, context);
+    addDemoVerb(app, context);
+    addImageVerbs(app, context);
+    addTokenVerbs(app, context);
+    addJsonFlags(app, context);
+}
+
+int run(int argc, char** argv) {
+    auto arguments = split(argc, argv);
+    Context context;
+    CLI::App app{"", "carrel"};
     try {
-        app.add_option(kTokenFileOption, context.tokenFile,
-                       "Be a client, with the token in this file (or in the variable CARREL_TOKEN)")
-            ->type_name("FILE");
-        addMachineVerbs(app, context);
-        addPauseVerbs(app, context);
-        addSessionVerbs(app, context, arguments.command);
-        addShareVerbs(app, context);
-        addReviewVerbs(app, context);
-        addApprovalVerbs(app, context);
-        addDecideVerbs(app, context);
-        addRuleVerbs(app, context);
-        addTimelineVerb(app, context);
-        addDemoVerb(app, context);
-        addImageVerbs(app, context);
-        addTokenVerbs(app, context);
-        addJsonFlags(app, context);
+        addEverything(app, context, arguments.command);
         std::reverse(arguments.own.begin(), arguments.own.end()); // the parser takes them from the back
         app.parse(arguments.own);
     } catch (const CLI::ParseError& error) {

@@ -62,6 +62,9 @@ private:
     Colour m_colour = Colour::No;
 };
 
+// The whole command line: every verb, with its options and its help. `command` is what follows the -- of exec.
+void addEverything(CLI::App& app, Context& context, const std::vector<std::string>& command);
+
 // The verbs, a file each.
 void addMachineVerbs(CLI::App& app, Context& context); // doctor, create, start, stop, delete, list, engine
 void addPauseVerbs(CLI::App& app, Context& context); // pause, resume

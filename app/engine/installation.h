@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where Carrel's own programs and files are: beside this program (a build's bin folder), or where a package put them
-// (<prefix>/bin, <prefix>/lib/carrel, <prefix>/share/carrel). Thread: pure, looks at the file system.
+// Carrel's own programs and files that an engine hands out: in a build or where a package put them (app/api/own_programs.h).
+// Thread: pure, looks at the file system.
 #pragma once
 
+#include "app/api/own_programs.h"
 #include "guest/protocol/result.h"
 
 #include <filesystem>
@@ -19,6 +20,6 @@ struct Installation {
 };
 
 // NotFound names what is missing.
-[[nodiscard]] Result<Installation> findInstallation();
+[[nodiscard]] Result<Installation> findInstallation(const api::OwnPlaces& places);
 
 } // namespace carrel::engine

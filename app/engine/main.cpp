@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // carrel-engine [--ready-fd N]: serves the home named by CARREL_HOME until it is told to stop (engine.stop, SIGTERM,
 // SIGINT). Machines go on without it; the next engine takes them over.
+#include "app/api/own_programs.h"
 #include "app/desktop/approval_notices.h"
 #include "app/desktop/desktop_notifier.h"
 #include "app/desktop/seal_keepers.h"
@@ -65,7 +66,11 @@ Status serve(int readyFd) {
     if (!lock) {
         return fail(std::move(lock).error());
     }
-    auto installation = engine::findInstallation();
+    auto places = api::OwnPlaces::ofThisProgram();
+    if (!places) {
+        return fail(std::move(places).error());
+    }
+    auto installation = engine::findInstallation(*places);
     if (!installation) {
         return fail(std::move(installation).error());
     }

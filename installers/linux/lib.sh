@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# What run.sh and test.sh share: packages, the account, the build, the image. Sourced, not run.
+# What run.sh, test.sh and package.sh share: packages, the account, the build, the image. Sourced, not run.
 # shellcheck shell=bash
 
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -31,6 +31,9 @@ packages_run=(
 packages_test=(
     dbus-daemon python3-openpyxl binutils clang libclang-rt-14-dev mold attr acl git poppler-utils
     sqlite3 tcl8.6-dev zlib1g-dev dpkg-dev # tests/suites: ordinary programs, and building git and SQLite
+)
+packages_package=(
+    qt6-base-dev librsvg2-bin dpkg-dev lintian desktop-file-utils appstream man-db binutils file
 )
 
 # Other distributions: untested.

@@ -60,15 +60,35 @@ function(carrel_library name)
   endif()
 endfunction()
 
-# carrel_program(NAME SOURCES main.cpp LINK lib … [STATIC])
-# STATIC makes a program without an interpreter, for the guest's initrd.
+# Everything that is installed and must be made before: to install or to package a build, its tests need not be built.
+add_custom_target(carrel_installed)
+set(CMAKE_SKIP_INSTALL_ALL_DEPENDENCY ON)
+
+# carrel_program(NAME SOURCES main.cpp LINK lib … [STATIC] [INSTALL bin|lib/carrel])
+# STATIC makes a program without an interpreter, for the guest's initrd. INSTALL says where below the prefix it goes: bin for what
+# people start, lib/carrel for what only Carrel starts (app/api/own_programs.h finds both).
 function(carrel_program name)
-  cmake_parse_arguments(A "STATIC" "" "SOURCES;LINK" ${ARGN})
+  cmake_parse_arguments(A "STATIC" "INSTALL" "SOURCES;LINK" ${ARGN})
   add_executable(${name} ${A_SOURCES})
   target_link_libraries(${name} PRIVATE carrel_options ${A_LINK})
   if(A_STATIC AND NOT CARREL_SANITIZE)
     target_link_options(${name} PRIVATE -static)
+  else()
+    # All addresses are bound at the start, and their table is read-only from then on.
+    target_link_options(${name} PRIVATE -Wl,-z,relro,-z,now)
   endif()
+  if(A_INSTALL)
+    install(TARGETS ${name} RUNTIME DESTINATION ${A_INSTALL})
+    add_dependencies(carrel_installed ${name})
+  endif()
+endfunction()
+
+# carrel_data(FOLDER SOURCE): the folder SOURCE of the tree is <prefix>/share/carrel/FOLDER, and a build finds it in the same place.
+function(carrel_data folder source)
+  file(MAKE_DIRECTORY "${CMAKE_BINARY_DIR}/share/carrel")
+  file(CREATE_LINK "${source}" "${CMAKE_BINARY_DIR}/share/carrel/${folder}" SYMBOLIC)
+  install(DIRECTORY "${source}/" DESTINATION share/carrel/${folder}
+    PATTERN "*.sh" PERMISSIONS OWNER_READ OWNER_WRITE OWNER_EXECUTE GROUP_READ GROUP_EXECUTE WORLD_READ WORLD_EXECUTE)
 endfunction()
 
 # Two hundred tests are linked for each preset: a quick linker, where there is one, saves minutes. What is installed is linked by

@@ -31,7 +31,7 @@ AGENT_UID = 100000  # who the agent's root is in the machine
 LONG_AGO = 1_500_000_000
 SMALL_FILES, FOLDERS = 5000, 50
 BIG_BYTES = 256 << 20
-PROGRAMS = ["carrel", "carrel-engine", "carrel-clerk", "carrel-init", "carrel-guestd"]
+PROGRAMS = ["carrel", "carrel-engine", "carrel-clerk", "carrel-init", "carrel-guestd", "carrel-ask"]
 CLONE_NEWNS, CLONE_NEWUSER = 0x20000, 0x10000000
 
 
@@ -148,6 +148,7 @@ class World:
         (self.home / "images/default").write_text(image.name + "\n")
         for program in PROGRAMS:
             shutil.copy(self.binaries / program, self.bin)
+        (self.at / "share").symlink_to(self.binaries.parent / "share")
         self.cache = arguments.cache
         if not peer:
             shutil.copy(self.binaries / "carrel-qemu", self.bin)

@@ -219,6 +219,8 @@ bool ChainWorld::copyPrograms() const {
     const fs::path built = CARREL_BIN_DIR;
     std::error_code error;
     fs::create_directory(bin, error);
+    fs::create_directories(folder() / "share/carrel", error);
+    fs::create_directory_symlink(fs::path(CARREL_SOURCE_DIR) / "guest/image", folder() / "share/carrel/image", error);
     for (const char* name : {"carrel", "carrel-engine", "carrel-clerk", "carrel-init", "carrel-guestd", "carrel-ask"}) {
         if (!fs::copy_file(built / name, bin / name, error)) {
             return false;
