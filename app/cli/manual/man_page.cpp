@@ -22,16 +22,19 @@ std::string withoutLastBreaks(std::string text) {
     return text;
 }
 
-// What its value is called: MODE of --mode MODE. CLI11 joins what it checks with a colon, KIND:{a,b}; {a,b} is said apart.
-std::string valueName(const CLI::Option& option) {
-    const std::string type = option.get_type_name();
-    return type.substr(0, type.find(':'));
-}
+// CLI11 joins what a value is called and what it may be, MODE:{near,far}: they are said apart. DIR[:MODE] is only a name.
+struct Value {
+    std::string name;
+    std::string mayBe;
+};
 
-std::string choices(const CLI::Option& option) {
+Value valueOf(const CLI::Option& option) {
     const std::string type = option.get_type_name();
-    const auto brace = type.find(":{");
-    return brace == std::string::npos ? "" : type.substr(brace + 1);
+    auto at = type.find(':');
+    while (at != std::string::npos && at > 0 && type[at - 1] == '[') {
+        at = type.find(':', at + 1);
+    }
+    return at == std::string::npos ? Value{type, ""} : Value{type.substr(0, at), type.substr(at + 1)};
 }
 
 // -a, --agent A
@@ -44,7 +47,7 @@ std::string heading(const CLI::Option& option) {
         for (const auto& name : option.get_lnames()) {
             line += (line.empty() ? "" : ", ") + bold("--" + name);
         }
-        return option.get_type_size() == 0 ? line : line + " " + italic(valueName(option));
+        return option.get_type_size() == 0 ? line : line + " " + italic(valueOf(option).name);
     }
     return italic(option.get_name(true));
 }
@@ -82,7 +85,7 @@ std::string optionLines(const CLI::App& app) {
             continue;
         }
         out += ".TP\n" + heading(*option) + "\n" + roffText(option->get_description());
-        if (const auto what = choices(*option); !what.empty()) {
+        if (const auto what = valueOf(*option).mayBe; !what.empty()) {
             out += ": " + roffText(what);
         }
         out += "\n";

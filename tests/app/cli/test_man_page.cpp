@@ -37,6 +37,7 @@ private slots:
         look->add_option("NAME", name, "The agent")->required();
         look->add_option("PATH", paths, "Only these");
         look->add_option("-m,--mode", mode, "How")->required()->type_name("MODE")->check(CLI::IsMember({"near", "far"}));
+        look->add_option("--share", name, "What it sees")->type_name("DIR[:MODE]");
         look->add_flag("--all", all, "All of it");
         look->footer("Example: carrel look desk\n.not a request");
         auto* folders = app.add_subcommand("folders", "Folders");
@@ -50,6 +51,7 @@ private slots:
                                                                       ".TP\n\\fINAME\\fR\nThe agent\n"
                                                                       ".TP\n\\fIPATH\\fR\nOnly these\n"
                                                                       ".TP\n\\fB\\-m\\fR, \\fB\\-\\-mode\\fR \\fIMODE\\fR\nHow: {near,far}\n"
+                                                                      ".TP\n\\fB\\-\\-share\\fR \\fIDIR[:MODE]\\fR\nWhat it sees\n"
                                                                       ".TP\n\\fB\\-\\-all\\fR\nAll of it\n"
                                                                       ".PP\n.nf\n"
                                                                       "Example: carrel look desk\n\\&.not a request\n"
