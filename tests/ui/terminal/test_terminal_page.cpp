@@ -103,8 +103,8 @@ private slots:
         qputenv("XDG_RUNTIME_DIR", "");
         qputenv("CARREL_HOME", m_folder.filePath("home").toUtf8());
         // As an installation has it, with the tests' folder in the place of the window's program.
-        QDir().mkpath(QCoreApplication::applicationDirPath() + "/../libexec/carrel");
-        const auto place = QCoreApplication::applicationDirPath() + "/../libexec/carrel/carrel-terminal";
+        QDir().mkpath(QCoreApplication::applicationDirPath() + "/../lib/carrel");
+        const auto place = QCoreApplication::applicationDirPath() + "/../lib/carrel/carrel-terminal";
         QFile::remove(place);
         QVERIFY(QFile::link(CARREL_BIN_DIR "/carrel-terminal", place));
     }
