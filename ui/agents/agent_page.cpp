@@ -116,7 +116,8 @@ void AgentPage::note(const QString& text) {
 
 void AgentPage::refresh() {
     const auto* const agent = m_store.find(m_agent);
-    const auto state = agent != nullptr ? agent->state : AgentState::Unknown;
+    // What this window has asked for counts before the engine has told of it.
+    const auto state = m_starting ? AgentState::Starting : agent != nullptr ? agent->state : AgentState::Unknown;
     m_sign->state = state;
     m_sign->update();
     auto words = stateText(state);
@@ -125,7 +126,7 @@ void AgentPage::refresh() {
     }
     m_state->setText(words);
     setEnabled(agent != nullptr);
-    const bool runs = agent != nullptr && agent->runs();
+    const bool runs = agent != nullptr && (m_starting || agent->runs());
     const bool paused = state == AgentState::Paused;
     m_start->setVisible(!runs && state != AgentState::Stopping);
     m_stop->setVisible(runs || state == AgentState::Failed);
@@ -165,12 +166,13 @@ void AgentPage::start() {
         if (!answer) {
             m_failed = true;
             m_steps->failed(answer.error());
-            return;
+        } else {
+            m_stack->setCurrentWidget(m_tabs);
         }
-        m_stack->setCurrentWidget(m_tabs);
     });
     connect(m_starting, &Request::progress, m_steps, &StartSteps::step);
     m_store.refresh();
+    refresh();
 }
 
 void AgentPage::done(const Answer& answer) {

@@ -47,7 +47,8 @@ std::string heading(const CLI::Option& option) {
         for (const auto& name : option.get_lnames()) {
             line += (line.empty() ? "" : ", ") + bold("--" + name);
         }
-        return option.get_type_size() == 0 ? line : line + " " + italic(valueOf(option).name);
+        const auto value = valueOf(option).name; // a flag has none
+        return value.empty() ? line : line + " " + italic(value);
     }
     return italic(option.get_name(true));
 }
