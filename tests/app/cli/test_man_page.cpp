@@ -43,23 +43,26 @@ private slots:
         auto* folders = app.add_subcommand("folders", "Folders");
         folders->require_subcommand(1);
         folders->add_subcommand("add", "Add one");
-        QCOMPARE(QString::fromStdString(cli::roffVerbs(app)), QString(".SS \\fBcarrel look\\fR\n"
-                                                                      "\\fBcarrel look\\fR \\fB\\-m\\fR, \\fB\\-\\-mode\\fR \\fIMODE\\fR "
-                                                                      "[\\fIOPTION\\fR]... \\fINAME\\fR [\\fIPATH\\fR]...\n"
-                                                                      ".PP\n"
-                                                                      "Look at it.\n"
-                                                                      ".TP\n\\fINAME\\fR\nThe agent\n"
-                                                                      ".TP\n\\fIPATH\\fR\nOnly these\n"
-                                                                      ".TP\n\\fB\\-m\\fR, \\fB\\-\\-mode\\fR \\fIMODE\\fR\nHow: {near,far}\n"
-                                                                      ".TP\n\\fB\\-\\-share\\fR \\fIDIR[:MODE]\\fR\nWhat it sees\n"
-                                                                      ".TP\n\\fB\\-\\-all\\fR\nAll of it\n"
-                                                                      ".PP\n.nf\n"
-                                                                      "Example: carrel look desk\n\\&.not a request\n"
-                                                                      ".fi\n"
-                                                                      ".SS \\fBcarrel folders add\\fR\n"
-                                                                      "\\fBcarrel folders add\\fR\n"
-                                                                      ".PP\n"
-                                                                      "Add one.\n"));
+        const QString expected = QString::fromLatin1(
+            ".SS \\fBcarrel look\\fR\n"
+            "\\fBcarrel look\\fR \\fB\\-m\\fR, \\fB\\-\\-mode\\fR \\fIMODE\\fR "
+            "[\\fIOPTION\\fR]... \\fINAME\\fR [\\fIPATH\\fR]...\n"
+            ".PP\n"
+            "Look at it.\n"
+            ".TP\n\\fINAME\\fR\nThe agent\n"
+            ".TP\n\\fIPATH\\fR\nOnly these\n"
+            ".TP\n\\fB\\-m\\fR, \\fB\\-\\-mode\\fR \\fIMODE\\fR\nHow: {near,far}\n"
+            ".TP\n\\fB\\-\\-share\\fR \\fIDIR[:MODE]\\fR\nWhat it sees\n"
+            ".TP\n\\fB\\-\\-all\\fR\nAll of it\n"
+            ".PP\n.nf\n"
+            "Example: carrel look desk\n\\&.not a request\n"
+            ".fi\n"
+            ".SS \\fBcarrel folders add\\fR\n"
+            "\\fBcarrel folders add\\fR\n"
+            ".PP\n"
+            "Add one.\n");
+        const QString page = QString::fromStdString(cli::roffVerbs(app));
+        QVERIFY2(page == expected, qPrintable(page)); // whole: QCOMPARE would cut it off
     }
 };
 

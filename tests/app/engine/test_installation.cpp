@@ -14,6 +14,8 @@ namespace fs = std::filesystem;
 class TestInstallation : public QObject {
     Q_OBJECT
 
+    static QString text(const fs::path& path) { return QString::fromStdString(path.string()); }
+
     static constexpr const char* kParts[] = {"lib/carrel/carrel-engine", "lib/carrel/carrel-clerk", "lib/carrel/carrel-qemu",
                                              "lib/carrel/carrel-init",   "lib/carrel/carrel-guestd", "lib/carrel/carrel-ask",
                                              "share/carrel/image/build-image.sh"};
@@ -35,12 +37,12 @@ private slots:
         const fs::path prefix = fs::canonical(dir.path().toStdString());
         install(prefix);
         const auto found = find(prefix).value();
-        QCOMPARE(found.clerk, prefix / "lib/carrel/carrel-clerk");
-        QCOMPARE(found.qemu, prefix / "lib/carrel/carrel-qemu");
-        QCOMPARE(found.init, prefix / "lib/carrel/carrel-init");
-        QCOMPARE(found.guestd, prefix / "lib/carrel/carrel-guestd");
-        QCOMPARE(found.ask, prefix / "lib/carrel/carrel-ask");
-        QCOMPARE(found.recipe, prefix / "share/carrel/image");
+        QCOMPARE(text(found.clerk), text(prefix / "lib/carrel/carrel-clerk"));
+        QCOMPARE(text(found.qemu), text(prefix / "lib/carrel/carrel-qemu"));
+        QCOMPARE(text(found.init), text(prefix / "lib/carrel/carrel-init"));
+        QCOMPARE(text(found.guestd), text(prefix / "lib/carrel/carrel-guestd"));
+        QCOMPARE(text(found.ask), text(prefix / "lib/carrel/carrel-ask"));
+        QCOMPARE(text(found.recipe), text(prefix / "share/carrel/image"));
     }
 
     void whatIsMissingIsNamed_data() {
