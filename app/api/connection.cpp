@@ -141,7 +141,11 @@ Connection::Next Connection::answer(const std::string& line) {
               m_stop.get_token());
     auto result = run(call);
     const int attached = result ? call.m_attached.get() : -1;
-    return respond({id, std::move(result)}, attached);
+    const Next next = respond({id, std::move(result)}, attached);
+    if (call.m_afterAnswer) {
+        call.m_afterAnswer();
+    }
+    return next;
 }
 
 Connection::Next Connection::admit(const RpcRequest& request) {

@@ -52,6 +52,8 @@ public:
     [[nodiscard]] bool event(boost::json::object event);
     // Goes with the response, if the handler succeeds.
     void attachDescriptor(UniqueFd fd) { m_attached = std::move(fd); }
+    // Done once the answer is on its way, or cannot be sent: what ends the server would else end the answer, too.
+    void afterAnswer(std::function<void()> then) { m_afterAnswer = std::move(then); }
 
 private:
     friend class detail::Connection;
@@ -65,6 +67,7 @@ private:
     const Caller& m_caller; // the connection's
     std::stop_token m_stop;
     UniqueFd m_attached;
+    std::function<void()> m_afterAnswer;
 };
 
 // Runs on the connection's thread and may block. An exception that escapes becomes an Internal error.

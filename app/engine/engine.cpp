@@ -362,8 +362,8 @@ api::Handlers Engine::handlers(std::function<void()> stopServer) {
     addTokenVerbs(*this, all);
     addApprovalVerbs(*this, all);
     addRuleVerbs(*this, all);
-    all["engine.stop"] = [stopServer = std::move(stopServer)](api::Call&) -> Result<json::value> {
-        stopServer();
+    all["engine.stop"] = [stopServer = std::move(stopServer)](api::Call& call) -> Result<json::value> {
+        call.afterAnswer(stopServer);
         return json::object{{"stopping", true}};
     };
     return all;

@@ -7,6 +7,7 @@
 #include <QTemporaryDir>
 #include <QtTest>
 
+#include <chrono>
 #include <condition_variable>
 #include <mutex>
 #include <semaphore>
@@ -112,6 +113,27 @@ private slots:
         QCOMPARE(readToEnd(fd.get()), std::string("hello"));
         QVERIFY(client->call("none", {}));
         QVERIFY(!client->takeDescriptor());
+    }
+
+    void theAnswerIsSentBeforeWhatComesAfterIt() {
+        std::binary_semaphore answered(0);
+        std::binary_semaphore over(0);
+        bool inOrder = false;
+        Handlers handlers;
+        handlers["end"] = [&](Call& call) -> Result<json::value> {
+            call.afterAnswer([&] {
+                inOrder = answered.try_acquire_for(std::chrono::seconds(60)); // a guard against a hang, no more
+                over.release();
+            });
+            return json::object{};
+        };
+        auto server = Server::start(socket(), std::move(handlers));
+        QVERIFY(server);
+        auto client = Client::connect(socket());
+        QVERIFY(client->call("end", {}));
+        answered.release();
+        over.acquire();
+        QVERIFY(inOrder);
     }
 
     void aHandlerLearnsThatItsCallerLeft() {
