@@ -33,7 +33,7 @@ packages_test=(
     sqlite3 tcl8.6-dev zlib1g-dev dpkg-dev # tests/suites: ordinary programs, and building git and SQLite
 )
 packages_package=(
-    qt6-base-dev librsvg2-bin dpkg-dev lintian desktop-file-utils appstream man-db binutils file
+    librsvg2-bin dpkg-dev lintian desktop-file-utils appstream man-db binutils file
 )
 
 # Other distributions: untested.
