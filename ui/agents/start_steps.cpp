@@ -26,7 +26,7 @@ StartSteps::StartSteps(QWidget* parent)
     , m_what(new PlainLabel({}, this))
     , m_again(new QPushButton(tr("Try &again"), this))
     , m_doctor(new QPushButton(tr("&Check this computer"), this))
-    , m_stop(new QPushButton(tr("&Stop"), this)) {
+    , m_stop(new QPushButton(tr("Stop"), this)) {
     m_title->setObjectName("startTitle");
     m_why->setObjectName("startWhy");
     m_what->setObjectName("startWhat");

@@ -298,7 +298,7 @@ void ChangesPage::updateMachine() {
     const bool paused = agent != nullptr && agent->state == AgentState::Paused;
     m_machine->say(MessageBar::Kind::Note, paused ? tr("The agent is paused.") : tr("The agent's machine does not run now."),
                    tr("What you see is what was there when you looked."));
-    m_machine->offer(paused ? tr("&Go on") : tr("&Start"));
+    m_machine->offer(paused ? tr("&Go on") : tr("Start"));
 }
 
 void ChangesPage::sayEmpty() {
@@ -324,7 +324,7 @@ void ChangesPage::sayEmpty() {
             m_empty->say(tr("%1 is stopping").arg(m_agent), waits);
         } else {
             m_empty->say(tr("%1 is not running").arg(m_agent),
-                         waits + tr("What an agent changed stays in its machine, and can be looked at while that runs."), tr("&Start"));
+                         waits + tr("What an agent changed stays in its machine, and can be looked at while that runs."), tr("Start"));
         }
         break;
     }

@@ -19,12 +19,13 @@ EmptyState::EmptyState(QWidget* parent)
     large.setPointSizeF(large.pointSizeF() * 1.3);
     m_title->setFont(large);
     // As wide as is read well, and narrower where there is less; each line as high as its words need.
-    auto* const column = new QVBoxLayout;
+    auto* const middle = new QWidget(this);
+    middle->setMaximumWidth(fontMetrics().averageCharWidth() * 72);
+    auto* const column = new QVBoxLayout(middle);
     column->setSpacing(10);
     column->addStretch(2);
     for (auto* label : {m_title, m_words}) {
         label->setAlignment(Qt::AlignCenter);
-        label->setMaximumWidth(fontMetrics().averageCharWidth() * 72);
         column->addWidget(label);
     }
     column->addSpacing(6);
@@ -32,7 +33,7 @@ EmptyState::EmptyState(QWidget* parent)
     column->addStretch(3);
     auto* const all = new QHBoxLayout(this);
     all->addStretch(1);
-    all->addLayout(column, 100);
+    all->addWidget(middle, 100);
     all->addStretch(1);
     connect(m_action, &QPushButton::clicked, this, &EmptyState::acted);
 }

@@ -207,6 +207,12 @@ void MainWindow::agentsChanged() {
             ++it;
         }
     }
+    if (m_store.known() && !m_chosenOnce && !agents.isEmpty()) { // at first somebody is shown: the one of the last time, if it is there
+        m_chosenOnce = true;
+        if (m_middle->currentWidget() == m_welcome && m_store.find(m_wanted) == nullptr) {
+            m_wanted = agents.front().name;
+        }
+    }
     if (!m_wanted.isEmpty() && m_store.find(m_wanted) != nullptr) {
         const auto wanted = std::exchange(m_wanted, {});
         showAgent(wanted);

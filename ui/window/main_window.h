@@ -74,6 +74,7 @@ private:
     QHash<QString, AgentPage*> m_pages;
     QPointer<DoctorWindow> m_doctor;
     QString m_wanted; // to be shown as soon as it is known
+    bool m_chosenOnce = false;
 };
 
 } // namespace carrel::ui
