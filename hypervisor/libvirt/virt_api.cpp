@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <mutex>
 #include <sys/stat.h>
+#include <thread>
 #include <unistd.h>
 
 namespace carrel::hypervisor {
@@ -79,6 +80,10 @@ Error takeError(std::string doing) {
 tl::unexpected<Error> failVir(std::string doing) {
     return fail(takeError(std::move(doing)));
 }
+
+// A daemon that is just ending takes a connection and drops it; a moment later a new one is started for the next.
+constexpr int kOpenAgain = 3;
+constexpr std::chrono::milliseconds kOpenAgainAfter{100};
 
 class LibvirtApi final : public VirtApi {
 public:
@@ -230,6 +235,10 @@ private:
         }
         m_connection.reset();
         virConnectPtr raw = virConnectOpen(m_uri.c_str());
+        for (int again = 0; raw == nullptr && again < kOpenAgain; ++again) {
+            std::this_thread::sleep_for(kOpenAgainAfter);
+            raw = virConnectOpen(m_uri.c_str());
+        }
         if (raw == nullptr) {
             Error error = takeError("libvirt cannot be reached at " + m_uri);
             error.code = ErrorCode::Unavailable;
