@@ -2,13 +2,13 @@
 #include "app/api/launcher.h"
 
 #include "app/api/own_programs.h"
+#include "app/api/spawn_setup.h"
 
 #include <algorithm>
 #include <array>
 #include <csignal>
 #include <cstdlib>
 #include <fcntl.h>
-#include <spawn.h>
 #include <string>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -61,59 +61,6 @@ std::string tailOf(int log, off_t from) {
     return text;
 }
 
-class SpawnSetup {
-public:
-    SpawnSetup(int log, int ready) {
-        posix_spawn_file_actions_init(&m_actions);
-        posix_spawn_file_actions_addopen(&m_actions, 0, "/dev/null", O_RDONLY, 0);
-        posix_spawn_file_actions_adddup2(&m_actions, log, 1);
-        posix_spawn_file_actions_adddup2(&m_actions, log, 2);
-        posix_spawn_file_actions_adddup2(&m_actions, ready, kReadyFd);
-        posix_spawn_file_actions_addchdir_np(&m_actions, "/");
-        posix_spawnattr_init(&m_attributes);
-        sigset_t all;
-        sigfillset(&all);
-        posix_spawnattr_setsigdefault(&m_attributes, &all);
-        sigset_t none;
-        sigemptyset(&none);
-        posix_spawnattr_setsigmask(&m_attributes, &none);
-        posix_spawnattr_setflags(&m_attributes,
-                                 POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
-    }
-    ~SpawnSetup() {
-        posix_spawn_file_actions_destroy(&m_actions);
-        posix_spawnattr_destroy(&m_attributes);
-    }
-    SpawnSetup(const SpawnSetup&) = delete;
-    SpawnSetup& operator=(const SpawnSetup&) = delete;
-    [[nodiscard]] Status start(const fs::path& program, const fs::path& homeFolder) {
-        std::string name = program.string();
-        std::string option = "--ready-fd";
-        std::string fd = std::to_string(kReadyFd);
-        std::array<char*, 4> arguments{name.data(), option.data(), fd.data(), nullptr};
-        std::string home = "CARREL_HOME=" + homeFolder.string();
-        std::vector<char*> environment;
-        for (char** variable = environ; *variable != nullptr; ++variable) {
-            if (!std::string_view(*variable).starts_with("CARREL_HOME=")) {
-                environment.push_back(*variable);
-            }
-        }
-        environment.push_back(home.data());
-        environment.push_back(nullptr);
-        pid_t pid = -1;
-        const int failed = ::posix_spawn(&pid, program.c_str(), &m_actions, &m_attributes, arguments.data(),
-                                         environment.data());
-        if (failed != 0) {
-            return failErrno("cannot start " + program.string(), failed);
-        }
-        return {};
-    }
-
-private:
-    posix_spawn_file_actions_t m_actions{};
-    posix_spawnattr_t m_attributes{};
-};
-
 // True: the engine listens. False: it ended (or closed the pipe) before.
 bool waitReady(int pipe) {
     char byte = 0;
@@ -122,6 +69,16 @@ bool waitReady(int pipe) {
         got = ::read(pipe, &byte, 1);
     } while (got < 0 && errno == EINTR);
     return got == 1;
+}
+
+std::vector<std::string> environmentFor(const Home& home) {
+    std::vector<std::string> out{"CARREL_HOME=" + home.folder.string()};
+    for (char** variable = environ; *variable != nullptr; ++variable) {
+        if (!std::string_view(*variable).starts_with("CARREL_HOME=")) {
+            out.emplace_back(*variable);
+        }
+    }
+    return out;
 }
 
 Status startEngine(const Home& home) {
@@ -145,7 +102,11 @@ Status startEngine(const Home& home) {
         // dup2 onto itself would leave it close-on-exec.
         writing = UniqueFd(::fcntl(writing.get(), F_DUPFD_CLOEXEC, kReadyFd + 1));
     }
-    CARREL_TRY(SpawnSetup(log.get(), writing.get()).start(*program, home.folder));
+    SpawnSetup setup;
+    setup.give(log.get(), 1);
+    setup.give(log.get(), 2);
+    setup.give(writing.get(), kReadyFd);
+    CARREL_TRY(setup.start(*program, {"--ready-fd", std::to_string(kReadyFd)}, environmentFor(home)));
     writing.reset();
     if (!waitReady(reading.get())) {
         return fail(ErrorCode::Unavailable, "the engine did not start: " + tailOf(log.get(), before),

@@ -2,6 +2,7 @@
 #include "guest/guestd/guest_machine.h"
 
 #include "guest/ask/ask_places.h"
+#include "guest/guestd/end_signals.h"
 #include "guest/guestd/machine_settings.h"
 #include "guest/guestd/ports.h"
 #include "guest/guestd/shared_window.h"
@@ -172,13 +173,7 @@ Status GuestMachine::takeCommands() {
 }
 
 bool GuestMachine::waitForEnd() {
-    sigset_t ending;
-    sigemptyset(&ending);
-    sigaddset(&ending, SIGTERM);
-    sigaddset(&ending, SIGUSR1);
-    int number = 0;
-    while (::sigwait(&ending, &number) != 0) {
-    }
+    const int number = waitForEndSignal();
     if (number == SIGTERM) { // from carrel-init: the machine goes off without the host having asked guestd
         endAgent();
         static_cast<void>(settleDown());

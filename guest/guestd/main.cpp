@@ -2,6 +2,7 @@
 // carrel-guestd: everything the host can ask of a machine of Carrel's, started by carrel-init. With the
 // argument "agent-init" it is the first process of the agent's own PID namespace instead, and with "viewer" it serves a
 // disposable machine that turns documents into text (viewer_machine.h).
+#include "guest/guestd/end_signals.h"
 #include "guest/guestd/guest_machine.h"
 #include "guest/guestd/last_hand.h"
 #include "guest/guestd/viewer_machine.h"
@@ -25,12 +26,7 @@ void prepareProcess() {
     ::umask(077);
     std::ofstream("/proc/self/oom_score_adj") << "-900"; // the agent's programs go first when memory runs out
     ::signal(SIGPIPE, SIG_IGN);
-    // Taken by waitForEnd() alone; blocked before any thread exists, so that all inherit it.
-    sigset_t ending;
-    sigemptyset(&ending);
-    sigaddset(&ending, SIGTERM);
-    sigaddset(&ending, SIGUSR1);
-    ::sigprocmask(SIG_BLOCK, &ending, nullptr);
+    blockEndSignals();
 }
 
 int serve() {
@@ -57,7 +53,7 @@ int serveViewer() {
         return 1;
     }
     sayStage("channels");
-    machine.waitForEnd();
+    static_cast<void>(waitForEndSignal()); // most often the host has cut the power before
     ::_exit(0);
 }
 

@@ -180,7 +180,7 @@ Result<Pipe> makePipe() {
     return Pipe{UniqueFd(ends[0]), UniqueFd(ends[1])};
 }
 
-Result<Spawned> PlainSpawner::spawn(const SpawnRequest& request) {
+Result<Spawned> forkAndRun(const SpawnRequest& request, const std::function<int()>& enter) {
     const PreparedExec prepared(request);
     auto status = makePipe();
     if (!status) {
@@ -188,6 +188,11 @@ Result<Spawned> PlainSpawner::spawn(const SpawnRequest& request) {
     }
     const pid_t child = ::fork();
     if (child == 0) {
+        if (const int error = enter(); error != 0) {
+            const ExecFailure failure{ExecFailure::Step::Other, error};
+            [[maybe_unused]] const ssize_t told = ::write(status->write.get(), &failure, sizeof failure);
+            ::_exit(127);
+        }
         prepared.run(status->write.get());
     }
     if (child < 0) {
@@ -198,6 +203,10 @@ Result<Spawned> PlainSpawner::spawn(const SpawnRequest& request) {
         return fail(pidfd.error());
     }
     return Spawned{child, std::move(*pidfd), std::move(status->read)};
+}
+
+Result<Spawned> PlainSpawner::spawn(const SpawnRequest& request) {
+    return forkAndRun(request, [] { return 0; });
 }
 
 Result<PtyPair> PlainSpawner::openPty() {

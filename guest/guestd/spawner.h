@@ -6,6 +6,7 @@
 #include "guest/protocol/result.h"
 #include "guest/protocol/unique_fd.h"
 
+#include <functional>
 #include <map>
 #include <string>
 #include <sys/types.h>
@@ -82,6 +83,10 @@ private:
         m_script; // "/bin/sh", candidate, rest: for scripts without an interpreter line, as execvp(3)
     std::vector<char*> m_envp;
 };
+
+// Forks and becomes the program. `enter` runs in the child before anything else, of what may run there; 0, or the errno for which the
+// child ends, told as a failure of Step::Other.
+[[nodiscard]] Result<Spawned> forkAndRun(const SpawnRequest& request, const std::function<int()>& enter);
 
 [[nodiscard]] Result<UniqueFd> pidfdOf(pid_t pid);
 // Non-blocking, close-on-exec pipe ends are asked for by the caller; this one is close-on-exec only.

@@ -5,7 +5,6 @@
 #include "guest/guestd/viewer_spawner.h"
 #include "guest/protocol/control.h"
 
-#include <csignal>
 
 namespace carrel::guestd {
 
@@ -33,16 +32,6 @@ Status ViewerMachine::start() {
         Channel::Options{"terminals", SessionServer::accept, [this](ChannelEvent&& event) { m_sessions.handle(std::move(event)); }});
     CARREL_TRY(m_sessions.start(*m_channel));
     return m_channel->start();
-}
-
-void ViewerMachine::waitForEnd() {
-    sigset_t ending;
-    sigemptyset(&ending);
-    sigaddset(&ending, SIGTERM);
-    sigaddset(&ending, SIGUSR1);
-    int number = 0;
-    while (::sigwait(&ending, &number) != 0) {
-    }
 }
 
 } // namespace carrel::guestd

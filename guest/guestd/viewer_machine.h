@@ -18,7 +18,6 @@ public:
     ViewerMachine& operator=(const ViewerMachine&) = delete;
 
     [[nodiscard]] Status start();
-    void waitForEnd(); // until carrel-init says so; most often the host has cut the power before
 
 private:
     SessionServer m_sessions;

@@ -52,29 +52,8 @@ int ViewerSpawner::enter(unsigned account) const {
 }
 
 Result<Spawned> ViewerSpawner::spawn(const SpawnRequest& request) {
-    const PreparedExec prepared(request);
-    auto status = makePipe();
-    if (!status) {
-        return fail(status.error());
-    }
     const unsigned account = m_nextAccount++;
-    const pid_t child = ::fork();
-    if (child == 0) {
-        if (const int error = enter(account); error != 0) {
-            const ExecFailure failure{ExecFailure::Step::Other, error};
-            [[maybe_unused]] const ssize_t told = ::write(status->write.get(), &failure, sizeof failure);
-            ::_exit(127);
-        }
-        prepared.run(status->write.get());
-    }
-    if (child < 0) {
-        return failErrno("starting a process");
-    }
-    auto pidfd = pidfdOf(child);
-    if (!pidfd) {
-        return fail(pidfd.error());
-    }
-    return Spawned{child, std::move(*pidfd), std::move(status->read)};
+    return forkAndRun(request, [this, account] { return enter(account); });
 }
 
 Result<PtyPair> ViewerSpawner::openPty() {

@@ -4,6 +4,7 @@
 // screenshots.sh runs it under Xvfb in all its forms. To be looked at by a person; no test decides by them.
 #include "tests/ui/desktop_world.h"
 
+#include "tests/ui/dark_palette.h"
 #include "ui/agents/agent_page.h"
 #include "ui/agents/create_dialog.h"
 #include "ui/approvals/approvals_page.h"
@@ -27,22 +28,6 @@ using namespace carrel::ui;
 using namespace carrel::ui::test;
 
 namespace {
-
-QPalette darkPalette() {
-    QPalette palette(QColor(0x2b, 0x2d, 0x30));
-    palette.setColor(QPalette::Base, QColor(0x1e, 0x1f, 0x22));
-    palette.setColor(QPalette::AlternateBase, QColor(0x26, 0x28, 0x2b));
-    palette.setColor(QPalette::Text, QColor(0xe6, 0xe6, 0xe6));
-    palette.setColor(QPalette::WindowText, QColor(0xe6, 0xe6, 0xe6));
-    palette.setColor(QPalette::ButtonText, QColor(0xe6, 0xe6, 0xe6));
-    palette.setColor(QPalette::Highlight, QColor(0x2f, 0x65, 0xca));
-    palette.setColor(QPalette::HighlightedText, Qt::white);
-    palette.setColor(QPalette::PlaceholderText, QColor(0x90, 0x90, 0x90));
-    palette.setColor(QPalette::Disabled, QPalette::Text, QColor(0x88, 0x88, 0x88));
-    palette.setColor(QPalette::Disabled, QPalette::ButtonText, QColor(0x88, 0x88, 0x88));
-    palette.setColor(QPalette::Disabled, QPalette::WindowText, QColor(0x88, 0x88, 0x88));
-    return palette;
-}
 
 template <class Done> void until(Done done) {
     QElapsedTimer since;

@@ -38,6 +38,23 @@ struct Stage {
     }
 };
 
+sockaddr_un addressOf(const std::filesystem::path& path) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    std::strncpy(address.sun_path, path.c_str(), sizeof address.sun_path - 1);
+    return address;
+}
+
+// Somebody who is no engine, where a desktop looks for one.
+UniqueFd listenAt(const std::filesystem::path& path, int waiting) {
+    UniqueFd out(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    const auto address = addressOf(path);
+    if (::bind(out.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 || ::listen(out.get(), waiting) != 0) {
+        qFatal("cannot listen");
+    }
+    return out;
+}
+
 constexpr EngineLink::Pace kQuick{20ms, 100ms};
 
 } // namespace
@@ -121,16 +138,12 @@ private slots:
     void takesNoConnections() {
         Stage stage;
         const auto path = api::socketPath(api::openHome().value()).value();
-        const int listening = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        sockaddr_un address{};
-        address.sun_family = AF_UNIX;
-        std::strcpy(address.sun_path, path.c_str());
-        QCOMPARE(::bind(listening, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
-        QCOMPARE(::listen(listening, 0), 0);
+        UniqueFd listening = listenAt(path, 0);
+        const auto address = addressOf(path);
         std::vector<UniqueFd> waiting;
         for (;;) { // until there is none
             UniqueFd one(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-            if (::connect(one.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
+            if (::connect(one.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
                 QCOMPARE(errno, EAGAIN);
                 break;
             }
@@ -145,7 +158,7 @@ private slots:
         ticking.start(1);
         QTRY_VERIFY_WITH_TIMEOUT(ticks > 20, kPatience); // it did not block
         QCOMPARE(finished.count(), 0);                   // and did not give up
-        ::close(listening);
+        listening.reset();
         waiting.clear();
         QTRY_COMPARE_WITH_TIMEOUT(finished.count(), 1, kPatience); // now there is none
     }
@@ -196,14 +209,9 @@ private slots:
         QFETCH(QByteArray, line);
         Stage stage;
         const auto path = api::socketPath(api::openHome().value()).value();
-        const int listening = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        sockaddr_un address{};
-        address.sun_family = AF_UNIX;
-        std::strcpy(address.sun_path, path.c_str());
-        QCOMPARE(::bind(listening, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
-        QCOMPARE(::listen(listening, 4), 0);
+        const UniqueFd listening = listenAt(path, 4);
         std::thread peer([&] {
-            const UniqueFd one(::accept(listening, nullptr, nullptr));
+            const UniqueFd one(::accept(listening.get(), nullptr, nullptr));
             char asked[4096];
             (void)!::recv(one.get(), asked, sizeof asked, 0);
             (void)!::send(one.get(), line.constData(), static_cast<std::size_t>(line.size()), MSG_NOSIGNAL);
@@ -215,7 +223,6 @@ private slots:
         QTRY_VERIFY_WITH_TIMEOUT(got.has_value(), kPatience);
         QVERIFY(!*got && !got->error().message.empty());
         peer.join();
-        ::close(listening);
     }
     // Who does not want it any more closes the window; the engine hears of that.
     void calledOff() {

@@ -5,6 +5,7 @@
 #include "app/api/answers.h"
 #include "tests/support/json_schema.h"
 #include "tests/support/nasty_texts.h"
+#include "tests/support/unfit_text.h"
 #include "ui/agents/agents_model.h"
 #include "ui/approvals/approvals_model.h"
 #include "ui/folders/folders_model.h"
@@ -24,13 +25,6 @@ namespace {
 json::object told(std::uint64_t seq, const char* kind, const char* provenance, const std::string& subject, json::object detail = {}) {
     return {{"seq", seq},         {"time", "2026-03-01T12:00:00.000Z"}, {"kind", kind}, {"provenance", provenance},
             {"subject", subject}, {"detail", std::move(detail)},        {"hash", ""}};
-}
-
-bool fits(const QString& text) {
-    return std::none_of(text.begin(), text.end(), [](QChar c) {
-        return c.unicode() < 0x20 || (c.unicode() >= 0x7f && c.unicode() < 0xa0) || (c.unicode() >= 0x200b && c.unicode() <= 0x200f) ||
-               (c.unicode() >= 0x2028 && c.unicode() <= 0x202e) || (c.unicode() >= 0x2060 && c.unicode() <= 0x206f);
-    });
 }
 
 } // namespace
@@ -132,14 +126,14 @@ private slots:
         for (int row = 0; row < model.rowCount(); ++row) {
             for (int column = 0; column < TimelineModel::Columns; ++column) {
                 const auto cell = model.index(row, column).data().toString();
-                QVERIFY2(fits(cell) && cell.size() < 3000, qPrintable(cell));
+                QVERIFY2(carrel::test::unfit(cell.toUtf8()).isEmpty() && cell.size() < 3000, qPrintable(carrel::test::unfit(cell.toUtf8())));
                 const auto tip = model.index(row, column).data(Qt::ToolTipRole).toString();
                 QVERIFY(!tip.contains("<b>") && !tip.contains("<img"));
             }
         }
-        QVERIFY(fits(lineOf(raw)));
+        QVERIFY(carrel::test::unfit(lineOf(raw).toUtf8()).isEmpty());
         const Error error{ErrorCode::Refused, raw, raw, 0, {}};
-        QVERIFY(fits(bothOf(error)));
+        QVERIFY(carrel::test::unfit(bothOf(error).toUtf8()).isEmpty());
         const PlainLabel label(QString::fromStdString("<b>x</b>"));
         QCOMPARE(label.textFormat(), Qt::PlainText);
     }

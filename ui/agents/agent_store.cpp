@@ -9,19 +9,10 @@ namespace carrel::ui {
 
 namespace json = boost::json;
 
-namespace {
-constexpr std::chrono::seconds kAfterAnError{2};
-} // namespace
-
 AgentStore::AgentStore(EngineLink& link)
-    : m_link(link) {
-    m_later.setSingleShot(true);
-    connect(&m_later, &QTimer::timeout, this, &AgentStore::wait);
-    connect(&m_link, &EngineLink::ready, this, [this] {
-        m_mark = nullptr;
-        wait();
-        refresh();
-    });
+    : m_link(link)
+    , m_news(link, "agent.wait", this) {
+    connect(&m_news, &News::told, this, &AgentStore::refresh);
 }
 
 const AgentInfo* AgentStore::find(const QString& name) const {
@@ -62,28 +53,6 @@ void AgentStore::listed(const Answer& answer) {
     if (m_again) {
         list();
     }
-}
-
-// The mark is of a moment before the list is asked for, so that nothing falls between the two.
-void AgentStore::wait() {
-    delete m_wait;
-    json::object params;
-    if (!m_mark.is_null()) {
-        params["mark"] = m_mark;
-    }
-    m_wait = m_link.ask("agent.wait", std::move(params), this, [this](const Answer& answer) {
-        m_wait = nullptr;
-        if (!answer) {
-            // Where the engine is gone, its return begins anew.
-            m_later.start(kAfterAnError);
-            return;
-        }
-        if (const auto* const mark = answer->if_contains("mark")) {
-            m_mark = *mark;
-        }
-        refresh();
-        wait();
-    });
 }
 
 } // namespace carrel::ui

@@ -5,10 +5,10 @@
 
 #include "ui/agents/agent_info.h"
 #include "ui/engine/engine_link.h"
+#include "ui/engine/news.h"
 
 #include <QObject>
 #include <QPointer>
-#include <QTimer>
 
 namespace carrel::ui {
 
@@ -31,16 +31,13 @@ signals:
 private:
     void list();
     void listed(const Answer& answer);
-    void wait();
 
     EngineLink& m_link;
+    News m_news;
     QVector<AgentInfo> m_agents;
     bool m_known = false;
     bool m_again = false; // asked for while a list was under way
-    boost::json::value m_mark;
     QPointer<Request> m_list;
-    QPointer<Request> m_wait;
-    QTimer m_later; // after an error
 };
 
 } // namespace carrel::ui

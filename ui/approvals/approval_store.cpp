@@ -11,10 +11,6 @@ namespace carrel::ui {
 namespace json = boost::json;
 using namespace api;
 
-namespace {
-constexpr std::chrono::seconds kAfterAnError{2};
-} // namespace
-
 bool ApprovalInfo::isOpen() const {
     return textAt(all, "state") == "open";
 }
@@ -24,14 +20,9 @@ bool ApprovalInfo::isHighRisk() const {
 }
 
 ApprovalStore::ApprovalStore(EngineLink& link)
-    : m_link(link) {
-    m_later.setSingleShot(true);
-    connect(&m_later, &QTimer::timeout, this, &ApprovalStore::wait);
-    connect(&m_link, &EngineLink::ready, this, [this] {
-        m_mark = nullptr;
-        wait();
-        refresh();
-    });
+    : m_link(link)
+    , m_news(link, "approval.wait", this) {
+    connect(&m_news, &News::told, this, &ApprovalStore::refresh);
 }
 
 int ApprovalStore::openCount() const {
@@ -89,26 +80,6 @@ void ApprovalStore::listed(const Answer& answer) {
     if (m_again) {
         refresh();
     }
-}
-
-void ApprovalStore::wait() {
-    delete m_wait;
-    json::object params;
-    if (!m_mark.is_null()) {
-        params["mark"] = m_mark;
-    }
-    m_wait = m_link.ask("approval.wait", std::move(params), this, [this](const Answer& answer) {
-        m_wait = nullptr;
-        if (!answer) {
-            m_later.start(kAfterAnError);
-            return;
-        }
-        if (const auto* const mark = answer->if_contains("mark")) {
-            m_mark = *mark;
-        }
-        refresh();
-        wait();
-    });
 }
 
 } // namespace carrel::ui

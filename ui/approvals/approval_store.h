@@ -3,10 +3,10 @@
 #pragma once
 
 #include "ui/engine/engine_link.h"
+#include "ui/engine/news.h"
 
 #include <QObject>
 #include <QPointer>
-#include <QTimer>
 #include <QVector>
 
 namespace carrel::ui {
@@ -39,18 +39,15 @@ signals:
 private:
     void list(std::uint64_t after);
     void listed(const Answer& answer);
-    void wait();
 
     EngineLink& m_link;
+    News m_news;
     QVector<ApprovalInfo> m_approvals;
     QVector<ApprovalInfo> m_coming;
     QStringList m_notices;
     QString m_trouble;
-    boost::json::value m_mark;
     bool m_again = false;
     QPointer<Request> m_list;
-    QPointer<Request> m_wait;
-    QTimer m_later;
 };
 
 } // namespace carrel::ui

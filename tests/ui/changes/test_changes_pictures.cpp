@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The page as it looks, light and dark, wide and narrow. What a picture can be held against: that nothing is cut off for want of
-// room, and that text stands out from what it is on. With CARREL_PICTURES=FOLDER the pictures are kept there, to be looked at.
+// room, and that text stands out from what it is on. With CARREL_TEST_PICTURES=FOLDER the pictures are kept there, to be looked at.
 #include "tests/ui/changes/page_test.h"
 
+#include "tests/ui/dark_palette.h"
 #include "ui/changes/diff_view.h"
 #include "ui/parts/tones.h"
 
@@ -16,24 +17,6 @@ using namespace carrel::ui;
 using namespace carrel::ui::test;
 
 namespace {
-
-QPalette darkPalette() {
-    QPalette out;
-    out.setColor(QPalette::Window, QColor(0x2a, 0x2c, 0x30));
-    out.setColor(QPalette::WindowText, QColor(0xe6, 0xe6, 0xe6));
-    out.setColor(QPalette::Base, QColor(0x1f, 0x21, 0x24));
-    out.setColor(QPalette::AlternateBase, QColor(0x26, 0x28, 0x2c));
-    out.setColor(QPalette::Text, QColor(0xe6, 0xe6, 0xe6));
-    out.setColor(QPalette::PlaceholderText, QColor(0xa0, 0xa0, 0xa0));
-    out.setColor(QPalette::Button, QColor(0x36, 0x39, 0x3e));
-    out.setColor(QPalette::ButtonText, QColor(0xe6, 0xe6, 0xe6));
-    out.setColor(QPalette::Highlight, QColor(0x35, 0x5f, 0x9e));
-    out.setColor(QPalette::HighlightedText, Qt::white);
-    for (const auto role : {QPalette::WindowText, QPalette::Text, QPalette::ButtonText}) {
-        out.setColor(QPalette::Disabled, role, QColor(0x80, 0x80, 0x80));
-    }
-    return out;
-}
 
 std::vector<json::object> sample() {
     auto notes = change("receipts/notes/ideas.md");
@@ -83,7 +66,7 @@ class TestChangesPictures : public QObject {
     std::unique_ptr<PageWorld> m;
 
     static void keep(QWidget& widget, const QString& name) {
-        const auto folder = qEnvironmentVariable("CARREL_PICTURES");
+        const auto folder = qEnvironmentVariable("CARREL_TEST_PICTURES");
         const auto picture = widget.grab();
         QVERIFY(!picture.isNull());
         QVERIFY(folder.isEmpty() || picture.save(folder + '/' + name + ".png"));
@@ -130,7 +113,7 @@ private slots:
         QFETCH(bool, dark);
         QFETCH(int, width);
         const auto before = QApplication::palette();
-        QApplication::setPalette(dark ? darkPalette() : QApplication::style()->standardPalette());
+        QApplication::setPalette(dark ? carrel::ui::test::darkPalette() : QApplication::style()->standardPalette());
         m = std::make_unique<PageWorld>();
         m->engine.setDiff("receipts/notes/ideas.md",
                           {{"diff", kDiff},
@@ -196,7 +179,7 @@ private slots:
     }
     void wordsStandOutFromTheirBackgrounds() {
         QFETCH(bool, dark);
-        const auto palette = dark ? darkPalette() : QApplication::style()->standardPalette();
+        const auto palette = dark ? carrel::ui::test::darkPalette() : QApplication::style()->standardPalette();
         for (const auto tone : {Tone::Added, Tone::Removed, Tone::Note, Tone::Warning}) {
             QVERIFY(contrast(palette.color(QPalette::Text), toneBackground(tone, palette)) >= 4.5);
             QVERIFY(contrast(toneColour(tone, palette), toneBackground(tone, palette)) >= 3); // signs

@@ -2,6 +2,7 @@
 // The terminal's widget, without a screen: what it paints, sends, copies, and asks before it pastes. With CARREL_TEST_PICTURES it
 // leaves pictures of itself in that folder.
 #include "tests/ui/terminal/screen_text.h"
+#include "tests/ui/dark_palette.h"
 #include "ui/terminal/terminal_colours.h"
 #include "ui/terminal/terminal_view.h"
 
@@ -22,17 +23,6 @@ using namespace carrel::test;
 using namespace carrel::api::terminal;
 
 namespace {
-
-QPalette darkPalette() {
-    QPalette out;
-    out.setColor(QPalette::Base, QColor(0x1e, 0x1e, 0x1e));
-    out.setColor(QPalette::Text, QColor(0xdd, 0xdd, 0xdd));
-    out.setColor(QPalette::Window, QColor(0x2b, 0x2b, 0x2b));
-    out.setColor(QPalette::WindowText, QColor(0xdd, 0xdd, 0xdd));
-    out.setColor(QPalette::Highlight, QColor(0x2f, 0x65, 0xca));
-    out.setColor(QPalette::HighlightedText, Qt::white);
-    return out;
-}
 
 double luminance(const QColor& colour) {
     const auto part = [](double value) { return value <= 0.03928 ? value / 12.92 : std::pow((value + 0.055) / 1.055, 2.4); };
@@ -121,7 +111,7 @@ private slots:
         QPalette light;
         light.setColor(QPalette::Base, Qt::white);
         light.setColor(QPalette::Text, QColor(0x20, 0x20, 0x20));
-        m_view->setPalette(dark ? darkPalette() : light);
+        m_view->setPalette(dark ? carrel::ui::test::darkPalette() : light);
         m_view->take(sample());
         const auto empty = picture();
         QTest::mouseDClick(m_view->viewport(), Qt::LeftButton, {}, at(0, 12));
@@ -139,7 +129,7 @@ private slots:
     void coloursCanBeRead_data() { looks_data(); }
     void coloursCanBeRead() {
         QFETCH(bool, dark);
-        const auto palette = dark ? darkPalette() : QPalette(Qt::black, Qt::white);
+        const auto palette = dark ? carrel::ui::test::darkPalette() : QPalette(Qt::black, Qt::white);
         for (int i = 0; i < 16; ++i) {
             if (i == (dark ? 0 : 15)) {
                 continue;
