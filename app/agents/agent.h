@@ -280,6 +280,7 @@ private:
     [[nodiscard]] AgentState stateNow() const; // m_mutex is held
     [[nodiscard]] bool isPaused() const;
     [[nodiscard]] Status refusePaused() const;
+    void holdTheBrake(hypervisor::Machine& machine); // the supervisor's
     [[nodiscard]] Result<bool> letRun();   // false: it was paused before it did
     [[nodiscard]] Result<bool> letGoOn(); // false: it was not paused
     [[nodiscard]] Status runOn(hypervisor::Machine& machine, Door* door);
@@ -453,6 +454,12 @@ private:
     // Who lets the machine's processors run, or stops them: held across the log and the hypervisor's call, and never while a guest
     // is waited for. Taken before m_mutex.
     std::mutex m_brake;
+    struct PausedUse { // of the machine's process, as it was looked at last
+        std::chrono::steady_clock::time_point at;
+        std::chrono::nanoseconds used;
+    };
+    std::optional<PausedUse> m_pausedUse; // the supervisor's, as is the next
+    int m_ranOn = 0;
 
     mutable std::mutex m_mutex; // guards everything below
     AgentRecord m_record;

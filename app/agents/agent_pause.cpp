@@ -10,6 +10,16 @@ namespace json = boost::json;
 using activity::EventKind;
 using hypervisor::MachineState;
 
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// A paused machine's process uses less than one part of a hundred; so many looks in a row at more than one in twenty, and it runs.
+constexpr int kPausedLoad = 20;
+constexpr int kRanOnMost = 3;
+
+} // namespace
+
 AgentState Agent::stateNow() const {
     return m_paused && m_state != AgentState::Stopping ? AgentState::Paused : m_state;
 }
@@ -72,6 +82,38 @@ Result<Agent::PauseOutcome> Agent::pause() {
     }
     tellChanged();
     return PauseOutcome::Paused;
+}
+
+// On the supervisor's thread. That a machine is paused the hypervisor says; that it uses no processor the kernel does. A guest that has
+// found a way to run on (it can put its machine to sleep just as it is paused, and be woken by a timer of its own) is ended.
+void Agent::holdTheBrake(hypervisor::Machine& machine) {
+    if (!isPaused()) {
+        m_pausedUse.reset();
+        m_ranOn = 0;
+        return;
+    }
+    const auto now = Clock::now();
+    if (m_pausedUse && now - m_pausedUse->at < m_services.patience.pausedLook) {
+        return;
+    }
+    const auto activity = machine.activity();
+    if (!activity) {
+        return;
+    }
+    const auto before = std::exchange(m_pausedUse, PausedUse{now, activity->cpuTime});
+    if (!before) {
+        return;
+    }
+    const bool runs = activity->cpuTime - before->used > (now - before->at) / kPausedLoad;
+    m_ranOn = runs ? m_ranOn + 1 : 0;
+    if (m_ranOn < kRanOnMost || !isPaused()) {
+        return;
+    }
+    m_ranOn = 0;
+    noteAfter(EventKind::EngineNote, "the machine ran on although it was paused, so it was ended");
+    if (auto ended = machine.stop(); !ended) {
+        m_services.complain(name() + ": " + ended.error().text());
+    }
 }
 
 // Its start has come so far that its machine may run. It does not where it was paused meanwhile.

@@ -251,6 +251,7 @@ void Agent::superviseOnce() {
         machineEnded();
         return;
     }
+    holdTheBrake(*machine);
     if (!door->alive()) {
         if (!mayReplaceClerk()) {
             return;

@@ -30,6 +30,7 @@ struct BootFiles {
 struct Patience {
     std::chrono::seconds stopping{20}; // for each answer
     std::chrono::milliseconds supervising{2000}; // how often a running machine is looked after
+    std::chrono::milliseconds pausedLook{1000}; // between two looks at what a paused machine uses, at least
     std::chrono::seconds takeOver{60}; // the engine's start waits for it; a machine that needs longer goes on by itself
     std::chrono::milliseconds autoLook{500};  // between two looks of auto mode at what is staged, at least
     int autoShare = 5;  // and that many times what the last one took, with all that it settled

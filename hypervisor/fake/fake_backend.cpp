@@ -90,8 +90,12 @@ public:
     Result<Activity> activity() override {
         const std::lock_guard lock(m_world->m_mutex);
         CARREL_TRY(requireLive("watch"));
+        ++m_world->m_looks[m_id];
         if (m_domain->state == MachineState::Running && !m_world->m_stalled.contains(m_id)) {
             m_domain->cpuTime += std::chrono::milliseconds(1);
+        }
+        if (m_domain->state == MachineState::Paused && m_world->m_runsOn.contains(m_id)) {
+            m_domain->cpuTime += std::chrono::seconds(1);
         }
         return Activity{m_domain->cpuTime};
     }
@@ -216,6 +220,17 @@ Status FakeWorld::mayCall(const MachineId& id, FakeCall call) {
 void FakeWorld::stall(const MachineId& id) {
     const std::lock_guard lock(m_mutex);
     m_stalled[id] = true;
+}
+
+int FakeWorld::looks(const MachineId& id) const {
+    const std::lock_guard lock(m_mutex);
+    const auto found = m_looks.find(id);
+    return found == m_looks.end() ? 0 : found->second;
+}
+
+void FakeWorld::runOn(const MachineId& id) {
+    const std::lock_guard lock(m_mutex);
+    m_runsOn[id] = true;
 }
 
 Result<UniqueFd> FakeWorld::takeGuestEnd(const MachineId& id, ChannelId channel) {

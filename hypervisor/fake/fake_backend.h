@@ -48,6 +48,9 @@ public:
     void before(const MachineId& id, FakeCall call, std::function<Status()> what);
     // The activity of a running machine stands still, or grows by 1 ms with each look (the default).
     void stall(const MachineId& id);
+    // It runs on while it is paused: its activity grows by a second with each look.
+    void runOn(const MachineId& id);
+    [[nodiscard]] int looks(const MachineId& id) const; // at its activity, so far
 
     // The guest's end of the newest connection of a channel; NotFound when nobody connected since it was
     // taken.
@@ -71,6 +74,8 @@ private:
     std::map<MachineId, std::shared_ptr<FakeDomain>> m_live; // Paused and Running
     std::map<Accelerator, FakeGuest> m_guests;
     std::map<MachineId, bool> m_stalled;
+    std::map<MachineId, bool> m_runsOn;
+    std::map<MachineId, int> m_looks;
     std::map<std::pair<MachineId, FakeCall>, std::function<Status()>> m_before;
     std::optional<Error> m_nextStart;
     std::optional<Error> m_nextOpen;

@@ -114,6 +114,7 @@ Result<MachineState> liveState(VirtApi& api, const MachineId& id) {
     case DomainState::Paused:
         return MachineState::Paused;
     case DomainState::Running:
+    case DomainState::Asleep: // it wakes when the guest wants
     case DomainState::ShuttingDown:
         return MachineState::Running;
     case DomainState::Gone:

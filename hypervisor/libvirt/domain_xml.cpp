@@ -162,6 +162,10 @@ std::string buildDomainXml(const MachineSpec& spec, const std::filesystem::path&
         .leaf("on_poweroff", {}, "destroy")
         .leaf("on_reboot", {}, "destroy") // an unplanned restart is the end; the engine starts a new machine
         .leaf("on_crash", {}, "destroy")
+        .open("pm") // for a guest that asks; one that does not is met in LibvirtMachine::pause
+        .leaf("suspend-to-mem", {{"enabled", "no"}})
+        .leaf("suspend-to-disk", {{"enabled", "no"}})
+        .close()
         .open("devices")
         .leaf("emulator", {}, emulator.native());
     if (spec.disk) {

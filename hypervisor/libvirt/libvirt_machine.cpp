@@ -100,7 +100,16 @@ Status LibvirtMachine::resume() {
 
 Status LibvirtMachine::pause() {
     CARREL_TRY(requireLive("pause"));
-    return m_api->suspend(m_id.uuid());
+    auto done = m_api->suspend(m_id.uuid());
+    if (done) {
+        return done;
+    }
+    // One that has put itself to sleep cannot be held, and would wake by itself. No machine of ours has a reason to sleep.
+    if (const auto state = m_api->state(m_id.uuid()); state && *state == DomainState::Asleep) {
+        CARREL_TRY(stop());
+        return fail(done.error().wrap("the machine had put itself to sleep, where it cannot be held, so it was ended"));
+    }
+    return done;
 }
 
 Status LibvirtMachine::stop() {

@@ -151,8 +151,9 @@ public:
         }
         switch (state) {
         case VIR_DOMAIN_PAUSED:
-        case VIR_DOMAIN_PMSUSPENDED:
             return DomainState::Paused;
+        case VIR_DOMAIN_PMSUSPENDED:
+            return DomainState::Asleep;
         case VIR_DOMAIN_SHUTDOWN:
             return DomainState::ShuttingDown;
         case VIR_DOMAIN_SHUTOFF:

@@ -15,7 +15,8 @@
 
 namespace carrel::hypervisor {
 
-enum class DomainState { Running, Paused, ShuttingDown, Gone, Crashed };
+// Asleep: the guest has put its machine to sleep (ACPI S3), and wakes it when it likes.
+enum class DomainState { Running, Paused, Asleep, ShuttingDown, Gone, Crashed };
 
 struct DomainRecord {
     std::string name;

@@ -59,7 +59,30 @@ private slots:
     void itsMachineMayDie();
     void theHypervisorMayFail();
     void oneThatDoesNotAnswerIsPaused();
+    void oneThatRunsOnIsEnded();
 };
+
+// Whatever trick it knows: what uses a processor while it is paused is not paused. One that stands still stays.
+void TestAgentPause::oneThatRunsOnIsEnded() {
+    PauseWorld w;
+    w.services.patience.pausedLook = 1ms;
+    QVERIFY(w.start());
+    QVERIFY(w.pause());
+    activity::Query notes;
+    notes.kinds = {activity::EventKind::EngineNote};
+    const auto told = [&] {
+        const auto found = w.agent->log().query(notes);
+        return found && std::any_of(found->begin(), found->end(), [](const auto& each) {
+            return each.event.subject.find("ran on although it was paused") != std::string::npos;
+        });
+    };
+    const auto looks = w.world->looks(w.machineId());
+    QTRY_VERIFY_WITH_TIMEOUT(w.world->looks(w.machineId()) > looks + 5, 60'000);
+    QVERIFY(w.paused() && !told());
+    w.world->runOn(w.machineId());
+    QTRY_VERIFY_WITH_TIMEOUT(!w.machine(), 60'000);
+    QTRY_VERIFY_WITH_TIMEOUT(told(), 60'000);
+}
 
 void TestAgentPause::stopsTheProcessorsAndLetsThemGoOn() {
     PauseWorld w;

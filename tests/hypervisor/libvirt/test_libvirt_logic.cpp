@@ -5,6 +5,7 @@
 #include "hypervisor/libvirt/domain_operations.h"
 #include "hypervisor/libvirt/host_check.h"
 #include "hypervisor/libvirt/domain_xml.h"
+#include "hypervisor/libvirt/libvirt_machine.h"
 #include "hypervisor/libvirt/overlay.h"
 #include "hypervisor/libvirt/wrapper/qemu_policy.h"
 
@@ -31,13 +32,15 @@ public:
     std::map<std::string, std::string> notes;
     std::string log;
     int destroyed = 0;
+    DomainState is = DomainState::Running;
+    Status suspends; // what suspend() answers
 
     Result<VirtVersions> versions() override { return VirtVersions{7002000, 9000000}; }
     Result<std::vector<DomainRecord>> listActive() override { return active; }
     Status createPaused(const std::string&) override { return fail(ErrorCode::Io, "exit status 125"); }
-    Result<DomainState> state(const std::string&) override { return DomainState::Running; }
+    Result<DomainState> state(const std::string&) override { return is; }
     Status resume(const std::string&) override { return {}; }
-    Status suspend(const std::string&) override { return {}; }
+    Status suspend(const std::string&) override { return suspends; }
     Status destroy(const std::string&) override {
         ++destroyed;
         return {};
@@ -239,6 +242,26 @@ private slots:
         QVERIFY2(started.error().text().find("cannot confine") != std::string::npos,
                  started.error().text().c_str());
         QVERIFY((*machine)->state() == MachineState::Stopped);
+    }
+
+    // One that has put itself to sleep wakes when it likes: nobody is told that it stands still.
+    void oneAsleepIsNotPaused() {
+        auto api = std::make_shared<MockVirt>();
+        const MachineId id{kHome, kAgent};
+        api->notes[id.uuid()] = note(kHome);
+        api->is = DomainState::Asleep;
+        QVERIFY(liveState(*api, id) == MachineState::Running);
+        LibvirtMachine machine(api, id, m_folder.path().toStdString());
+        api->suspends = fail(ErrorCode::Refused, "domain is pmsuspended");
+        const auto paused = machine.pause();
+        QVERIFY(!paused && paused.error().text().find("was ended") != std::string::npos);
+        QCOMPARE(api->destroyed, 1);
+        QVERIFY(machine.state() == MachineState::Stopped);
+        // Any other refusal ends nothing.
+        LibvirtMachine other(api, id, m_folder.path().toStdString());
+        api->is = DomainState::Running;
+        QVERIFY(!other.pause());
+        QCOMPARE(api->destroyed, 1);
     }
 
     void overlayIsWholeAndNeverOverwritten() {
