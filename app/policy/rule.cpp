@@ -269,22 +269,22 @@ bool isOneOf(const std::vector<std::string>& values, const std::function<bool(co
     return std::any_of(values.begin(), values.end(), is);
 }
 
-// What denies does so whichever letters a disk takes for the same (exFAT, NTFS, folders that fold case): it only denies more.
-std::string asMet(const Rule& rule, std::string_view text) {
-    return rule.effect == Effect::Deny ? files::lowered(text) : std::string(text);
+enum class Letters { AsTheyAre, Lowered };
+std::string written(std::string_view text, Letters letters) {
+    return letters == Letters::Lowered ? files::lowered(text) : std::string(text);
 }
 
 // An apply, by a rule's folders and paths: where it goes, and of a rename where it comes from. What denies does so where it
 // meets either, and what allows has to cover both. With a folder goes all that is in it: what could be there is denied, and
 // allowed is only what says so of everything below.
-bool meets(const Rule& rule, const Request& request, const std::string& seen) {
+bool meetsAs(const Rule& rule, const Request& request, const std::string& seen, Letters letters) {
     const bool all = request.fields.contains("type");
     const bool deny = rule.effect == Effect::Deny;
-    const auto path = asMet(rule, seen);
+    const auto path = written(seen, letters);
     if (const auto folders = rule.fields.find("folder"); folders != rule.fields.end()) {
-        const auto whole = asMet(rule, request.fields.at("folder")) + "/" + path;
+        const auto whole = written(request.fields.at("folder"), letters) + "/" + path;
         const bool one = isOneOf(folders->second, [&](const std::string& value) {
-            const auto folder = asMet(rule, value);
+            const auto folder = written(value, letters);
             return isBelow(folder, whole) || (deny && all && isBelow(whole, folder));
         });
         if (!one) {
@@ -293,9 +293,16 @@ bool meets(const Rule& rule, const Request& request, const std::string& seen) {
     }
     const auto paths = rule.fields.find("path");
     return paths == rule.fields.end() || isOneOf(paths->second, [&](const std::string& value) {
-               const auto pattern = asMet(rule, value);
+               const auto pattern = written(value, letters);
                return !all ? matchesPattern(pattern, path) : deny ? reachesInto(pattern, path) : coversAllOf(pattern, path);
            });
+}
+
+// What denies does so whichever letters a disk takes for the same (exFAT, NTFS, folders that fold case); and as it is written, since
+// lowered a pattern's [!A-Z] would mean something else. So it only ever denies more.
+bool meets(const Rule& rule, const Request& request, const std::string& seen) {
+    return meetsAs(rule, request, seen, Letters::AsTheyAre) ||
+           (rule.effect == Effect::Deny && meetsAs(rule, request, seen, Letters::Lowered));
 }
 
 bool meetsWhere(const Rule& rule, const Request& request) {

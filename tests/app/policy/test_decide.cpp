@@ -191,6 +191,10 @@ private slots:
         QVERIFY(answer({wide, about(Effect::Deny, "path", "Secret/[A-C]*")}, changed("secret/box")) == Answer::Deny);
         QVERIFY(answer({wide, about(Effect::Deny, "folder", "/home/ada/Private")}, changed("private/x")) == Answer::Deny);
         QVERIFY(answer({about(Effect::Allow, "path", "secret/**")}, changed("SECRET/x")) == Answer::Ask);
+        // Nothing that a pattern says as it is written is lost by that.
+        QVERIFY(answer({wide, about(Effect::Deny, "path", "[!A-Z]*")}, changed("readme")) == Answer::Deny);
+        QVERIFY(answer({wide, about(Effect::Deny, "path", "[!a-z]*")}, changed("README")) == Answer::Deny);
+        QVERIFY(answer({wide, about(Effect::Deny, "path", "[A-_]*")}, changed("Read")) == Answer::Deny);
     }
 
     // "In /home/ada/private" means that, whichever folder around it is the one that is shared.
