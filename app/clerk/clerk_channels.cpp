@@ -207,7 +207,7 @@ void Clerk::helloFailed(const Error& error) {
     }
     // Unavailable says that nobody is there, and somebody is.
     const Error told{error.code == ErrorCode::Unavailable ? ErrorCode::Expired : error.code,
-                     "the agent's machine is not ready. It says: " + why, "Try again in a moment, or stop the agent and start it again", 0, {}};
+                     "the agent is not ready: " + why, "Try again in a moment, or stop the agent and start it again", 0, {}};
     if (error.code == ErrorCode::Unsupported) {
         m_neverGreets = told;
     }

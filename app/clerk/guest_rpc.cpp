@@ -46,7 +46,10 @@ Status GuestRpc::receive(ByteSpan message) {
     const Answer answer = std::move(found->second);
     m_pending.erase(found);
     if (!response.result) {
-        answer(fail(std::move(response.result).error()));
+        auto error = std::move(response.result).error();
+        error.message = "the agent's machine says: " + error.message; // so that it is never taken for Carrel's word
+        error.hint.clear();                                            // and what is to be done a person hears from Carrel alone
+        answer(fail(std::move(error)));
     } else if (!response.result->is_object()) {
         answer(fail(ErrorCode::Malformed, "the agent's machine gave an answer of the wrong form"));
     } else {

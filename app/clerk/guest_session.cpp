@@ -27,7 +27,9 @@ json::object sessionOutcome(std::string_view text) {
             return code ? json::object{{"code", *code}} : json::object{{"signal", *signal}};
         }
     } else if (error != nullptr && error->is_object()) {
-        return {{"error", toJson(errorFrom(error->get_object()))}};
+        auto told = errorFrom(error->get_object());
+        told.hint.clear(); // as in GuestRpc: advice is Carrel's to give
+        return {{"error", toJson(told)}};
     }
     return {{"error", toJson(Error{ErrorCode::Malformed, "the agent's machine told the outcome in a wrong form", {}, 0, {}})}};
 }

@@ -55,11 +55,11 @@ Documents::Documents(viewer::DocumentViewer& viewer, std::shared_ptr<agents::Age
     , m_agent(std::move(agent))
     , m_id(m_agent->id()) {}
 
-void Documents::ask(const DocumentChange& change) {
+void Documents::ask(const DocumentChange& change, viewer::DocumentViewer::When when) {
     const auto open = [agent = m_agent](const files::Sha256& content) { return agent->openFrozen(content); };
     for (const auto& version : {change.before, change.after}) {
         if (version && change.whyNot.empty()) {
-            m_viewer.ask(m_id, *version, open);
+            m_viewer.ask(m_id, *version, open, when);
         }
     }
 }
@@ -68,7 +68,7 @@ void Documents::askAhead(std::span<const agents::EntryView> views) {
     std::size_t asked = 0;
     for (const auto& view : views.first(std::min(views.size(), kLookAhead))) {
         if (const auto change = documentOf(*view.entry)) {
-            ask(*change);
+            ask(*change, viewer::DocumentViewer::When::Ahead);
             if (++asked == kAhead) {
                 return;
             }

@@ -33,6 +33,7 @@ public:
     Documents(viewer::DocumentViewer& viewer, std::shared_ptr<agents::Agent> agent);
 
     // Has the viewer begin with the first documents from here on, so that the text is there when somebody comes to it.
+    void ask(const DocumentChange& change, viewer::DocumentViewer::When when);
     void askAhead(std::span<const agents::EntryView> views);
 
     struct Told {
@@ -47,7 +48,6 @@ public:
     void await(const DocumentChange& change, std::chrono::steady_clock::time_point until, const std::stop_token& stop) const; // asked before
 
 private:
-    void ask(const DocumentChange& change);
     [[nodiscard]] viewer::Reading readingOf(const DocumentChange& change, viewer::Reading& before, viewer::Reading& after) const;
 
     viewer::DocumentViewer& m_viewer;

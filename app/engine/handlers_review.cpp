@@ -233,8 +233,13 @@ Status putThreeWay(Agent& agent, const EntryView& view, const Agent::ClaimedBase
 bool putDocument(Documents& documents, const DocumentChange& change, const Page& page, const EntryView& view, api::Call& call,
                  json::object& item) {
     const auto here = static_cast<std::size_t>(&view - page.views.data());
-    documents.askAhead(std::span(page.views).subspan(here));
-    if (page.awaitDocuments && documents.waiting(change)) {
+    // The viewer's machine is the owner's to start; a client sees what has been read.
+    const bool owners = call.caller().isOwner();
+    if (owners) {
+        documents.ask(change, viewer::DocumentViewer::When::Now);
+        documents.askAhead(std::span(page.views).subspan(here + 1));
+    }
+    if (owners && page.awaitDocuments && documents.waiting(change)) {
         call.progress("document", "The viewer reads " + api::asUtf8(view.share->name + "/" + view.entry->path.text()));
         documents.await(change, *page.awaitDocuments, call.stop());
     }

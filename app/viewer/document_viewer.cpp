@@ -56,13 +56,19 @@ Reading DocumentViewer::look(const std::string& agent, const Version& version) {
     return known->second.reading;
 }
 
-void DocumentViewer::ask(const std::string& agent, const Version& version, const OpenContent& open) {
+void DocumentViewer::ask(const std::string& agent, const Version& version, const OpenContent& open, When when) {
     const std::lock_guard lock(m_mutex);
     const Key key{agent, version.content, version.kind};
     const auto now = Clock::now();
     if (const auto known = m_kept.find(key); known != m_kept.end()) {
         const bool again = known->second.fault == Fault::Machine && now - known->second.at >= m_patience.again;
         if (!again) {
+            if (const auto at = m_lanes.find(agent); when == When::Now && at != m_lanes.end() && at->second) {
+                auto& jobs = at->second->jobs;
+                if (const auto job = std::find_if(jobs.begin(), jobs.end(), [&](const Job& each) { return each.key == key; }); job != jobs.end()) {
+                    std::rotate(jobs.begin(), job, job + 1);
+                }
+            }
             return;
         }
     }
@@ -79,7 +85,7 @@ void DocumentViewer::ask(const std::string& agent, const Version& version, const
         kept.reading = failed(m_stopped ? "Carrel is ending" : "too many others wait to be read");
         kept.fault = Fault::Machine;
     } else {
-        lane->jobs.push_back({key, open});
+        lane->jobs.insert(when == When::Now ? lane->jobs.begin() : lane->jobs.end(), {key, open});
         if (lane->over) {
             if (lane->thread.joinable()) {
                 lane->thread.join(); // has let go of the lock for good
@@ -88,6 +94,7 @@ void DocumentViewer::ask(const std::string& agent, const Version& version, const
             lane->thread = std::thread([this, raw = lane.get()] { run(*raw); });
         }
     }
+    makeRoom();
     m_changed.notify_all();
 }
 

@@ -78,7 +78,9 @@ public:
     void clearFolders() const;
 
     [[nodiscard]] Reading look(const std::string& agent, const Version& version);
-    void ask(const std::string& agent, const Version& version, const OpenContent& open);
+    // Ahead: after what waits already. Now: a person looks at it, so it is the next, also where it waits already.
+    enum class When { Ahead, Now };
+    void ask(const std::string& agent, const Version& version, const OpenContent& open, When when = When::Ahead);
     // What becomes of one that was asked for; Waiting still when asked to stop, or at that time.
     [[nodiscard]] Reading await(const std::string& agent, const Version& version, std::chrono::steady_clock::time_point until,
                                 std::stop_token stop);
