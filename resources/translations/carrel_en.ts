@@ -178,10 +178,10 @@
 <context>
     <name>carrel::ui::EvidenceView</name>
     <message numerus="yes">
-        <source>These are not all: there are %n.</source>
+        <source>These are not all: there are %n, so it cannot be allowed here.</source>
         <translation>
-            <numerusform>These are not all: there is %n.</numerusform>
-            <numerusform>These are not all: there are %n.</numerusform>
+            <numerusform>These are not all: there is %n, so it cannot be allowed here.</numerusform>
+            <numerusform>These are not all: there are %n, so it cannot be allowed here.</numerusform>
         </translation>
     </message>
 </context>

@@ -135,25 +135,36 @@ void AgentPage::refresh() {
     m_delete->setEnabled(state != AgentState::Starting && state != AgentState::Stopping);
 
     const bool starts = state == AgentState::Starting || m_starting;
-    if (starts && m_stack->currentWidget() != m_steps) {
-        m_steps->beginUnseen();
-        m_stack->setCurrentWidget(m_steps);
-    } else if (!starts && state == AgentState::Failed && !m_failed && m_stack->currentWidget() != m_steps) {
-        m_bar->say(MessageBar::Kind::Error, lineOf(agent->reason, kWholeColumns),
-                   tr("Start it again, or look at its timeline for what came before."));
-    } else if (!starts && !(m_failed && state == AgentState::Failed)) {
+    const bool cameToFail = state == AgentState::Failed && m_lastState != AgentState::Failed;
+    if (starts) {
+        if (m_stack->currentWidget() != m_steps || m_failed) { // somebody else's: this window's has its steps already
+            m_steps->beginUnseen();
+            m_stack->setCurrentWidget(m_steps);
+        }
         m_failed = false;
-        m_stack->setCurrentWidget(m_tabs);
-    }
-    // The start that was not this window's has failed.
-    if (!starts && state == AgentState::Failed && m_stack->currentWidget() == m_steps && !m_failed) {
-        m_failed = true;
+    } else if (cameToFail && !m_failed && m_lastState == AgentState::Starting) {
+        m_failed = true; // the start that was not this window's
         m_steps->failed(Error{ErrorCode::Unavailable, agent->reason, {}, 0, {}});
+    } else if (!m_failed) { // why a start of this window's failed stays until there is another
+        m_steps->over();
+        m_stack->setCurrentWidget(m_tabs);
+        if (cameToFail) {
+            m_bar->say(MessageBar::Kind::Error, lineOf(agent->reason, kWholeColumns),
+                       tr("Start it again, or look at its timeline for what came before."));
+        }
     }
+    if (m_lastState == AgentState::Failed && state != AgentState::Failed && !m_failed) {
+        m_bar->clear();
+    }
+    m_lastState = state;
 }
 
 void AgentPage::start() {
     if (m_starting) {
+        return;
+    }
+    if (const auto* const agent = m_store.find(m_agent); agent != nullptr && agent->state == AgentState::Paused) {
+        pauseOrResume(); // a start would be refused: its machine is there
         return;
     }
     m_failed = false;
@@ -167,8 +178,10 @@ void AgentPage::start() {
             m_failed = true;
             m_steps->failed(answer.error());
         } else {
+            m_steps->over();
             m_stack->setCurrentWidget(m_tabs);
         }
+        refresh(); // the list may have told of it before
     });
     connect(m_starting, &Request::progress, m_steps, &StartSteps::step);
     m_store.refresh();
@@ -223,7 +236,17 @@ void AgentPage::removeNow(bool discard) {
     if (discard) {
         params["discard"] = true;
     }
-    m_link.ask("agent.delete", std::move(params), this, [this](const Answer& answer) { done(answer); });
+    m_link.ask("agent.delete", std::move(params), this, [this, discard](const Answer& answer) {
+        if (answer || discard || answer.error().code != ErrorCode::Refused) {
+            done(answer);
+            return;
+        }
+        // What waits in its machine, or may, which only the engine knows: it is asked for by name.
+        auto* question = new Question(tr("Delete the agent %1 all the same?").arg(m_agent), whatHappened(answer.error()), {},
+                                      tr("&Forget what waits and delete it"), this);
+        connect(question, &Question::agreed, this, [this] { removeNow(true); });
+        question->open();
+    });
 }
 
 } // namespace carrel::ui

@@ -31,6 +31,8 @@ public:
     void note(const QString& text);
     void showPage(const QString& objectName);
     [[nodiscard]] const QString& agent() const { return m_agent; }
+    // By this window: it is called off if the window goes.
+    [[nodiscard]] bool starts() const { return m_starting; }
 
 public slots:
     void start();
@@ -61,7 +63,8 @@ private:
     StartSteps* m_steps;
     QTabWidget* m_tabs;
     QPointer<Request> m_starting;
-    bool m_failed = false; // the start that this window asked for
+    bool m_failed = false; // a start, and its steps stay on the screen
+    AgentState m_lastState = AgentState::Unknown;
 };
 
 } // namespace carrel::ui

@@ -102,14 +102,14 @@ CreateDialog::CreateDialog(EngineLink& link, QWidget* parent)
 }
 
 bool CreateDialog::isName(const QString& name) {
-    static const QRegularExpression form(QStringLiteral("^[a-z][a-z0-9-]{0,31}$"));
+    static const QRegularExpression form(QStringLiteral("^[a-z]([a-z0-9-]{0,30}[a-z0-9])?$"));
     return form.match(name).hasMatch();
 }
 
 void CreateDialog::check() {
     const bool wrong = !m_name->text().isEmpty() && !isName(m_name->text());
     if (wrong) {
-        m_bar->say(MessageBar::Kind::Note, tr("A name has lower-case letters, digits and hyphens, and begins with a letter."));
+        m_bar->say(MessageBar::Kind::Note, tr("A name has lower-case letters, digits and hyphens, begins with a letter and does not end with a hyphen."));
     } else {
         m_bar->clear();
     }

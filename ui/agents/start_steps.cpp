@@ -109,6 +109,10 @@ void StartSteps::step(const api::Progress& progress) {
     m_bar->setValue(std::min(m_count, kUsualSteps));
 }
 
+void StartSteps::over() {
+    m_second.stop();
+}
+
 void StartSteps::failed(const Error& error) {
     m_second.stop();
     m_bar->setVisible(false);

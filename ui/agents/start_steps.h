@@ -28,6 +28,7 @@ public:
     void beginUnseen();
     void step(const api::Progress& progress);
     void failed(const Error& error);
+    void over(); // no clock runs any more
 
 signals:
     void againWanted();

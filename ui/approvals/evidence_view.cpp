@@ -109,7 +109,9 @@ void EvidenceView::show(const json::object& shown) {
         }
     }
     if (!flagAt(shown, "complete")) {
-        m_bar->say(MessageBar::Kind::Warning, tr("These are not all: there are %n.", nullptr, static_cast<int>(numberAt(approval, "items"))));
+        m_bar->say(MessageBar::Kind::Warning, tr("These are not all: there are %n, so it cannot be allowed here.", nullptr,
+                                                 static_cast<int>(numberAt(approval, "items"))));
+        return;
     }
     emit whole();
 }
@@ -118,7 +120,7 @@ void EvidenceView::page(std::uint64_t after) {
     m_request = m_link.ask("changes", {{"agent", m_agent}, {"review", m_review}, {"after", after}, {"limit", kPage}}, this, [this](const Answer& answer) {
         m_request = nullptr;
         if (!answer) {
-            m_bar->say(answer.error().wrap("what it would change cannot be shown, so it cannot be allowed here"));
+            m_bar->say(answer.error().wrap(tr("what it would change cannot be shown, so it cannot be allowed here").toStdString()));
             return;
         }
         if (textAt(*answer, "review") != m_review) {

@@ -179,6 +179,9 @@ void RequestView::look(std::uint64_t id) {
     m_counted = false;
     m_folder.clear();
     m_evidence->clear();
+    m_head->setVisible(false); // nothing of another request's is beside this one's
+    m_claimFrame->setVisible(false);
+    m_evidence->setVisible(false);
     check();
     setVisible(id != 0);
     if (id == 0) {
@@ -214,7 +217,6 @@ void RequestView::changed(const ApprovalInfo& now) {
 void RequestView::shown(const Answer& answer) {
     m_request = nullptr;
     if (!answer) {
-        m_words->setText(tr("Request %1").arg(m_id));
         m_bar->say(answer.error());
         return;
     }
@@ -238,6 +240,7 @@ void RequestView::fill() {
     const auto& approval = m_approval.all;
     const bool high = m_approval.isHighRisk();
     const bool open = m_approval.isOpen();
+    m_head->setVisible(true);
     auto palette = this->palette();
     palette.setColor(QPalette::Window, high && open ? toneBackground(Tone::Bad, palette) : palette.color(QPalette::Base));
     palette.setColor(QPalette::WindowText, palette.color(QPalette::Text));
@@ -367,9 +370,13 @@ void RequestView::decide(const char* effect) {
         params["mode"] = m_folderMode->currentData().toString().toStdString();
     }
     m_bar->say(MessageBar::Kind::Note, allow ? tr("It is being allowed…") : tr("It is being denied…"));
-    m_deciding = m_link.ask("approval.decide", std::move(params), this, [this, allow](const Answer& answer) {
+    m_deciding = m_link.ask("approval.decide", std::move(params), this, [this, allow, id = m_id](const Answer& answer) {
         m_deciding = nullptr;
-        const auto id = m_id;
+        if (id != m_id) { // another is looked at by now; the list tells what became of this one
+            check();
+            emit decided();
+            return;
+        }
         if (!answer) {
             look(id); // what there is now
             m_bar->say(answer.error());
@@ -403,10 +410,12 @@ void RequestView::decide(const char* effect) {
 }
 
 void RequestView::reopen() {
-    m_link.ask("approval.reopen", {{"id", m_id}, {"where", kWhere}}, this, [this](const Answer& answer) {
-        look(m_id);
-        if (!answer) {
-            m_bar->say(answer.error());
+    m_link.ask("approval.reopen", {{"id", m_id}, {"where", kWhere}}, this, [this, id = m_id](const Answer& answer) {
+        if (id == m_id) {
+            look(id);
+            if (!answer) {
+                m_bar->say(answer.error());
+            }
         }
         emit decided();
     });

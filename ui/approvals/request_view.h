@@ -2,7 +2,7 @@
 // One request, looked at and decided on. What Carrel saw, what the agent says (apart, and marked as its word), the changes that it is
 // about, the rule that would be kept; then the answer. Everything that is decided on is named with the decision (digest, revision,
 // how often it was asked), so that nothing else is allowed by it; what changes meanwhile has to be looked at anew. The safe answer is
-// the default; what is of high risk looks different and takes a word to be typed. While it is looked at it does not expire.
+// the default; what is of high risk looks different and takes a word to be typed. Looked at, it does not expire for an hour.
 // Thread: the window's.
 #pragma once
 

@@ -15,6 +15,8 @@ ChangeTreeModel::~ChangeTreeModel() = default;
 void ChangeTreeModel::clear() {
     beginResetModel();
     m_nodes.clear();
+    m_madeUp = 0;
+    m_flat = false;
     m_root = std::make_unique<Node>();
     m_entries.clear();
     m_filtered = false;
@@ -23,6 +25,8 @@ void ChangeTreeModel::clear() {
 }
 
 namespace {
+constexpr std::size_t kMostMadeUp = 64 * 1024 * 1024;
+
 std::string_view lastOf(std::string_view path) {
     const auto slash = path.rfind('/');
     return slash == std::string_view::npos ? path : path.substr(slash + 1);
@@ -33,6 +37,19 @@ std::string aboveOf(const std::string& path) {
 }
 } // namespace
 
+// From the top, as far as there are nodes.
+ChangeTreeModel::Node* ChangeTreeModel::nearestFolder(const std::string& path) const {
+    Node* nearest = m_root.get();
+    for (auto slash = path.find('/'); slash != std::string::npos; slash = path.find('/', slash + 1)) {
+        const auto found = m_nodes.find(path.substr(0, slash));
+        if (found == m_nodes.end()) {
+            break;
+        }
+        nearest = found->second;
+    }
+    return nearest;
+}
+
 // The folder's node, made with all that is missing above it; those are in `fresh`, the topmost first.
 ChangeTreeModel::Node* ChangeTreeModel::folderFor(const std::string& path, std::vector<Node*>& fresh) {
     if (path.empty()) {
@@ -41,7 +58,15 @@ ChangeTreeModel::Node* ChangeTreeModel::folderFor(const std::string& path, std::
     if (const auto found = m_nodes.find(path); found != m_nodes.end()) {
         return found->second;
     }
+    if (m_flat) {
+        return nearestFolder(path);
+    }
     auto* const above = folderFor(aboveOf(path), fresh);
+    m_madeUp += 2 * path.size() + sizeof(Node);
+    m_flat = m_flat || m_madeUp > kMostMadeUp;
+    if (m_flat) {
+        return above;
+    }
     auto node = std::make_unique<Node>();
     node->above = above;
     node->folder = path;
@@ -111,7 +136,11 @@ void ChangeTreeModel::add(std::vector<ChangeEntry> page) {
         node = made.get();
         node->above = above;
         node->entry = entry;
-        node->name = lineOf(lastOf(entry->path), kWholeColumns);
+        const auto& folder = above->path();
+        node->name = lineOf(m_flat && !folder.empty() ? std::string_view(entry->path).substr(folder.size() + 1)
+                            : m_flat                  ? std::string_view(entry->path)
+                                                      : lastOf(entry->path),
+                            kWholeColumns);
         m_nodes[entry->path] = node;
         above->beneath.push_back(std::move(made));
         fresh.push_back(node);
@@ -179,6 +208,9 @@ void ChangeTreeModel::choose(Node& node, bool chosen) {
 }
 
 void ChangeTreeModel::chooseAll(bool chosen) {
+    if (m_flat) {
+        return;
+    }
     choose(*m_root, chosen);
     for (auto* const share : m_root->shown) {
         tell(*share);

@@ -45,6 +45,9 @@ public:
     void filter(const QString& name, Only only);
     [[nodiscard]] bool filtered() const { return m_filtered; }
 
+    // A guest can name files so deep in folders that are not there that these would take all memory. Then no more are made up: what is
+    // left stands beneath the nearest, with the rest of its path for a name, and there is nothing to pick: it is all or nothing.
+    [[nodiscard]] bool flat() const { return m_flat; }
     [[nodiscard]] std::size_t entries() const { return m_entries.size(); }
     [[nodiscard]] const ChangeEntry* entryAt(const QModelIndex& index) const; // null: a folder that is no change
     [[nodiscard]] std::string pathAt(const QModelIndex& index) const;         // raw
@@ -70,6 +73,7 @@ private:
     Node* nodeAt(const QModelIndex& index) const;
     QModelIndex indexOf(const Node& node, int column) const; // of the root: none
     Node* folderFor(const std::string& path, std::vector<Node*>& fresh);
+    Node* nearestFolder(const std::string& path) const;
     void count(Node& node);
     void choose(Node& node, bool chosen);
     bool sift(Node& node, const QString& name, Only only, bool within);
@@ -86,6 +90,8 @@ private:
     std::unique_ptr<Node> m_root;
     std::unordered_map<std::string, Node*> m_nodes; // by path
     bool m_filtered = false;
+    std::size_t m_madeUp = 0; // bytes of the folders that are no changes themselves
+    bool m_flat = false;
 };
 
 } // namespace carrel::ui

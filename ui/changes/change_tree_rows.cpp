@@ -41,7 +41,7 @@ int ChangeTreeModel::columnCount(const QModelIndex& /*parent*/) const {
 
 Qt::ItemFlags ChangeTreeModel::flags(const QModelIndex& index) const {
     auto out = QAbstractItemModel::flags(index);
-    if (index.isValid() && index.column() == Name) {
+    if (index.isValid() && index.column() == Name && !m_flat) {
         out |= Qt::ItemIsUserCheckable;
     }
     return out;

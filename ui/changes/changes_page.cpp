@@ -142,8 +142,8 @@ QWidget* ChangesPage::buildChanges(EngineLink& link) {
         }
     });
     const auto cancel = [this] {
+        m_session.cancel(); // first: what is cancelled of a deed looks anew
         m_deeds.cancel();
-        m_session.cancel();
     };
     for (auto* progress : {m_progress, m_panel->progress()}) {
         connect(progress, &ProgressRow::cancelled, this, cancel);

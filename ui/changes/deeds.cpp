@@ -56,8 +56,8 @@ std::optional<Error> Deeds::decide(DeedKind kind, const std::string& review, con
             bytes += json::serialize(list.back()).size() + 1;
         }
         if (list.size() > kMostPaths || bytes > api::kMaxRequestLine) {
-            return Error{ErrorCode::LimitExceeded, "these are too many single files for one step",
-                         "Choose whole folders, or fewer files at a time.", 0, {}};
+            return Error{ErrorCode::LimitExceeded, tr("these are too many single files for one step").toStdString(),
+                         tr("Choose whole folders, or fewer files at a time.").toStdString(), 0, {}};
         }
         params["paths"] = std::move(list);
     }
@@ -95,8 +95,8 @@ void Deeds::cancel() {
         return;
     }
     delete m_request;
-    emit failed(Error{ErrorCode::Cancelled, "it was called off, and what was done until then stays done",
-                      "The history says what that is, and can take it back.", 0, {}});
+    emit failed(Error{ErrorCode::Cancelled, tr("it was called off, and what was done until then stays done").toStdString(),
+                      tr("The history says what that is, and can take it back.").toStdString(), 0, {}});
 }
 
 } // namespace carrel::ui

@@ -185,13 +185,18 @@ void DiffView::paintGutter(QPainter& painter, int line, const Pane& pane, int y)
 }
 
 // A tab is no run of blanks, and can be told from it.
-void DiffView::paintTabs(QPainter& painter, const Laid& laid, QPointF at) const {
+// Where one is takes Qt a walk through the line, and a line may be all tabs: only those that are seen.
+void DiffView::paintTabs(QPainter& painter, const Laid& laid, QPointF at, const QRectF& seen) const {
     const auto line = laid.layout.lineAt(0);
     const qreal middle = at.y() + line.height() / 2;
     const int cell = fontMetrics().horizontalAdvance('0');
     painter.setPen(QPen(mixed(palette().color(QPalette::Base), palette().color(QPalette::Text), 0.35), 1));
-    for (auto tab = laid.text.indexOf('\t'); tab >= 0; tab = laid.text.indexOf('\t', tab + 1)) {
+    const auto first = std::max<qsizetype>(0, line.xToCursor(seen.left() - at.x()) - 1);
+    for (auto tab = laid.text.indexOf('\t', first); tab >= 0; tab = laid.text.indexOf('\t', tab + 1)) {
         const qreal begin = at.x() + line.cursorToX(static_cast<int>(tab)) + 2;
+        if (begin > seen.right()) {
+            break;
+        }
         const qreal end = begin + cell;
         painter.drawLine(QPointF(begin, middle), QPointF(end, middle));
         painter.drawLine(QPointF(end - 3, middle - 2.5), QPointF(end, middle));
@@ -237,8 +242,9 @@ void DiffView::paintPane(QPainter& painter, int line, const Pane& pane, int y) c
     painter.setPen(palette().color(QPalette::Text));
     auto ranges = text.marks;
     ranges += selectionIn(line, pane.side, static_cast<int>(text.text.size()));
-    text.layout.draw(&painter, at, ranges);
-    paintTabs(painter, text, at);
+    const QRectF seen = painter.clipBoundingRect();
+    text.layout.draw(&painter, at, ranges, seen);
+    paintTabs(painter, text, at, seen);
     if (right ? row.rightOpen : row.leftOpen) {
         auto slanted = font();
         slanted.setItalic(true);

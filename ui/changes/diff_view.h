@@ -96,7 +96,7 @@ private:
     void paintHead(QPainter& painter, const QVector<Pane>& panes) const;
     void paintPane(QPainter& painter, int line, const Pane& pane, int y) const;
     void paintGutter(QPainter& painter, int line, const Pane& pane, int y) const;
-    void paintTabs(QPainter& painter, const Laid& laid, QPointF at) const;
+    void paintTabs(QPainter& painter, const Laid& laid, QPointF at, const QRectF& seen) const;
     [[nodiscard]] QVector<QTextLayout::FormatRange> selectionIn(int line, Side side, int length) const;
     [[nodiscard]] Place placeAt(QPoint point, Side side) const;
     [[nodiscard]] Side sideAt(int x) const;

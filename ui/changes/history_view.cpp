@@ -67,7 +67,10 @@ HistoryView::HistoryView(EngineLink& link, QString agent, QWidget* parent)
         m_trouble->clear();
         update();
     });
-    connect(m_model, &HistoryModel::failed, m_trouble, qOverload<const Error&>(&MessageBar::say));
+    connect(m_model, &HistoryModel::failed, this, [this](const Error& error) {
+        m_trouble->say(error);
+        m_empty->say(tr("The history cannot be shown now"), {});
+    });
     connect(m_list->selectionModel(), &QItemSelectionModel::currentRowChanged, this, &HistoryView::update);
     connect(m_undo, &QPushButton::clicked, this, &HistoryView::askUndo);
     connect(m_list, &QTreeView::activated, this, &HistoryView::askUndo);

@@ -360,7 +360,7 @@ void ReviewPanel::update() {
     m_look->setEnabled(!m_busy);
     m_name->setEnabled(!m_review.empty());
     m_only->setEnabled(!m_review.empty());
-    m_all->setEnabled(ready);
+    m_all->setEnabled(ready && !m_model->flat());
     m_all->setCheckState(chosen.picked.empty() ? Qt::Unchecked : chosen.everything ? Qt::Checked : Qt::PartiallyChecked);
 }
 

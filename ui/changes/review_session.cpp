@@ -167,7 +167,7 @@ void ReviewSession::cancel() {
         emit began();
         m_review.clear();
     }
-    m_trouble = Error{ErrorCode::Cancelled, "you called the looking off", "Look again when you want to.", 0, {}};
+    m_trouble = Error{ErrorCode::Cancelled, tr("you called the looking off").toStdString(), tr("Look again when you want to.").toStdString(), 0, {}};
     become(State::Failed);
 }
 
@@ -221,8 +221,8 @@ void ReviewSession::fetched(const Answer& answer, bool first) {
     const bool more = next != nullptr && !next->is_null();
     // What is not on the screen must not be applied with what is.
     if (!readable || (more && list.empty()) || (!more && m_got != m_totals.changes)) {
-        m_trouble = Error{ErrorCode::Malformed, "the engine's list of the changes is not whole",
-                          "Look again. If it stays so, this window and the engine may be of different versions: end both.", 0, {}};
+        m_trouble = Error{ErrorCode::Malformed, tr("the engine's list of the changes is not whole").toStdString(),
+                          tr("Look again. If it stays so, this window and the engine may be of different versions: end both.").toStdString(), 0, {}};
         m_review.clear();
         emit began();
         become(State::Failed);

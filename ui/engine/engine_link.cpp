@@ -21,7 +21,7 @@ EngineLink::EngineLink(Pace pace)
     m_patience.setSingleShot(true);
     connect(&m_next, &QTimer::timeout, this, &EngineLink::look);
     connect(&m_patience, &QTimer::timeout, this, [this] {
-        if (m_state == State::Ready) {
+        if (m_state == State::Ready || m_state == State::Looking) {
             become(State::Silent);
         }
     });
@@ -59,6 +59,8 @@ void EngineLink::start() {
     }
     become(State::Looking);
     m_next.stop();
+    delete m_looking;
+    m_patience.start(m_pace.patience);
     if (auto root = api::refuseRoot(); !root) {
         become(State::Absent, std::move(root).error());
         return;
@@ -92,6 +94,7 @@ void EngineLink::start() {
 void EngineLink::found(const Status& how) {
     m_starter.reset();
     if (!how) {
+        m_patience.stop();
         become(State::Absent, how.error());
         m_next.start(m_pace.look); // somebody else may start it
         return;
@@ -106,6 +109,7 @@ void EngineLink::restart() {
     become(State::Looking);
     m_next.stop();
     delete m_looking;
+    m_patience.start(m_pace.patience);
     // It answers, then ends and lets go of its lock; starting waits for that.
     ask("engine.stop", {}, this, [this](const Answer&) {
         m_state = State::Absent;
@@ -117,7 +121,7 @@ void EngineLink::look() {
     if (m_looking) {
         return;
     }
-    if (m_state == State::Ready) {
+    if (m_state == State::Ready || m_state == State::Looking) {
         m_patience.start(m_pace.patience);
     }
     m_looking = ask("engine.info", {}, this, [this](const Answer& answer) { looked(answer); });
@@ -132,18 +136,22 @@ void EngineLink::looked(const Answer& answer) {
         if (gone && m_state == State::Absent) {
             return; // and why it did not start says more than that it is not there
         }
+        m_newer = false;
         become(gone ? State::Absent : State::Other, answer.error());
         return;
     }
     m_version = QString::fromStdString(api::textAt(*answer, "version"));
     const auto version = api::numberAt(*answer, "api");
+    m_newer = version > api::kApiVersion;
     if (version != api::kApiVersion) {
         const bool older = version < api::kApiVersion;
         become(State::Other,
                Error{ErrorCode::Unsupported,
-                     older ? "the engine that runs is older than this window" : "the engine that runs is newer than this window",
-                     older ? "Start the engine again: the machines go on, and what they work on is kept."
-                           : "Close this window and open the newer one.",
+                     (older ? tr("the engine that runs is older than this window") : tr("the engine that runs is newer than this window"))
+                         .toStdString(),
+                     (older ? tr("Start the engine again: the machines go on, and what they work on is kept.")
+                            : tr("Close this window and open the newer one."))
+                         .toStdString(),
                      0,
                      {}});
         return;

@@ -3,7 +3,7 @@
 // requests. A window can always be used: whatever the engine does, nothing here blocks. Thread: the window's.
 //
 //   state       what it means                                              becomes
-//   Looking     the engine is looked for, or is being started              Ready, Absent, Other
+//   Looking     the engine is looked for, or is being started              Ready, Silent, Absent, Other
 //   Ready       it answers                                                 Silent, Absent, Other
 //   Silent      it is there and has not answered for a while: busy, or     Ready, Absent, Other
 //               stopped by somebody. Nothing is given up
@@ -46,6 +46,8 @@ public:
     [[nodiscard]] State state() const { return m_state; }
     // Why it is absent or another; plain words.
     [[nodiscard]] const Error& trouble() const { return m_trouble; }
+    // Another that this window could replace: an older one, or one that cannot be understood.
+    [[nodiscard]] bool canRestart() const { return m_state == State::Other && !m_newer; }
     [[nodiscard]] const QString& engineVersion() const { return m_version; }
     [[nodiscard]] const api::Home& home() const { return m_home; }
 
@@ -67,6 +69,7 @@ private:
 
     Pace m_pace;
     State m_state = State::Absent;
+    bool m_newer = false; // than this window
     Error m_trouble;
     QString m_version;
     api::Home m_home;

@@ -60,8 +60,8 @@ void Request::read() {
         return;
     }
     if (*answer && !(*answer)->is_object()) {
-        *answer = fail(ErrorCode::Malformed, "the engine's answer has another form than this window expects",
-                       "They may be of different versions: end both and start Carrel again.");
+        *answer = fail(ErrorCode::Malformed, tr("the engine's answer has another form than this window expects").toStdString(),
+                       tr("They may be of different versions: end both and start Carrel again.").toStdString());
     }
     if (*answer) {
         end(Result<json::object>(std::move(**answer).get_object()));

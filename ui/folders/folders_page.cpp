@@ -155,7 +155,16 @@ void FoldersPage::removeNow(const std::string& share, bool discard) {
     if (discard) {
         params["discard"] = true;
     }
-    m_link.ask("share.remove", std::move(params), this, [this](const Answer& answer) { done(answer, {}); });
+    m_link.ask("share.remove", std::move(params), this, [this, share, discard](const Answer& answer) {
+        if (answer || discard || answer.error().code != ErrorCode::Refused) {
+            done(answer, {});
+            return;
+        }
+        auto* question = new Question(tr("Remove the folder all the same?"), whatHappened(answer.error()), lineOf(share, kWholeColumns),
+                                      tr("&Forget what waits and remove"), this);
+        connect(question, &Question::agreed, this, [this, share] { removeNow(share, true); });
+        question->open();
+    });
 }
 
 } // namespace carrel::ui

@@ -78,6 +78,7 @@ MessageBar::MessageBar(QWidget* parent)
 }
 
 void MessageBar::say(Kind kind, const QString& what, const QString& more) {
+    offer({}); // of what was said before
     m_sign->kind = kind;
     m_sign->update();
     m_what->setText(what);

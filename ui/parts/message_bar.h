@@ -25,7 +25,7 @@ public:
 
     void say(Kind kind, const QString& what, const QString& more = {});
     void say(const Error& error); // an error of the engine's
-    // A button that emits acted(); empty: none.
+    // With what was just said: a button that emits acted(); empty: none.
     void offer(const QString& action);
     void setClosable(bool closable);
     void clear();

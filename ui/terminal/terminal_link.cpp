@@ -20,8 +20,8 @@ constexpr std::size_t kMaxWaiting = 4 * 1024 * 1024;
 // No screen shows more pictures in a second; a single one, as of a key's echo, does not wait.
 constexpr int kFramePaceMs = 8;
 
-Error brokenDown(std::string what) {
-    return Error{ErrorCode::Unavailable, std::move(what), {}, 0, nullptr};
+Error brokenDown(const QString& what) {
+    return Error{ErrorCode::Unavailable, what.toStdString(), {}, 0, nullptr};
 }
 } // namespace
 
@@ -70,7 +70,7 @@ void TerminalLink::queue(const std::string& message) {
         return;
     }
     if (m_out.size() + message.size() > kMaxWaiting) {
-        fail(brokenDown("the program that draws the terminal does not answer"));
+        fail(brokenDown(tr("the program that draws the terminal does not answer")));
         return;
     }
     m_out += message;
@@ -99,7 +99,7 @@ void TerminalLink::read() {
         return;
     }
     if (got <= 0) {
-        fail(brokenDown("the program that draws the terminal broke down"));
+        fail(brokenDown(tr("the program that draws the terminal broke down")));
         return;
     }
     m_splitter.feed({buffer.data(), static_cast<std::size_t>(got)});
@@ -124,7 +124,7 @@ bool TerminalLink::take(std::string_view message) {
     const bool first = std::holds_alternative<Confined>(*decoded) || (end != nullptr && end->how == Ended::How::Unfit);
     // First of all it says that it is confined; and a second picture before the first was taken in breaks the agreement, too.
     if (first == m_confined || (std::holds_alternative<Frame>(*decoded) && m_pace.isActive())) {
-        fail(Error{ErrorCode::Malformed, "the program that draws the terminal sent something out of turn", {}, 0, nullptr});
+        fail(Error{ErrorCode::Malformed, tr("the program that draws the terminal sent something out of turn").toStdString(), {}, 0, nullptr});
         return false;
     }
     m_confined = true;
@@ -148,7 +148,7 @@ void TerminalLink::seen() {
 
 void TerminalLink::fail(Error error) {
     close();
-    error.hint = "It was ended, and with it what ran in the terminal. Open it again: the agent's machine goes on.";
+    error.hint = tr("It was ended, and with it what ran in the terminal. Open it again: the agent's machine goes on.").toStdString();
     emit failed(error);
 }
 

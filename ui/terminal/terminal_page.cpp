@@ -203,7 +203,7 @@ void TerminalPage::open() {
 
 void TerminalPage::opened(UniqueFd channel) {
     if (!channel) {
-        over(Error{ErrorCode::Malformed, "the engine's answer came without a session", {}, 0, nullptr});
+        over(Error{ErrorCode::Malformed, tr("the engine's answer came without a session").toStdString(), {}, 0, nullptr});
         return;
     }
     m_link = new TerminalLink(this);
@@ -258,12 +258,13 @@ void TerminalPage::over(const Error& error) {
 void TerminalPage::over(const Ended& end) {
     using How = Ended::How;
     if (end.how == How::Failed || end.how == How::Unfit) {
-        over(end.how == How::Failed ? end.error.wrap("the agent's machine could not open a terminal", end.error.hint)
-                                    : end.error.wrap("the program that draws the terminal could not confine itself, so it was not used"));
+        over(end.how == How::Failed ? Error{end.error.code, tr("the agent's machine could not open a terminal. It says: %1").arg(lineOf(end.error.message)).toStdString(),
+                                             tr("Open it again, or look at the agent's timeline.").toStdString(), 0, {}}
+                                    : end.error.wrap(tr("the program that draws the terminal could not confine itself, so it was not used").toStdString()));
         return;
     }
     if (end.how == How::Broken) {
-        over(Error{ErrorCode::Malformed, "the machine's side broke the protocol, so the terminal was ended", {}, 0, nullptr});
+        over(Error{ErrorCode::Malformed, tr("the machine's side broke the protocol, so the terminal was ended").toStdString(), {}, 0, nullptr});
         return;
     }
     over(Error{});

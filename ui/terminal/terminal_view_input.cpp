@@ -26,11 +26,13 @@ constexpr int kLinesPerNotch = 3;
 constexpr int kDragPaceMs = 50;
 } // namespace
 
-// A window's shortcuts would take keys that are the program's, Ctrl+W and Alt+F among them.
+// A window's shortcuts would take keys that are the program's, Ctrl+W and Alt+F among them. The brake is the window's all the same:
+// it is needed just when somebody watches what goes wrong.
 bool TerminalView::event(QEvent* event) {
     if (event->type() == QEvent::ShortcutOverride && m_live) {
         const auto* key = static_cast<QKeyEvent*>(event);
-        const bool leaves = key->modifiers().testFlag(Qt::ControlModifier) && (key->key() == Qt::Key_Tab || key->key() == Qt::Key_Backtab);
+        const bool brake = key->modifiers() == (Qt::ControlModifier | Qt::ShiftModifier) && key->key() == Qt::Key_P;
+        const bool leaves = brake || (key->modifiers().testFlag(Qt::ControlModifier) && (key->key() == Qt::Key_Tab || key->key() == Qt::Key_Backtab));
         event->setAccepted(!leaves);
         return true;
     }

@@ -12,6 +12,7 @@
 #include "ui/doctor/doctor_window.h"
 #include "ui/folders/folders_page.h"
 #include "ui/parts/message_bar.h"
+#include "ui/parts/question.h"
 #include "ui/terminal/terminal_page.h"
 #include "ui/text/plain.h"
 #include "ui/timeline/timeline_page.h"
@@ -183,7 +184,7 @@ void MainWindow::engineChanged() {
         break;
     case EngineLink::State::Other:
         m_engineBar->say(m_link.trouble());
-        m_engineBar->offer(tr("&Start the engine again"));
+        m_engineBar->offer(m_link.canRestart() ? tr("&Start the engine again") : QString());
         break;
     }
 }
@@ -201,6 +202,9 @@ void MainWindow::agentsChanged() {
     m_pauseAll->setEnabled(true); // always: what this window does not know of may run, too
     for (auto it = m_pages.begin(); it != m_pages.end();) {
         if (m_store.known() && m_store.find(it.key()) == nullptr) {
+            if (m_middle->currentWidget() == it.value()) {
+                m_middle->setCurrentWidget(m_welcome);
+            }
             it.value()->deleteLater();
             it = m_pages.erase(it);
         } else {
@@ -270,7 +274,13 @@ void MainWindow::showApprovals() {
 }
 
 void MainWindow::newAgent() {
+    if (m_create) {
+        m_create->raise();
+        m_create->activateWindow();
+        return;
+    }
     auto* dialog = new CreateDialog(m_link, this);
+    m_create = dialog;
     dialog->setAttribute(Qt::WA_DeleteOnClose);
     connect(dialog, &CreateDialog::created, this, [this](const QString& name, bool start, const QStringList& notes) {
         m_store.refresh();
@@ -283,7 +293,7 @@ void MainWindow::newAgent() {
         }
         showAgent(name);
     });
-    dialog->open();
+    dialog->show();
 }
 
 void MainWindow::examine() {
@@ -292,7 +302,8 @@ void MainWindow::examine() {
         m_doctor->setAttribute(Qt::WA_DeleteOnClose);
     }
     m_doctor->examine(DoctorWindow::Probe::Remembered);
-    m_doctor->open();
+    m_doctor->show();
+    m_doctor->raise();
 }
 
 void MainWindow::told(const Answer& answer, const QString& nobody) {
@@ -343,6 +354,23 @@ void MainWindow::restoreState() {
 }
 
 void MainWindow::closeEvent(QCloseEvent* event) {
+    QStringList starting;
+    for (const auto* const each : std::as_const(m_pages)) {
+        if (each->starts()) {
+            starting << each->agent();
+        }
+    }
+    if (!starting.isEmpty() && !m_closesAllTheSame) { // whoever asked for a start is waited for by it
+        event->ignore();
+        auto* question = new Question(tr("Close while an agent starts?"), tr("The start is called off, and the machine is ended. It can be started again."),
+                                      starting.join(QStringLiteral(", ")), tr("&Close all the same"), this);
+        connect(question, &Question::agreed, this, [this] {
+            m_closesAllTheSame = true;
+            close();
+        });
+        question->open();
+        return;
+    }
     QSettings settings;
     settings.setValue("window/geometry", saveGeometry());
     settings.setValue("window/splitter", m_splitter->saveState());

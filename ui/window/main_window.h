@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The desktop's window: the agents, what waits for the user, and one of them in the middle. It can be used whatever the engine
-// does. "Pause everything" is always there. Thread: the window's.
+// does. "Pause everything" is always there: nothing stands in
+// front of it but a question that has to be answered. Thread: the window's.
 #pragma once
 
 #include "ui/agents/agent_store.h"
@@ -22,6 +23,7 @@ class AgentPage;
 class AgentsModel;
 class ApprovalStore;
 class ApprovalsPage;
+class CreateDialog;
 class DoctorWindow;
 class MessageBar;
 class WelcomePage;
@@ -53,7 +55,6 @@ private:
     void examine();
     void addPages(AgentPage& page, const QString& agent);
     void restoreState();
-    void said(const QString& what, const QString& more);
     void told(const Answer& answer, const QString& nobody);
 
     EngineLink& m_link;
@@ -73,6 +74,8 @@ private:
     QAction* m_resumeAll = nullptr;
     QHash<QString, AgentPage*> m_pages;
     QPointer<DoctorWindow> m_doctor;
+    QPointer<CreateDialog> m_create;
+    bool m_closesAllTheSame = false;
     QString m_wanted; // to be shown as soon as it is known
     bool m_chosenOnce = false;
 };

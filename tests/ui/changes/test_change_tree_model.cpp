@@ -202,6 +202,34 @@ private slots:
         QCOMPARE(signs("papers"), "1 high risk, 1 conflict(s)");
         QVERIFY(model.indexOf("papers/run.sh").data(Qt::AccessibleTextRole).toString().contains("High risk"));
     }
+    // Files deep in folders that nobody made: they must not take all memory, and each is still one row.
+    void foldersWithoutEnd() {
+        ChangeTreeModel model;
+        const QAbstractItemModelTester tester(&model, QAbstractItemModelTester::FailureReportingMode::QtTest);
+        std::string deep;
+        for (int i = 0; i < 2000; ++i) {
+            deep += "/a";
+        }
+        std::vector<ChangeEntry> page;
+        for (int i = 0; i < 300; ++i) {
+            ChangeEntry entry;
+            entry.share = "papers";
+            entry.path = "papers/" + std::to_string(i) + deep + "/file";
+            entry.kind = ChangeKind::Created;
+            page.push_back(std::move(entry));
+        }
+        model.add(std::move(page));
+        QVERIFY(model.flat());
+        QCOMPARE(model.entries(), std::size_t{300});
+        const auto last = model.indexOf("papers/299" + deep + "/file");
+        QVERIFY(last.isValid() && model.entryAt(last) != nullptr);
+        QVERIFY(last.data().toString().startsWith("299/a/a/"));
+        QVERIFY(!(model.flags(last) & Qt::ItemIsUserCheckable)); // what is beneath what is not told: all, or nothing
+        model.chooseAll(true);
+        QVERIFY(model.chosen().picked.empty() && model.all().everything);
+        model.clear();
+        QVERIFY(!model.flat());
+    }
     void nastyNamesAreShownHarmless_data() {
         QTest::addColumn<QByteArray>("text");
         for (const auto& [name, text] : carrel::test::allNastyTexts()) {

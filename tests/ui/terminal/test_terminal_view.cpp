@@ -204,6 +204,10 @@ private slots:
         close.ignore();
         QApplication::sendEvent(m_view.get(), &close);
         QVERIFY(close.isAccepted());
+        QKeyEvent brake(QEvent::ShortcutOverride, Qt::Key_P, Qt::ControlModifier | Qt::ShiftModifier);
+        brake.setAccepted(true);
+        QApplication::sendEvent(m_view.get(), &brake);
+        QVERIFY(!brake.isAccepted()); // the window's: "Pause everything"
         QKeyEvent leave(QEvent::ShortcutOverride, Qt::Key_Tab, Qt::ControlModifier);
         QApplication::sendEvent(m_view.get(), &leave);
         QVERIFY(!leave.isAccepted());
