@@ -72,11 +72,15 @@ Result<json::value> timeline(Engine& engine, api::Call& call) {
     }
     query.afterSeq = fields.optionalNumber("after_seq").value_or(0);
     query.limit = fields.optionalNumber("limit", activity::kMaxQueryEvents).value_or(activity::kMaxQueryEvents);
+    const auto newest = fields.optionalNumber("newest");
     const bool following = fields.optionalBoolean("follow");
     CARREL_TRY(fields.finish());
     auto agent = engine.agentFor(call, name);
     if (!agent) {
         return fail(std::move(agent).error());
+    }
+    if (const auto last = (*agent)->log().head().seq; newest && last > *newest) { // there are no gaps
+        query.afterSeq = std::max(query.afterSeq, last - *newest);
     }
     if (following) {
         return follow((*agent)->log(), query, call);

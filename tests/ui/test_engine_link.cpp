@@ -134,6 +134,24 @@ private slots:
         QCOMPARE(ready.count(), 1); // the same engine: nothing is asked anew
         silent = false;
     }
+    // From the beginning: it is no start that goes on for ever, and once it speaks all is well.
+    void silentAtTheBeginning() {
+        Stage stage;
+        std::atomic<bool> silent = true;
+        stage.serve({{"engine.info", [&](api::Call& call) -> Result<json::value> {
+                          while (silent && !call.peerGone()) {
+                              std::this_thread::sleep_for(1ms);
+                          }
+                          return Stage::info();
+                      }}});
+        EngineLink link(kQuick);
+        QSignalSpy ready(&link, &EngineLink::ready);
+        link.start();
+        QTRY_VERIFY_WITH_TIMEOUT(link.state() == State::Silent, kPatience);
+        silent = false;
+        QTRY_VERIFY_WITH_TIMEOUT(link.state() == State::Ready, kPatience);
+        QCOMPARE(ready.count(), 1); // for the first time, so that all is asked
+    }
     // Nobody takes the connections: so many wait that there is no room for another.
     void takesNoConnections() {
         Stage stage;
@@ -178,6 +196,7 @@ private slots:
         link.start();
         QTRY_VERIFY_WITH_TIMEOUT(link.state() == State::Other, kPatience);
         QVERIFY(QString::fromStdString(link.trouble().message).contains(word) && !link.trouble().hint.empty());
+        QCOMPARE(link.canRestart(), word == "older");
         QCOMPARE(ready.count(), 0);
     }
     // The older one is asked to end, and the one of this window is started in its place.

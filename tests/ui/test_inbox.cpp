@@ -91,12 +91,34 @@ private slots:
         QTRY_COMPARE_WITH_TIMEOUT(find<QAction>(*inbox.window, "approvals")->text(), QString("Approvals"), kPatience);
         QVERIFY(!inbox.button("allow")->isVisible());
     }
-    void deniedIsTheDefault() {
+    // The answer comes when somebody looks at another request by then: nothing of it is told there.
+    void anAnswerIsOfItsOwnRequest() {
+        Inbox inbox;
+        inbox.world.guest->write("report.md", "one\n");
+        const auto first = inbox.askApply();
+        QTRY_VERIFY_WITH_TIMEOUT(inbox.button("allow")->isEnabled(), kPatience);
+        const auto folder = inbox.world.engine->approvals().askFolder(inbox.agent(), "the photos");
+        QVERIFY(folder);
+        auto* const list = find<QListView>(*inbox.window, "requests");
+        QTRY_COMPARE_WITH_TIMEOUT(list->model()->rowCount(), 2, kPatience);
+        click(inbox.button("allow"));
+        list->setCurrentIndex(list->model()->index(1, 0)); // before the answer can have come
+        inbox.request().chooseFolder("/home/ada/photos");
+        QTRY_VERIFY_WITH_TIMEOUT(inbox.state(first) == policy::ApprovalState::Allowed, kPatience);
+        QTRY_COMPARE_WITH_TIMEOUT(list->model()->index(1, 0).data(Qt::AccessibleTextRole).toString().contains("Allowed"), true, kPatience);
+        QTRY_VERIFY_WITH_TIMEOUT(inbox.label("words").contains("folder"), kPatience);
+        QVERIFY2(!inbox.bar().contains("applied"), qPrintable(inbox.bar()));
+        QCOMPARE(inbox.label("claim"), QString("the photos"));
+    }
+    void denied() {
         Inbox inbox;
         inbox.world.guest->write("report.md", "one\n");
         const auto id = inbox.askApply();
         QTRY_VERIFY_WITH_TIMEOUT(inbox.button("allow")->isEnabled(), kPatience);
-        QVERIFY(inbox.button("deny")->isDefault() && !inbox.button("allow")->isDefault());
+        // No key that is pressed without looking allows anything.
+        QTest::keyClick(&inbox.request(), Qt::Key_Return);
+        QTest::keyClick(find<QListView>(*inbox.window, "requests"), Qt::Key_Return);
+        QVERIFY(inbox.state(id) == policy::ApprovalState::Open);
         click(inbox.button("deny"));
         QTRY_VERIFY_WITH_TIMEOUT(inbox.state(id) == policy::ApprovalState::Denied, kPatience);
         QVERIFY(!std::filesystem::exists(inbox.world.papers() / "report.md"));

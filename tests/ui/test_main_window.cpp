@@ -102,6 +102,70 @@ private slots:
         QTRY_VERIFY_WITH_TIMEOUT(find<QTabWidget>(*desk.page(), "pages")->isVisible(), kPatience);
         QTRY_VERIFY_WITH_TIMEOUT(find<QLabel>(*desk.page(), "agentState")->text().startsWith("Ready"), kPatience);
     }
+    // The list may tell of it before the start's own answer, or not at all: the header is right either way.
+    void aStartThatIsRefused() {
+        Desk desk;
+        desk.world.addAgent("desk");
+        desk.window->showAgent("desk");
+        QTRY_VERIFY_WITH_TIMEOUT(desk.page() != nullptr && find<QLabel>(*desk.page(), "agentState")->text().startsWith("Ready"), kPatience);
+        desk.world.goDown();
+        desk.page()->start();
+        QTRY_VERIFY_WITH_TIMEOUT(find<QLabel>(*desk.page(), "startWhy")->isVisible(), kPatience);
+        QVERIFY(!find<QLabel>(*desk.page(), "agentState")->text().startsWith("Starting"));
+        const auto why = find<QLabel>(*desk.page(), "startWhy")->text();
+        desk.world.comeUp();
+        QTRY_VERIFY_WITH_TIMEOUT(desk.barText("engineBar").isEmpty(), kPatience);
+        desk.world.addAgent("more", false); // the list changes: why it failed stays
+        QTRY_COMPARE_WITH_TIMEOUT(find<QAbstractItemView>(*desk.window, "agents")->model()->rowCount(), 2, kPatience);
+        QVERIFY(find<QLabel>(*desk.page(), "startWhy")->isVisible());
+        QCOMPARE(find<QLabel>(*desk.page(), "startWhy")->text(), why);
+        QVERIFY(find<QPushButton>(*desk.page(), "stop")->isVisible());
+    }
+    // Whoever wants a paused agent to start wants it to go on.
+    void startOfAPausedOneResumesIt() {
+        Desk desk;
+        desk.world.addAgent("desk");
+        QVERIFY(desk.world.engine->agent("desk").value()->pause());
+        desk.window->showAgent("desk");
+        QTRY_VERIFY_WITH_TIMEOUT(desk.page() != nullptr && find<QLabel>(*desk.page(), "agentState")->text().startsWith("Paused"), kPatience);
+        desk.page()->start();
+        QTRY_VERIFY_WITH_TIMEOUT(desk.world.engine->agent("desk").value()->state() == agents::AgentState::Ready, kPatience);
+    }
+    void closingCallsAStartOffOnlyIfAsked() {
+        Desk desk;
+        desk.world.addAgent("desk", false);
+        std::atomic<bool> held = true;
+        desk.world.clerks.on("hello", [&](const boost::json::object&) -> agents::test::StandInClerks::Answer {
+            while (held) {
+                std::this_thread::sleep_for(std::chrono::milliseconds(1));
+            }
+            return boost::json::object{};
+        });
+        desk.window->showAgent("desk");
+        QTRY_VERIFY_WITH_TIMEOUT(desk.page() != nullptr, kPatience);
+        desk.page()->start();
+        QTRY_VERIFY_WITH_TIMEOUT(desk.page()->starts(), kPatience);
+        desk.window->close();
+        QTRY_VERIFY_WITH_TIMEOUT(dialog<Question>("question") != nullptr, kPatience);
+        QVERIFY(desk.window->isVisible());
+        QTest::keyClick(dialog<Question>("question"), Qt::Key_Escape);
+        held = false;
+        QTRY_VERIFY_WITH_TIMEOUT(desk.world.engine->agent("desk").value()->state() == agents::AgentState::Ready, kPatience);
+        QTRY_VERIFY_WITH_TIMEOUT(!desk.page()->starts(), kPatience);
+        desk.window->close();
+        QVERIFY(!desk.window->isVisible());
+    }
+    void theBrakeIsInFrontOfEverything() {
+        Desk desk;
+        desk.world.addAgent("desk");
+        QTRY_VERIFY_WITH_TIMEOUT(find<QPushButton>(*desk.window, "newAgent")->isEnabled(), kPatience);
+        desk.window->newAgent();
+        find<QAction>(*desk.window, "doctorAction")->trigger();
+        QTRY_VERIFY_WITH_TIMEOUT(dialog<DoctorWindow>("doctor") != nullptr && dialog<CreateDialog>("createDialog") != nullptr, kPatience);
+        QVERIFY(QApplication::activeModalWidget() == nullptr);
+        find<QAction>(*desk.window, "pauseAll")->trigger();
+        QTRY_VERIFY_WITH_TIMEOUT(desk.world.engine->agent("desk").value()->state() == agents::AgentState::Paused, kPatience);
+    }
     void stopAndDelete() {
         Desk desk;
         desk.world.addAgent("desk");
@@ -121,6 +185,7 @@ private slots:
         click(find<QPushButton>(*dialog<Question>("question"), "agree"));
         QTRY_VERIFY_WITH_TIMEOUT(!desk.world.engine->agent("desk"), kPatience);
         QTRY_VERIFY_WITH_TIMEOUT(desk.page() == nullptr, kPatience);
+        QVERIFY(find<QWidget>(*desk.window, "welcome")->isVisible()); // and not the inbox, which would count as looked at
     }
     void pauseEverything() {
         Desk desk;
@@ -226,7 +291,7 @@ private slots:
         QCOMPARE(window.size(), size);
         QTRY_VERIFY_WITH_TIMEOUT(window.findChild<AgentPage*>("agentPage") != nullptr && window.findChild<AgentPage*>("agentPage")->isVisible(), kPatience);
     }
-    // Whatever can be reached has a name for who does not see it, and by Tab one gets everywhere.
+    // Whatever can be reached has a name for who does not see it, and by Tab one gets to the list, the page and its buttons.
     void namesAndFocus() {
         Desk desk;
         desk.world.addAgent("desk");

@@ -141,7 +141,7 @@ private slots:
         TimelineModel model(nullptr);
         TimelineFilter filter;
         filter.setSourceModel(&model);
-        constexpr std::uint64_t kAll = 100'000;
+        constexpr std::uint64_t kAll = TimelineModel::kMostRows;
         for (std::uint64_t at = 0; at < kAll; at += 1000) {
             json::array page;
             for (std::uint64_t i = 1; i <= 1000; ++i) {
@@ -152,6 +152,12 @@ private slots:
         QCOMPARE(model.rowCount(), int(kAll));
         filter.setText("papers/99999");
         QCOMPARE(filter.rowCount(), 1);
+        filter.setText({});
+        model.add({told(kAll + 1, "file.read", "host", "papers/one more")}); // and the oldest go
+        QCOMPARE(model.rowCount(), int(kAll + 1 - kAll / 10));
+        QCOMPARE(filter.rowCount(), model.rowCount());
+        QCOMPARE(model.firstSeq(), kAll / 10 + 1);
+        QCOMPARE(model.lastSeq(), kAll + 1);
     }
 };
 

@@ -42,7 +42,8 @@ EngineLink::~EngineLink() {
 
 void EngineLink::become(State state, Error trouble) {
     const bool isNew = state != m_state || trouble.message != m_trouble.message;
-    const bool came = state == State::Ready && m_state != State::Ready && m_state != State::Silent;
+    const bool came = state == State::Ready && !m_known;
+    m_known = state == State::Ready || (state == State::Silent && m_known);
     m_state = state;
     m_trouble = std::move(trouble);
     if (isNew) {

@@ -70,6 +70,7 @@ private:
     Pace m_pace;
     State m_state = State::Absent;
     bool m_newer = false; // than this window
+    bool m_known = false; // ready() was told of this engine
     Error m_trouble;
     QString m_version;
     api::Home m_home;

@@ -115,12 +115,12 @@ void TimelineModel::add(const json::array& events) {
     beginInsertRows({}, first, first + static_cast<int>(fresh.size()) - 1);
     m_rows.insert(m_rows.end(), std::make_move_iterator(fresh.begin()), std::make_move_iterator(fresh.end()));
     endInsertRows();
-}
-
-void TimelineModel::clear() {
-    beginResetModel();
-    m_rows.clear();
-    endResetModel();
+    if (const int over = rowCount() - kMostRows; over > 0) {
+        const int go = std::max(over, kMostRows / 10); // not with each event one by one
+        beginRemoveRows({}, 0, go - 1);
+        m_rows.erase(m_rows.begin(), m_rows.begin() + go);
+        endRemoveRows();
+    }
 }
 
 int TimelineModel::rowCount(const QModelIndex& parent) const {

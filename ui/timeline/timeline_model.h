@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The events of one agent, oldest first, as a table. Only ever grows, until it is begun anew. Holds 10^6 events without trouble: an
+// The newest events of one agent, oldest first, as a table: a log has no bound, and a window has. An
 // event is kept as it came and made fit for display when a view asks. Thread: the window's.
 #pragma once
 
@@ -35,7 +35,9 @@ public:
     explicit TimelineModel(QObject* parent);
 
     void add(const boost::json::array& events);
-    void clear();
+    // More than that are not kept: the oldest go.
+    static constexpr int kMostRows = 100'000;
+    [[nodiscard]] std::uint64_t firstSeq() const { return m_rows.empty() ? 0 : m_rows.front().seq; }
     [[nodiscard]] std::uint64_t lastSeq() const { return m_rows.empty() ? 0 : m_rows.back().seq; }
     [[nodiscard]] const TimelineEvent& at(int row) const { return m_rows.at(static_cast<std::size_t>(row)); }
 

@@ -25,6 +25,7 @@ namespace {
 constexpr std::chrono::milliseconds kTakeInAfter{100};
 constexpr std::chrono::seconds kAgainAfter{2};
 constexpr int kPage = 1000;
+constexpr int kNewest = TimelineModel::kMostRows / 2; // what is read at first
 constexpr int kAnyGroup = -1;
 } // namespace
 
@@ -141,7 +142,7 @@ void TimelinePage::load() {
     delete m_request;
     m_again.stop();
     m_loading = true;
-    m_request = m_link.ask("timeline", {{"agent", m_agent.toStdString()}, {"after_seq", m_model->lastSeq()}, {"limit", kPage}}, this,
+    m_request = m_link.ask("timeline", {{"agent", m_agent.toStdString()}, {"after_seq", m_model->lastSeq()}, {"newest", kNewest}, {"limit", kPage}}, this,
                            [this](const Answer& answer) { loaded(answer); });
     tellCount();
 }
@@ -199,6 +200,9 @@ void TimelinePage::tellCount() {
     auto words = m_filter->filters() ? tr("%1 of %n event(s)", nullptr, all).arg(shown) : tr("%n event(s)", nullptr, all);
     if (m_loading) {
         words += ' ' + tr("(reading more…)");
+    }
+    if (m_model->firstSeq() > 1) {
+        words += ' ' + tr("Older ones are in the log: carrel timeline %1").arg(m_agent);
     }
     m_count->setText(words);
 }

@@ -11,6 +11,7 @@
 #include <QLabel>
 #include <QLineEdit>
 #include <QPushButton>
+#include <QSignalSpy>
 #include <QTabWidget>
 #include <QTableView>
 #include <QTreeWidget>
@@ -327,7 +328,12 @@ private slots:
         openWith(threeChanges());
         m->page->hide();
         SOON(m->engine.calledOff("changes.wait") >= 1);
+        const auto asked = count("changes");
         m->engine.stage('b', {change("papers/x")});
+        // A round to the engine and back.
+        QSignalSpy round(new Request(api::socketPath(api::openHome().value()).value(), "engine.info", {}, m->page.get()), &Request::finished);
+        SOON(round.count() == 1);
+        QCOMPARE(count("changes"), asked);
         QVERIFY(!bar("newerBar")->isVisibleTo(m->page.get()));
         m->page->show();
         SOON(bar("newerBar")->isVisible());
