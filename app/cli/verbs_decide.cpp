@@ -6,6 +6,7 @@
 #include "app/cli/pager.h"
 #include "app/cli/render_approval.h"
 #include "app/cli/review_dialogue.h"
+#include "guest/protocol/change_report.h"
 
 #include <algorithm>
 #include <filesystem>
@@ -161,7 +162,7 @@ void addFolder(const DecideOptions& options, json::object& params) {
     if (!options.folder.empty()) {
         std::error_code error;
         const auto whole = std::filesystem::absolute(options.folder, error); // the engine stands elsewhere
-        params["folder"] = (error ? std::filesystem::path(options.folder) : whole.lexically_normal()).string();
+        putPath(params, "folder", (error ? std::filesystem::path(options.folder) : whole.lexically_normal()).native());
     }
     if (!options.mode.empty()) {
         params["mode"] = options.mode;

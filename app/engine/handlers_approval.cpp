@@ -173,7 +173,7 @@ Result<DecisionWanted> readDecision(Engine& engine, api::Call& call, Approvals::
     wanted.by = ownerAt(fields);
     const auto* rule = fields.optionalObject("rule");
     if (choice != nullptr) {
-        choice->folder = fields.optionalString("folder", 4096);
+        choice->folder = takeOptionalPath(fields, call.params(), "folder");
         if (choice->folder && !choice->folder->starts_with('/')) {
             fields.problem("folder", "is not an absolute path");
         }

@@ -103,7 +103,7 @@ private slots:
         QTRY_COMPARE_WITH_TIMEOUT(list->model()->rowCount(), 2, kPatience);
         click(inbox.button("allow"));
         list->setCurrentIndex(list->model()->index(1, 0)); // before the answer can have come
-        inbox.request().chooseFolder("/home/ada/photos");
+        inbox.request().takeFolder("/home/ada/photos");
         QTRY_VERIFY_WITH_TIMEOUT(inbox.state(first) == policy::ApprovalState::Allowed, kPatience);
         QTRY_COMPARE_WITH_TIMEOUT(list->model()->index(1, 0).data(Qt::AccessibleTextRole).toString().contains("Allowed"), true, kPatience);
         QTRY_VERIFY_WITH_TIMEOUT(inbox.label("words").contains("folder"), kPatience);
@@ -205,7 +205,7 @@ private slots:
         QTRY_VERIFY_WITH_TIMEOUT(inbox.shown() && find<QPushButton>(inbox.request(), "chooseFolder")->isVisible(), kPatience);
         QVERIFY(!inbox.button("allow")->isEnabled());
         std::filesystem::create_directory(inbox.world.folder() / "photos");
-        inbox.request().chooseFolder(QString::fromStdString((inbox.world.folder() / "photos").string()));
+        inbox.request().takeFolder(QString::fromStdString((inbox.world.folder() / "photos").string()));
         auto* const word = find<QLineEdit>(inbox.request(), "word");
         if (word->isVisible()) {
             word->setText("photos");

@@ -224,7 +224,7 @@ void AgentPage::removeAgent() {
     const auto staged = agent->staged();
     auto words = tr("Its machine, its disk and its history are deleted. Your folders stay as they are.");
     if (staged > 0) {
-        words = tr("%n change(s) that wait for you are forgotten.", nullptr, static_cast<int>(std::min<std::uint64_t>(staged, 1'000'000))) + ' ' + words;
+        words = tr("%n change(s) that wait for you are forgotten.", nullptr, countOf(staged)) + ' ' + words;
     }
     auto* question = new Question(tr("Delete the agent %1?").arg(m_agent), words, {}, tr("&Delete it"), this);
     connect(question, &Question::agreed, this, [this, staged] { removeNow(staged > 0); });

@@ -20,7 +20,7 @@ namespace {
 QString secondLine(const AgentInfo& agent) {
     const auto staged = agent.staged();
     if (staged > 0) {
-        return AgentsModel::tr("%1, %n change(s) to review", nullptr, static_cast<int>(std::min<std::uint64_t>(staged, 1'000'000)))
+        return AgentsModel::tr("%1, %n change(s) to review", nullptr, countOf(staged))
             .arg(stateText(agent.state));
     }
     return stateText(agent.state);

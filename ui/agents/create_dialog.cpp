@@ -5,13 +5,13 @@
 #include "guest/protocol/change_report.h"
 #include "ui/agents/agent_info.h"
 #include "ui/agents/share_words.h"
+#include "ui/parts/folder_chooser.h"
 #include "ui/parts/message_bar.h"
 #include "ui/text/plain.h"
 
 #include <QCheckBox>
 #include <QComboBox>
 #include <QDialogButtonBox>
-#include <QFileDialog>
 #include <QFormLayout>
 #include <QHeaderView>
 #include <QLineEdit>
@@ -92,7 +92,7 @@ CreateDialog::CreateDialog(EngineLink& link, QWidget* parent)
     all->addWidget(buttons);
     resize(640, 480);
 
-    connect(add, &QPushButton::clicked, this, &CreateDialog::chooseFolder);
+    connect(add, &QPushButton::clicked, this, [this] { chooseFolder(this, [this](const QString& directory) { addFolder(directory); }); });
     connect(m_remove, &QPushButton::clicked, this, &CreateDialog::removeFolder);
     connect(m_name, &QLineEdit::textChanged, this, &CreateDialog::check);
     connect(m_folders, &QTableWidget::itemSelectionChanged, this, &CreateDialog::check);
@@ -115,15 +115,6 @@ void CreateDialog::check() {
     }
     m_create->setEnabled(isName(m_name->text()) && !m_request);
     m_remove->setEnabled(!m_folders->selectedItems().isEmpty());
-}
-
-void CreateDialog::chooseFolder() {
-    auto* dialog = new QFileDialog(this, tr("Choose a folder for the agent"));
-    dialog->setAttribute(Qt::WA_DeleteOnClose);
-    dialog->setFileMode(QFileDialog::Directory);
-    dialog->setOption(QFileDialog::ShowDirsOnly);
-    connect(dialog, &QFileDialog::fileSelected, this, &CreateDialog::addFolder);
-    dialog->open();
 }
 
 void CreateDialog::addFolder(const QString& directory) {

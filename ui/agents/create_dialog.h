@@ -32,7 +32,6 @@ signals:
     void created(const QString& name, bool start, const QStringList& notes);
 
 private:
-    void chooseFolder();
     void removeFolder();
     void check();
     void create();

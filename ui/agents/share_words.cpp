@@ -21,7 +21,7 @@ QStringList chosenNotes(const boost::json::object& share) {
     const auto folder = lineOf(pathAt(share, "dir"));
     for (const auto& each : listAt(share, "placeholders")) {
         if (each.is_object()) {
-            const auto files = static_cast<int>(std::min<std::uint64_t>(numberAt(each.get_object(), "files"), 1'000'000'000));
+            const auto files = countOf(numberAt(each.get_object(), "files"));
             out << ShareWords::tr("%1: %n file(s) are not really there, %2 only keeps a place for them. The agent cannot read them, and no change of "
                       "them is applied.",
                       nullptr, files)

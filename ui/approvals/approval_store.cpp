@@ -64,7 +64,7 @@ void ApprovalStore::listed(const Answer& answer) {
             if (each.is_object()) {
                 const auto& one = each.get_object();
                 m_notices << tr("The agent %1 asks too much, too soon: %n more request(s) were cancelled without asking you.", nullptr,
-                                static_cast<int>(std::min<std::uint64_t>(numberAt(one, "count"), 1'000'000)))
+                                countOf(numberAt(one, "count")))
                                  .arg(lineOf(textAt(one, "agent"), 40));
             }
         }

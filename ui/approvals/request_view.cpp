@@ -2,16 +2,17 @@
 #include "ui/approvals/request_view.h"
 
 #include "app/api/answers.h"
+#include "guest/protocol/change_report.h"
 #include "ui/agents/agent_info.h"
 #include "ui/approvals/approvals_model.h"
 #include "ui/approvals/evidence_view.h"
+#include "ui/parts/folder_chooser.h"
 #include "ui/parts/message_bar.h"
 #include "ui/parts/tones.h"
 #include "ui/text/plain.h"
 
 #include <QComboBox>
 #include <QFile>
-#include <QFileDialog>
 #include <QFontDatabase>
 #include <QLineEdit>
 #include <QPlainTextEdit>
@@ -156,7 +157,7 @@ RequestView::RequestView(EngineLink& link, QWidget* parent)
         m_evidenceWhole = true;
         check();
     });
-    connect(choose, &QPushButton::clicked, this, &RequestView::openFolderDialog);
+    connect(choose, &QPushButton::clicked, this, [this] { chooseFolder(this, [this](const QString& directory) { takeFolder(directory); }); });
     connect(m_scope, &QComboBox::currentIndexChanged, this, &RequestView::preview);
     connect(m_time, &QComboBox::currentIndexChanged, this, &RequestView::preview);
     connect(m_word, &QLineEdit::textChanged, this, &RequestView::check);
@@ -344,16 +345,7 @@ void RequestView::preview() {
     });
 }
 
-void RequestView::openFolderDialog() {
-    auto* dialog = new QFileDialog(this, tr("Choose a folder for the agent"));
-    dialog->setAttribute(Qt::WA_DeleteOnClose);
-    dialog->setFileMode(QFileDialog::Directory);
-    dialog->setOption(QFileDialog::ShowDirsOnly);
-    connect(dialog, &QFileDialog::fileSelected, this, &RequestView::chooseFolder);
-    dialog->open();
-}
-
-void RequestView::chooseFolder(const QString& directory) {
+void RequestView::takeFolder(const QString& directory) {
     m_folder = QFile::encodeName(directory).toStdString();
     m_folderName->setText(lineOf(m_folder, kWholeColumns));
     check();
@@ -366,7 +358,7 @@ void RequestView::decide(const char* effect) {
     const bool allow = std::string_view(effect) == "allow";
     auto params = parameters(effect);
     if (allow && wantsFolder()) {
-        params["folder"] = m_folder;
+        putPath(params, "folder", m_folder);
         params["mode"] = m_folderMode->currentData().toString().toStdString();
     }
     m_bar->say(MessageBar::Kind::Note, allow ? tr("It is being allowed…") : tr("It is being denied…"));

@@ -34,7 +34,7 @@ public:
     void look(std::uint64_t id); // 0: at none
     // The store tells that it is other than it was: what is decided on has to be read anew.
     void changed(const ApprovalInfo& now);
-    void chooseFolder(const QString& directory); // as if it had been chosen
+    void takeFolder(const QString& directory); // as if it had been chosen
 
 signals:
     void decided();
@@ -46,7 +46,6 @@ private:
     void check();
     void decide(const char* effect);
     void reopen();
-    void openFolderDialog();
     [[nodiscard]] boost::json::object parameters(const char* effect) const;
     [[nodiscard]] bool wantsFolder() const;
     [[nodiscard]] bool rightWord() const;

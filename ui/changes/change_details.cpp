@@ -205,8 +205,7 @@ void ChangeDetails::describe(const ChangeEntry& change) {
         what << (change.hadContent ? tr("%1 now").arg(size) : size);
     }
     if (change.linesAdded > 0 || change.linesRemoved > 0) {
-        const auto most = [](std::uint64_t count) { return static_cast<int>(std::min<std::uint64_t>(count, 1'000'000'000)); };
-        what << tr("%n line(s) added", nullptr, most(change.linesAdded)) << tr("%n removed", nullptr, most(change.linesRemoved));
+        what << tr("%n line(s) added", nullptr, countOf(change.linesAdded)) << tr("%n removed", nullptr, countOf(change.linesRemoved));
     }
     m_what->setText(what.join(QStringLiteral(" · ")));
     m_facts->clear();

@@ -24,10 +24,6 @@ namespace {
 constexpr std::chrono::milliseconds kBeforeProgress{250};
 constexpr std::size_t kNotesShown = 3;
 
-int most(std::uint64_t count) {
-    return static_cast<int>(std::min<std::uint64_t>(count, 1'000'000'000));
-}
-
 QString doingText(DeedKind kind) {
     switch (kind) {
     case DeedKind::Apply:
@@ -42,7 +38,7 @@ QString doingText(DeedKind kind) {
 }
 
 QString doneText(const DeedOutcome& outcome) {
-    const int done = most(outcome.done);
+    const int done = countOf(outcome.done);
     switch (outcome.kind) {
     case DeedKind::Apply:
         return ChangesPage::tr("%n change(s) applied.", nullptr, done);
@@ -228,10 +224,10 @@ void ChangesPage::connectDeeds() {
 void ChangesPage::done(const DeedOutcome& outcome) {
     QStringList more;
     if (outcome.notDone > 0) {
-        more << tr("%n could not be done; nothing of yours was overwritten.", nullptr, most(outcome.notDone));
+        more << tr("%n could not be done; nothing of yours was overwritten.", nullptr, countOf(outcome.notDone));
     }
     if (outcome.kept > 0) {
-        more << tr("%n were worked on since you looked, and are still staged.", nullptr, most(outcome.kept));
+        more << tr("%n were worked on since you looked, and are still staged.", nullptr, countOf(outcome.kept));
     }
     m_result->say(more.isEmpty() ? MessageBar::Kind::Note : MessageBar::Kind::Warning, doneText(outcome), more.join(' '));
     m_undo = outcome.number;
@@ -315,7 +311,7 @@ void ChangesPage::sayEmpty() {
         const auto* const agent = m_agents.find(m_agent);
         const auto of = agent == nullptr ? AgentState::Unknown : agent->state;
         const auto staged = agent == nullptr ? 0 : agent->staged();
-        const auto waits = staged > 0 ? tr("%n change(s) wait for you in its machine.", nullptr, most(staged)) + ' ' : QString();
+        const auto waits = staged > 0 ? tr("%n change(s) wait for you in its machine.", nullptr, countOf(staged)) + ' ' : QString();
         if (of == AgentState::Paused) {
             m_empty->say(tr("%1 is paused").arg(m_agent), waits + tr("What it changed can be looked at when it goes on."), tr("&Go on"));
         } else if (of == AgentState::Starting) {
@@ -372,9 +368,9 @@ void ChangesPage::updateNotes() {
                  notes.leftOut.empty()     ? notes.notListed.empty() ? tr("An automatic mode waits.") : tr("Not every folder could be listed.")
                  : all.size() == 1         ? tr("Something is not in this review. It stays in the machine until it can be.")
                                            : tr("%n thing(s) are not in this review. They stay in the machine until they can be.", nullptr,
-                                                most(notes.leftOut.size())),
+                                                countOf(notes.leftOut.size())),
                  lines.join('\n'));
-    m_notes->offer(all.size() > kNotesShown ? tr("Show all %n…", nullptr, most(all.size())) : QString());
+    m_notes->offer(all.size() > kNotesShown ? tr("Show all %n…", nullptr, countOf(all.size())) : QString());
 }
 
 void ChangesPage::showAllNotes() {

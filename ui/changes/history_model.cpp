@@ -34,10 +34,6 @@ PastApply pastFrom(const json::object& object) {
     return out;
 }
 
-int most(std::uint64_t count) {
-    return static_cast<int>(std::min<std::uint64_t>(count, 1'000'000'000));
-}
-
 QString byText(const PastApply& past) {
     return past.by == "auto" ? HistoryModel::tr("Automatic") : past.by == "rule" ? HistoryModel::tr("A rule of yours") : HistoryModel::tr("You");
 }
@@ -48,7 +44,7 @@ QString stateText(const PastApply& past) {
         out << HistoryModel::tr("Taken back (%1)").arg(past.undoneBy);
     }
     if (past.notDone > 0) {
-        out << HistoryModel::tr("%n not done", nullptr, most(past.notDone));
+        out << HistoryModel::tr("%n not done", nullptr, countOf(past.notDone));
     }
     return out.join(QStringLiteral(", "));
 }
@@ -61,10 +57,10 @@ QString whatText(const PastApply& past) {
 
 QString filesText(const PastApply& past) {
     if (past.first.empty()) {
-        return HistoryModel::tr("%n change(s)", nullptr, most(past.done));
+        return HistoryModel::tr("%n change(s)", nullptr, countOf(past.done));
     }
     const auto first = lineOf(past.first, kWholeColumns);
-    return past.done > 1 ? HistoryModel::tr("%1 and %n more", nullptr, most(past.done - 1)).arg(first) : first;
+    return past.done > 1 ? HistoryModel::tr("%1 and %n more", nullptr, countOf(past.done - 1)).arg(first) : first;
 }
 
 HistoryModel::HistoryModel(EngineLink& link, QString agent, QObject* parent)

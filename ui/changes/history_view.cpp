@@ -102,7 +102,7 @@ void HistoryView::askUndo() {
     question.question = past->undoes == 0 ? tr("Take back what was applied as number %1?").arg(past->number)
                                           : tr("Take back the undo with number %1, so that its changes are there again?").arg(past->number);
     question.more = tr("It made %n change(s), on %1. A file that was changed since stays as it is. This can be taken back, too.", nullptr,
-                       static_cast<int>(std::min<std::uint64_t>(past->done, 1'000'000'000)))
+                       countOf(past->done))
                         .arg(momentText(past->time));
     if (!past->first.empty()) {
         question.files.emplace_back(past->first, std::string());

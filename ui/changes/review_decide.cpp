@@ -4,6 +4,7 @@
 #include "ui/changes/review_panel.h"
 
 #include "ui/changes/decision_dialog.h"
+#include "ui/text/plain.h"
 
 #include <QTreeView>
 
@@ -12,10 +13,6 @@
 namespace carrel::ui {
 
 namespace {
-
-int most(std::size_t count) {
-    return static_cast<int>(std::min<std::size_t>(count, 1'000'000'000));
-}
 
 } // namespace
 
@@ -64,18 +61,18 @@ void ReviewPanel::askAboutRisk(DeedKind kind, const ChangeTreeModel::Chosen& cho
     DecisionDialog::Question question;
     question.weight = DecisionDialog::Weight::HighRisk;
     question.title = tr("Apply what is of high risk");
-    question.question = tr("%n change(s) of high risk would go into your folders.", nullptr, most(chosen.highRisk.size()));
+    question.question = tr("%n change(s) of high risk would go into your folders.", nullptr, countOf(chosen.highRisk.size()));
     QStringList more{tr("They may run programs on this computer or change what it does. Look at each of them before you go on.")};
-    more << tr("In all, %n change(s) would be applied.", nullptr, most(all));
+    more << tr("In all, %n change(s) would be applied.", nullptr, countOf(all));
     if (!chosen.conflicts.empty()) {
-        more << tr("%n conflict(s) are left out.", nullptr, most(chosen.conflicts.size()));
+        more << tr("%n conflict(s) are left out.", nullptr, countOf(chosen.conflicts.size()));
     }
     question.more = more.join(' ');
     question.whatColumn = tr("Why it is of high risk");
     for (const auto* entry : chosen.highRisk) {
         question.files.emplace_back(entry->path, entry->riskReason);
     }
-    question.yes = tr("&Apply %n change(s)", nullptr, most(all));
+    question.yes = tr("&Apply %n change(s)", nullptr, countOf(all));
     question.no = tr("Do &not apply");
     question.word = tr("apply");
     auto* const dialog = new DecisionDialog(question, window());
@@ -90,13 +87,13 @@ void ReviewPanel::discard() {
     }
     DecisionDialog::Question question;
     question.title = tr("Discard");
-    question.question = tr("Forget %n change(s) for good?", nullptr, most(chosen.picked.size()));
+    question.question = tr("Forget %n change(s) for good?", nullptr, countOf(chosen.picked.size()));
     question.more = tr("What the agent did in these files is lost; your own folders stay as they are. This cannot be taken back.");
     question.whatColumn = tr("Change");
     for (const auto* entry : chosen.picked) {
         question.files.emplace_back(entry->path, kindText(*entry).toStdString());
     }
-    question.yes = tr("&Discard %n change(s)", nullptr, most(chosen.picked.size()));
+    question.yes = tr("&Discard %n change(s)", nullptr, countOf(chosen.picked.size()));
     question.no = tr("&Keep them");
     auto* const dialog = new DecisionDialog(question, window());
     connect(dialog, &QDialog::accepted, this,

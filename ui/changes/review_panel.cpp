@@ -30,10 +30,6 @@ constexpr int kUnfoldedOfFilter = 2000;
 constexpr std::chrono::milliseconds kAfterTyping{150};
 constexpr int kNarrow = 860;
 
-int most(std::uint64_t count) {
-    return static_cast<int>(std::min<std::uint64_t>(count, 1'000'000'000));
-}
-
 } // namespace
 
 ReviewPanel::ReviewPanel(EngineLink& link, QString agent, QWidget* parent)
@@ -222,15 +218,15 @@ void ReviewPanel::add(std::vector<ChangeEntry> page) {
 void ReviewPanel::finish(const std::string& review, const ReviewSession::Totals& totals) {
     m_review = review;
     m_totals = totals;
-    QStringList summary{tr("%n change(s)", nullptr, most(totals.changes))};
+    QStringList summary{tr("%n change(s)", nullptr, countOf(totals.changes))};
     if (totals.bytes > 0) {
         summary << tr("%1 of new content").arg(sizeText(totals.bytes));
     }
     if (totals.highRisk > 0) {
-        summary << tr("%n of high risk", nullptr, most(totals.highRisk));
+        summary << tr("%n of high risk", nullptr, countOf(totals.highRisk));
     }
     if (totals.conflicts > 0) {
-        summary << tr("%n conflict(s)", nullptr, most(totals.conflicts));
+        summary << tr("%n conflict(s)", nullptr, countOf(totals.conflicts));
     }
     m_summary->setText(summary.join(QStringLiteral(", ")));
     const bool wanted = !m_name->text().isEmpty() || m_only->currentIndex() != 0;
@@ -327,18 +323,18 @@ QString ReviewPanel::chosenText(const ChangeTreeModel::Chosen& chosen) const {
     if (chosen.picked.empty()) {
         return m_model->filtered() ? tr("Nothing is chosen.") : tr("Nothing is chosen: that means everything.");
     }
-    out << tr("%n of %1 changes chosen", nullptr, most(chosen.picked.size())).arg(m_totals.changes);
+    out << tr("%n of %1 changes chosen", nullptr, countOf(chosen.picked.size())).arg(m_totals.changes);
     if (chosen.hidden > 0) {
-        out << tr("%n of them not shown by the filter", nullptr, most(chosen.hidden));
+        out << tr("%n of them not shown by the filter", nullptr, countOf(chosen.hidden));
     }
     if (!chosen.folders.empty()) {
-        out << tr("with %n folder(s) that they are in", nullptr, most(chosen.folders.size()));
+        out << tr("with %n folder(s) that they are in", nullptr, countOf(chosen.folders.size()));
     }
     if (!chosen.highRisk.empty()) {
-        out << tr("%n of high risk", nullptr, most(chosen.highRisk.size()));
+        out << tr("%n of high risk", nullptr, countOf(chosen.highRisk.size()));
     }
     if (!chosen.conflicts.empty()) {
-        out << tr("%n conflict(s) left out", nullptr, most(chosen.conflicts.size()));
+        out << tr("%n conflict(s) left out", nullptr, countOf(chosen.conflicts.size()));
     }
     return out.join(QStringLiteral(", "));
 }
@@ -351,8 +347,8 @@ void ReviewPanel::update() {
     const auto conflicts = all ? m_totals.conflicts : chosen.conflicts.size();
     const auto goes = wanted > conflicts ? wanted - conflicts : 0;
     m_chosen->setText(chosenText(chosen));
-    m_apply->setText(all ? tr("&Apply all %n", nullptr, most(goes)) : tr("&Apply %n", nullptr, most(goes)));
-    m_apply->setAccessibleName(tr("Put %n change(s) into your folders", nullptr, most(goes)));
+    m_apply->setText(all ? tr("&Apply all %n", nullptr, countOf(goes)) : tr("&Apply %n", nullptr, countOf(goes)));
+    m_apply->setAccessibleName(tr("Put %n change(s) into your folders", nullptr, countOf(goes)));
     m_apply->setEnabled(ready && goes > 0);
     m_discard->setEnabled(ready && !chosen.picked.empty());
     m_both->setVisible(m_totals.conflicts > 0);

@@ -5,12 +5,12 @@
 #include "guest/protocol/change_report.h"
 #include "ui/agents/share_words.h"
 #include "ui/folders/folders_model.h"
+#include "ui/parts/folder_chooser.h"
 #include "ui/parts/message_bar.h"
 #include "ui/parts/question.h"
 #include "ui/text/plain.h"
 
 #include <QFile>
-#include <QFileDialog>
 #include <QHBoxLayout>
 #include <QHeaderView>
 #include <QMenu>
@@ -67,7 +67,7 @@ FoldersPage::FoldersPage(EngineLink& link, AgentStore& store, const QString& age
     all->addWidget(m_bar);
     all->addWidget(m_view, 1);
     all->addLayout(buttons);
-    connect(add, &QPushButton::clicked, this, &FoldersPage::chooseFolder);
+    connect(add, &QPushButton::clicked, this, [this] { chooseFolder(this, [this](const QString& directory) { addFolder(directory); }); });
     connect(m_revoke, &QPushButton::clicked, this, &FoldersPage::revoke);
     connect(m_remove, &QPushButton::clicked, this, &FoldersPage::remove);
     connect(m_view->selectionModel(), &QItemSelectionModel::selectionChanged, this, &FoldersPage::check);
@@ -97,15 +97,6 @@ void FoldersPage::done(const Answer& answer, const QString& what) {
     } else {
         m_bar->clear();
     }
-}
-
-void FoldersPage::chooseFolder() {
-    auto* dialog = new QFileDialog(this, tr("Choose a folder for the agent"));
-    dialog->setAttribute(Qt::WA_DeleteOnClose);
-    dialog->setFileMode(QFileDialog::Directory);
-    dialog->setOption(QFileDialog::ShowDirsOnly);
-    connect(dialog, &QFileDialog::fileSelected, this, &FoldersPage::addFolder);
-    dialog->open();
 }
 
 void FoldersPage::addFolder(const QString& directory) {
@@ -144,7 +135,7 @@ void FoldersPage::remove() {
         tr("Remove the folder?"),
         staged == 0 ? tr("The agent does not see the folder any more. The folder itself stays as it is.")
                     : tr("%n change(s) of the agent's wait in it, and are forgotten with it. The folder itself stays as it is.", nullptr,
-                         static_cast<int>(std::min<std::uint64_t>(staged, 1'000'000))),
+                         countOf(staged)),
         lineOf(share->directory, kWholeColumns), staged == 0 ? tr("&Remove") : tr("&Forget the changes and remove"), this);
     connect(question, &Question::agreed, this, [this, name, staged] { removeNow(name, staged > 0); });
     question->open();

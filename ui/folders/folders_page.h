@@ -25,7 +25,6 @@ public:
     void addFolder(const QString& directory); // as if it had been chosen
 
 private:
-    void chooseFolder();
     void setMode(ShareMode mode);
     void revoke();
     void remove();

@@ -135,7 +135,7 @@ bool TerminalLink::take(std::string_view message) {
     }
     if (auto* picture = std::get_if<Frame>(&*decoded)) {
         const auto since = m_lastSeen.isValid() ? m_lastSeen.elapsed() : kFramePaceMs;
-        m_pace.start(static_cast<int>(std::max<qint64>(0, kFramePaceMs - since)));
+        m_pace.start(static_cast<int>(std::max<qint64>(m_rest, kFramePaceMs - since)));
         emit frame(*picture);
     }
     return m_process.has_value();

@@ -30,6 +30,9 @@ public:
 
     void type(const QByteArray& bytes);
     void resize(std::uint16_t rows, std::uint16_t columns);
+    // At least so long between a picture and the asking for the next: as the last took to paint, so that a screen that is hard to
+    // paint leaves the window half its time.
+    void rest(qint64 ms) { m_rest = ms; }
 
 signals:
     void frame(carrel::api::terminal::Frame& frame); // the listener's to take
@@ -53,6 +56,7 @@ private:
     std::string m_out;
     bool m_confined = false; // it said so
     QElapsedTimer m_lastSeen;
+    qint64 m_rest = 0; // ms
     QTimer m_pace;
 };
 

@@ -102,6 +102,11 @@ TerminalPage::TerminalPage(EngineLink& engine, AgentStore& store, QString agent,
     connect(&m_store, &AgentStore::changed, this, &TerminalPage::look);
     connect(m_start, &QPushButton::clicked, this, &TerminalPage::startWanted);
     connect(m_bar, &MessageBar::acted, this, &TerminalPage::act);
+    connect(m_view, &TerminalView::painted, this, [this](qint64 ms) {
+        if (m_link != nullptr) {
+            m_link->rest(ms);
+        }
+    });
     connect(m_view, &TerminalView::sizeChanged, this, &TerminalPage::tellSize);
     connect(m_view, &TerminalView::typed, this, [this](const QByteArray& bytes) {
         if (m_link != nullptr) {

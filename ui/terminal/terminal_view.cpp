@@ -10,6 +10,7 @@
 #include <QApplication>
 #include <QFontDatabase>
 #include <QPaintEvent>
+#include <QElapsedTimer>
 #include <QPainter>
 #include <QScrollBar>
 
@@ -177,6 +178,8 @@ void TerminalView::changeEvent(QEvent* event) {
 }
 
 void TerminalView::paintEvent(QPaintEvent* event) {
+    QElapsedTimer taking;
+    taking.start();
     QPainter painter(viewport());
     painter.setClipRegion(event->region());
     painter.translate(kMargin, kMargin);
@@ -228,6 +231,7 @@ void TerminalView::paintEvent(QPaintEvent* event) {
             painter.fillRect(x, y, thick, height, colour);
         }
     }
+    emit painted(taking.elapsed());
 }
 
 void TerminalView::updateCursor() {

@@ -56,6 +56,7 @@ public slots:
 signals:
     void typed(const QByteArray& bytes);
     void sizeChanged();
+    void painted(qint64 ms); // how long it took
 
 protected:
     bool event(QEvent* event) override;

@@ -5,6 +5,8 @@
 
 #include <QLocale>
 
+#include <algorithm>
+
 namespace carrel::ui {
 
 QString lineOf(std::string_view foreign, std::size_t columns) {
@@ -39,6 +41,11 @@ QString whatToDo(const Error& error) {
 QString bothOf(const Error& error) {
     const auto hint = whatToDo(error);
     return hint.isEmpty() ? whatHappened(error) : whatHappened(error) + ' ' + hint;
+}
+
+int countOf(std::uint64_t count) {
+    constexpr std::uint64_t kMost = 1'000'000'000;
+    return static_cast<int>(std::min(count, kMost));
 }
 
 QString sizeText(std::uint64_t bytes) {

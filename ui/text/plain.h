@@ -26,6 +26,7 @@ inline constexpr std::size_t kWholeColumns = 64 * 1024; // what is decided on is
 [[nodiscard]] QString whatToDo(const Error& error);
 [[nodiscard]] QString bothOf(const Error& error); // on one line
 
+[[nodiscard]] int countOf(std::uint64_t count); // for a text with a plural; more than that is no plainer
 [[nodiscard]] QString sizeText(std::uint64_t bytes); // decimal units, as the command line says it
 [[nodiscard]] QDateTime momentOf(std::string_view rfc3339); // local time; invalid where it is none
 [[nodiscard]] QString momentText(std::string_view rfc3339); // by the user's locale, to the second
