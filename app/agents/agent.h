@@ -303,6 +303,7 @@ private:
     [[nodiscard]] Status renewClerk();
     void letGuestNotice();
     [[nodiscard]] Status putClerk();
+    void noteSilence(const std::string& what, const StartWatch::Stall& silence);
     [[nodiscard]] Error explainStop(std::string_view step);
     void makeDoor();
     void told(const std::string& method, const boost::json::object& params);
@@ -477,6 +478,7 @@ private:
     bool m_booting = false; // it has not been ready since it was made: nobody has worked in it yet
     std::shared_ptr<Door> m_door;
     std::optional<StartWatch> m_watch;
+    std::set<std::string> m_stagesTold; // of this machine; bounded
     std::string m_guestFailure; // what the guest said of a failed start
     Progress m_startProgress;
     std::uint32_t m_sessionNumber = 0;

@@ -206,6 +206,7 @@ void Agent::makeDoor() {
                      }});
     const std::lock_guard lock(m_mutex);
     m_door = std::move(door);
+    m_stagesTold.clear();
     if (m_insisting > 0) {
         m_door->callOff();
     }
@@ -290,12 +291,19 @@ Result<Agent::Came> Agent::waitReady(const Progress& progress, std::stop_token s
         }
         const auto used = m_machine->activity();
         std::optional<StartWatch::Stall> stall;
+        std::optional<StartWatch::Stall> quiet;
         {
             const std::lock_guard lock(m_mutex);
             if (used) {
                 m_watch->processor(used->cpuTime, now);
             }
             stall = m_watch->stalled(now);
+            quiet = m_watch->quiet(now);
+        }
+        if (quiet && !stall) {
+            progress(quiet->step, "Still waiting: nothing new for " + std::to_string(quiet->silent.count()) + " seconds while " +
+                                      stepWords(quiet->step) + (quiet->busy ? " (its processor is busy)" : " (its processor is idle)"));
+            noteSilence("quiet", *quiet);
         }
         if (stall) {
             progress(stall->step, "No progress any more");
@@ -306,12 +314,21 @@ Result<Agent::Came> Agent::waitReady(const Progress& progress, std::stop_token s
                         "Start it again; if it stops at the same step, run: carrel doctor",
                         0,
                         nullptr};
-            const auto tail = lastLines(door()->consoleTail(), 5);
-            noteAfter(EventKind::VmStage, "stalled", {{"step", stall->step}, {"console", json::string(isUtf8(tail) ? tail : std::string())}},
-                      Provenance::Guest);
+            noteSilence("stalled", *stall);
             return fail(std::move(error));
         }
     }
+}
+
+// What the machine wrote last is its own word, and often all there is to see of why.
+void Agent::noteSilence(const std::string& what, const StartWatch::Stall& silence) {
+    const auto tail = lastLines(door()->consoleTail(), 5);
+    noteAfter(EventKind::VmStage, what,
+              {{"step", silence.step},
+               {"seconds", silence.silent.count()},
+               {"busy", silence.busy},
+               {"console", json::string(isUtf8(tail) ? tail : std::string())}},
+              Provenance::Guest);
 }
 
 Error Agent::explainStop(std::string_view step) {

@@ -19,6 +19,7 @@ namespace {
 
 constexpr std::size_t kMaxClerksPerMinute = 10;
 constexpr unsigned kMaxToldPerMinute = 600;
+constexpr std::size_t kMaxStagesTold = 64;
 
 } // namespace
 
@@ -57,10 +58,16 @@ void Agent::told(const std::string& method, const json::object& params) {
         }
         Progress progress;
         bool news = false;
+        bool again = false;
         {
             const std::lock_guard lock(m_mutex);
+            // Told on the console and on the channel: once is enough for a person, and for the log.
+            const auto told = from + '\n' + step + '\n' + detail;
+            again = m_stagesTold.contains(told);
+            if (m_stagesTold.size() < kMaxStagesTold) {
+                m_stagesTold.insert(told);
+            }
             if (m_watch) {
-                // Told on the console and on the channel: once is enough for a person.
                 news = !describeStep(step).empty() && m_watch->firstTime(step);
                 m_watch->step(step, Clock::now());
             }
@@ -69,7 +76,9 @@ void Agent::told(const std::string& method, const json::object& params) {
             }
             progress = m_startProgress;
         }
-        noteAfter(EventKind::VmStage, step, {{"detail", detail}, {"from", from}}, Provenance::Guest);
+        if (!again) {
+            noteAfter(EventKind::VmStage, step, {{"detail", detail}, {"from", from}}, Provenance::Guest);
+        }
         if (progress && news) {
             progress(step, describeStep(step));
         }

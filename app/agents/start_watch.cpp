@@ -24,6 +24,7 @@ bool StartWatch::firstTime(std::string_view name) const {
 void StartWatch::sign(Time now) {
     m_lastSign = now;
     m_lastBusy = now;
+    m_quietTold = 0;
 }
 
 void StartWatch::processor(std::chrono::nanoseconds used, Time now) {
@@ -47,6 +48,16 @@ std::optional<StartWatch::Stall> StartWatch::stalled(Time now) const {
         return Stall{m_step, silent, !idle};
     }
     return std::nullopt;
+}
+
+std::optional<StartWatch::Stall> StartWatch::quiet(Time now) {
+    const auto silent = std::chrono::duration_cast<std::chrono::seconds>(now - m_lastSign);
+    const auto due = static_cast<int>(silent / kQuietNews);
+    if (due <= m_quietTold) {
+        return std::nullopt;
+    }
+    m_quietTold = due;
+    return Stall{m_step, silent, now - m_lastBusy < kQuietNews / 2};
 }
 
 std::string_view describeStep(std::string_view step) {

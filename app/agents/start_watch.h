@@ -18,6 +18,8 @@ public:
     using Time = std::chrono::steady_clock::time_point;
     static constexpr std::chrono::seconds kIdlePatience{45};
     static constexpr std::chrono::minutes kBusyPatience{10};
+    // So often a start that gives no sign says that it is still waited for.
+    static constexpr std::chrono::seconds kQuietNews{20};
     // Below this share of one processor a machine is idle: a stopped guest under emulation uses about 1 %.
     static constexpr double kIdleLoad = 0.05;
 
@@ -34,6 +36,8 @@ public:
         bool busy = false; // the processor was working all the while
     };
     [[nodiscard]] std::optional<Stall> stalled(Time now) const;
+    // Once in kQuietNews while no sign comes: what there is to say of that.
+    [[nodiscard]] std::optional<Stall> quiet(Time now);
     [[nodiscard]] const std::string& lastStep() const { return m_step; }
 
 private:
@@ -41,7 +45,8 @@ private:
     std::string m_step = "machine";
     std::vector<std::string> m_seen;
     Time m_lastSign;
-    Time m_lastBusy;
+    Time m_lastBusy; // or sign
+    int m_quietTold = 0; // since the last sign
     Time m_sampled;
     std::chrono::nanoseconds m_used{0};
 };

@@ -13,6 +13,7 @@ import gzip
 import json
 import os
 import re
+import select
 import shutil
 import subprocess
 import sys
@@ -21,6 +22,7 @@ import tempfile
 import installed_files
 
 SKIPPED = 77
+PATIENCE = 60  # seconds, which no good run comes near
 
 
 class Failed(Exception):
@@ -103,15 +105,19 @@ def works(at, program):
     check(at.run("--version", program=program).strip() == f"carrel {version}", "--version")
     at.run("list", program=program)  # starts the engine
     wanted = os.path.join(at.prefix, "lib/carrel/carrel-engine")
-    check(engines(at) == [wanted], f"engines: {engines(at)}, not {wanted}")
+    running = list(engines(at).values())
+    check(running == [wanted], f"engines: {running}, not {wanted}")
     report = at.answer("doctor", status=0 if at.image else 1)
     blockers = [finding["code"] for finding in report["findings"] if finding["severity"] == "blocker"]
     check(blockers == ([] if at.image else ["image-missing"]), json.dumps(report))
     check(os.path.realpath(report["home"]) == os.path.realpath(at.home) and report["version"] == version, json.dumps(report))
     check(at.answer("list")["agents"] == [], "an agent in a new home")
+    ends = [os.pidfd_open(pid) for pid in engines(at)]
     at.run("engine", "stop")
-    served(at)
-    check(engines(at) == [], "the engine goes on after stop")
+    for end in ends:
+        check(select.select([end], [], [], PATIENCE)[0], "the engine goes on after stop")
+        os.close(end)
+    check(not engines(at), "another engine after stop")
 
 
 def served(at):
@@ -121,8 +127,8 @@ def served(at):
 
 
 def engines(at):
-    """What engines of this test are called by. More of them cannot be seen: an engine lets nobody look at it."""
-    called = []
+    """What engines of this test are called by, by process. More of them cannot be seen: an engine lets nobody look at it."""
+    called = {}
     for process in filter(str.isdigit, os.listdir("/proc")):
         try:
             with open(f"/proc/{process}/cmdline", "rb") as file:
@@ -130,7 +136,7 @@ def engines(at):
         except OSError:
             continue
         if os.path.basename(program) == "carrel-engine" and program.startswith(at.folder):
-            called.append(program)
+            called[int(process)] = program
     return called
 
 

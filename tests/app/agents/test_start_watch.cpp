@@ -14,6 +14,7 @@ private slots:
     void stepsAndBytesAreSigns();
     void workingProcessorIsPatientlyWaitedFor();
     void spinningProcessorIsAStallInTheEnd();
+    void tellsOfSilenceNowAndThen();
     void namesTheLastStep();
     void tellsAStepOnce();
 
@@ -62,6 +63,22 @@ void TestStartWatch::spinningProcessorIsAStallInTheEnd() {
     const auto stall = watch.stalled(m_zero + StartWatch::kBusyPatience);
     QVERIFY(stall);
     QVERIFY(stall->busy);
+}
+
+void TestStartWatch::tellsOfSilenceNowAndThen() {
+    StartWatch watch(m_zero);
+    watch.step("root", m_zero);
+    const auto news = StartWatch::kQuietNews;
+    QVERIFY(!watch.quiet(m_zero + news - 1s));
+    const auto first = watch.quiet(m_zero + news);
+    QVERIFY(first && first->step == "root" && first->silent == news && !first->busy);
+    QVERIFY(!watch.quiet(m_zero + news + 1s)); // once
+    watch.processor(news, m_zero + 2 * news - 1s);
+    const auto second = watch.quiet(m_zero + 2 * news);
+    QVERIFY(second && second->silent == 2 * news && second->busy);
+    watch.sign(m_zero + 2 * news);
+    QVERIFY(!watch.quiet(m_zero + 3 * news - 1s));
+    QVERIFY(watch.quiet(m_zero + 3 * news));
 }
 
 void TestStartWatch::namesTheLastStep() {

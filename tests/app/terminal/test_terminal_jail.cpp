@@ -208,6 +208,9 @@ private slots:
         }
     }
     void refused() {
+#ifdef __SANITIZE_THREAD__
+        QSKIP("in a child that was forked beside threads this sanitizer holds signals back for ever: judged in other builds");
+#endif
         QFETCH(int, index);
         const Refusal& refusal = kRefusals[index];
         const auto before = attempted(refusal.attempt, Where::Free);

@@ -252,7 +252,31 @@ Ran ChainWorld::carrel(const QStringList& arguments, const QByteArray& input) co
     auto process = begin(arguments);
     process->write(input);
     process->closeWriteChannel();
-    return finish(*process);
+    auto ran = finish(*process);
+    if (process->state() != QProcess::NotRunning) {
+        ran.err += stateOfThings();
+    }
+    return ran;
+}
+
+// For a verb that did not come to its end: what else could tell why.
+QByteArray ChainWorld::stateOfThings() const {
+    QByteArray out = "\n== the engine's own log\n" + QByteArray::fromStdString(readFile(path("home/engine.log").toStdString()));
+    for (const QStringList& verb : {QStringList{"list"}, QStringList{"timeline", m_agent}}) {
+        auto process = begin(verb);
+        process->closeWriteChannel();
+        out += "\n== " + verb.join(' ').toUtf8() + "\n" + finish(*process).all().right(6000);
+    }
+    const auto machine = machinePid();
+    out += "\n== the machine's threads: name, state, utime, stime, wchan\n";
+    for (const auto& thread : QDir("/proc/" + QString::number(machine) + "/task").entryList(QDir::Dirs | QDir::NoDotAndDotDot)) {
+        const auto task = "task/" + thread.toUtf8() + "/";
+        const auto stat = QByteArray::fromStdString(processFile(machine, task + "stat"));
+        const auto fields = stat.mid(stat.lastIndexOf(')') + 2).split(' ');
+        out += stat.left(stat.lastIndexOf(')') + 1) + ' ' + fields.value(0) + ' ' + fields.value(11) + ' ' + fields.value(12) + ' ' +
+               QByteArray::fromStdString(processFile(machine, task + "wchan")) + '\n';
+    }
+    return out;
 }
 
 Ran ChainWorld::carrelIn(const QString& home, const QStringList& arguments) const {

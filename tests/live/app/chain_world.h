@@ -95,6 +95,7 @@ public:
     [[nodiscard]] QString end();
 
 private:
+    [[nodiscard]] QByteArray stateOfThings() const;
     [[nodiscard]] bool copyPrograms() const;
     [[nodiscard]] QString program() const;
 
