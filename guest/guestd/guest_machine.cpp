@@ -95,6 +95,9 @@ Status GuestMachine::start() {
         say("not sealed: " + missing);
     }
     sayStage("agent");
+    // Every device is set up by now, the shared window as the last (openSharedWindow); see fullCommandLine() of domain_xml.h for why
+    // not before.
+    m_processors = std::async(std::launch::async, [] { return startProcessors(); });
     return openChannels();
 }
 
@@ -166,6 +169,9 @@ Status GuestMachine::openChannels() {
 // host hears from this channel last when guestd starts again, too.
 Status GuestMachine::takeCommands() {
     if (!m_takesCommands) {
+        if (const auto all = m_processors.valid() ? m_processors.get() : Status{}; !all) {
+            say("fewer processors: " + all.error().text()); // usable, only slower
+        }
         CARREL_TRY(m_terminalsChannel->start());
         m_takesCommands = true;
     }

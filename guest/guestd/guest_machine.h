@@ -9,6 +9,8 @@
 #include "guest/guestd/session_server.h"
 #include "guest/guestd/union_shares.h"
 
+#include <future>
+
 namespace carrel::guestd {
 
 inline constexpr const char* kWorkspace = "/run/carrel/workspace";
@@ -52,7 +54,8 @@ private:
     std::unique_ptr<Channel> m_filesChannel;
     std::unique_ptr<Channel> m_networkChannel;
     std::unique_ptr<Channel> m_terminalsChannel;
-    bool m_takesCommands = false; // by the thread that answers hello
+    bool m_takesCommands = false;
+    std::future<Status> m_processors; // by the thread that answers hello
 };
 
 } // namespace carrel::guestd

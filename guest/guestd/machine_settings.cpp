@@ -40,6 +40,9 @@ constexpr Setting kSettings[] = {
     {"fs/protected_fifos", "2", "the same for FIFOs"},
     {"fs/protected_regular", "2", "the same for files"},
     {"vm/unprivileged_userfaultfd", "0", "it widens race windows in the kernel"},
+    {"kernel/watchdog", "0", "a machine that was paused is no locked-up one; and it wakes every processor for nothing"},
+    {"vm/compaction_proactiveness", "0", "it wakes an idle machine twice a second; compaction on demand stays"},
+    {"vm/stat_interval", "30", "the same, for counters that nobody watches by the second"},
     {"kernel/panic", "10", "a crashed kernel ends instead of hanging, and the host sees it"},
     // Last: everything needed is loaded by now, and it cannot be taken back.
     {"kernel/modules_disabled", "1", "no code enters the kernel any more, not even by automatic loading"},
@@ -82,6 +85,20 @@ Result<std::uint64_t> growFileSystem(const std::string& mount) {
         return failErrno("growing the file system to " + std::to_string(blocks) + " blocks");
     }
     return blocks * static_cast<std::uint64_t>(fs.f_bsize);
+}
+
+Status startProcessors(const std::string& folder) {
+    for (unsigned number = 1;; ++number) { // the first cannot be stopped
+        const auto path = folder + "/cpu" + std::to_string(number) + "/online";
+        const UniqueFd file(::open(path.c_str(), O_RDWR | O_CLOEXEC));
+        if (!file) {
+            return errno == ENOENT ? Status{} : failErrno("starting processor " + std::to_string(number));
+        }
+        char now = 0;
+        if (::pread(file.get(), &now, 1, 0) == 1 && now == '0' && ::pwrite(file.get(), "1", 1, 0) != 1) {
+            return failErrno("starting processor " + std::to_string(number));
+        }
+    }
 }
 
 Status setClock(std::chrono::nanoseconds sinceEpoch) {

@@ -17,6 +17,8 @@ namespace carrel::guestd {
 // Grows the ext4 file system beneath `mount` online to the size of its device (EXT4_IOC_RESIZE_FS). Bytes it
 // has then.
 [[nodiscard]] Result<std::uint64_t> growFileSystem(const std::string& mount);
+// Starts the processors that the kernel was told to leave alone (maxcpus=). The first that does not start ends it.
+[[nodiscard]] Status startProcessors(const std::string& folder = "/sys/devices/system/cpu");
 [[nodiscard]] Status setClock(std::chrono::nanoseconds sinceEpoch);
 // /proc/sys/kernel/random/boot_id: tells a restarted machine from a resumed one.
 [[nodiscard]] std::string bootId();

@@ -119,6 +119,13 @@ std::string fullCommandLine(const MachineSpec& spec) {
     line += line.empty() ? "console=ttyS0" : " console=ttyS0";
     if (spec.accelerator == Accelerator::Software) {
         line += " no_timer_check tsc=reliable mitigations=off cryptomgr.notests i8042.noaux i8042.nokbd";
+        // QEMU before 8.2 changes its map of the machine's memory, and flushes every processor's copy of that, from the thread of
+        // whichever processor caused it ("softmmu: Use async_run_on_cpu in tcg_commit" mended it). One that runs beside finds a
+        // device where another was: seen once in some hundred starts, as an assertion of QEMU's that fails or a guest that hangs.
+        // So one processor sets the machine up, and carrel-guestd starts the others then.
+        if (spec.cpus > 1) {
+            line += " maxcpus=1";
+        }
     }
     return line;
 }
@@ -173,7 +180,8 @@ std::string buildDomainXml(const MachineSpec& spec, const std::filesystem::path&
     }
     writeChannels(xml, spec.runtimeFolder);
     xml.leaf("controller", {{"type", "usb"}, {"model", "none"}})
-        .leaf("memballoon", {{"model", "none"}})
+        // Never blown up: the guest tells by it which pages it has let go, and this computer has them back.
+        .leaf("memballoon", {{"model", "virtio"}, {"freePageReporting", "on"}})
         .leaf("audio", {{"id", "1"}, {"type", "none"}})
         .open("rng", {{"model", "virtio"}})
         .leaf("backend", {{"model", "random"}}, "/dev/urandom")

@@ -116,6 +116,16 @@ private slots:
         QCOMPARE(elements.count("backingStore"), 2);
     }
 
+    // The emulator before 8.2 lets no two of them be there while devices come and go.
+    void oneProcessorSetsAnEmulatedMachineUp() {
+        MachineSpec several = spec(m_folder);
+        several.cpus = 2;
+        several.accelerator = Accelerator::Software;
+        QVERIFY(fullCommandLine(several).ends_with(" maxcpus=1"));
+        several.accelerator = Accelerator::Hardware;
+        QVERIFY(fullCommandLine(several).find("maxcpus") == std::string::npos);
+    }
+
     // A viewer's: nothing that it may write, and nothing that its disk could keep.
     void aDiskWithoutALayerIsReadOnly() {
         MachineSpec alone = spec(m_folder);

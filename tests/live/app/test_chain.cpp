@@ -10,6 +10,7 @@
 #include <QTest>
 
 #include <csignal>
+#include <unistd.h>
 
 using namespace carrel::live;
 namespace fs = std::filesystem;
@@ -63,6 +64,8 @@ private slots:
     void I4_readOnlyShareRefusesWrites();
     void sharesComeAndGoWhileACommandRuns();
     void commandsAreLikeCommandsHere();
+    void everyProcessorRuns();
+    void memoryThatIsLetGoOfComesBack();
     void homesDoNotSeeEachOther();
     void I9_timelineTellsWhoSaysSo();
     void I10_deleteRefusesWhileChangesWait();
@@ -348,6 +351,30 @@ void TestChain::commandsAreLikeCommandsHere() {
     ran = finish(*process);
     QSTATUS(ran, 3);
     QCOMPARE(ran.out, "caught\n");
+}
+
+void TestChain::everyProcessorRuns() { // of which but one set the machine up
+    const auto wanted = m_world->ask({"list"}).value("agents").toArray().at(0).toObject().value("cpus").toInt();
+    QVERIFY(wanted > 1);
+    QCOMPARE(m_world->shell("nproc").out, QByteArray::number(wanted) + "\n");
+}
+
+void TestChain::memoryThatIsLetGoOfComesBack() {
+    constexpr std::int64_t kBytes = 300 << 20;
+    const auto resident = [this] { // proc_pid_statm(5), in pages
+        const auto fields = QByteArray::fromStdString(processFile(m_world->machinePid(), "statm")).split(' ');
+        return fields.value(1).toLongLong() * ::sysconf(_SC_PAGESIZE);
+    };
+    const auto before = resident();
+    auto holding = m_world->begin({"exec", kAgent, "--", "python3", "-c",
+                                   "x = b'x' * " + QString::number(kBytes) + "; print('held', flush=True); input()"});
+    QByteArray seen;
+    QSEES(*holding, StandardOutput, "held\n");
+    const auto held = resident();
+    QVERIFY(held > before + kBytes / 2);
+    holding->write("\n");
+    QSTATUS(finish(*holding), 0);
+    QTRY_VERIFY_WITH_TIMEOUT(resident() < held - kBytes / 2, kGuardMs);
 }
 
 void TestChain::homesDoNotSeeEachOther() {
