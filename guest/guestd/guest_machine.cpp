@@ -95,9 +95,6 @@ Status GuestMachine::start() {
         say("not sealed: " + missing);
     }
     sayStage("agent");
-    // Every device is set up by now, the shared window as the last (openSharedWindow); see fullCommandLine() of domain_xml.h for why
-    // not before.
-    m_processors = std::async(std::launch::async, [] { return startProcessors(); });
     return openChannels();
 }
 
@@ -169,11 +166,15 @@ Status GuestMachine::openChannels() {
 // host hears from this channel last when guestd starts again, too.
 Status GuestMachine::takeCommands() {
     if (!m_takesCommands) {
-        if (const auto all = m_processors.valid() ? m_processors.get() : Status{}; !all) {
-            say("fewer processors: " + all.error().text()); // usable, only slower
-        }
         CARREL_TRY(m_terminalsChannel->start());
         m_takesCommands = true;
+        // Every device is set up by now, the shared window as the last (openSharedWindow); fullCommandLine() of domain_xml.h says
+        // why not before. Nobody waits for them: to start one takes an emulated machine half a second.
+        m_processors = std::async(std::launch::async, [] {
+            if (const auto all = startProcessors(); !all) {
+                say("fewer processors: " + all.error().text()); // usable, only slower
+            }
+        });
     }
     return {};
 }

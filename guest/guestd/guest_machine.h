@@ -55,7 +55,7 @@ private:
     std::unique_ptr<Channel> m_networkChannel;
     std::unique_ptr<Channel> m_terminalsChannel;
     bool m_takesCommands = false;
-    std::future<Status> m_processors; // by the thread that answers hello
+    std::future<void> m_processors; // by the thread that answers hello
 };
 
 } // namespace carrel::guestd

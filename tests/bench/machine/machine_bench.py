@@ -8,7 +8,8 @@ The bare one, in the same run: QEMU on the stock kernel (bzImage) of the image w
 memory and as many processors. Prints medians with lowest and highest, and ours divided by the bare one's.
 
   start   `carrel start` until the agent's account can be used; bare: until the first byte of its init
-  exec    `carrel exec NAME -- true`, the whole command
+  exec    `carrel exec NAME -- true`, the whole command; bare: a line there, fork and exec of true by a shell that runs already, and
+          a line back, over a session that is open
   idle    processor time and memory (PSS) of the machine, its engine and its clerks together over --idle seconds; bare: of QEMU
   starts  so many starts and stops in a row: none may fail, and nothing may grow (descriptors, memory and files of the engine)
 
@@ -105,6 +106,21 @@ def memory_mib(pid):
         return 0.0
 
 
+def parts_of(pid):
+    """Of QEMU's memory: the machine's own, what the emulator translated, files (all machines share them), the rest. In MiB."""
+    parts = dict.fromkeys(("the machine's own", "translated code", "files", "the rest"), 0.0)
+    kind = ""
+    for line in pathlib.Path(f"/proc/{pid}/smaps").read_text().splitlines():
+        words = line.split()
+        if "-" in words[0] and ":" not in words[0]:
+            begin, end = (int(word, 16) for word in words[0].split("-"))
+            kind = ("the machine's own" if end - begin == MEMORY << 20 else "translated code" if words[1].startswith("rwx")
+                    else "files" if len(words) > 5 and words[5].startswith("/") else "the rest")
+        elif words[0] == "Pss:":
+            parts[kind] += int(words[1]) / 1024
+    return ", ".join(f"{name} {value:.0f}" for name, value in parts.items())
+
+
 class Bare:
     """QEMU, the stock kernel, busybox."""
 
@@ -142,9 +158,31 @@ class Bare:
 
 def row(name, ours, bare, aim=""):
     def figure(values):
-        return f"{statistics.median(values):.2f} ({min(values):.2f} … {max(values):.2f})"
+        return f"{statistics.median(values):.3g} ({min(values):.3g} … {max(values):.3g})"
     ratio = statistics.median(ours) / statistics.median(bare) if bare and statistics.median(bare) > 0 else float("nan")
     print(f"| {name} | {figure(ours)} | {figure(bare) if bare else '-'} | {ratio:.2f} | {aim} |", flush=True)
+
+
+def execs(world, count):
+    """Ours and the least that it could take, in turns."""
+    with subprocess.Popen([world.program, "exec", "bench", "--", "sh", "-c", "while read line; do /bin/true; echo done; done"],
+                          env={**os.environ, "CARREL_HOME": str(world.home)}, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as shell:
+        def one():
+            began = time.monotonic()
+            shell.stdin.write(b"go\n")
+            shell.stdin.flush()
+            if shell.stdout.readline() != b"done\n":
+                sys.exit("the shell in the machine ended")
+            return time.monotonic() - began
+        for _ in range(3):
+            one()
+            world.timed("exec", "bench", "--", "true")
+        ours, least = [], []
+        for _ in range(count):
+            least.append(one())
+            ours.append(world.timed("exec", "bench", "--", "true"))
+        shell.stdin.close()
+    return ours, least
 
 
 def idle(pids, seconds):
@@ -180,18 +218,21 @@ def main():
             world.carrel("stop", "bench")
         row("start, s", ours, floor, "1.0")
         world.carrel("start", "bench")
-        row("exec of true, s", [world.timed("exec", "bench", "--", "true") for _ in range(4 * arguments.rounds)], [])
+        row("exec of true, s", *execs(world, 4 * arguments.rounds))
         if arguments.idle > 0:
             time.sleep(10)  # what a start leaves behind is over
             load, memory = idle(world.processes(), arguments.idle)
+            parts = parts_of(next(pid for pid in world.processes() if b"qemu" in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes()))
             world.carrel("stop", "bench")
             process, _ = bare.boot()
             time.sleep(10)
             bare_load, bare_memory = idle([process.pid], arguments.idle)
+            bare_parts = parts_of(process.pid)
             process.kill()
             process.wait()
             row("idle, % of a processor", [load], [bare_load], "1.1")
             row("idle, MiB", [memory], [bare_memory], "1.1")
+            print(f"\nOf QEMU's memory, MiB: ours {parts}; bare {bare_parts}")
         else:
             world.carrel("stop", "bench")
         if arguments.starts > 0:
