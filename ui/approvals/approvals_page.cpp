@@ -4,8 +4,8 @@
 #include "ui/approvals/approval_delegate.h"
 #include "ui/approvals/approvals_model.h"
 #include "ui/approvals/request_view.h"
+#include "ui/parts/empty_state.h"
 #include "ui/parts/message_bar.h"
-#include "ui/text/plain.h"
 
 #include <QListView>
 #include <QSplitter>
@@ -19,7 +19,7 @@ ApprovalsPage::ApprovalsPage(EngineLink& link, ApprovalStore& store, QWidget* pa
     , m_model(new ApprovalsModel(store, this))
     , m_list(new QListView(this))
     , m_request(new RequestView(link, this))
-    , m_empty(new PlainLabel({}, this))
+    , m_empty(new EmptyState(this))
     , m_trouble(new MessageBar(this))
     , m_notices(new MessageBar(this)) {
     setObjectName("approvalsPage");
@@ -31,7 +31,6 @@ ApprovalsPage::ApprovalsPage(EngineLink& link, ApprovalStore& store, QWidget* pa
     m_trouble->setObjectName("rulesTrouble");
     m_notices->setObjectName("notices");
     m_empty->setObjectName("nothingWaits");
-    m_empty->setAlignment(Qt::AlignCenter);
     auto* right = new QWidget(this);
     auto* rightLayout = new QVBoxLayout(right);
     rightLayout->setContentsMargins(0, 0, 0, 0);
@@ -79,9 +78,13 @@ void ApprovalsPage::storeChanged() {
     } else {
         m_notices->say(MessageBar::Kind::Warning, m_store.notices().join('\n'));
     }
-    m_empty->setText(m_store.approvals().isEmpty() ? tr("No agent has asked for anything.")
-                     : m_store.openCount() == 0    ? tr("Nothing waits for you. Choose a request to look back at it.")
-                                                   : tr("Choose a request to look at it."));
+    if (m_store.approvals().isEmpty()) {
+        m_empty->say(tr("No agent has asked for anything."), {});
+    } else if (m_store.openCount() == 0) {
+        m_empty->say(tr("Nothing waits for you."), tr("Choose a request to look back at it."));
+    } else {
+        m_empty->say(tr("Choose a request to look at it."), {});
+    }
     if (!isVisible()) {
         return; // what nobody sees is not counted as shown
     }

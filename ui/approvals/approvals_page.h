@@ -12,7 +12,7 @@ namespace carrel::ui {
 
 class ApprovalsModel;
 class MessageBar;
-class PlainLabel;
+class EmptyState;
 class RequestView;
 
 class ApprovalsPage : public QWidget {
@@ -33,7 +33,7 @@ private:
     ApprovalsModel* m_model;
     QListView* m_list;
     RequestView* m_request;
-    PlainLabel* m_empty;
+    EmptyState* m_empty;
     MessageBar* m_trouble;
     MessageBar* m_notices;
     std::uint64_t m_current = 0;

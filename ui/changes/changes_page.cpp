@@ -2,7 +2,7 @@
 #include "ui/changes/changes_page.h"
 
 #include "ui/changes/decision_dialog.h"
-#include "ui/changes/empty_state.h"
+#include "ui/parts/empty_state.h"
 #include "ui/changes/history_view.h"
 #include "ui/changes/outcome_list.h"
 #include "ui/changes/progress_row.h"

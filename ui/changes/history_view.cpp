@@ -2,7 +2,7 @@
 #include "ui/changes/history_view.h"
 
 #include "ui/changes/decision_dialog.h"
-#include "ui/changes/empty_state.h"
+#include "ui/parts/empty_state.h"
 #include "ui/parts/message_bar.h"
 #include "ui/text/plain.h"
 

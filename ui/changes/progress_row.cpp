@@ -28,11 +28,6 @@ ProgressRow::ProgressRow(QWidget* parent)
     setVisible(false);
 }
 
-void ProgressRow::begin(const QString& text) {
-    tell(text, -1);
-    setVisible(true);
-}
-
 void ProgressRow::tell(const QString& text, double fraction) {
     m_text->setText(text);
     m_bar->setRange(0, fraction < 0 ? 0 : 1000);

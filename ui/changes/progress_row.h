@@ -14,9 +14,8 @@ class PlainLabel;
 class ProgressRow : public QWidget {
     Q_OBJECT
 public:
-    explicit ProgressRow(QWidget* parent); // hidden until it begins
+    explicit ProgressRow(QWidget* parent); // hidden until its owner shows it
 
-    void begin(const QString& text);
     void tell(const QString& text, double fraction); // below 0: not known
     void end();
 

@@ -11,11 +11,12 @@ memory and as many processors. Prints medians with lowest and highest, and ours 
   exec    `carrel exec NAME -- true`, the whole command; bare: a line there, fork and exec of true by a shell that runs already, and
           a line back, over a session that is open
   idle    processor time and memory (PSS) of the machine, its engine and its clerks together over --idle seconds; bare: of QEMU
-  starts  so many starts and stops in a row: none may fail, and nothing may grow (descriptors, memory and files of the engine)
+  starts  so many starts and stops in a row: none may fail, and nothing may grow (descriptors, threads, memory and files of the engine)
 
 Needs: busybox (static), qemu-system-x86_64.
 """
 import argparse
+import json
 import os
 import pathlib
 import shutil
@@ -25,7 +26,6 @@ import sys
 import tempfile
 import time
 
-TICKS = os.sysconf("SC_CLK_TCK")
 MEMORY = 1024
 CPUS = 2
 
@@ -54,22 +54,23 @@ class World:
         self.carrel(*arguments)
         return time.monotonic() - began
 
+    def engine(self):
+        return json.loads(self.carrel("engine", "info", "--json"))["pid"]
+
     def processes(self):
-        """The engine, and what belongs to this home: found by the home's path and by who started them."""
-        out = []
+        """The engine, its clerks, and the machine, which is found by the home's path."""
+        engine = self.engine()
+        out = [engine]
         for entry in pathlib.Path("/proc").iterdir():
             if not entry.name.isdigit():
                 continue
             try:
-                command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-                environment = (entry / "environ").read_bytes() if "carrel-engine" in command else b""
+                command = (entry / "cmdline").read_bytes()
             except OSError:
                 continue
-            mine = str(self.home).encode() in environment or (str(self.home) in command and "qemu" in command)
-            if mine:
+            if parent_of(int(entry.name)) == engine or (b"qemu" in command and str(self.home).encode() in command):
                 out.append(int(entry.name))
-        children = [int(p.name) for p in pathlib.Path("/proc").iterdir() if p.name.isdigit() and parent_of(int(p.name)) in out]
-        return sorted(set(out + children))
+        return out
 
     def end(self):
         self.carrel("delete", "bench", "--discard")
@@ -85,11 +86,14 @@ def parent_of(pid):
 
 
 def processor_seconds(pid):
-    try:
-        fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / TICKS
-    except OSError:
-        return 0.0
+    """Of all its threads (proc_pid_schedstat(5)): the ticks of stat are too coarse for what idles."""
+    total = 0
+    for thread in pathlib.Path(f"/proc/{pid}/task").glob("*/schedstat"):
+        try:
+            total += int(thread.read_text().split()[0])
+        except OSError:
+            pass
+    return total / 1e9
 
 
 def memory_mib(pid):
@@ -236,11 +240,11 @@ def main():
         else:
             world.carrel("stop", "bench")
         if arguments.starts > 0:
-            engine = next(pid for pid in world.processes() if parent_of(pid) not in world.processes())
+            engine = world.engine()
 
-            def state():
-                return (len(list(pathlib.Path(f"/proc/{engine}/fd").iterdir())), memory_mib(engine),
-                        sum(1 for _ in world.home.rglob("*")))
+            def state():  # of a process that lets nobody look into it
+                status = dict(line.split(":", 1) for line in pathlib.Path(f"/proc/{engine}/status").read_text().splitlines())
+                return (int(status["FDSize"]), int(status["Threads"]), memory_mib(engine), sum(1 for _ in world.home.rglob("*")))
             world.carrel("start", "bench")
             world.carrel("stop", "bench")
             before = state()
@@ -250,8 +254,9 @@ def main():
                 if (number + 1) % 20 == 0:
                     print(f"{number + 1} starts", file=sys.stderr, flush=True)
             after = state()
-            print(f"\n{arguments.starts} starts and stops: none failed. The engine before and after: {before[0]} and {after[0]} descriptors, "
-                  f"{before[1]:.1f} and {after[1]:.1f} MiB; {before[2]} and {after[2]} files in its folder.")
+            print(f"\n{arguments.starts} starts and stops: none failed. The engine before and after: room for {before[0]} and {after[0]} "
+                  f"descriptors, {before[1]} and {after[1]} threads, {before[2]:.1f} and {after[2]:.1f} MiB; {before[3]} and {after[3]} files in "
+                  f"its folder.")
     finally:
         world.end()
 

@@ -104,7 +104,7 @@ public:
         const std::lock_guard lock(m_mutex);
         m_diffs[path] = std::move(fields);
     }
-    // With fields that an engine of another version has.
+    // Its answers are not held against the schema: an engine of another version has fields of its own.
     void doNotHold(const std::string& verb) {
         const std::lock_guard lock(m_mutex);
         m_unheld.insert(verb);

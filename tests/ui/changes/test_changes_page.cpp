@@ -4,7 +4,7 @@
 #include "tests/support/nasty_texts.h"
 #include "ui/changes/change_tree_model.h"
 #include "ui/changes/diff_view.h"
-#include "ui/changes/empty_state.h"
+#include "ui/parts/empty_state.h"
 #include "ui/parts/message_bar.h"
 
 #include <QComboBox>

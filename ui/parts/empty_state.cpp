@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "ui/changes/empty_state.h"
+#include "ui/parts/empty_state.h"
 
 #include "ui/text/plain.h"
 
