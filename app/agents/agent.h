@@ -318,6 +318,8 @@ private:
     [[nodiscard]] bool mayReplaceClerk();
     void machineEnded();
     void dropMachine(); // machine, door and supervisor go; the lock is held
+    [[nodiscard]] std::filesystem::path runtimeFolder() const; // of its machine
+    void clearRuntime();
     [[nodiscard]] std::vector<ServedShare> openShares(std::vector<std::string>& missing);
     [[nodiscard]] Result<ShareRecord> newShare(const NewShare& wanted) const; // m_operation is held
     [[nodiscard]] Result<ShareRecord> findShare(const std::string& name) const;

@@ -100,6 +100,7 @@ Result<bool> Agent::start(const Progress& progress, std::stop_token stop) {
         (void)machine->stop().has_value();
     }
     dropMachine();
+    clearRuntime();
     auto failed = record();
     failed.running = false;
     const auto session = std::exchange(failed.session, {});
@@ -134,7 +135,7 @@ Result<Agent::Came> Agent::bringUp(const Progress& progress, std::stop_token sto
     spec.commandLine = boot->commandLine;
     spec.disk = hypervisor::DiskSpec{boot->base, file("disk.qcow2")};
     spec.window.emplace();
-    spec.runtimeFolder = m_services.runtimeFolder / wanted.id.substr(0, 8);
+    spec.runtimeFolder = runtimeFolder();
     spec.accelerator = *accelerator;
     progress("machine", "Starting the machine");
     auto machine = m_services.backend->create(spec);
@@ -378,6 +379,16 @@ void Agent::dropMachine() {
     }
 }
 
+std::filesystem::path Agent::runtimeFolder() const {
+    return m_services.runtimeFolder / id().substr(0, 8);
+}
+
+// Its machine is no more. What is in there is the window, which may be megabytes of this computer's memory.
+void Agent::clearRuntime() {
+    std::error_code ignored;
+    fs::remove_all(runtimeFolder(), ignored);
+}
+
 Result<bool> Agent::stop(const Progress& progress) {
     const Turn turn(*this, Turn::Manner::Ending);
     return stopInTurn(progress);
@@ -438,6 +449,7 @@ Result<bool> Agent::stopInTurn(const Progress& progress, IfPaused ifPaused) {
         }
     }
     dropMachine();
+    clearRuntime();
     auto stopped = record();
     stopped.running = false;
     stopped.unclean = brake.booting ? stopped.unclean : !clean || !counted;

@@ -319,6 +319,7 @@ void Agent::machineEnded() {
         door->close();
     }
     const auto report = machine->exitReport();
+    clearRuntime();
     auto ended = record();
     ended.running = false;
     ended.unclean = true; // nobody has counted what was staged last

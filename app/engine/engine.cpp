@@ -91,6 +91,11 @@ Engine::~Engine() {
     if (m_agentAsks) {
         m_agentAsks->stop();
     }
+    // Only what is empty: the machines that run on have theirs in there.
+    std::error_code ignored;
+    for (const char* each : {"client", "probe", "view", ""}) {
+        std::filesystem::remove(m_services.runtimeFolder / each, ignored);
+    }
 }
 
 void Engine::fillServices() {

@@ -4,6 +4,7 @@
 #include "app/images/cpio_writer.h"
 #include "guest/protocol/unique_fd.h"
 
+#include <QCryptographicHash>
 #include <QDeadlineTimer>
 #include <QDir>
 #include <QFile>
@@ -17,6 +18,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -105,18 +107,13 @@ std::string processFile(qint64 pid, const char* name) {
 }
 
 bool killHard(qint64 pid) {
-    if (pid <= 1 || ::kill(static_cast<pid_t>(pid), SIGKILL) != 0) {
+    if (pid <= 1) {
         return false;
     }
-    const QDeadlineTimer guard(kGuardMs);
-    while (::kill(static_cast<pid_t>(pid), 0) == 0 &&
-           processFile(pid, "stat").find(") Z") == std::string::npos) {
-        if (guard.hasExpired()) {
-            return false;
-        }
-        ::usleep(5'000);
-    }
-    return true;
+    // Not by its state: its first thread may be a zombie while another still holds the sockets.
+    const UniqueFd watch(static_cast<int>(::syscall(SYS_pidfd_open, static_cast<pid_t>(pid), 0)));
+    pollfd ended{watch.get(), POLLIN, 0};
+    return watch && ::kill(static_cast<pid_t>(pid), SIGKILL) == 0 && ::poll(&ended, 1, kGuardMs) == 1;
 }
 
 void writeFile(const fs::path& file, const std::string& content, unsigned mode) {
@@ -438,12 +435,19 @@ QString ChainWorld::end() {
         }
     }
     (void)carrel({"engine", "stop"});
+    // Machines, engine and clients have theirs there (app/api/home.h).
+    const auto home = QFileInfo(path("home")).canonicalFilePath().toUtf8();
+    const auto runtime = qEnvironmentVariable("XDG_RUNTIME_DIR") + "/carrel-" +
+                         QString::fromLatin1(QCryptographicHash::hash(home, QCryptographicHash::Sha256).toHex().left(16));
     // Asked to end, a process needs its moment.
     QDeadlineTimer guard(30'000);
     QStringList left = processesOf(m_folder.path());
-    while (!left.isEmpty() && !guard.hasExpired()) {
+    while ((!left.isEmpty() || QFileInfo::exists(runtime)) && !guard.hasExpired()) {
         ::usleep(50'000);
         left = processesOf(m_folder.path());
+    }
+    if (QFileInfo::exists(runtime)) {
+        problems += "left behind: " + runtime + " with " + QDir(runtime).entryList(QDir::AllEntries | QDir::NoDotAndDotDot).join(", ") + "\n";
     }
     std::error_code ignored; // QTemporaryDir does not find names that are not UTF-8
     fs::remove_all(folder(), ignored);

@@ -48,7 +48,7 @@ void writeFile(const std::filesystem::path& file, const std::string& content, un
 [[nodiscard]] std::string readFile(const std::filesystem::path& file);
 // A file of a process in /proc ("stat", "cmdline"); empty when there is no such process any more.
 [[nodiscard]] std::string processFile(qint64 pid, const char* name);
-// SIGKILL; true when the process is gone, or waits for its parent: it does nothing any more.
+// SIGKILL; true when the process has ended with all its threads (it may wait for its parent).
 [[nodiscard]] bool killHard(qint64 pid);
 // Gives everything beneath, and the folder, a time long past: what is touched later then shows.
 void agePast(const std::filesystem::path& folder);
