@@ -215,6 +215,10 @@ QString MachineRig::boot() {
     return {};
 }
 
+UniqueFd MachineRig::takeNetwork() {
+    return m_network->take(); // poll(2) passes over what is not open
+}
+
 MachineRig::~MachineRig() {
     m_qemu.kill();
     m_qemu.waitForFinished();

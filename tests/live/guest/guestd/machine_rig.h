@@ -29,6 +29,7 @@ public:
 
     Mux& mux() { return *m_mux; }
     [[nodiscard]] int fd() const { return m_fd.get(); }
+    [[nodiscard]] UniqueFd take() { return std::move(m_fd); }
     [[nodiscard]] int epochs() const { return m_epochs; }
 
     struct Stream {
@@ -64,6 +65,7 @@ public:
     HostChannel& terminals() { return *m_terminals; }
     HostChannel& files() { return *m_files; }
     HostChannel& network() { return *m_network; }
+    UniqueFd takeNetwork(); // the host's end, for somebody else to drive
 
     // Moves all channels until `done`, or until nothing at all happens for a long while.
     [[nodiscard]] bool until(const std::function<bool()>& done);
