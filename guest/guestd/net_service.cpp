@@ -130,8 +130,11 @@ void NetService::stop() {
 
 void NetService::run() {
     std::array<epoll_event, 64> events;
-    while (takeInbox()) {
+    for (;;) {
         const int count = ::epoll_wait(m_epoll.get(), events.data(), static_cast<int>(events.size()), -1);
+        if (!takeInbox()) { // first: a connection that came after the host did finds it there
+            break;
+        }
         for (int i = 0; i < count; ++i) {
             const auto& event = events[static_cast<std::size_t>(i)];
             ready(event.data.u64, event.events);
@@ -226,7 +229,7 @@ void NetService::ready(std::uint64_t key, std::uint32_t events) {
     }
     switch (key) {
     case kWake:
-        return; // takeInbox() follows
+        return; // takeInbox() has seen to it
     case kListener4:
         return acceptSome(m_sockets.tcp4.get());
     case kListener6:
