@@ -24,7 +24,8 @@ Clerk::Clerk(UniqueFd link)
                                   GuestAsks::Clock::now());
             })
     , m_asks([this](const RpcResponse& response) { return sendControl(toText(response)); },
-             [this](Told told) { notify(std::move(told)); }) {
+             [this](Told told) { notify(std::move(told)); })
+    , m_net(m_loop, [this](Told told) { notify(std::move(told)); }) {
     // The descriptor itself stays blocking: a message to the engine waits until it is taken, one from it never does.
 }
 
@@ -109,7 +110,7 @@ void Clerk::dispatch(RpcRequest&& request, Descriptors&& descriptors) {
         });
     } else if (method == "console.tail") {
         reply(json::object{{"text_b64", toBase64(m_console ? m_console->tail() : std::string())}});
-    } else {
+    } else if (!network(method, request.params, descriptors, reply)) {
         reply(fail(ErrorCode::Unsupported, "the clerk does not know the request " + method));
     }
 }

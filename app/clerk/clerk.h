@@ -15,6 +15,7 @@
 #include "app/clerk/guest_rpc.h"
 #include "app/clerk/guest_words.h"
 #include "app/clerk/link.h"
+#include "app/clerk/net_desk.h"
 #include "app/clerk/session_relay.h"
 
 #include <boost/asio/io_context.hpp>
@@ -59,6 +60,8 @@ private:
     void revokeShare(const Params& params, const Reply& reply);
     void readsRecorded(const Params& params, const Reply& reply);
     void answerAsk(const Params& params, const Reply& reply);
+    // The net.* methods. False: it is none.
+    [[nodiscard]] bool network(const std::string& method, const Params& params, Descriptors& descriptors, const Reply& reply);
 
     [[nodiscard]] Mux::Events eventsOf(std::string_view name);
     [[nodiscard]] Mux::Events controlEvents();
@@ -90,6 +93,7 @@ private:
     std::unique_ptr<ConsoleReader> m_console;
     GuestRpc m_rpc;
     GuestAsks m_asks;
+    NetDesk m_net;
     std::unique_ptr<FileService> m_fileService;
     std::map<std::uint32_t, std::shared_ptr<GuestSession>> m_sessions;
     std::vector<std::function<void(Status there)>> m_waitingForTerminals; // documents, until the guest has answered

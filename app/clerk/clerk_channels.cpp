@@ -57,12 +57,7 @@ Mux::Events Clerk::eventsOf(std::string_view name) {
     if (name == "files") {
         return filesEvents();
     }
-    if (name == "terminals") {
-        return terminalEvents();
-    }
-    Mux::Events nothing; // no stream is accepted: the network has no say in this step
-    nothing.accept = [](std::uint32_t) -> std::optional<StreamKind> { return std::nullopt; };
-    return nothing;
+    return name == "terminals" ? terminalEvents() : m_net.events();
 }
 
 void Clerk::attach(const Params& params, Descriptors&& descriptors, const Reply& reply) {
@@ -99,6 +94,9 @@ void Clerk::attachOne(const std::string& name, UniqueFd fd) {
     }
     *slot = ChannelPump::create(m_loop, std::move(fd), ChannelPump::Peer::Guest, eventsOf(name), options,
                                 [this, name](const std::string& why) { channelClosed(name, why); });
+    if (name == "network") {
+        m_net.attach(*slot);
+    }
     (*slot)->start();
 }
 
@@ -134,6 +132,8 @@ void Clerk::detach(const Params& params, const Reply& reply) {
             slot->reset();
             if (name == "files") {
                 m_fileService.reset(); // its node tables are the next clerk's from now on
+            } else if (name == "network") {
+                m_net.channelGone();
             }
         } else if (name == "console") {
             m_console.reset();
@@ -391,6 +391,9 @@ void Clerk::channelClosed(std::string_view name, const std::string& why) {
         for (auto& [stream, content] : std::exchange(m_contents, {})) {
             content->reset(0);
         }
+    }
+    if (name == "network") {
+        m_net.channelGone();
     }
     if (name == "terminals") {
         for (const auto& [id, session] : std::map(m_sessions)) {

@@ -149,6 +149,26 @@ void Clerk::answerAsk(const Params& params, const Reply& reply) {
     reply(taken ? Result<json::object>(json::object{}) : fail(std::move(taken).error()));
 }
 
+bool Clerk::network(const std::string& method, const Params& params, Descriptors& descriptors, const Reply& reply) {
+    Status done;
+    if (method == "net.connected") {
+        done = m_net.connected(params, std::move(descriptors));
+    } else if (method == "net.refused") {
+        done = m_net.refused(params);
+    } else if (method == "net.cut") {
+        done = m_net.cut(params);
+    } else if (method == "net.mode") {
+        done = m_net.setMode(params);
+    } else if (method == "net.live") {
+        reply(m_net.live(params));
+        return true;
+    } else {
+        return false;
+    }
+    reply(done ? Result<json::object>(json::object{}) : fail(std::move(done).error()));
+    return true;
+}
+
 void Clerk::revokeShare(const Params& params, const Reply& reply) {
     JsonFields fields(params, "share.revoke");
     const auto id = static_cast<std::uint32_t>(fields.number("id", control::kMaxShareId));

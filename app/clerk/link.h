@@ -30,6 +30,16 @@
 //   clock {} → {} when it is on its way: the guest is told the time of that moment. Nobody waits for the guest, whose
 //       processors may stand still: it finds this first when they go on
 //   power.off {} → {staged:[{share, staged}]} · console.tail {} → {text_b64}
+//   net.connected {number, treat: "raw"|"tls"|"http"} + one connected TCP socket → {}    to "net.open". raw: relayed as it is. tls:
+//       passed through once a ClientHello has come whole whose SNI is the host (tls_hello.h). http: plain HTTP, each request for
+//       the host (http_requests.h). What does not keep to it is broken off, before a byte of it has gone on
+//   net.refused {number, outcome, text} → {}    to "net.open"; outcomes as in guest/protocol/net_wire.h, but for open. "waiting" is
+//       a note, and the answer follows
+//   net.cut {number, text} → {}    both its ends are broken off at once
+//   net.live {} → {streams:[{number, sent, received, age_ms}…]}    those that are connected
+//   net.mode {offline: bool} → {}    offline: the clerk refuses by itself and asks nothing; so it does until it is told. What is
+//       connected stays
+//   A number that is over is no error to any of them
 //   ask.answer {number, answer | error} → {}    to "ask", once for each number. `answer` as in guest/protocol/ask.h for the
 //       question of that number, `error` as in rpc.h. A number that nobody waits for any more is no error
 // Notifications, clerk → engine:
@@ -43,6 +53,11 @@
 //   ask {number, method, params} (guest/protocol/ask.h: a program in the machine asks one of five questions; at most
 //       ask::kMaxUnderWay that are not answered, kMaxAsksPerMinute of guest_asks.h. Numbers are the clerk's, never used again
 //       by the same one)
+//
+//   net.open {number, host, port} (a program in the machine wants to be connected to that name, or address as text; at most
+//       kMaxNetAsking that are not answered, kNetPerSecond of net_desk.h. Numbers are the clerk's, never used again by the same one)
+//   net.closed {number, sent, received, how}    one that was not refused by the engine is over; how: "ended" (both halves), "guest",
+//       "far end", "sni", "http" (it did not keep to what was agreed), "cut", "channel", "socket"
 //
 // Thread: receive() and send() may be used by one thread each at a time.
 #pragma once

@@ -8,8 +8,9 @@
 
 namespace carrel::guestd {
 
-AgentKeeper::AgentKeeper(AgentPlaces places, Log log)
+AgentKeeper::AgentKeeper(AgentPlaces places, Made made, Log log)
     : m_places(std::move(places))
+    , m_made(std::move(made))
     , m_log(std::move(log))
     , m_wake(::eventfd(0, EFD_CLOEXEC)) {}
 
@@ -22,6 +23,7 @@ Status AgentKeeper::make() {
     if (!space) {
         return fail(space.error());
     }
+    m_made(**space);
     const std::lock_guard lock(m_mutex);
     m_space = std::move(*space);
     if (!m_name.empty()) {

@@ -13,8 +13,10 @@ namespace carrel::guestd {
 class AgentKeeper {
 public:
     using Log = std::function<void(std::string_view text)>;
+    // Each time that the account was made, before anything of the agent's runs there.
+    using Made = std::function<void(AgentSpace& space)>;
 
-    AgentKeeper(AgentPlaces places, Log log);
+    AgentKeeper(AgentPlaces places, Made made, Log log);
     ~AgentKeeper();
     AgentKeeper(const AgentKeeper&) = delete;
     AgentKeeper& operator=(const AgentKeeper&) = delete;
@@ -30,6 +32,7 @@ private:
     [[nodiscard]] Status make();
 
     AgentPlaces m_places;
+    Made m_made;
     Log m_log;
     UniqueFd m_wake;
     std::mutex m_mutex;

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // No machine of Carrel's has a network device (invariant I3). Programs look for one all the same and give up
-// early where only lo exists, so there is a dummy interface with a default route. rtnetlink(7), netdevice(7).
+// early where only lo exists, so there is a dummy interface with a default route. What decides is another route: every
+// address is one of this machine's own, so that connections end at guestd (net_steering.h). rtnetlink(7), netdevice(7).
 #include "guest/guestd/agent_root.h"
+#include "guest/guestd/net_places.h"
 #include "guest/protocol/unique_fd.h"
 
 #include <arpa/inet.h>
@@ -19,10 +21,11 @@ namespace carrel::guestd {
 namespace {
 
 constexpr const char* kName = "dummy0";
-// 192.0.2.0/24 is reserved for documentation (RFC 5737): it can never be an address that an agent means.
-constexpr const char* kAddress = "192.0.2.2";
-constexpr const char* kGateway = "192.0.2.1";
-constexpr unsigned char kPrefix = 24;
+constexpr const char* kGateway = "192.0.2.1"; // nobody; a default route has to name one to be found by who looks for it
+constexpr unsigned char kPrefix4 = 24;
+constexpr unsigned char kPrefix6 = 64;
+constexpr std::uint32_t kLocalMetric = 1;
+constexpr std::uint32_t kShownMetric = 100; // never taken, since the other is there
 
 // One netlink request, built up in place.
 class Request {
@@ -97,34 +100,55 @@ bool addDummy(int netlink) {
     return request.run(netlink);
 }
 
-bool addAddress(int netlink, unsigned index) {
+bool addAddress(int netlink, unsigned index, unsigned char family, ByteSpan address, unsigned char prefix) {
     Request request(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL);
     ifaddrmsg body{};
-    body.ifa_family = AF_INET;
-    body.ifa_prefixlen = kPrefix;
+    body.ifa_family = family;
+    body.ifa_prefixlen = prefix;
     body.ifa_index = index;
+    body.ifa_flags = IFA_F_NODAD; // nobody else is here who could have it
     request.body(body);
-    in_addr address{};
-    ::inet_pton(AF_INET, kAddress, &address);
-    request.attribute(IFA_LOCAL, &address, sizeof address);
-    request.attribute(IFA_ADDRESS, &address, sizeof address);
+    request.attribute(IFA_LOCAL, address.data(), address.size());
+    request.attribute(IFA_ADDRESS, address.data(), address.size());
     return request.run(netlink);
 }
 
-bool addDefaultRoute(int netlink, int index) {
-    Request request(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL);
+rtmsg routeOf(unsigned char family, unsigned char type, unsigned char scope) {
     rtmsg body{};
-    body.rtm_family = AF_INET;
+    body.rtm_family = family;
     body.rtm_table = RT_TABLE_MAIN;
     body.rtm_protocol = RTPROT_BOOT;
-    body.rtm_scope = RT_SCOPE_UNIVERSE;
-    body.rtm_type = RTN_UNICAST;
-    request.body(body);
+    body.rtm_scope = scope;
+    body.rtm_type = type;
+    return body;
+}
+
+bool addShownRoute(int netlink, int index) {
+    Request request(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL);
+    request.body(routeOf(AF_INET, RTN_UNICAST, RT_SCOPE_UNIVERSE));
     in_addr gateway{};
     ::inet_pton(AF_INET, kGateway, &gateway);
     request.attribute(RTA_GATEWAY, &gateway, sizeof gateway);
     request.attribute(RTA_OIF, &index, sizeof index);
+    request.attribute(RTA_PRIORITY, &kShownMetric, sizeof kShownMetric);
     return request.run(netlink);
+}
+
+// In the main table and not in the one of local addresses, which comes first: the networks of containers that an agent
+// may come to have are more exact routes here, and what goes to them is still theirs.
+bool makeEverythingLocal(int netlink, int loopback, unsigned char family, ByteSpan source) {
+    Request request(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL);
+    request.body(routeOf(family, RTN_LOCAL, RT_SCOPE_HOST));
+    request.attribute(RTA_OIF, &loopback, sizeof loopback);
+    request.attribute(RTA_PREFSRC, source.data(), source.size());
+    request.attribute(RTA_PRIORITY, &kLocalMetric, sizeof kLocalMetric);
+    return request.run(netlink);
+}
+
+int indexOf(int socket, const char* name) {
+    ifreq request{};
+    std::strncpy(request.ifr_name, name, IFNAMSIZ - 1);
+    return ::ioctl(socket, SIOCGIFINDEX, &request) == 0 ? request.ifr_ifindex : 0;
 }
 
 } // namespace
@@ -135,14 +159,18 @@ void setUpAgentNetwork() {
     if (!plain || !netlink || !bringUp(plain.get(), "lo") || !addDummy(netlink.get())) {
         return;
     }
-    ifreq request{};
-    std::strncpy(request.ifr_name, kName, IFNAMSIZ - 1);
-    if (::ioctl(plain.get(), SIOCGIFINDEX, &request) != 0) {
+    const int index = indexOf(plain.get(), kName);
+    const int loopback = indexOf(plain.get(), "lo");
+    const auto v4 = std::as_bytes(std::span(kOwnAddress4));
+    const auto v6 = std::as_bytes(std::span(kOwnAddress6));
+    if (index == 0 || loopback == 0 || !bringUp(plain.get(), kName)) {
         return;
     }
-    const int index = request.ifr_ifindex;
-    if (bringUp(plain.get(), kName) && addAddress(netlink.get(), static_cast<unsigned>(index))) {
-        static_cast<void>(addDefaultRoute(netlink.get(), index));
+    if (addAddress(netlink.get(), static_cast<unsigned>(index), AF_INET, v4, kPrefix4) && addShownRoute(netlink.get(), index)) {
+        static_cast<void>(makeEverythingLocal(netlink.get(), loopback, AF_INET, v4));
+    }
+    if (addAddress(netlink.get(), static_cast<unsigned>(index), AF_INET6, v6, kPrefix6)) {
+        static_cast<void>(makeEverythingLocal(netlink.get(), loopback, AF_INET6, v6));
     }
 }
 

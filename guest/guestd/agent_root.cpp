@@ -2,7 +2,10 @@
 #include "guest/guestd/agent_root.h"
 
 #include "guest/ask/ask_places.h"
+#include "guest/guestd/net_places.h"
+#include "guest/protocol/unique_fd.h"
 
+#include <array>
 #include <cerrno>
 #include <fcntl.h>
 #include <linux/capability.h>
@@ -86,6 +89,24 @@ const char* makeSystemMounts(const std::string& root) {
     return makeFolder(root + "/tmp", 01777) ? nullptr : "making /tmp";
 }
 
+// Told anew at each start, as any machine is by its network; within a run the file is the agent's. Best effort: names
+// are then not found, and the rest works. In the agent's own root, so that a link leads nowhere else.
+void tellResolver() {
+    constexpr const char* kFile = "/etc/resolv.conf";
+    constexpr const char* kNew = "/etc/resolv.conf.carrel";
+    const std::string text = std::string("nameserver ") + kResolverText4 + "\n";
+    std::array<char, 128> there{};
+    const UniqueFd old(::open(kFile, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+    if (old && ::read(old.get(), there.data(), there.size() - 1) == static_cast<ssize_t>(text.size()) && text == there.data()) {
+        return;
+    }
+    (void)::unlink(kNew);
+    const UniqueFd file(::open(kNew, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644));
+    if (file && ::write(file.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size())) {
+        (void)::rename(kNew, kFile);
+    }
+}
+
 } // namespace
 
 const char* assembleAgentRoot(const AgentRootPlan& plan) {
@@ -120,6 +141,7 @@ const char* assembleAgentRoot(const AgentRootPlan& plan) {
     }
     // On the PATH of every account and shell. What the agent has put there stays, or what it has put in the way.
     (void)!::symlink(ask::kProgram, ask::kProgramOnPath);
+    tellResolver();
     ::umask(022);
     return nullptr;
 }

@@ -355,6 +355,12 @@ std::map<std::string, std::string> AgentSpace::baseEnvironment() const {
             {"LANG", "C.UTF-8"}};
 }
 
+// By its number, which stays its own until reapInit().
+UniqueFd AgentSpace::networkNamespace() const {
+    const std::string path = "/proc/" + std::to_string(m_init) + "/ns/net";
+    return UniqueFd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+}
+
 Status AgentSpace::setHostname(const std::string& name) {
     auto word = makePipe();
     if (!word) {

@@ -47,6 +47,7 @@ public:
     [[nodiscard]] std::map<std::string, std::string> baseEnvironment() const override;
     [[nodiscard]] std::string homeFolder() const override { return "/root"; }
 
+    [[nodiscard]] UniqueFd networkNamespace() const; // not open: it cannot be told
     [[nodiscard]] Status setHostname(const std::string& name);
     // Readable when PID 1 of the agent has ended, and with it everything.
     [[nodiscard]] int initPidfd() const { return m_initPidfd.get(); }

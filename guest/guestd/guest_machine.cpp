@@ -45,13 +45,14 @@ void sayStage(std::string_view name) {
 }
 
 GuestMachine::GuestMachine()
-    : m_agent({.workspace = kWorkspace, .shelf = kAgentShelf},
+    : m_network({.log = say})
+    , m_agent({.workspace = kWorkspace, .shelf = kAgentShelf}, [this](AgentSpace& space) { m_network.adopt(space.networkNamespace()); },
               [this](std::string_view text) {
                   say(text);
                   m_control.notify("log", {{"level", "warning"}, {"text", text}});
               })
     , m_shares({.workspace = kWorkspace,
-                .staged = std::string(kPrivateFolder) + "/shares",
+                .staged = kStagedFolder,
                 .owner = kAgentFirstId,
                 .window = openSharedWindow(),
                 .touched =
@@ -68,7 +69,11 @@ GuestMachine::GuestMachine()
                  }
                  return std::nullopt;
              })
-    , m_sessions([this] { return m_agent.spawner(); }) {}
+    , m_sessions([this] {
+        auto spawner = m_agent.spawner();
+        m_network.waitUntilServed(); // a program may ask for a name at once
+        return spawner;
+    }) {}
 
 GuestMachine::~GuestMachine() {
     // Nobody calls into what goes first.
@@ -77,6 +82,7 @@ GuestMachine::~GuestMachine() {
             (*channel)->stop();
         }
     }
+    m_network.stop();
     m_asks.stop();
     m_sessions.stop();
     m_control.stop();
@@ -88,6 +94,7 @@ Status GuestMachine::start() {
         say("the disk keeps its size: " + grown.error().text()); // usable, only smaller
     }
     CARREL_TRY(m_asks.start(std::string(kAgentShelf) + ask::kSocketName));
+    CARREL_TRY(m_network.start());
     // Only the folder's content is the agent's; nothing the agent can reach shows guestd's own.
     CARREL_TRY(m_agent.start());
     // After the agent's network exists: making a dummy interface may load its module.
@@ -100,7 +107,7 @@ Status GuestMachine::start() {
 
 Status GuestMachine::prepareFolders() {
     CARREL_TRY(makePrivateFolder(kPrivateFolder));
-    CARREL_TRY(makePrivateFolder(std::string(kPrivateFolder) + "/shares"));
+    CARREL_TRY(makePrivateFolder(kStagedFolder));
     CARREL_TRY(makePrivateFolder("/run/carrel"));
     // For everybody to read, and to nobody of the agent's to write: it belongs to the machine's root.
     if ((::mkdir(kAgentShelf, 0755) != 0 && errno != EEXIST) || ::chmod(kAgentShelf, 0755) != 0) {
@@ -127,7 +134,6 @@ Status GuestMachine::openChannels() {
         std::unique_ptr<Channel>* channel;
         Channel::Options options;
     };
-    const auto nothing = [](std::uint32_t) { return std::optional<StreamKind>(); };
     Wanted all[] = {
         {control::kPortControl,
          &m_controlChannel,
@@ -137,8 +143,9 @@ Status GuestMachine::openChannels() {
          &m_filesChannel,
          {"files", UnionShares::accept, [this](ChannelEvent&& event) { m_shares.handle(std::move(event)); },
           Channel::TellWritable::No}},
-        // Nothing travels here yet; the handshake is answered so that the host finds it alive.
-        {control::kPortNetwork, &m_networkChannel, {"network", nothing, [](ChannelEvent&&) {}}},
+        {control::kPortNetwork,
+         &m_networkChannel,
+         {"network", NetService::accept, [this](ChannelEvent&& event) { m_network.handle(std::move(event)); }}},
         {control::kPortTerminals,
          &m_terminalsChannel,
          {"terminals", SessionServer::accept,
@@ -153,6 +160,7 @@ Status GuestMachine::openChannels() {
     }
     m_control.start(*m_controlChannel, *m_filesChannel);
     m_shares.start(*m_filesChannel);
+    m_network.connect(*m_networkChannel);
     CARREL_TRY(m_sessions.start(*m_terminalsChannel));
     for (auto& wanted : all) {
         if (wanted.channel != &m_terminalsChannel) {

@@ -6,6 +6,7 @@
 #include "guest/guestd/agent_keeper.h"
 #include "guest/guestd/ask_desk.h"
 #include "guest/guestd/control_service.h"
+#include "guest/guestd/net_service.h"
 #include "guest/guestd/session_server.h"
 #include "guest/guestd/union_shares.h"
 
@@ -16,6 +17,7 @@ namespace carrel::guestd {
 inline constexpr const char* kWorkspace = "/run/carrel/workspace";
 inline constexpr const char* kAgentShelf = "/carrel"; // read-only in the agent's world
 inline constexpr const char* kPrivateFolder = "/disk/carrel";
+inline constexpr const char* kStagedFolder = "/disk/carrel/shares";
 inline constexpr const char* kLastHandLock = "/run/carrel/last-hand";
 inline constexpr const char* kPowerOffWish = "/run/carrel/poweroff"; // carrel-init's contract
 
@@ -45,6 +47,7 @@ private:
     [[nodiscard]] Status prepareFolders();
     [[nodiscard]] Status openChannels();
 
+    NetService m_network;
     AgentKeeper m_agent;
     UnionShares m_shares;
     ControlService m_control;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The agreement between the clerk (host) and carrel-guestd (guest): which streams a channel has, and the control
-// methods. Version 4.
+// methods. Version 5.
 //
 // Any change of what either side sends raises the version: both read strictly, and a machine that was started by an older Carrel
 // goes on while a newer engine takes over. Such a one is told to be started again, before anything is half understood.
@@ -43,6 +43,8 @@
 // files channel: stream = share id (1 … kMaxShareId, Messages): FUSE requests guest → host, replies and notifications
 //   host → guest; see lower_wire.h. Streams ≥ kFirstContentStream: content.send.
 //
+// network channel: each TCP connection of a program is a stream of Bytes, opened by the guest; see net_wire.h. The host opens none.
+//
 // terminals channel: a session s (1 … kMaxSessions, chosen by the host) owns streams 4s … 4s+3:
 //   4s   Messages, JSON: host → guest first {"start": {argv:[…], env:{…}, cwd, tty: null|{rows, cols, term}}}, then
 //        {"signal": number} (to the foreground process group of the terminal, or of the command), {"resize": {rows, cols}};
@@ -57,7 +59,7 @@
 
 namespace carrel::control {
 
-inline constexpr std::uint64_t kProtocolVersion = 4;
+inline constexpr std::uint64_t kProtocolVersion = 5;
 inline constexpr std::uint32_t kRpcStream = 1;
 inline constexpr std::uint32_t kMaxShareId = 4095;
 inline constexpr std::uint32_t kFirstContentStream = 0x10000;

@@ -236,7 +236,7 @@ private slots:
         QTest::addColumn<QString>("method");
         for (const char* method :
              {"attach", "detach", "hello", "exec", "changes.list", "content.copy", "changes.settle",
-              "changes.discard", "share.revoke", "power.off", "console.tail", "no.such"}) {
+              "changes.discard", "share.revoke", "power.off", "console.tail", "net.connected", "net.mode", "no.such"}) {
             QTest::newRow(method) << method;
         }
     }

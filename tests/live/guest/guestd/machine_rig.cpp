@@ -64,18 +64,33 @@ void HostChannel::makeMux() {
                         }
                     } else {
                         into.bytes += piece;
+                        changed(stream);
                     }
                     if (!into.stalled) {
                         m_owed[stream] += data.size();
                     }
                 },
-            .end = [this](std::uint32_t stream) { streams[stream].ended = true; },
-            .reset = [this](std::uint32_t stream, std::uint32_t) { streams[stream].reset = true; },
+            .end =
+                [this](std::uint32_t stream) {
+                    streams[stream].ended = true;
+                    changed(stream);
+                },
+            .reset =
+                [this](std::uint32_t stream, std::uint32_t) {
+                    streams[stream].reset = true;
+                    changed(stream);
+                },
             .writable = {},
             .epoch = [this](const Epoch&) { ++m_epochs; },
             .spoilt = [this](std::string_view) { begin(); },
             .accept = [this](std::uint32_t stream) { return std::optional(m_kinds(stream)); },
         });
+}
+
+void HostChannel::changed(std::uint32_t stream) {
+    if (onChange) {
+        onChange(stream);
+    }
 }
 
 void HostChannel::begin() {
@@ -193,10 +208,15 @@ QString MachineRig::boot() {
     m_files = std::make_unique<HostChannel>(socket("files"), [](std::uint32_t stream) {
         return stream >= control::kFirstContentStream ? StreamKind::Bytes : StreamKind::Messages;
     });
+    m_network = std::make_unique<HostChannel>(socket("network"), [](std::uint32_t) { return StreamKind::Bytes; });
     m_terminals = std::make_unique<HostChannel>(socket("terminals"), [](std::uint32_t stream) {
         return stream % control::kSessionStreams == 0 ? StreamKind::Messages : StreamKind::Bytes;
     });
     return {};
+}
+
+UniqueFd MachineRig::takeNetwork() {
+    return m_network->take(); // poll(2) passes over what is not open
 }
 
 MachineRig::~MachineRig() {
@@ -217,14 +237,14 @@ QByteArray MachineRig::console() {
 
 bool MachineRig::until(const std::function<bool()>& done) {
     for (;;) {
-        for (auto* channel : {m_control.get(), m_files.get(), m_terminals.get()}) {
+        for (auto* channel : {m_control.get(), m_files.get(), m_network.get(), m_terminals.get()}) {
             channel->pump();
         }
         if (done()) {
             return true;
         }
-        std::array<pollfd, 3> wait{pollfd{m_control->fd(), POLLIN, 0}, pollfd{m_files->fd(), POLLIN, 0},
-                                   pollfd{m_terminals->fd(), POLLIN, 0}};
+        std::array<pollfd, 4> wait{pollfd{m_control->fd(), POLLIN, 0}, pollfd{m_files->fd(), POLLIN, 0},
+                                   pollfd{m_network->fd(), POLLIN, 0}, pollfd{m_terminals->fd(), POLLIN, 0}};
         if (::poll(wait.data(), wait.size(), kSilenceMs) <= 0) {
             return false;
         }

@@ -29,6 +29,7 @@ public:
 
     Mux& mux() { return *m_mux; }
     [[nodiscard]] int fd() const { return m_fd.get(); }
+    [[nodiscard]] UniqueFd take() { return std::move(m_fd); }
     [[nodiscard]] int epochs() const { return m_epochs; }
 
     struct Stream {
@@ -40,9 +41,11 @@ public:
     };
     std::map<std::uint32_t, Stream> streams;
     std::function<void(std::uint32_t, ByteSpan)> onMessage; // besides the record
+    std::function<void(std::uint32_t)> onChange;            // bytes came, or the end, or a reset
 
 private:
     void makeMux();
+    void changed(std::uint32_t stream);
     QString m_path;
     std::function<StreamKind(std::uint32_t)> m_kinds;
     std::unique_ptr<Mux> m_mux;
@@ -61,6 +64,8 @@ public:
     HostChannel& control() { return *m_control; }
     HostChannel& terminals() { return *m_terminals; }
     HostChannel& files() { return *m_files; }
+    HostChannel& network() { return *m_network; }
+    UniqueFd takeNetwork(); // the host's end, for somebody else to drive
 
     // Moves all channels until `done`, or until nothing at all happens for a long while.
     [[nodiscard]] bool until(const std::function<bool()>& done);
@@ -83,7 +88,7 @@ private:
     QTemporaryDir m_folder;
     QProcess m_qemu;
     QByteArray m_console;
-    std::unique_ptr<HostChannel> m_control, m_terminals, m_files;
+    std::unique_ptr<HostChannel> m_control, m_terminals, m_files, m_network;
     std::uint64_t m_nextId = 1;
     std::uint32_t m_nextSession = 1;
 };

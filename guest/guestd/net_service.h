@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+// The network of the agent's world: takes every connection that net_steering.h brings, finds the name that its address
+// stands for, and carries it on a stream of the network channel; answers DNS. Nothing else leaves the machine, for it has
+// no network device. Whether a connection may be, the host decides, and believes nothing that is said here.
+//
+// At most net::kMaxConnections at a time; more are broken off at once, as are those that come while no host is there and
+// those to loopback (which are not brought here, unless somebody aims at the resolver's own port).
+//
+// Thread: one of its own, which lives in the agent's network; handle() from the channel's thread, the others from any.
+#pragma once
+
+#include "guest/guestd/dns_stream.h"
+#include "guest/guestd/net_connection.h"
+#include "guest/guestd/net_steering.h"
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <thread>
+
+namespace carrel::guestd {
+
+// Where an accepted connection was meant to go; nothing: it cannot be told.
+using WhereTo = std::function<std::optional<net::Opening>(int socket)>;
+[[nodiscard]] std::optional<net::Opening> addressMeant(int socket); // by getsockname(2)
+
+class NetService {
+public:
+    static constexpr std::size_t kMaxDnsStreams = 32;
+
+    struct World {
+        std::function<Result<NetSockets>(int networkNamespace)> steer = steerNetwork;
+        WhereTo whereTo = addressMeant;
+        std::function<void(std::string_view)> log = [](std::string_view) {};
+    };
+    explicit NetService(World world);
+    ~NetService();
+    NetService(const NetService&) = delete;
+    NetService& operator=(const NetService&) = delete;
+
+    // The host opens no stream here.
+    [[nodiscard]] static std::optional<StreamKind> accept(std::uint32_t) { return std::nullopt; }
+    [[nodiscard]] Status start();
+    // The channel must outlive this and call handle() for every event. Before its first.
+    void connect(Channel& channel);
+    void handle(ChannelEvent&& event);
+    // Serves that agent's world, in place of an earlier one, whose connections are broken off. Soon: see waitUntilServed().
+    void adopt(UniqueFd networkNamespace);
+    // Until the world adopted last is served, or cannot be (which was logged).
+    void waitUntilServed();
+    void stop();
+
+private:
+    void run();
+    void wake();
+    [[nodiscard]] bool takeInbox(); // false: stop
+    void take(ChannelEvent& event);
+    void serveWorld(const UniqueFd& networkNamespace);
+    void ready(std::uint64_t key, std::uint32_t events);
+    void acceptSome(int listener);
+    void begin(UniqueFd socket, net::Opening opening);
+    [[nodiscard]] std::uint32_t nextStream();
+    void answerDatagrams(int socket);
+    void forgetConnections();
+    // Asks epoll what the connection wants now, or lets go of it.
+    void settle(std::uint32_t stream);
+
+    struct Connection {
+        std::unique_ptr<NetConnection> joined;
+        std::uint32_t watched = 0; // as epoll knows it
+    };
+
+    const World m_world;
+    Channel* m_channel = nullptr;
+    UniqueFd m_wake;
+    UniqueFd m_epoll;
+    std::mutex m_mutex;
+    std::vector<ChannelEvent> m_inbox;
+    std::optional<UniqueFd> m_newWorld;
+    bool m_served = true; // no world waits
+    std::condition_variable m_serving;
+    bool m_stop = false;
+    std::thread m_thread;
+    // Below: the thread's own.
+    NetSockets m_sockets;
+    NameTable m_names;
+    EpochNumber m_epoch = 0;
+    std::map<std::uint32_t, Connection> m_connections; // by stream
+    std::uint32_t m_nextStream = 1;
+    std::map<std::uint64_t, DnsStream> m_dnsStreams; // by their key
+    std::uint64_t m_nextDns = 0;
+};
+
+} // namespace carrel::guestd

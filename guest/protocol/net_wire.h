@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+// The heads of a stream on the network channel (control.h): one TCP connection of a program in the machine. Streams are
+// opened by the guest, which takes the ids in turn.
+//
+//   guest → host   one Opening, then what the program sends, as it is; kFlagEnd when the program has ended its half
+//   host → guest   any number of notes (Answer with Outcome::Waiting, at most kMaxNotes), one Answer; after Outcome::Open
+//                  what the far end sends, as it is, and kFlagEnd when it has ended its half; after any other outcome
+//                  kFlagEnd at once, and what the program still sends is dropped
+//   Reset          by either: the connection is broken off
+//
+// Wire, little-endian, no padding:
+//   Opening   u8 version, u8 kind (1 name, 2 IPv4, 3 IPv6), u16 port, u8 length, length bytes: the name, or the address in
+//             network order
+//   Answer    u8 version, u8 outcome, u8 length, length bytes of text
+//
+// The host believes none of it: it is what a program in the machine says that it wants, no more. Thread: pure functions.
+#pragma once
+
+#include "guest/protocol/bytes.h"
+#include "guest/protocol/result.h"
+
+#include <array>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+
+namespace carrel::net {
+
+inline constexpr std::uint8_t kWireVersion = 1;
+inline constexpr std::size_t kMaxHostName = 253; // RFC 1035, without the final dot
+inline constexpr std::size_t kMaxLabel = 63;
+inline constexpr std::size_t kMaxAnswerText = 240;
+inline constexpr std::size_t kMaxNotes = 8;
+// Of one machine at a time: far beyond what a browser or a package manager opens, and a bound for what the host holds.
+inline constexpr std::size_t kMaxConnections = 1024;
+
+using Ipv4 = std::array<std::uint8_t, 4>;
+using Ipv6 = std::array<std::uint8_t, 16>;
+using Host = std::variant<std::string, Ipv4, Ipv6>; // a name as isHostName() has it, or an address
+
+struct Opening {
+    Host host;
+    std::uint16_t port = 0; // never 0
+    friend bool operator==(const Opening&, const Opening&) = default;
+};
+
+enum class Outcome : std::uint8_t {
+    Open = 0,
+    Waiting = 1, // a note: somebody is being asked
+    Denied = 2,
+    Expired = 3, // nobody answered in time; never the same as Denied
+    Unresolved = 4,
+    Unreachable = 5,
+    Refused = 6, // by the far end
+    TimedOut = 7,
+    Limit = 8,
+    Offline = 9,
+    Closed = 10, // the door was closed meanwhile
+};
+[[nodiscard]] std::string_view toString(Outcome outcome); // "open", "timed-out", …
+[[nodiscard]] std::optional<Outcome> outcomeFrom(std::string_view text);
+
+struct Answer {
+    Outcome outcome = Outcome::Open;
+    std::string text; // one sentence for a person, without control characters; may be empty
+    friend bool operator==(const Answer&, const Answer&) = default;
+};
+
+// A host name in lower case as it can be looked up: labels of letters, digits, '-' and '_' (which some hosts do have), none
+// of them empty, too long or with '-' at an end; no final dot; the last label is no number, or it would be an address
+// (WHATWG URL, "ends in a number").
+[[nodiscard]] bool isHostName(std::string_view text);
+// The name, or the address as inet_ntop(3) writes it.
+[[nodiscard]] std::string textOf(const Host& host);
+
+[[nodiscard]] Bytes toWire(const Opening& opening);
+[[nodiscard]] Bytes toWire(const Answer& answer); // its text is cut to what a head holds
+
+template <class Head> struct Taken {
+    Head head;
+    std::size_t bytes = 0; // so many of the span; what follows is the connection's
+};
+// Nothing: the head goes on in what has not come yet. Malformed: it never will be one.
+[[nodiscard]] Result<std::optional<Taken<Opening>>> openingFrom(ByteSpan bytes);
+[[nodiscard]] Result<std::optional<Taken<Answer>>> answerFrom(ByteSpan bytes);
+
+} // namespace carrel::net
