@@ -29,6 +29,14 @@
 //       refused
 //   clock {} → {} when it is on its way: the guest is told the time of that moment. Nobody waits for the guest, whose
 //       processors may stand still: it finds this first when they go on
+//   net.connected {number, treat: "raw"|"tls"|"http"} + one connected TCP socket → {}    what net.open asked for. The engine keeps a
+//       descriptor of it, to cut it, so that it is closed when net.closed has been told, too. raw: relayed as it is. tls: only once a
+//       whole ClientHello has come whose SNI is the host (16 KiB at most, no encrypted_client_hello), else closed, how = "sni". http:
+//       only requests whose Host is the host
+//   net.refused {number, outcome, text} → {}    outcome as in app/egress/outcome.h; text: for whoever asked, at most 300 bytes
+//   net.cut {number, text} → {}    what allowed it has ended; both ends are closed at once
+//   net.live {} → {streams:[{number, sent, received, age_ms}…]}    at most 1024
+//   net.mode {offline} → {}    first of all, and when it changes. offline: the clerk refuses by itself
 //   power.off {} → {staged:[{share, staged}]} · console.tail {} → {text_b64}
 //   ask.answer {number, answer | error} → {}    to "ask", once for each number. `answer` as in guest/protocol/ask.h for the
 //       question of that number, `error` as in rpc.h. A number that nobody waits for any more is no error
@@ -43,6 +51,9 @@
 //   ask {number, method, params} (guest/protocol/ask.h: a program in the machine asks one of five questions; at most
 //       ask::kMaxUnderWay that are not answered, kMaxAsksPerMinute of guest_asks.h. Numbers are the clerk's, never used again
 //       by the same one)
+//   net.open {number, host, port, sni?, alpn?:[…], method?, path?}    the machine wants a connection. host: a name or an address.
+//       Answered by net.connected or net.refused, but for a net.closed before. At most 1024 at once, 256 of them not answered
+//   net.closed {number, sent, received, how}    of every number that was connected, and not cut; and of one that the machine gave up
 //
 // Thread: receive() and send() may be used by one thread each at a time.
 #pragma once
