@@ -167,6 +167,8 @@ void Egress::ended(const StreamPtr& stream, std::optional<SocketCounts> told) {
                 };
                 bytes = {believed(bytes.sent, told->sent), believed(bytes.received, told->received)};
             }
+            // Whoever else has a descriptor of it, and whatever it said: a clerk does not go on with what nobody lists any more.
+            (void)::shutdown(socket.get(), SHUT_RDWR);
             m_traffic.ended(stream->to.text(), stream->unchecked, bytes, now);
         } else {
             m_traffic.failed(stream->to.text(), Outcome::Closed, "whoever asked has gone", now);
@@ -203,9 +205,6 @@ void Egress::cut(const StreamPtr& stream, const std::string& why) {
     {
         const std::lock_guard lock(m_mutex);
         open = stream->phase == Phase::Open;
-        if (open) {
-            (void)::shutdown(stream->socket.get(), SHUT_RDWR); // whoever else has it
-        }
     }
     ended(stream, std::nullopt);
     const auto text = plainText(why, kMaxOutcomeText);

@@ -52,6 +52,19 @@ private slots:
         w.egress->stop();
         QCOMPARE(w.sum(w.thereText(), "open", "sent"), std::uint64_t{5000});
     }
+    void aClerkCannotGoOnWithWhatItSaysIsClosed() {
+        EgressWorld w;
+        w.rule(Effect::Allow, "here.example");
+        w.nameLoopback();
+        QVERIFY(w.openThere(1));
+        TRY_OF(w, 1, "connected raw");
+        const auto kept = w.clerk->socket(1);
+        const auto other = w.there.accept();
+        send(kept, "the last");
+        QVERIFY(w.close(1, 8, 0));
+        QCOMPARE(take(other, 100), std::string("the last")); // what was sent arrives
+        QVERIFY(isOver(kept));
+    }
     void offlineNothingIsLookedAt() {
         EgressWorld w(NetMode::Offline);
         w.rule(Effect::Allow, "here.example");
@@ -360,8 +373,7 @@ private slots:
         QVERIFY(w.openThere(1));
         TRY_OF(w, 1, "connected raw");
         const auto other = w.there.accept();
-        w.clerk->all.clear(); // its descriptors go with its process
-        w.egress->detach(w.at);
+        w.egress->detach(w.at); // and whoever has got hold of its descriptors
         QVERIFY(isOver(other) && w.egress->live().empty() && w.grants.list().empty());
         QVERIFY(w.openThere(2)); // late, and nobody's
         const auto next = std::make_shared<ToldClerk>();
