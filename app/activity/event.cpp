@@ -85,6 +85,10 @@ std::string_view toString(EventKind kind) {
         return "client.allowed";
     case EventKind::ClientEnded:
         return "client.ended";
+    case EventKind::NetMode:
+        return "net.mode";
+    case EventKind::NetTraffic:
+        return "net.traffic";
     }
     return "engine.note";
 }

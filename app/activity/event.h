@@ -54,6 +54,8 @@ enum class EventKind {
     EngineNote,
     ClientAllowed,
     ClientEnded,
+    NetMode,    // what the owner decided of an agent's network
+    NetTraffic, // its connections, in sums
 };
 inline constexpr std::array kEventKinds{
     EventKind::AgentCreated, EventKind::AgentDeleted, EventKind::VmState,      EventKind::VmStage,
@@ -65,7 +67,7 @@ inline constexpr std::array kEventKinds{
     EventKind::ApprovalEffect, EventKind::ApprovalsTurnedAway, EventKind::RuleKept, EventKind::RuleAnswered,
     EventKind::RuleAdded, EventKind::RuleRemoved, EventKind::RuleReplaced,
     EventKind::GuestLog,     EventKind::EngineNote,
-    EventKind::ClientAllowed, EventKind::ClientEnded};
+    EventKind::ClientAllowed, EventKind::ClientEnded,  EventKind::NetMode,  EventKind::NetTraffic};
 
 [[nodiscard]] std::string_view toString(EventKind kind); // "apply.decided"
 [[nodiscard]] std::optional<EventKind> eventKindFrom(std::string_view text);

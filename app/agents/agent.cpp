@@ -382,11 +382,15 @@ void Agent::payOwed() {
     }
 }
 
+// How it reaches the network is not a verb's business that waits its turn (setNetwork()).
 Status Agent::saveRecord(const AgentRecord& record) {
-    CARREL_TRY(agents::save(record, file("agent.json")));
     {
+        const std::lock_guard writing(m_recordMutex);
+        auto next = record;
+        next.network = network();
+        CARREL_TRY(agents::save(next, file("agent.json")));
         const std::lock_guard lock(m_mutex);
-        m_record = record;
+        m_record = next;
         m_owesRecord = false;
     }
     tellChanged();
@@ -400,7 +404,9 @@ Status Agent::saveRecordOwing(const AgentRecord& record) {
     if (!saved) {
         {
             const std::lock_guard lock(m_mutex);
+            const auto mode = m_record.network;
             m_record = record;
+            m_record.network = mode;
             m_owesRecord = true;
         }
         tellChanged();
@@ -483,6 +489,7 @@ json::object Agent::describe(Tell what) const {
                      {"created", activity::formatTime(m_record.createdMs * 1'000'000)},
                      {"accelerator", m_machine && !m_record.accelerator.empty() ? json::value(m_record.accelerator)
                                                                                 : json::value(nullptr)},
+                     {"network", egress::toString(m_record.network)},
                      {"shares", std::move(shares)}};
     if (stateNow() == AgentState::Failed) {
         out["reason"] = m_failure;

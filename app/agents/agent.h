@@ -147,6 +147,16 @@ public:
     enum class ResumeOutcome { Resumed, NotPaused };
     [[nodiscard]] Result<ResumeOutcome> resume(const Progress& progress, std::stop_token stop);
 
+    // agent_network.cpp. Written down before it counts where it gives, and at once where it takes away. Waits for no turn: the
+    // owner's word about the network is a brake like pause().
+    [[nodiscard]] Status setNetwork(egress::NetMode mode);
+    [[nodiscard]] egress::NetMode network() const;
+    struct NetworkNow {
+        std::vector<egress::LiveConnection> live;
+        std::size_t waiting = 0; // not connected yet
+    };
+    [[nodiscard]] NetworkNow networkNow() const; // of a machine that does not run: nothing
+
     // agent_session.cpp: a connected socket for the caller, and the session's number. A client's command is ended with
     // its token, wherever its socket has got to.
     [[nodiscard]] Result<std::uint32_t> exec(const boost::json::object& params, UniqueFd& callerEnd, const By& by = {});
@@ -306,6 +316,8 @@ private:
     void noteSilence(const std::string& what, const StartWatch::Stall& silence);
     [[nodiscard]] Error explainStop(std::string_view step);
     void makeDoor();
+    [[nodiscard]] std::shared_ptr<egress::Egress> openNetwork();
+    void settleNetwork();
     void told(const std::string& method, const boost::json::object& params);
     void sharesFailed(const boost::json::array& shares);
     // Why the machine does not have that share as it should, if so.
@@ -464,6 +476,7 @@ private:
     std::optional<PausedUse> m_pausedUse; // the supervisor's, as is the next
     int m_ranOn = 0;
 
+    std::mutex m_recordMutex; // one who writes agent.json at a time, so that none puts back what another has changed; before m_mutex
     mutable std::mutex m_mutex; // guards everything below
     AgentRecord m_record;
     unsigned m_insisting = 0; // verbs that wait for their turn and insist on it
@@ -479,6 +492,7 @@ private:
     bool m_mayRun = false;  // its start has come so far that it may run
     bool m_booting = false; // it has not been ready since it was made: nobody has worked in it yet
     std::shared_ptr<Door> m_door;
+    std::shared_ptr<egress::Egress> m_network; // while there is a door
     std::optional<StartWatch> m_watch;
     std::set<std::string> m_stagesTold; // of this machine; bounded
     std::string m_guestFailure; // what the guest said of a failed start

@@ -174,8 +174,9 @@ void Agent::makeDoor() {
     fs::create_directory(file("nodes"), ignored);
     const auto of = record();
     const std::weak_ptr<Agent> weak = weak_from_this();
+    const auto network = openNetwork();
     auto door = std::make_shared<Door>(
-        *m_machine, Door::Setup{of.id, of.name, m_services.clerkProgram, file("nodes"), kHiddenNames},
+        *m_machine, Door::Setup{of.id, of.name, m_services.clerkProgram, file("nodes"), kHiddenNames, network},
         Door::Events{[weak](const std::string& method, const json::object& params) {
                          if (const auto self = weak.lock()) {
                              self->told(method, params);
@@ -205,17 +206,21 @@ void Agent::makeDoor() {
                              self->asked(question, std::move(answer));
                          }
                      }});
-    const std::lock_guard lock(m_mutex);
-    m_door = std::move(door);
-    m_stagesTold.clear();
-    if (m_insisting > 0) {
-        m_door->callOff();
+    {
+        const std::lock_guard lock(m_mutex);
+        m_door = std::move(door);
+        m_network = network;
+        m_stagesTold.clear();
+        if (m_insisting > 0) {
+            m_door->callOff();
+        }
+        if (m_paused) {
+            m_door->hold();
+        }
+        m_clerkGone = false;
+        m_tendDoor = false;
     }
-    if (m_paused) {
-        m_door->hold();
-    }
-    m_clerkGone = false;
-    m_tendDoor = false;
+    settleNetwork();
 }
 
 Status Agent::putClerk() {
@@ -359,10 +364,12 @@ void Agent::dropMachine() {
     std::jthread supervisor;
     std::shared_ptr<hypervisor::Machine> machine;
     std::shared_ptr<Door> door;
+    std::shared_ptr<egress::Egress> network;
     {
         const std::lock_guard lock(m_mutex);
         supervisor = std::move(m_supervisor);
         door = std::exchange(m_door, nullptr);
+        network = std::exchange(m_network, nullptr);
         machine = std::exchange(m_machine, nullptr);
         m_sharesFailed.clear();
         m_watch.reset();
@@ -376,6 +383,9 @@ void Agent::dropMachine() {
     }
     if (door) {
         door->close();
+    }
+    if (network) {
+        network->stop();
     }
 }
 

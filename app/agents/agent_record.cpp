@@ -95,6 +95,7 @@ Status save(const AgentRecord& record, const std::filesystem::path& file) {
                               {"unclean", record.unclean},
                               {"accelerator", record.accelerator},
                               {"session", record.session},
+                              {"network", egress::toString(record.network)},
                               {"shares", std::move(shares)}};
     return files::replaceDurably(file, json::serialize(object));
 }
@@ -124,6 +125,13 @@ Result<AgentRecord> load(const std::filesystem::path& file) {
     record.unclean = fields.boolean("unclean");
     record.accelerator = fields.optionalString("accelerator", 16).value_or("");
     record.session = fields.optionalString("session", 64).value_or("");
+    if (const auto network = fields.optionalString("network", 16)) {
+        const auto mode = egress::netModeFrom(*network);
+        if (!mode) {
+            fields.problem("network", "is no way to the network that is known");
+        }
+        record.network = mode.value_or(egress::NetMode::Offline);
+    }
     for (const auto& item : fields.array("shares", 64)) {
         if (!item.is_object()) {
             fields.problem("shares", "holds something that is no share");

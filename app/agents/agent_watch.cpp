@@ -309,14 +309,19 @@ bool Agent::mayReplaceClerk() {
 void Agent::machineEnded() {
     std::shared_ptr<hypervisor::Machine> machine;
     std::shared_ptr<Door> door;
+    std::shared_ptr<egress::Egress> network;
     {
         const std::lock_guard lock(m_mutex);
         machine = std::exchange(m_machine, nullptr);
         door = std::exchange(m_door, nullptr);
+        network = std::exchange(m_network, nullptr);
         m_paused = m_mayRun = m_booting = false;
     }
     if (door) {
         door->close();
+    }
+    if (network) {
+        network->stop();
     }
     const auto report = machine->exitReport();
     clearRuntime();

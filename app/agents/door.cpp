@@ -58,6 +58,7 @@ void Door::close() {
     for (const auto& each : {post, terminals}) {
         if (each) {
             each->process->end();
+            each->leaveNetwork();
         }
     }
 }
@@ -214,6 +215,7 @@ Result<Door::Jail> Door::replace(const std::shared_ptr<Post>& old, const std::ve
         // Its word is not enough: what it could open, it can open as long as it lives.
         old->process->end();
         old->process->waitGone();
+        old->leaveNetwork();
     }
     CARREL_TRY(tend());
     // Only now: the old clerk has let go of the node tables.
@@ -223,6 +225,7 @@ Result<Door::Jail> Door::replace(const std::shared_ptr<Post>& old, const std::ve
         return fail(std::move(hired).error());
     }
     CARREL_TRY(cutLate(*hired, shares));
+    joinNetwork(**hired);
     CARREL_TRY(attach(**hired, kAllButTerminals));
     const std::lock_guard lock(m_mutex);
     m_post = *hired;
@@ -400,6 +403,10 @@ void Door::told(Post& from, const std::string& method, const json::object& param
         asked(from, params);
         return;
     }
+    if (method.starts_with("net.")) {
+        toldOfNetwork(from, method, params);
+        return;
+    }
     m_events.told(method, params);
 }
 
@@ -461,6 +468,7 @@ void Door::gone(Post& who, const std::string& how) {
         }
         tendSoon = &who == m_terminals.get() && !m_closed;
     }
+    who.leaveNetwork();
     if (tendSoon) {
         m_events.tend();
     }

@@ -10,6 +10,7 @@
 
 #include "app/agents/asked.h"
 #include "app/agents/clerk_process.h"
+#include "app/egress/egress.h"
 #include "hypervisor/api/machine.h"
 
 #include <atomic>
@@ -41,6 +42,7 @@ public:
         std::string clerkProgram;
         std::filesystem::path tableFolder; // node tables of this machine's life
         std::vector<std::string> hidden;   // patterns of names that no share shows
+        std::shared_ptr<egress::Egress> network = {}; // whom the clerk with that channel tells of connections; none: nobody
     };
     struct Events {
         std::function<void(const std::string& method, const boost::json::object& params)> told;
@@ -109,11 +111,15 @@ private:
         std::map<std::uint32_t, std::unique_ptr<Leash>> sessions; // of the terminals'; null: without a leash
         std::shared_ptr<std::atomic<std::size_t>> asks = std::make_shared<std::atomic<std::size_t>>(0); // under way
         std::shared_ptr<ClerkProcess> process; // once, before anything is asked of it
+        std::shared_ptr<egress::Egress> network; // once, likewise
+        std::atomic<std::uint64_t> clerk = 0;    // as the network knows it; 0: not of this one
+        void leaveNetwork();
         // Its reader uses the rest, and others may hold the process for a moment longer.
         ~Post() {
             if (process) {
                 process->leave();
             }
+            leaveNetwork();
         }
     };
     [[nodiscard]] Result<std::shared_ptr<Post>> hire(const std::vector<ServedShare>& shares, Jail& jail);
@@ -123,6 +129,8 @@ private:
     void told(Post& from, const std::string& method, const boost::json::object& params);
     void recordReads(Post& from, const boost::json::object& params);
     void asked(Post& from, const boost::json::object& params); // door_asks.cpp
+    void joinNetwork(Post& post); // door_network.cpp
+    static void toldOfNetwork(Post& from, const std::string& method, const boost::json::object& params);
     void gone(Post& who, const std::string& how);
 
     hypervisor::Machine& m_machine;

@@ -6,6 +6,7 @@
 #include "app/agents/asked.h"
 #include "app/agents/agent_record.h"
 #include "app/agents/read_budget.h"
+#include "app/egress/networks.h"
 #include "app/files/frozen_set.h"
 #include "guest/protocol/result.h"
 #include "hypervisor/api/backend.h"
@@ -78,6 +79,8 @@ struct Services {
     // The owner applied or discarded all of a review, not because of a request: whoever asks for it has been answered.
     // Called outside of the agent's turn, when it has happened.
     std::function<void(const std::string& agent, const std::string& review)> ownerDecided;
+    // Who connects for agents. None: what their machines ask for is not answered.
+    egress::Networks* networks = nullptr;
     Patience patience;
     std::uint64_t mostReads = ReadBudget::kMost; // written down at once, of each agent
 };

@@ -29,6 +29,14 @@
 //       refused
 //   clock {} → {} when it is on its way: the guest is told the time of that moment. Nobody waits for the guest, whose
 //       processors may stand still: it finds this first when they go on
+//   net.connected {number, treat: "raw"|"tls"|"http"} + one connected TCP socket → {}    what net.open asked for. The engine keeps a
+//       descriptor of it, to cut it, so that it is closed when net.closed has been told, too. raw: relayed as it is. tls: only once a
+//       whole ClientHello has come whose SNI is the host (16 KiB at most, no encrypted_client_hello), else closed, how = "sni". http:
+//       only requests whose Host is the host
+//   net.refused {number, outcome, text} → {}    outcome as in app/egress/outcome.h; text: for whoever asked, at most 300 bytes
+//   net.cut {number, text} → {}    what allowed it has ended; both ends are closed at once
+//   net.live {} → {streams:[{number, sent, received, age_ms}…]}    at most 1024
+//   net.mode {offline} → {}    first of all, and when it changes. offline: the clerk refuses by itself
 //   power.off {} → {staged:[{share, staged}]} · console.tail {} → {text_b64}
 //   net.connected {number, treat: "raw"|"tls"|"http"} + one connected TCP socket → {}    to "net.open". raw: relayed as it is. tls:
 //       passed through once a ClientHello has come whole whose SNI is the host (tls_hello.h). http: plain HTTP, each request for
@@ -53,6 +61,9 @@
 //   ask {number, method, params} (guest/protocol/ask.h: a program in the machine asks one of five questions; at most
 //       ask::kMaxUnderWay that are not answered, kMaxAsksPerMinute of guest_asks.h. Numbers are the clerk's, never used again
 //       by the same one)
+//   net.open {number, host, port, sni?, alpn?:[…], method?, path?}    the machine wants a connection. host: a name or an address.
+//       Answered by net.connected or net.refused, but for a net.closed before. At most 1024 at once, 256 of them not answered
+//   net.closed {number, sent, received, how}    of every number that was connected, and not cut; and of one that the machine gave up
 //
 //   net.open {number, host, port} (a program in the machine wants to be connected to that name, or address as text; at most
 //       kMaxNetAsking that are not answered, kNetPerSecond of net_desk.h. Numbers are the clerk's, never used again by the same one)

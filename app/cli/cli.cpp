@@ -89,6 +89,7 @@ void addEverything(CLI::App& app, Context& context, const std::vector<std::strin
     addApprovalVerbs(app, context);
     addDecideVerbs(app, context);
     addRuleVerbs(app, context);
+    addNetworkVerbs(app, context);
     addTimelineVerb(app, context);
     addDemoVerb(app, context);
     addImageVerbs(app, context);

@@ -71,6 +71,7 @@ void addPauseVerbs(CLI::App& app, Context& context); // pause, resume
 void addImageVerbs(CLI::App& app, Context& context);
 void addShareVerbs(CLI::App& app, Context& context);
 void addReviewVerbs(CLI::App& app, Context& context); // changes, diff, apply, discard, undo
+void addNetworkVerbs(CLI::App& app, Context& context);  // net
 void addTimelineVerb(CLI::App& app, Context& context);
 void addDemoVerb(CLI::App& app, Context& context);
 void addTokenVerbs(CLI::App& app, Context& context);

@@ -136,7 +136,7 @@ std::string agentsText(const json::array& agents) {
     if (agents.empty()) {
         return "No agents yet. Make one with: carrel create NAME --share FOLDER\n";
     }
-    Table table({"NAME", "STATE", "MEMORY", "CPUS", "SHARES"});
+    Table table({"NAME", "STATE", "MEMORY", "CPUS", "NETWORK", "SHARES"});
     for (const auto& value : agents) {
         if (!value.is_object()) {
             continue;
@@ -155,7 +155,7 @@ std::string agentsText(const json::array& agents) {
         }
         table.add({shown(textAt(agent, "name"), 40), state,
                    std::to_string(numberAt(agent, "memory_mib")) + " MiB",
-                   std::to_string(numberAt(agent, "cpus")), shares});
+                   std::to_string(numberAt(agent, "cpus")), shown(textAt(agent, "network"), 20), shares});
     }
     return table.text();
 }

@@ -193,6 +193,11 @@ std::string approvalText(const json::object& result, Colour colour) {
     if (flagAt(approval, "session_over")) {
         out += "The agent was stopped since; what it asked for can still be done.\n";
     }
+    if (const auto& to = objectAt(approval, "destination"); !to.empty()) { // large, as far as a terminal has that
+        const bool coloured = colour == Colour::Yes;
+        out += std::string("\n") + (coloured ? "\x1b[1m" : "") + "    " + shown(textAt(to, "host"), kWholeColumns) + "   port " +
+               shown(textAt(to, "port"), 5) + (coloured ? "\x1b[0m" : "") + "\n";
+    }
     out += "\n" + part("What Carrel saw", textAt(approval, "words"));
     if (isHighRisk(approval)) {
         const bool coloured = colour == Colour::Yes;

@@ -38,6 +38,6 @@ enum class Closed { LeftOut, Listed };
 [[nodiscard]] std::string rulesText(const boost::json::array& rules); // all their words
 [[nodiscard]] std::string ruleListText(const boost::json::object& result); // of rule.list
 [[nodiscard]] std::string ruleTestText(const boost::json::object& result);
-[[nodiscard]] std::string presetsText(const boost::json::object& result);
+[[nodiscard]] std::string presetsText(const boost::json::object& result, std::string_view how); // how one is taken over
 
 } // namespace carrel::cli

@@ -92,7 +92,7 @@ std::string ruleTestText(const json::object& result) {
     return out + ", by " + numbered(rule) + ":\n" + ruleText(rule);
 }
 
-std::string presetsText(const json::object& result) {
+std::string presetsText(const json::object& result, std::string_view how) {
     std::string out;
     for (const auto& value : listAt(result, "presets")) {
         if (!value.is_object()) {
@@ -107,7 +107,7 @@ std::string presetsText(const json::object& result) {
         }
     }
     return out.empty() ? "This Carrel comes with no sets of rules.\n"
-                       : out + "Begin from one: carrel rules import --preset NAME\n";
+                       : out + "Begin from one: " + std::string(how) + "\n";
 }
 
 } // namespace carrel::cli

@@ -176,7 +176,9 @@ void addRuleFileVerbs(CLI::App& rules, Context& context) {
     auto* presets = rules.add_subcommand("presets", "List the sets of rules that Carrel comes with");
     presets->footer("Example: carrel rules presets");
     presets->callback([&context] {
-        context.action = [&context] { return context.show("rule.presets", json::object{}, presetsText); };
+        context.action = [&context] { return context.show("rule.presets", json::object{}, [](const json::object& result) {
+            return presetsText(result, "carrel rules import --preset NAME");
+        }); };
     });
 }
 

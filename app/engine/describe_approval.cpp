@@ -70,6 +70,10 @@ json::object describeApproval(const Approval& of, const NameOfAgent& nameOf) {
                      {"shown", of.shown},
                      {"asked_at", timeOf(of.askedMs)},
                      {"can_be_rule", question.cover.has_value()}};
+    if (of.action == policy::Action::Network && !question.items.empty()) {
+        const auto& fields = question.items.front().fields;
+        out["destination"] = {{"host", api::asUtf8(fields.at("host"))}, {"port", api::asUtf8(fields.at("port"))}};
+    }
     if (!question.riskReason.empty()) {
         out["risk_reason"] = api::asUtf8(question.riskReason);
     }

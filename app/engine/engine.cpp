@@ -55,6 +55,11 @@ Result<std::unique_ptr<Engine>> Engine::create(api::Home home, Installation inst
         return recordRule(*raw, change, rule);
     });
     engine->m_approvals->addListener(engine->m_approvalNews);
+    auto& approvals = *engine->m_approvals;
+    engine->m_networks = std::make_unique<egress::Networks>(egress::Networks::Setup{
+        approvals.queue(), approvals.rules(), approvals.grants(), session.proxies ? std::move(*session.proxies) : egress::ProxySettings(), nullptr, std::move(session.resolver), nullptr});
+    engine->m_services.networks = engine->m_networks.get();
+    approvals.addListener(*engine->m_networks);
     for (auto* listener : session.listeners) {
         engine->m_approvals->addListener(*listener);
     }
@@ -367,6 +372,7 @@ api::Handlers Engine::handlers(std::function<void()> stopServer) {
     addTokenVerbs(*this, all);
     addApprovalVerbs(*this, all);
     addRuleVerbs(*this, all);
+    addNetworkVerbs(*this, all);
     all["engine.stop"] = [stopServer = std::move(stopServer)](api::Call& call) -> Result<json::value> {
         call.afterAnswer(stopServer);
         return json::object{{"stopping", true}};

@@ -7,6 +7,7 @@
 #include "app/agents/agent.h"
 #include "app/api/home.h"
 #include "app/api/server.h"
+#include "app/egress/networks.h"
 #include "app/engine/agent_asks.h"
 #include "app/engine/approval_news.h"
 #include "app/engine/approvals.h"
@@ -20,6 +21,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <shared_mutex>
 
 namespace carrel::engine {
@@ -31,6 +33,9 @@ public:
     struct Session {
         std::unique_ptr<policy::SealKeeper> keeper;
         std::vector<policy::ApprovalListener*> listeners; // each outlives the engine
+        // How this computer reaches the network; without: directly, whatever the environment says.
+        std::optional<Result<egress::ProxySettings>> proxies;
+        std::function<std::shared_ptr<egress::Resolver>()> resolver; // without: the host's
     };
     // The back end is handed in so that tests run the whole engine over the fake one.
     [[nodiscard]] static Result<std::unique_ptr<Engine>> create(api::Home home, Installation installation,
@@ -95,6 +100,7 @@ private:
     std::map<std::string, std::shared_ptr<agents::Agent>, std::less<>> m_agents;
     ApprovalNews m_approvalNews;
     std::unique_ptr<Approvals> m_approvals; // after the agents that it finds, and what it tells
+    std::unique_ptr<egress::Networks> m_networks; // uses the approvals
     std::unique_ptr<AgentAsks> m_agentAsks;
     std::unique_ptr<viewer::DocumentViewer> m_viewer;
 };
@@ -108,6 +114,7 @@ void addTimelineVerb(Engine& engine, api::Handlers& to);
 void addTokenVerbs(Engine& engine, api::Handlers& to);
 void addApprovalVerbs(Engine& engine, api::Handlers& to);
 void addRuleVerbs(Engine& engine, api::Handlers& to);
+void addNetworkVerbs(Engine& engine, api::Handlers& to);
 
 // Into the logs of the agents that it is about: a rule that no verb adds or removes. An error only where one is added.
 [[nodiscard]] Status recordRule(Engine& engine, policy::RuleBook::Change change, const policy::Rule& rule);

@@ -91,6 +91,10 @@ Status serve(int readyFd) {
     session.keeper = desktop::chosenSealKeeper({home->folder / "seal.place", home->folder / "rules.key",
                                                 {desktop::sessionBusAddress(), home->id, "Carrel: the seal of the rules"}});
     session.listeners = {&notices};
+    session.proxies = egress::ProxySettings::fromEnvironment();
+    if (const auto& proxies = *session.proxies; !proxies) { // the agents' connections end with this, and the owner finds it here, too
+        spdlog::error("{}. {}", proxies.error().text(), proxies.error().hint);
+    }
     auto engine = engine::Engine::create(*home, *installation, std::move(*backend), std::move(session));
     if (!engine) {
         return fail(std::move(engine).error());

@@ -38,8 +38,7 @@ std::string what(const Approval& of) {
                ", mode " + namesOf(question, "mode");
     case Action::Network: {
         const bool read = !question.items.empty() && question.items.front().fields.contains("method");
-        return "connect to " + namesOf(question, "host") + ", port " + namesOf(question, "port") +
-               (read ? ": " + namesOf(question, "method") + " " + namesOf(question, "path") : ", to send anything");
+        return read ? "connect, for " + namesOf(question, "method") + " " + namesOf(question, "path") : "connect, and could send anything there";
     }
     case Action::Credential:
         return "use the credential " + namesOf(question, "name") + " at " + namesOf(question, "host");
@@ -62,7 +61,10 @@ std::string doneWords(const Approval& of) {
 } // namespace
 
 std::string describe(const Approval& approval, std::string_view agentName) {
-    return "The agent " + std::string(agentName) + " asks to " + what(approval);
+    const auto asks = "he agent " + std::string(agentName) + " asks to " + what(approval);
+    const auto& question = approval.question;
+    // Where to, before all else: that is what is decided on.
+    return approval.action == Action::Network ? namesOf(question, "host") + ", port " + namesOf(question, "port") + ": t" + asks : "T" + asks;
 }
 
 std::string toldAgent(const Approval& of) {

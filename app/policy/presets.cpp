@@ -7,15 +7,20 @@
 
 namespace carrel::policy {
 
+Error noSuchPreset(std::string_view name, std::span<const std::string_view> known) {
+    std::string all;
+    for (const auto each : known) {
+        all += (all.empty() ? "" : ", ") + std::string(each);
+    }
+    return Error{ErrorCode::NotFound, "No set of rules is called \"" + std::string(name) + "\"", "There are: " + all, 0, nullptr};
+}
+
 Result<Preset> preset(std::string_view name) {
     const auto text = presetText(name);
-    if (text.empty()) {
-        std::string known;
-        for (const auto each : kPresets) {
-            known += (known.empty() ? "" : ", ") + std::string(each);
-        }
-        return fail(ErrorCode::NotFound, "No set of rules is called \"" + std::string(name) + "\"", "There are: " + known);
-    }
+    return text.empty() ? Result<Preset>(fail(noSuchPreset(name, kPresets))) : presetFrom(name, text);
+}
+
+Result<Preset> presetFrom(std::string_view name, std::string_view text) {
     auto set = rulesFrom(text);
     if (!set) {
         return fail(std::move(set).error());

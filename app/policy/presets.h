@@ -21,5 +21,9 @@ struct Preset {
 };
 // NotFound: none is called that.
 [[nodiscard]] Result<Preset> preset(std::string_view name);
+// Of a text like those of resources/policy: the comment at its top tells what it is for.
+[[nodiscard]] Result<Preset> presetFrom(std::string_view name, std::string_view text);
+// What is said where `known` are all there are.
+[[nodiscard]] Error noSuchPreset(std::string_view name, std::span<const std::string_view> known);
 
 } // namespace carrel::policy

@@ -116,6 +116,17 @@ bool namesItsPaths(const Rule& rule) {
     return paths != rule.fields.end() && std::all_of(paths->second.begin(), paths->second.end(), isLiteralPattern);
 }
 
+bool namesItsHosts(const Rule& rule) {
+    const auto hosts = rule.fields.find("host");
+    return hosts != rule.fields.end() && rule.fields.contains("port") &&
+           std::none_of(hosts->second.begin(), hosts->second.end(), [](const std::string& host) { return host.starts_with("*."); });
+}
+
+// What is of high risk, only by its very name.
+bool namesWhatIsHigh(const Rule& rule) {
+    return rule.action == Action::Apply ? namesItsPaths(rule) : rule.action == Action::Network ? namesItsHosts(rule) : true;
+}
+
 } // namespace
 
 std::string_view toString(Action action) {
@@ -177,6 +188,10 @@ Status check(const Rule& rule) {
     if (rule.high && rule.action == Action::Apply && !namesItsPaths(rule)) {
         return bad("about apply covers high risk without naming each path",
                    "Name the very paths, without * ? or [, or leave high risk to be asked");
+    }
+    if (rule.high && rule.action == Action::Network && !namesItsHosts(rule)) {
+        return bad("about network covers high risk without naming each host and port",
+                   "Name the very hosts, without a star, and the ports, or leave high risk to be asked");
     }
     if (rule.untilMs && (*rule.untilMs < kEarliestMs || *rule.untilMs > kLatestMs)) {
         return bad("has an end that no calendar of today knows", "Give it one before the year 10000, or none");
@@ -326,7 +341,7 @@ bool matches(const Rule& rule, const Request& request, std::int64_t nowMs) {
         (!rule.agent.empty() && rule.agent != request.agent) ||
         (!rule.session.empty() && rule.session != request.session) ||
         (rule.effect == Effect::Allow && request.risk == Risk::High &&
-         (!rule.high || (rule.action == Action::Apply && !namesItsPaths(rule))))) {
+         (!rule.high || !namesWhatIsHigh(rule)))) {
         return false;
     }
     const bool apply = rule.action == Action::Apply;

@@ -71,7 +71,8 @@ struct Rule {
     std::string session; // from one start of the agent to its stop; empty: any
     std::optional<std::int64_t> untilMs; // since 1970; it does not count from then on
     // Allow: of high risk, too; of an apply only with the very paths, since such a file is a way to the host by itself
-    // (design section 7). A Deny covers every risk.
+    // (design section 7); of the network only with the very hosts and ports, since what is not of the internet is so by its address
+    // (section 9). A Deny covers every risk.
     bool high = false;
     std::map<std::string, std::vector<std::string>, std::less<>> fields;
     std::string note;    // the owner's words

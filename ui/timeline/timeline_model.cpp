@@ -59,6 +59,8 @@ constexpr std::array kKinds{
     Kind{"rule.added", EventGroup::Approvals, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Rule added")},
     Kind{"rule.removed", EventGroup::Approvals, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Rule removed")},
     Kind{"rule.replaced", EventGroup::Approvals, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Rules replaced")},
+    Kind{"net.mode", EventGroup::Approvals, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Way to the network")},
+    Kind{"net.traffic", EventGroup::Machine, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Connections")},
 };
 
 const Kind* find(std::string_view kind) {

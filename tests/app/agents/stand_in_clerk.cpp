@@ -88,6 +88,11 @@ void StandInClerks::onDocument(Document document) {
     m_document = std::move(document);
 }
 
+void StandInClerks::onConnected(Connected connected) {
+    const std::lock_guard lock(m_mutex);
+    m_connected = std::move(connected);
+}
+
 void StandInClerks::dropAll() {
     const std::lock_guard lock(m_mutex);
     for (const auto& each : m_clerks) {
@@ -130,6 +135,7 @@ StandInClerks::Answer StandInClerks::answerTo(const RpcRequest& request,
     EachHandler handler;
     Content content;
     Document document;
+    Connected connected;
     {
         const std::lock_guard lock(m_mutex);
         ++m_counts[request.method];
@@ -138,9 +144,14 @@ StandInClerks::Answer StandInClerks::answerTo(const RpcRequest& request,
         }
         content = m_content;
         document = m_document;
+        connected = m_connected;
     }
     if (request.method == "document.read" && document && descriptors.size() == 2) {
         return document(number, request.params, descriptors[0].get(), descriptors[1].get());
+    }
+    if (request.method == "net.connected" && connected && descriptors.size() == 1) {
+        connected(request.params, UniqueFd(::fcntl(descriptors.front().get(), F_DUPFD_CLOEXEC, 0)));
+        return json::object{};
     }
     if (request.method == "content.copy" && content && descriptors.size() == 1) {
         const auto bytes = content(request.params);

@@ -15,6 +15,7 @@ private slots:
     void comesBackWithTheLongestNames();
     void laterVersionIsRefused();
     void damageIsRefused();
+    void oneFromBeforeHasNoNetwork();
     void names();
     void shareNames();
 
@@ -36,6 +37,7 @@ AgentRecord TestAgentRecord::sample() {
     record.running = true;
     record.unclean = true;
     record.accelerator = "hardware";
+    record.network = egress::NetMode::Ask;
     record.shares.push_back({1, "papers", "/home/ada/papers", 2, 3, ShareMode::ReadOnly, 0});
     record.shares.push_back({8, "folder", "/home/ada/b\xe9t", UINT64_MAX, 5, ShareMode::Review, 17});
     record.shares.push_back({9, "auto", "/home/ada/auto", 4, 5, ShareMode::Auto, 1, true, 1'700'000'000'000'000'000});
@@ -56,6 +58,7 @@ void TestAgentRecord::comesBackAsItWas() {
     QCOMPARE(back->nextShareId, wanted.nextShareId);
     QVERIFY(back->running && back->unclean);
     QCOMPARE(back->accelerator, wanted.accelerator);
+    QVERIFY(back->network == wanted.network);
     QCOMPARE(back->shares.size(), wanted.shares.size());
     for (std::size_t n = 0; n < wanted.shares.size(); ++n) {
         const auto& is = back->shares[n];
@@ -70,6 +73,25 @@ void TestAgentRecord::comesBackAsItWas() {
         QCOMPARE(is.revoked, was.revoked);
         QCOMPARE(is.bornNs, was.bornNs);
     }
+}
+
+void TestAgentRecord::oneFromBeforeHasNoNetwork() {
+    QVERIFY(save(sample(), m_file));
+    QFile file(QString::fromStdString(m_file.string()));
+    QVERIFY(file.open(QIODevice::ReadWrite));
+    const auto written = file.readAll();
+    const auto put = [&](QByteArray text) {
+        file.seek(0);
+        file.resize(0);
+        file.write(text);
+        file.flush();
+    };
+    QVERIFY(written.contains(R"(,"network":"ask")"));
+    put(QByteArray(written).replace(R"(,"network":"ask")", ""));
+    const auto before = load(m_file);
+    QVERIFY(before && before->network == egress::NetMode::Offline);
+    put(QByteArray(written).replace(R"("network":"ask")", R"("network":"open")"));
+    QVERIFY(!load(m_file));
 }
 
 // Control characters take the most room when they are written.

@@ -22,7 +22,8 @@ const QStringList kVerbs{"doctor",       "image.build", "image.list",   "image.v
                          "approval.list", "approval.wait", "approval.show", "approval.shown", "approval.hold",
                          "approval.reopen", "approval.preview", "approval.decide", "approval.stats",
                          "rule.list", "rule.show", "rule.preview", "rule.add", "rule.remove", "rule.test",
-                         "rule.export", "rule.presets", "rule.import"};
+                         "rule.export", "rule.presets", "rule.import",
+                         "net.mode", "net.live", "net.presets", "net.allow"};
 } // namespace
 
 class TestApiSchema : public QObject {
@@ -76,7 +77,7 @@ private slots:
         for (const char* never : {"apply", "undo", "discard", "allow", "deny", "share.add", "share.mode", "share.remove",
                                   "share.revoke", "token.create", "token.revoke", "token.list", "agent.start",
                                   "agent.stop", "agent.pause", "agent.resume", "agent.pause_all", "agent.resume_all", "engine.stop", "approval.decide", "approval.reopen", "approval.list", "rule.add",
-                                  "rule.remove", "rule.import", "no.such.verb", ""}) {
+                                  "rule.remove", "rule.import", "net.mode", "net.allow", "net.live", "no.such.verb", ""}) {
             QVERIFY2(!carrel::api::mayCall(carrel::api::Role::Client, never), never);
         }
     }

@@ -182,6 +182,7 @@ public:
         api::Handlers handlers;
         for (const char* verb :
              {"doctor",      "image.build", "image.list",   "image.verify", "image.import", "agent.create",
+              "net.mode", "net.live", "net.presets", "net.allow",
               "agent.start", "agent.stop",  "agent.delete", "agent.list",   "share.add",    "share.remove",
               "share.list",  "changes",     "diff",         "apply",        "discard",      "undo",
               "timeline",    "engine.info", "engine.stop",  "exec.open",    "history",

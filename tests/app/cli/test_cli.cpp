@@ -118,7 +118,7 @@ private slots:
         row({"delete", "clerk", "--discard"}, "agent.delete", R"({"agent":"clerk","discard":true})",
             "is deleted");
         row({"list"}, "agent.list", "{}",
-            "NAME   STATE  MEMORY    CPUS  SHARES\nclerk  ready  1024 MiB  2     papers\n");
+            "NAME   STATE  MEMORY    CPUS  NETWORK  SHARES\nclerk  ready  1024 MiB  2     offline  papers\n");
         row({"share", "add", "clerk", "/tmp/a"}, "share.add",
             R"({"dir":"/tmp/a","mode":"review","agent":"clerk"})", "/workspace/papers");
         row({"share", "add", "clerk", "/tmp/a", "--mode", "auto"}, "share.add",
@@ -172,6 +172,16 @@ private slots:
             "CLIENT  AGENTS  ENDS                 LAST USED            NOW\n"
             "editor  clerk   2026-03-31 12:00:00  2026-03-02 09:30:00  1 connection\n");
         row({"token", "revoke", "editor"}, "token.revoke", R"({"name":"editor"})", "is let in no more");
+        row({"net", "mode", "clerk", "ask"}, "net.mode", R"({"agent":"clerk","mode":"ask"})",
+            "Agent clerk reaches what rules allow; you are asked about anything else (ask).\n");
+        row({"net", "mode", "clerk"}, "net.mode", R"({"agent":"clerk"})", "(ask)");
+        row({"net", "live", "clerk"}, "net.live", R"({"agent":"clerk"})",
+            "1 connection waits for an answer, or for the other side.\n"
+            "HOST             ADDRESS      SENT   RECEIVED  AGE  BY      HELD TO THE HOST\n"
+            "example.org:443  2001:db8::7  812 B  40.2 KB   2 s  rule 7  by its TLS name\n");
+        row({"net", "presets"}, "net.presets", "{}", "Begin from one: carrel net allow NAME PRESET");
+        row({"net", "allow", "clerk", "package-registries", "--yes"}, "net.allow",
+            R"({"agent":"clerk","preset":"package-registries"})", "1 rule is kept");
         row({"engine", "info"}, "engine.info", "{}", "process 4711");
         row({"engine", "stop"}, "engine.stop", "{}", "ends");
     }

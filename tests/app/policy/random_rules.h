@@ -39,6 +39,10 @@ public:
         if (out.high && out.action == Action::Apply) { // only with the very paths
             out.fields["path"] = {chance(50) ? "a.txt" : "docs/x"};
         }
+        if (out.high && out.action == Action::Network) { // likewise
+            out.fields["host"] = {value(FieldKind::Host, false)};
+            out.fields["port"] = {value(FieldKind::Port, false)};
+        }
         return out;
     }
     Request request() {

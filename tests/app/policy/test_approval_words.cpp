@@ -26,9 +26,9 @@ private slots:
         World w;
         QCOMPARE(words(w, w.apply("one")), std::string("The agent desk asks to have 1 change applied in /home/ada/papers"));
         QCOMPARE(words(w, World::connect("example.org")),
-                 std::string("The agent desk asks to connect to example.org, port 443, to send anything"));
+                 std::string("example.org, port 443: the agent desk asks to connect, and could send anything there"));
         QCOMPARE(words(w, of(Action::Network, {{"host", "a.org"}, {"port", "80"}, {"method", "GET"}, {"path", "/x"}})),
-                 std::string("The agent desk asks to connect to a.org, port 80: GET /x"));
+                 std::string("a.org, port 80: the agent desk asks to connect, for GET /x"));
         World v;
         QCOMPARE(words(v, of(Action::Folder, {{"folder", "/home/ada/x"}, {"mode", "review"}})),
                  std::string("The agent desk asks to be given the folder /home/ada/x, mode review"));

@@ -113,6 +113,8 @@ private slots:
         auto one = rule(1, Effect::Allow);
         QVERIFY(answer({one}, request) == Answer::Ask);
         one.high = true;
+        QVERIFY(answer({one}, request) == Answer::Ask); // it does not say where
+        one.fields = {{"host", {"example.org"}}, {"port", {"443"}}};
         QVERIFY(answer({one}, request) == Answer::Allow);
         QVERIFY(answer({one, rule(2, Effect::Deny)}, request) == Answer::Deny);
     }

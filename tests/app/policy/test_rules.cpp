@@ -138,6 +138,33 @@ private slots:
         }
     }
 
+    // What is not of the internet is reached by its very name and port, whatever a rule covers beside it.
+    void highRiskOfTheNetworkNamesWhere() {
+        Request request;
+        request.agent = "ann";
+        request.action = Action::Network;
+        request.risk = Risk::High;
+        request.fields = {{"host", "10.0.0.1"}, {"port", "22"}};
+        auto rule = with(Action::Network, "host", {"10.0.0.1"});
+        rule.effect = Effect::Allow;
+        rule.fields["port"] = {"22"};
+        QVERIFY(check(rule) && !matches(rule, request, 0));
+        rule.high = true;
+        QVERIFY(check(rule) && matches(rule, request, 0));
+        auto wide = rule;
+        wide.fields.erase("port");
+        QVERIFY(!check(wide) && !matches(wide, request, 0));
+        wide = rule;
+        wide.fields.erase("host");
+        QVERIFY(!check(wide) && !matches(wide, request, 0));
+        request.fields["host"] = "a.example.org";
+        wide = rule;
+        wide.fields["host"] = {"*.example.org"};
+        QVERIFY(!check(wide) && !matches(wide, request, 0));
+        request.risk = Risk::Routine;
+        QVERIFY(matches(wide, request, 0));
+    }
+
     void itComesBackFromItsText() {
         RandomRules random(3);
         for (int round = 0; round < 300; ++round) {

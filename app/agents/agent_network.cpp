@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+// An agent's way to the network: the owner's word about it, and what goes on there.
+#include "app/agents/agent.h"
+
+namespace carrel::agents {
+
+using activity::EventKind;
+using egress::NetMode;
+
+static bool givesMore(NetMode from, NetMode to) {
+    return (from == NetMode::Offline && to != NetMode::Offline) || (from == NetMode::Allowlist && to == NetMode::Ask);
+}
+
+NetMode Agent::network() const {
+    const std::lock_guard lock(m_mutex);
+    return m_record.network;
+}
+
+Status Agent::setNetwork(NetMode mode) {
+    const boost::json::object detail{{"by", kByOwner}};
+    const std::lock_guard writing(m_recordMutex);
+    auto next = record();
+    const auto before = std::exchange(next.network, mode);
+    if (before == mode) {
+        return {};
+    }
+    const auto take = [&] {
+        std::shared_ptr<egress::Egress> network;
+        {
+            const std::lock_guard lock(m_mutex);
+            m_record.network = mode;
+            network = m_network;
+        }
+        if (network) {
+            network->setMode(mode);
+        }
+    };
+    Status saved;
+    if (givesMore(before, mode)) {
+        CARREL_TRY(note(EventKind::NetMode, std::string(toString(mode)), detail));
+        CARREL_TRY(agents::save(next, file("agent.json")));
+        take();
+    } else {
+        take(); // first of all
+        (void)noteOwing(EventKind::NetMode, std::string(toString(mode)), detail);
+        saved = agents::save(next, file("agent.json"));
+        if (!saved) {
+            const std::lock_guard lock(m_mutex);
+            m_owesRecord = true;
+        }
+    }
+    tellChanged();
+    return saved ? Status() : fail(saved.error().wrap("It counts from now on, but could not be kept for the next start of Carrel",
+                                                      "Make room on the disk, then say it again"));
+}
+
+Agent::NetworkNow Agent::networkNow() const {
+    std::shared_ptr<egress::Egress> network;
+    {
+        const std::lock_guard lock(m_mutex);
+        network = m_network;
+    }
+    return network ? NetworkNow{network->live(), network->waiting()} : NetworkNow{};
+}
+
+// It may have been changed since openNetwork() looked.
+void Agent::settleNetwork() {
+    const std::lock_guard writing(m_recordMutex);
+    std::shared_ptr<egress::Egress> network;
+    NetMode mode{};
+    {
+        const std::lock_guard lock(m_mutex);
+        network = m_network;
+        mode = m_record.network;
+    }
+    if (network) {
+        network->setMode(mode);
+    }
+}
+
+std::shared_ptr<egress::Egress> Agent::openNetwork() {
+    if (m_services.networks == nullptr) {
+        return nullptr;
+    }
+    const auto of = record();
+    const std::weak_ptr<Agent> weak = weak_from_this();
+    return m_services.networks->open(of.id, of.session, of.network, [weak](activity::Event event) {
+        if (const auto self = weak.lock()) {
+            self->noteAfter(event.kind, std::move(event.subject), std::move(event.detail), event.provenance);
+        }
+    });
+}
+
+} // namespace carrel::agents

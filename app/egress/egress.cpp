@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/egress/egress.h"
+
+#include <algorithm>
+
+namespace carrel::egress {
+
+namespace json = boost::json;
+using activity::EventKind;
+using Clock = std::chrono::steady_clock;
+
+namespace {
+
+constexpr std::chrono::seconds kLookAtTraffic{1};
+
+json::object detailOf(const TrafficRow& row) {
+    json::object out{{"outcome", toString(row.outcome)}, {"begun", row.begun}};
+    if (row.outcome == Outcome::Open) {
+        out["ended"] = row.ended;
+        out["sent"] = row.bytes.sent;
+        out["received"] = row.bytes.received;
+    }
+    if (row.unchecked) {
+        out["address"] = "unchecked";
+    }
+    if (!row.why.empty()) {
+        out["why"] = row.why;
+    }
+    return out;
+}
+
+bool isByRules(const auto& needs) {
+    return std::all_of(needs.begin(), needs.end(), [](const auto& need) { return need.rule != 0; });
+}
+
+} // namespace
+
+std::shared_ptr<Egress> Egress::make(Setup setup) {
+    std::shared_ptr<Egress> out(new Egress(std::move(setup)));
+    out->m_thread = std::jthread([raw = out.get()](const std::stop_token& stop) { raw->run(stop); });
+    return out;
+}
+
+Egress::Egress(Setup setup)
+    : m_to(std::move(setup))
+    , m_mode(m_to.mode)
+    , m_minute(Clock::now()) {}
+
+Egress::~Egress() {
+    stop();
+}
+
+void Egress::run(const std::stop_token& stop) {
+    for (;;) {
+        std::function<void()> next;
+        {
+            std::unique_lock lock(m_mutex);
+            const auto due = [&] { return !m_work.empty(); };
+            if (m_traffic.holdsAny()) {
+                (void)m_news.wait_for(lock, stop, kLookAtTraffic, due);
+            } else {
+                (void)m_news.wait(lock, stop, [&] { return due() || m_traffic.holdsAny(); });
+            }
+            if (!m_work.empty()) {
+                next = std::move(m_work.front());
+                m_work.pop_front();
+            } else if (stop.stop_requested()) {
+                return;
+            }
+        }
+        if (next) {
+            next();
+        }
+        writeTraffic(TrafficBook::Which::Due);
+    }
+}
+
+void Egress::post(std::function<void()> work) {
+    {
+        const std::lock_guard lock(m_mutex);
+        if (m_stopped) {
+            return;
+        }
+        m_work.push_back(std::move(work));
+    }
+    m_news.notify_all();
+}
+
+void Egress::writeTraffic(TrafficBook::Which which) {
+    std::vector<TrafficRow> rows;
+    {
+        const std::lock_guard lock(m_mutex);
+        rows = m_traffic.take(Clock::now(), which);
+    }
+    for (const auto& row : rows) {
+        activity::Event event;
+        event.kind = EventKind::NetTraffic;
+        event.subject = row.destination;
+        event.detail = detailOf(row);
+        m_to.record(std::move(event));
+    }
+}
+
+std::uint64_t Egress::attach(std::shared_ptr<ClerkLine> line) {
+    std::uint64_t clerk = 0;
+    NetMode mode{};
+    {
+        const std::lock_guard lock(m_mutex);
+        m_line = std::move(line);
+        clerk = ++m_clerk;
+        mode = m_mode;
+    }
+    post([this, clerk, mode] { say(clerk, "net.mode", {{"offline", mode == NetMode::Offline}}); });
+    return clerk;
+}
+
+void Egress::detach(std::uint64_t clerk) {
+    std::map<std::uint64_t, StreamPtr> gone;
+    std::shared_ptr<ClerkLine> line;
+    {
+        const std::lock_guard lock(m_mutex);
+        if (clerk != m_clerk) {
+            return;
+        }
+        gone.swap(m_streams);
+        line.swap(m_line);
+        ++m_clerk; // whatever it still says is nobody's
+    }
+    for (const auto& [number, stream] : gone) {
+        ended(stream, std::nullopt);
+    }
+}
+
+void Egress::setMode(NetMode mode) {
+    struct Dropped {
+        StreamPtr stream;
+        std::uint64_t waitedFor = 0;
+        bool open = false;
+    };
+    std::vector<Dropped> dropped;
+    std::uint64_t clerk = 0;
+    {
+        const std::lock_guard lock(m_mutex);
+        m_mode = mode;
+        clerk = m_clerk;
+        for (const auto& [number, stream] : m_streams) {
+            const bool stays = mode == NetMode::Ask ||
+                               (mode == NetMode::Allowlist && (stream->phase == Phase::Deciding ||
+                                                               (stream->phase != Phase::Waiting && isByRules(stream->needs))));
+            if (!stays) {
+                dropped.push_back({stream, stream->waitsFor, stream->phase == Phase::Open});
+            }
+        }
+    }
+    const No no = mode == NetMode::Offline ? No{Outcome::Offline, "the agent has no network now"}
+                                           : No{Outcome::Denied, "no rule of the owner's allows it"};
+    std::set<std::uint64_t> waitedFor;
+    for (const auto& each : dropped) {
+        if (each.open) {
+            cut(each.stream, no.text);
+        } else {
+            refuse(each.stream, no);
+        }
+        waitedFor.insert(each.waitedFor);
+    }
+    waitedFor.erase(0);
+    for (const auto approval : waitedFor) { // what nobody may have any more is not asked either
+        (void)m_to.queue->withdraw(m_to.agent, approval).has_value();
+    }
+    post([this, clerk, mode] { say(clerk, "net.mode", {{"offline", mode == NetMode::Offline}}); });
+}
+
+void Egress::approvalChanged(const policy::Approval& approval) {
+    if (approval.agent != m_to.agent || approval.action != policy::Action::Network || approval.state == policy::ApprovalState::Open) {
+        return;
+    }
+    const bool awaited = [&] {
+        const std::lock_guard lock(m_mutex);
+        return std::any_of(m_streams.begin(), m_streams.end(), [&](const auto& each) { return each.second->waitsFor == approval.id; });
+    }();
+    if (awaited) {
+        post([this, id = approval.id] { settle(id); });
+    }
+}
+
+std::vector<LiveConnection> Egress::live() const {
+    std::vector<LiveConnection> out;
+    const auto now = Clock::now();
+    const std::lock_guard lock(m_mutex);
+    for (const auto& [number, stream] : m_streams) {
+        if (stream->phase != Phase::Open) {
+            continue;
+        }
+        const auto counts = countsOf(stream->socket.get());
+        LiveConnection one{number, stream->to, stream->at, stream->treat, 0, 0, counts ? since(stream->before, *counts) : SocketCounts{},
+                           std::chrono::duration_cast<std::chrono::milliseconds>(now - stream->since)};
+        for (const auto& need : stream->needs) {
+            one.rule = need.rule != 0 ? need.rule : one.rule;
+            one.approval = need.approval != 0 ? need.approval : one.approval;
+        }
+        out.push_back(std::move(one));
+    }
+    return out;
+}
+
+std::size_t Egress::waiting() const {
+    const std::lock_guard lock(m_mutex);
+    return static_cast<std::size_t>(
+        std::count_if(m_streams.begin(), m_streams.end(), [](const auto& each) { return each.second->phase != Phase::Open; }));
+}
+
+void Egress::stop() {
+    std::uint64_t clerk = 0;
+    {
+        const std::lock_guard lock(m_mutex);
+        if (m_stopped) {
+            return;
+        }
+        m_stopped = true;
+        m_work.clear();
+        clerk = m_clerk;
+    }
+    detach(clerk);
+    m_thread.request_stop();
+    if (m_thread.joinable()) {
+        m_thread.join();
+    }
+    writeTraffic(TrafficBook::Which::All);
+}
+
+} // namespace carrel::egress

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+// The network of one agent, for one session of its machine: who may be connected to, by whose word, and what goes on now. The
+// clerk tells what the machine asks for (app/clerk/link.h, net.*) and is believed nothing but that somebody asks; here the
+// destination is judged (mode, rules, a person), its name resolved, its address judged, and the connection made, whose socket the
+// clerk then relays for. The engine reads no byte of it.
+//
+//   deciding → waiting (for a person) → looking (for addresses) → deciding, where an address needs a word of its own
+//                                                               → connecting → open → gone
+//
+// Order (I5): the decision is in the agent's log before a name is looked up. A destination that a rule has allowed once in this
+// session is not written down again while the same rule stands; so rules do not make a log grow with each connection, and what
+// cannot be written down does not happen. What happened is written down in sums (traffic_book.h).
+//
+// Ending what was allowed: each open connection is a grant (app/policy/grants.h). The engine keeps a descriptor of each socket and
+// shuts it down itself; telling the clerk is a courtesy. Between a cut and its effect nobody is waited for.
+//
+// Bounds: kMaxStreams at once, of which kMaxWaiting not open yet, and kMaxNewDecisions in a minute; beyond: outcome limit. A clerk
+// that breaks the form, or asks faster than it is answered, is to be ended (told()).
+//
+// Owner: the agent; the door and what is under way share it. Thread: any; one of its own decides and speaks to the clerk, so a
+// clerk that does not read, or a disk that is slow, holds up this agent alone. stop() waits for that thread.
+#pragma once
+
+#include "app/activity/event.h"
+#include "app/egress/address_policy.h"
+#include "app/egress/connector.h"
+#include "app/egress/outcome.h"
+#include "app/egress/resolver.h"
+#include "app/egress/traffic_book.h"
+#include "app/policy/approval_queue.h"
+#include "app/policy/grants.h"
+
+#include <boost/json/object.hpp>
+
+#include <condition_variable>
+#include <deque>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <thread>
+
+namespace carrel::egress {
+
+inline constexpr std::size_t kMaxStreams = 1024;
+inline constexpr std::size_t kMaxWaiting = 256;       // of them: not open yet
+inline constexpr std::size_t kMaxNewDecisions = 600;  // rows of what rules allow, in a minute
+inline constexpr std::size_t kMaxKnownDecisions = 4096;
+inline constexpr std::size_t kMaxOwed = 4096;         // pieces of work for its thread
+inline constexpr std::size_t kMaxOutcomeText = 300;
+
+// To one clerk. Called on the Egress's own thread.
+class ClerkLine {
+public:
+    virtual ~ClerkLine() = default;
+    // May wait until the clerk reads. The descriptor stays the caller's; -1: none.
+    virtual void say(std::string_view method, boost::json::object params, int descriptor) = 0;
+};
+
+struct LiveConnection {
+    std::uint64_t number = 0;
+    Destination to;
+    std::optional<Endpoint> at; // none: a proxy knows
+    Treat treat = Treat::Raw;
+    std::uint64_t rule = 0, approval = 0; // by which it goes on
+    SocketCounts bytes;
+    std::chrono::milliseconds age{0};
+};
+
+class Egress : public std::enable_shared_from_this<Egress> {
+public:
+    struct Setup { // what is pointed at outlives it
+        std::string agent, session;
+        NetMode mode = NetMode::Offline;
+        policy::ApprovalQueue* queue = nullptr;
+        policy::Rules* rules = nullptr;
+        policy::Grants* grants = nullptr;
+        Connector* connector = nullptr;
+        std::shared_ptr<Resolver> resolver;
+        Result<ProxySettings> proxies; // an error: nothing is connected to, and it is told why
+        std::function<Result<OwnNetworks>()> ownNetworks;
+        std::function<void(activity::Event event)> record; // of what has happened
+    };
+    [[nodiscard]] static std::shared_ptr<Egress> make(Setup setup);
+    ~Egress();
+    Egress(const Egress&) = delete;
+    Egress& operator=(const Egress&) = delete;
+
+    // A clerk is at the door, and none before it any more. Answers what told() and detach() know it by. It is told the mode.
+    [[nodiscard]] std::uint64_t attach(std::shared_ptr<ClerkLine> line);
+    void detach(std::uint64_t clerk); // its connections are gone with it
+    // net.open, net.closed. An error: the clerk is broken, and is to be ended.
+    [[nodiscard]] Status told(std::uint64_t clerk, const std::string& method, const boost::json::object& params);
+
+    // Offline cuts everything; allowlist what no rule allows.
+    void setMode(NetMode mode);
+    void approvalChanged(const policy::Approval& approval); // ApprovalListener
+    [[nodiscard]] std::vector<LiveConnection> live() const;
+    [[nodiscard]] std::size_t waiting() const; // not open yet
+    // Cuts everything, writes down the last of it, and lets go of the clerk.
+    void stop();
+
+private:
+    enum class Phase { Deciding, Waiting, Looking, Connecting, Open };
+    // One thing that has to be allowed before it is connected: the destination, then perhaps its address.
+    struct Need {
+        policy::Request item;
+        std::string riskReason;
+        bool permitted = false;
+        std::uint64_t rule = 0, approval = 0; // by which
+        std::optional<std::int64_t> untilMs;
+        std::uint64_t effectOf = 0; // a request whose effect this connection is
+    };
+    struct Stream { // its thread's while it is not open, but for what m_mutex is named for
+        std::uint64_t clerk = 0, number = 0;
+        Destination to;
+        Phase phase = Phase::Deciding; // m_mutex, as unchecked and grants
+        std::vector<Need> needs;       // m_mutex, but while it is deciding or waiting
+        unsigned turns = 0; // that a decision came, and did not reach
+        std::uint64_t waitsFor = 0;
+        std::stop_source stop;
+        std::vector<Endpoint> candidates; // judged
+        bool looked = false;
+        bool unchecked = false;
+        UniqueFd socket; // open: kept to cut it
+        SocketCounts before;
+        std::chrono::steady_clock::time_point since;
+        std::optional<Endpoint> at;
+        Treat treat = Treat::Raw;
+        std::vector<std::uint64_t> grants;
+    };
+    using StreamPtr = std::shared_ptr<Stream>;
+    struct No {
+        Outcome outcome;
+        std::string text;
+    };
+
+    explicit Egress(Setup setup);
+    void run(const std::stop_token& stop);
+    void post(std::function<void()> work);
+    void writeTraffic(TrafficBook::Which which);
+
+    // egress_told.cpp: what clerks say, and how connections end.
+    [[nodiscard]] Status opened(std::uint64_t clerk, const boost::json::object& params);
+    [[nodiscard]] Status closed(std::uint64_t clerk, const boost::json::object& params);
+    void refuse(const StreamPtr& stream, No no);
+    void cut(const StreamPtr& stream, const std::string& why);
+    [[nodiscard]] bool take(const StreamPtr& stream); // out of the list; false: another has done that
+    void ended(const StreamPtr& stream, std::optional<SocketCounts> told);
+    void letGo(const StreamPtr& stream); // of its grants
+    void tellEffect(const StreamPtr& stream, policy::EffectState state, const std::string& words); // on its own thread
+    void say(std::uint64_t clerk, std::string_view method, boost::json::object params, int descriptor = -1);
+    [[nodiscard]] bool isThere(const StreamPtr& stream) const; // m_mutex is held
+
+    // egress_decide.cpp: on its own thread.
+    void decide(const StreamPtr& stream);
+    enum class Permit { Yes, Waits };
+    [[nodiscard]] tl::expected<Permit, No> permit(const StreamPtr& stream, Need& need);
+    [[nodiscard]] tl::expected<Permit, No> submitted(const StreamPtr& stream, Need& need);
+    [[nodiscard]] bool mayDecideAnew();
+    [[nodiscard]] policy::Request requestFor(const Address& address, std::uint16_t port, policy::Risk risk) const;
+    void settle(std::uint64_t approval);
+    void settled(const StreamPtr& stream, const policy::Approval& approval);
+
+    // egress_connect.cpp: likewise.
+    void lookUp(const StreamPtr& stream);
+    void found(const StreamPtr& stream, Addresses addresses);
+    void connect(const StreamPtr& stream, Wanted wanted);
+    void connected(const StreamPtr& stream, Result<Made> made);
+    [[nodiscard]] Status grant(const StreamPtr& stream);
+
+    const Setup m_to;
+    mutable std::mutex m_mutex; // guards what follows; nothing is called with it held
+    std::condition_variable_any m_news;
+    std::deque<std::function<void()>> m_work;
+    NetMode m_mode;
+    bool m_stopped = false;
+    std::shared_ptr<ClerkLine> m_line;
+    std::uint64_t m_clerk = 0;
+    std::map<std::uint64_t, StreamPtr> m_streams; // of that clerk, by its number
+    TrafficBook m_traffic;
+    // Its thread's own.
+    std::set<std::pair<std::string, std::uint64_t>> m_known; // destinations, with the rule that allows them
+    std::set<std::uint64_t> m_ruleToCome;                    // requests whose rule is being kept
+    std::chrono::steady_clock::time_point m_minute;
+    std::size_t m_newDecisions = 0;
+    std::jthread m_thread; // last: uses the rest
+};
+
+} // namespace carrel::egress

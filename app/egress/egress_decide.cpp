@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: Apache-2.0
+// Whether a connection may be made: by the mode, the rules, a person. All on the Egress's own thread.
+#include "app/egress/egress.h"
+
+#include "app/policy/approval_words.h"
+
+#include <algorithm>
+
+namespace carrel::egress {
+
+using policy::Answer;
+using policy::Approval;
+using policy::ApprovalState;
+using policy::EffectState;
+using policy::Submitted;
+using Clock = std::chrono::steady_clock;
+
+namespace {
+
+constexpr unsigned kMaxTurns = 3; // a decision came, and others had used it up
+
+std::string placeOf(const policy::Request& item) {
+    return item.fields.at("host") + " port " + item.fields.at("port");
+}
+
+} // namespace
+
+policy::Request Egress::requestFor(const Address& address, std::uint16_t port, policy::Risk risk) const {
+    policy::Request out;
+    out.agent = m_to.agent;
+    out.session = m_to.session;
+    out.action = policy::Action::Network;
+    out.risk = risk;
+    out.fields = {{"host", address.text()}, {"port", std::to_string(port)}};
+    return out;
+}
+
+void Egress::decide(const StreamPtr& stream) {
+    {
+        const std::lock_guard lock(m_mutex);
+        if (!isThere(stream)) {
+            return;
+        }
+        stream->phase = Phase::Deciding;
+        stream->waitsFor = 0;
+    }
+    // An address is judged like one that a name leads to.
+    if (const auto* address = stream->to.address(); address != nullptr && !stream->looked) {
+        const auto own = m_to.ownNetworks();
+        if (!own) {
+            return refuse(stream, {Outcome::Denied, "it cannot be told now which addresses are this computer's own"});
+        }
+        auto special = specialOf(*address);
+        special = special ? special : own->specialOf(*address);
+        if (special && special->naming == Naming::Never) {
+            return refuse(stream, {Outcome::Denied, "that is an address of " + std::string(special->what)});
+        }
+        auto& need = stream->needs.front();
+        if (special) {
+            need.item.risk = policy::Risk::High;
+            need.riskReason = "It is an address of " + std::string(special->what) + ", and not of the internet";
+        }
+        stream->candidates = {{*address, stream->to.port}};
+        stream->looked = true;
+    }
+    for (auto& need : stream->needs) {
+        if (need.permitted) {
+            continue;
+        }
+        const auto permitted = permit(stream, need);
+        if (!permitted) {
+            return refuse(stream, permitted.error());
+        }
+        if (*permitted == Permit::Waits) {
+            return;
+        }
+    }
+    lookUp(stream);
+}
+
+bool Egress::mayDecideAnew() {
+    const auto now = Clock::now();
+    if (now - m_minute >= std::chrono::minutes(1)) {
+        m_minute = now;
+        m_newDecisions = 0;
+    }
+    return ++m_newDecisions <= kMaxNewDecisions;
+}
+
+tl::expected<Egress::Permit, Egress::No> Egress::permit(const StreamPtr& stream, Need& need) {
+    const auto mode = [&] {
+        const std::lock_guard lock(m_mutex);
+        return m_mode;
+    }();
+    if (mode == NetMode::Offline) {
+        return tl::unexpected(No{Outcome::Offline, "the agent has no network"});
+    }
+    const auto verdict = m_to.rules->decide(std::span(&need.item, 1));
+    if (verdict.answer == Answer::Ask && mode == NetMode::Allowlist) {
+        return tl::unexpected(No{Outcome::Denied, "no rule of the owner's allows it"});
+    }
+    if (verdict.answer == Answer::Allow && verdict.rule) {
+        if (m_known.contains({placeOf(need.item), verdict.rule->id})) {
+            need.permitted = true;
+            need.rule = verdict.rule->id;
+            return Permit::Yes;
+        }
+        if (!mayDecideAnew()) {
+            return tl::unexpected(No{Outcome::Limit, "this agent connects to more and more hosts, faster than it can be written down"});
+        }
+    }
+    return submitted(stream, need);
+}
+
+// By the queue, which writes down what it answers before it does.
+tl::expected<Egress::Permit, Egress::No> Egress::submitted(const StreamPtr& stream, Need& need) {
+    const auto place = placeOf(need.item);
+    policy::Ask ask;
+    ask.agent = m_to.agent;
+    ask.session = m_to.session;
+    ask.action = policy::Action::Network;
+    ask.about = "network " + place;
+    ask.items = {need.item};
+    ask.evidence = {files::Sha256::of("network " + place), "connection"};
+    ask.riskReason = need.riskReason;
+    const auto answer = m_to.queue->submit(std::move(ask));
+    if (!answer) {
+        return tl::unexpected(No{Outcome::Denied, answer.error().code == ErrorCode::Malformed
+                                                      ? "it is not asked for in a form that can be judged"
+                                                      : "it cannot be written down, so it does not happen"});
+    }
+    switch (answer->kind) {
+    case Submitted::Kind::Denied:
+        return tl::unexpected(No{Outcome::Denied, answer->why});
+    case Submitted::Kind::TurnedAway:
+        return tl::unexpected(No{Outcome::Limit, answer->why});
+    case Submitted::Kind::Allowed:
+        if (answer->id == 0 && answer->rule) {
+            if (m_known.size() >= kMaxKnownDecisions) {
+                m_known.clear(); // they are written down once more
+            }
+            m_known.insert({place, answer->rule->id});
+            need.permitted = true;
+            need.rule = answer->rule->id;
+            return Permit::Yes;
+        }
+        break;
+    case Submitted::Kind::Waiting:
+        break;
+    }
+    NetMode mode{};
+    {
+        const std::lock_guard lock(m_mutex);
+        mode = m_mode;
+        if (mode == NetMode::Ask) {
+            stream->phase = Phase::Waiting;
+            stream->waitsFor = answer->id;
+        }
+    }
+    if (mode != NetMode::Ask) { // since it was looked at
+        if (answer->kind == Submitted::Kind::Waiting) {
+            (void)m_to.queue->withdraw(m_to.agent, answer->id).has_value();
+        }
+        return tl::unexpected(No{mode == NetMode::Offline ? Outcome::Offline : Outcome::Denied, "no rule of the owner's allows it"});
+    }
+    // It may have been answered before anybody knew that it is waited for.
+    post([this, id = answer->id] { settle(id); });
+    return Permit::Waits;
+}
+
+void Egress::settle(std::uint64_t id) {
+    std::vector<StreamPtr> waiting;
+    {
+        const std::lock_guard lock(m_mutex);
+        for (const auto& [number, stream] : m_streams) {
+            if (stream->phase == Phase::Waiting && stream->waitsFor == id) {
+                waiting.push_back(stream);
+            }
+        }
+    }
+    if (waiting.empty()) {
+        m_ruleToCome.erase(id);
+        return;
+    }
+    const auto approval = m_to.queue->find(id);
+    if (!approval) {
+        for (const auto& stream : waiting) {
+            refuse(stream, {Outcome::Closed, "what was asked is no longer known: try again"});
+        }
+        return;
+    }
+    if (approval->state == ApprovalState::Open) {
+        return;
+    }
+    // With a rule for later it goes by that, so that it ends with it; which is kept a moment after the decision, or cannot be.
+    const auto& decision = approval->decision;
+    if (approval->state == ApprovalState::Allowed && decision && decision->rule && decision->ruleId == 0 &&
+        m_ruleToCome.insert(id).second) {
+        return;
+    }
+    for (const auto& stream : waiting) {
+        settled(stream, *approval);
+    }
+    m_ruleToCome.erase(id);
+}
+
+void Egress::settled(const StreamPtr& stream, const Approval& approval) {
+    switch (approval.state) {
+    case ApprovalState::Open:
+        return;
+    case ApprovalState::Denied:
+        return refuse(stream, {Outcome::Denied, policy::toldAgent(approval)});
+    case ApprovalState::Expired:
+        return refuse(stream, {Outcome::Expired, policy::toldAgent(approval)});
+    case ApprovalState::Cancelled:
+        return refuse(stream, {Outcome::Closed, policy::toldAgent(approval)});
+    case ApprovalState::Allowed:
+        break;
+    }
+    const auto need = std::find_if(stream->needs.begin(), stream->needs.end(), [](const Need& each) { return !each.permitted; });
+    if (need == stream->needs.end()) {
+        return;
+    }
+    const bool begun = m_to.queue->begin(approval.id, std::vector{need->item}).has_value();
+    if (begun) {
+        need->effectOf = approval.id;
+    }
+    if (begun && (!approval.decision || approval.decision->ruleId == 0)) {
+        need->permitted = true;
+        need->approval = approval.id;
+        need->untilMs = approval.decision ? approval.decision->untilMs : std::nullopt;
+    } else if (++stream->turns > kMaxTurns) {
+        return refuse(stream, {Outcome::Denied, "it was allowed for others, and not for this connection: try again"});
+    }
+    decide(stream); // else the rules are asked, or a person once more: it joined after the question was looked at
+}
+
+} // namespace carrel::egress

@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: Apache-2.0
+// What clerks say, and how connections end.
+#include "app/egress/egress.h"
+
+#include "guest/protocol/plain_text.h"
+#include "guest/protocol/strict_json.h"
+
+#include <algorithm>
+#include <sys/socket.h>
+
+namespace carrel::egress {
+
+namespace json = boost::json;
+using Clock = std::chrono::steady_clock;
+
+namespace {
+
+constexpr std::size_t kMaxGivenHost = 255;
+constexpr std::size_t kMaxGivenPath = 4096;
+constexpr std::size_t kMaxAlpn = 16;
+constexpr std::uint64_t kEndsCounted = 1; // the kernel counts the end of a direction
+
+} // namespace
+
+Status Egress::told(std::uint64_t clerk, const std::string& method, const json::object& params) {
+    if (method == "net.open") {
+        return opened(clerk, params);
+    }
+    if (method == "net.closed") {
+        return closed(clerk, params);
+    }
+    return fail(ErrorCode::Malformed, "a clerk cannot say " + plainText(method, 40));
+}
+
+Status Egress::opened(std::uint64_t clerk, const json::object& params) {
+    JsonFields fields(params, "net.open");
+    const auto number = fields.number("number");
+    const auto host = fields.string("host", kMaxGivenHost);
+    const auto port = fields.number("port", UINT16_MAX);
+    const auto sni = fields.optionalString("sni", kMaxGivenHost);
+    const auto& alpn = fields.optionalArray("alpn", kMaxAlpn);
+    const auto method = fields.optionalString("method", 32);
+    const auto path = fields.optionalString("path", kMaxGivenPath);
+    if (!std::all_of(alpn.begin(), alpn.end(), [](const auto& each) { return each.is_string(); })) {
+        fields.problem("alpn", "holds something that is no text");
+    }
+    CARREL_TRY(fields.finish());
+    auto stream = std::make_shared<Stream>(Stream{clerk, number, {Address(Address::V4Bytes{}), 0}});
+    auto to = Destination::parse(host, port);
+    std::optional<No> no;
+    if (!to) { // the machine's doing, perhaps, which must not bring down its clerk
+        no = No{Outcome::Denied, to.error().message};
+    } else {
+        stream->to = std::move(*to);
+        Need need;
+        need.item.agent = m_to.agent;
+        need.item.session = m_to.session;
+        need.item.action = policy::Action::Network;
+        need.item.fields = {{"host", stream->to.hostText()}, {"port", std::to_string(stream->to.port)}};
+        if (method && path) {
+            need.item.fields["method"] = *method;
+            need.item.fields["path"] = *path;
+        }
+        stream->needs.push_back(std::move(need));
+        if (sni && *sni != stream->to.hostText()) {
+            no = No{Outcome::Denied, "another host is named inside the connection (SNI)"};
+        }
+    }
+    {
+        const std::lock_guard lock(m_mutex);
+        if (m_stopped || clerk != m_clerk) {
+            return {};
+        }
+        if (m_streams.contains(number)) {
+            return fail(ErrorCode::Malformed, "a clerk uses a number twice");
+        }
+        if (m_work.size() >= kMaxOwed) {
+            return fail(ErrorCode::LimitExceeded, "a clerk asks faster than it is answered");
+        }
+        const auto open = static_cast<std::size_t>(
+            std::count_if(m_streams.begin(), m_streams.end(), [](const auto& each) { return each.second->phase == Phase::Open; }));
+        if (m_streams.size() >= kMaxStreams) {
+            no = No{Outcome::Limit, "too many connections of this agent are open"};
+        } else if (m_streams.size() - open >= kMaxWaiting) {
+            no = No{Outcome::Limit, "too many connections of this agent wait"};
+        }
+        m_streams.emplace(number, stream);
+    }
+    post([this, stream, no = std::move(no)] {
+        if (no) {
+            refuse(stream, *no);
+        } else {
+            decide(stream);
+        }
+    });
+    return {};
+}
+
+Status Egress::closed(std::uint64_t clerk, const json::object& params) {
+    JsonFields fields(params, "net.closed");
+    const auto number = fields.number("number");
+    const SocketCounts counts{fields.number("sent"), fields.number("received")};
+    (void)fields.string("how", 64);
+    CARREL_TRY(fields.finish());
+    StreamPtr stream;
+    {
+        const std::lock_guard lock(m_mutex);
+        const auto at = m_streams.find(number);
+        if (clerk == m_clerk && at != m_streams.end()) { // else it was cut at the same time
+            stream = at->second;
+        }
+    }
+    if (stream && take(stream)) {
+        ended(stream, counts);
+    }
+    return {};
+}
+
+bool Egress::take(const StreamPtr& stream) {
+    const std::lock_guard lock(m_mutex);
+    const bool there = isThere(stream);
+    if (there) {
+        m_streams.erase(stream->number);
+    }
+    return there;
+}
+
+bool Egress::isThere(const StreamPtr& stream) const {
+    const auto at = m_streams.find(stream->number);
+    return at != m_streams.end() && at->second == stream;
+}
+
+void Egress::letGo(const StreamPtr& stream) {
+    std::vector<std::uint64_t> grants;
+    {
+        const std::lock_guard lock(m_mutex);
+        grants.swap(stream->grants);
+    }
+    for (const auto id : grants) {
+        m_to.grants->remove(id);
+    }
+}
+
+void Egress::tellEffect(const StreamPtr& stream, policy::EffectState state, const std::string& words) {
+    for (auto& need : stream->needs) {
+        if (const auto id = std::exchange(need.effectOf, 0); id != 0) {
+            m_to.queue->finished(id, state, words);
+        }
+    }
+}
+
+// It is out of the list, so that nobody else ends it, too.
+void Egress::ended(const StreamPtr& stream, std::optional<SocketCounts> told) {
+    stream->stop.request_stop();
+    UniqueFd socket;
+    {
+        const std::lock_guard lock(m_mutex);
+        socket = std::move(stream->socket);
+        const auto now = Clock::now();
+        if (stream->phase == Phase::Open) {
+            const auto counted = countsOf(socket.get());
+            auto bytes = counted ? since(stream->before, *counted) : SocketCounts{};
+            if (told) {
+                // The clerk counts to the byte, and the kernel cannot be lied to: more than it says is believed, less is not.
+                const auto believed = [](std::uint64_t kernel, std::uint64_t clerk) {
+                    return kernel > clerk && kernel - clerk > kEndsCounted ? kernel : clerk;
+                };
+                bytes = {believed(bytes.sent, told->sent), believed(bytes.received, told->received)};
+            }
+            // Whoever else has a descriptor of it, and whatever it said: a clerk does not go on with what nobody lists any more.
+            (void)::shutdown(socket.get(), SHUT_RDWR);
+            m_traffic.ended(stream->to.text(), stream->unchecked, bytes, now);
+        } else {
+            m_traffic.failed(stream->to.text(), Outcome::Closed, "whoever asked has gone", now);
+        }
+    }
+    letGo(stream);
+    post([this, stream] { tellEffect(stream, policy::EffectState::Failed, "Whoever asked has gone"); });
+    m_news.notify_all();
+}
+
+void Egress::refuse(const StreamPtr& stream, No no) {
+    if (!take(stream)) {
+        return;
+    }
+    stream->stop.request_stop();
+    const auto text = plainText(no.text, kMaxOutcomeText);
+    {
+        const std::lock_guard lock(m_mutex);
+        // What is no destination has no name that could be shown.
+        m_traffic.failed(stream->to.port == 0 ? std::string() : stream->to.text(), no.outcome, text, Clock::now());
+    }
+    letGo(stream);
+    post([this, stream, outcome = no.outcome, text] {
+        tellEffect(stream, policy::EffectState::Failed, text);
+        say(stream->clerk, "net.refused", {{"number", stream->number}, {"outcome", toString(outcome)}, {"text", text}});
+    });
+}
+
+void Egress::cut(const StreamPtr& stream, const std::string& why) {
+    if (!take(stream)) {
+        return;
+    }
+    bool open = false;
+    {
+        const std::lock_guard lock(m_mutex);
+        open = stream->phase == Phase::Open;
+    }
+    ended(stream, std::nullopt);
+    const auto text = plainText(why, kMaxOutcomeText);
+    post([this, clerk = stream->clerk, number = stream->number, text, open] {
+        if (open) {
+            say(clerk, "net.cut", {{"number", number}, {"text", text}});
+        } else {
+            say(clerk, "net.refused", {{"number", number}, {"outcome", toString(Outcome::Denied)}, {"text", text}});
+        }
+    });
+}
+
+void Egress::say(std::uint64_t clerk, std::string_view method, json::object params, int descriptor) {
+    std::shared_ptr<ClerkLine> line;
+    {
+        const std::lock_guard lock(m_mutex);
+        if (clerk != m_clerk) {
+            return;
+        }
+        line = m_line;
+    }
+    if (line) {
+        line->say(method, std::move(params), descriptor);
+    }
+}
+
+} // namespace carrel::egress

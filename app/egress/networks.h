@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// The network of all agents of one home: what they share (who connects, how this computer gets out), and who of them runs, so that
+// an answer of the owner's finds the connections that wait for it.
+//
+// Owner: the engine; outlives every Egress that it opened, and what it is given outlives it. Thread: any.
+#pragma once
+
+#include "app/egress/egress.h"
+
+namespace carrel::egress {
+
+class Networks final : public policy::ApprovalListener {
+public:
+    struct Setup {
+        policy::ApprovalQueue& queue;
+        policy::Rules& rules;
+        policy::Grants& grants;
+        Result<ProxySettings> proxies;
+        std::unique_ptr<Connector> connector;                       // none: sockets
+        std::function<std::shared_ptr<Resolver>()> resolver;        // of one agent; none: the host's
+        std::function<Result<OwnNetworks>()> ownNetworks;           // none: the kernel's word
+    };
+    explicit Networks(Setup setup);
+
+    // The network of a machine that starts, until it is stopped.
+    [[nodiscard]] std::shared_ptr<Egress> open(const std::string& agent, const std::string& session, NetMode mode,
+                                               std::function<void(activity::Event event)> record);
+    void changed(const policy::Approval& approval, std::uint64_t number) override;
+
+private:
+    Setup m_to;
+    std::mutex m_mutex;
+    std::map<std::string, std::weak_ptr<Egress>> m_open; // by agent
+};
+
+} // namespace carrel::egress

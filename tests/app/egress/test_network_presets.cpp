@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// The sets that Carrel comes with can be taken over as they are, and say plainly what they give.
+#include "app/egress/destination.h"
+#include "app/egress/presets.h"
+
+#include <QtTest>
+
+using namespace carrel;
+using namespace carrel::egress;
+
+class TestNetworkPresets : public QObject {
+    Q_OBJECT
+private slots:
+    void each() {
+        for (const auto name : kNetworkPresets) {
+            const auto one = networkPreset(name);
+            QVERIFY2(one, name.data());
+            QVERIFY2(one->description.find("may send") != std::string::npos, name.data());
+            QVERIFY(!one->set.rules.empty());
+            for (const auto& rule : one->set.rules) {
+                QVERIFY(policy::check(rule));
+                QVERIFY(rule.effect == policy::Effect::Allow && rule.action == policy::Action::Network && !rule.high);
+                QVERIFY(!rule.note.empty() && rule.fields.contains("port") && rule.agent.empty());
+                for (const auto& host : rule.fields.at("host")) {
+                    QVERIFY2(HostName::parse(host), host.c_str()); // no star: each host by its name
+                }
+            }
+        }
+    }
+    void noOther() {
+        const auto none = networkPreset("everything");
+        QVERIFY(!none && none.error().hint.find("package-registries") != std::string::npos);
+        QVERIFY(!networkPreset("careful"));
+    }
+};
+
+QTEST_GUILESS_MAIN(TestNetworkPresets)
+#include "test_network_presets.moc"
