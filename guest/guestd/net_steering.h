@@ -16,6 +16,8 @@
 // under software emulation 20 ms of processor time (sockets 4, map 2, loading the program 13, link 1), 1 ms without: so
 // it is done beside the rest of the start, and only the agent's first program waits for it.
 //
+// What is left: an echo request (ping) to any address is answered by this machine itself, for every address is its own.
+//
 // The agent cannot undo it: the program belongs to the machine's root, and the agent's world has no CAP_NET_ADMIN.
 // Thread: one that needs no network of the machine's own.
 #pragma once
