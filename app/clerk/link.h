@@ -43,7 +43,8 @@
 //       the host (http_requests.h). What does not keep to it is broken off, before a byte of it has gone on
 //   net.refused {number, outcome, text} → {}    to "net.open"; outcomes as in guest/protocol/net_wire.h, but for open. "waiting" is
 //       a note, and the answer follows
-//   net.cut {number, text} → {}    both its ends are broken off at once
+//   net.cut {number, text} → {}    both its ends are broken off at once. The engine keeps a descriptor of each connection, to cut it
+//       even from a clerk that does not, and so closes that when net.closed has been told
 //   net.live {} → {streams:[{number, sent, received, age_ms}…]}    those that are connected
 //   net.mode {offline: bool} → {}    offline: the clerk refuses by itself and asks nothing; so it does until it is told. What is
 //       connected stays
@@ -61,12 +62,9 @@
 //   ask {number, method, params} (guest/protocol/ask.h: a program in the machine asks one of five questions; at most
 //       ask::kMaxUnderWay that are not answered, kMaxAsksPerMinute of guest_asks.h. Numbers are the clerk's, never used again
 //       by the same one)
-//   net.open {number, host, port, sni?, alpn?:[…], method?, path?}    the machine wants a connection. host: a name or an address.
-//       Answered by net.connected or net.refused, but for a net.closed before. At most 1024 at once, 256 of them not answered
-//   net.closed {number, sent, received, how}    of every number that was connected, and not cut; and of one that the machine gave up
-//
 //   net.open {number, host, port} (a program in the machine wants to be connected to that name, or address as text; at most
-//       kMaxNetAsking that are not answered, kNetPerSecond of net_desk.h. Numbers are the clerk's, never used again by the same one)
+//       kMaxNetAsking that are not answered, kNetPerSecond of net_desk.h. host: a name or an address. Numbers are the clerk's,
+//       never used again by the same one)
 //   net.closed {number, sent, received, how}    one that was not refused by the engine is over; how: "ended" (both halves), "guest",
 //       "far end", "sni", "http" (it did not keep to what was agreed), "cut", "channel", "socket"
 //

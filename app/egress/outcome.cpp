@@ -5,12 +5,6 @@
 
 namespace carrel::egress {
 
-std::string_view toString(Outcome outcome) {
-    static constexpr std::array<std::string_view, 10> kNames{"open",        "denied",  "expired",   "offline", "unresolved",
-                                                             "unreachable", "refused", "timed-out", "limit",   "closed"};
-    return kNames.at(static_cast<std::size_t>(outcome));
-}
-
 std::string_view toString(NetMode mode) {
     static constexpr std::array<std::string_view, 3> kNames{"offline", "ask", "allowlist"};
     return kNames.at(static_cast<std::size_t>(mode));
