@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// An HTTP proxy on 127.0.0.1 (RFC 9110, CONNECT) that is the whole internet of a test: it connects to nobody, and answers in the
+// place of every host itself, by plain HTTP. So names need no resolver and nothing leaves this computer. Thread: its own ones; the
+// calls may come from any.
+#pragma once
+
+#include "guest/protocol/unique_fd.h"
+
+#include <atomic>
+#include <list>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace carrel::live {
+
+class PlayedProxy {
+public:
+    PlayedProxy(); // valid() tells whether it listens
+    ~PlayedProxy();
+    PlayedProxy(const PlayedProxy&) = delete;
+    PlayedProxy& operator=(const PlayedProxy&) = delete;
+
+    [[nodiscard]] bool valid() const { return static_cast<bool>(m_listener); }
+    [[nodiscard]] std::string url() const; // http://127.0.0.1:PORT
+    // "host:port" of each CONNECT, in their order.
+    [[nodiscard]] std::vector<std::string> asked() const;
+
+private:
+    void serve(int connection);
+    void answer(int connection, const std::string& place);
+
+    UniqueFd m_listener;
+    unsigned short m_port = 0;
+    std::atomic<bool> m_end = false;
+    mutable std::mutex m_mutex;
+    std::vector<std::string> m_asked;
+    std::list<UniqueFd> m_connections;
+    std::vector<std::jthread> m_threads;
+    std::jthread m_accepting;
+};
+
+} // namespace carrel::live

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+// The network from a program in a real machine to the far end, by the command line alone. The far end is a proxy of the test's that
+// the engine is told of as of any user's, and that stands for every host.
+#include "tests/live/app/chain_checks.h"
+#include "tests/live/app/chain_world.h"
+#include "tests/live/app/played_proxy.h"
+
+#include <QJsonArray>
+#include <QJsonDocument>
+#include <QTest>
+
+#include <algorithm>
+
+using namespace carrel::live;
+
+namespace {
+
+const QString kAgent = "ann";
+
+bool contains(const std::vector<std::string>& all, const std::string& one) {
+    return std::ranges::find(all, one) != all.end();
+}
+
+} // namespace
+
+class TestNetworkApp : public QObject {
+    Q_OBJECT
+private slots:
+    void initTestCase();
+    void cleanupTestCase();
+    void offlineUntilTheOwnerSaysOtherwise();
+    void aRuleAllowsOneHostAndPort();
+    void anEndedRuleCutsWhatItAllowed();
+    void aPersonIsAskedOnceForADestination();
+    void aDeniedOneIsToldWhy();
+    void theDecisionIsInTheLogBefore();
+    void offlineCutsAtOnce();
+
+private:
+    [[nodiscard]] Ran curl(const QString& url) const { return m_world->carrel({"exec", kAgent, "--", "curl", "-sS", "--max-time", "60", url}); }
+    [[nodiscard]] int allow(const QString& host) const; // the rule's number
+    [[nodiscard]] std::vector<int> open() const;        // requests that wait
+    [[nodiscard]] QJsonArray live() const { return m_world->ask({"net", "live", kAgent}).value("connections").toArray(); }
+
+    PlayedProxy m_proxy;
+    std::unique_ptr<ChainWorld> m_world;
+};
+
+int TestNetworkApp::allow(const QString& host) const {
+    return m_world->ask({"rules", "add", "--allow", "--action", "network", "--agent", kAgent, "--field", "host=" + host, "--field", "port=80", "--yes"})
+        .value("rule")
+        .toObject()
+        .value("id")
+        .toInt();
+}
+
+std::vector<int> TestNetworkApp::open() const {
+    std::vector<int> out;
+    for (const auto& each : m_world->ask({"approvals"}).value("approvals").toArray()) {
+        if (each.toObject().value("state").toString() == "open") {
+            out.push_back(each.toObject().value("id").toInt());
+        }
+    }
+    return out;
+}
+
+void TestNetworkApp::initTestCase() {
+    if (const auto why = ChainWorld::whyNot(); !why.isEmpty()) {
+        QSKIP(qPrintable(why));
+    }
+    QVERIFY(m_proxy.valid());
+    qputenv("HTTP_PROXY", QByteArray::fromStdString(m_proxy.url()));
+    for (const char* other : {"http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy"}) {
+        qunsetenv(other);
+    }
+    m_world = std::make_unique<ChainWorld>(kAgent.toStdString());
+    QVERIFY(m_world->prepare());
+    QSTATUS(m_world->carrel({"create", kAgent, "--memory", "768"}), 0);
+    QSTATUS(m_world->carrel({"start", kAgent}), 0);
+}
+
+void TestNetworkApp::cleanupTestCase() {
+    if (m_world) {
+        const auto left = m_world->end();
+        QVERIFY2(left.isEmpty(), qPrintable(left));
+    }
+}
+
+void TestNetworkApp::offlineUntilTheOwnerSaysOtherwise() {
+    QCOMPARE(m_world->ask({"net", "mode", kAgent}).value("mode").toString(), "offline");
+    (void)allow("before.example.org"); // a rule alone is no network
+    const auto ran = curl("http://before.example.org/");
+    QVERIFY2(!ran.out.contains("here is"), ran.all().constData());
+    QVERIFY(m_proxy.asked().empty());
+}
+
+void TestNetworkApp::aRuleAllowsOneHostAndPort() {
+    QSTATUS(m_world->carrel({"net", "mode", kAgent, "allowlist"}), 0);
+    QVERIFY(allow("files.example.org") > 0);
+    auto ran = curl("http://files.example.org/papers");
+    QSTATUS(ran, 0);
+    QCOMPARE(ran.out, "here is files.example.org:80/papers\n");
+    ran = curl("http://other.example.org/");
+    QVERIFY2(!ran.out.contains("here is") && ran.out.contains("other.example.org"), ran.all().constData()); // the page says why
+    ran = curl("http://files.example.org:8080/");
+    QVERIFY2(ran.status != 0 && !ran.out.contains("here is"), ran.all().constData());
+    QVERIFY(contains(m_proxy.asked(), "files.example.org:80"));
+    for (const auto& place : m_proxy.asked()) {
+        QCOMPARE(place, "files.example.org:80");
+    }
+}
+
+void TestNetworkApp::anEndedRuleCutsWhatItAllowed() {
+    const auto rule = allow("stream.example.org");
+    QVERIFY(rule > 0);
+    auto stream = m_world->begin({"exec", kAgent, "--", "curl", "-sSN", "http://stream.example.org/for-ever"});
+    QByteArray seen;
+    QSEES(*stream, StandardOutput, "tick"); // it comes as it is sent
+    const auto connections = live();
+    const auto one = std::ranges::find_if(connections, [](const QJsonValue& each) { return each.toObject().value("host").toString() == "stream.example.org"; });
+    QVERIFY(one != connections.end());
+    QCOMPARE((*one).toObject().value("rule").toInt(), rule);
+    QVERIFY((*one).toObject().value("address").isNull()); // only the proxy knows
+    QSTATUS(m_world->carrel({"rules", "remove", QString::number(rule)}), 0);
+    const auto ended = finish(*stream);
+    QVERIFY2(ended.status > 0 && ended.status != 125, ended.err.constData()); // curl says that it was cut
+    QVERIFY(!curl("http://stream.example.org/").out.contains("here is"));
+}
+
+void TestNetworkApp::aPersonIsAskedOnceForADestination() {
+    QSTATUS(m_world->carrel({"net", "mode", kAgent, "ask"}), 0);
+    auto first = m_world->begin({"exec", kAgent, "--", "curl", "-sS", "http://asked.example.org/one"});
+    auto second = m_world->begin({"exec", kAgent, "--", "curl", "-sS", "http://asked.example.org/two"});
+    std::vector<int> waiting;
+    QTRY_VERIFY_WITH_TIMEOUT(!(waiting = open()).empty(), kGuardMs);
+    QCOMPARE(waiting.size(), 1U); // one for both
+    const auto id = waiting.front();
+    const auto shown = m_world->carrel({"show", QString::number(id)});
+    QVERIFY2(shown.out.contains("asked.example.org"), shown.out.constData());
+    QVERIFY(!contains(m_proxy.asked(), "asked.example.org:80")); // nothing before the answer
+    QSTATUS(m_world->carrel({"allow", QString::number(id), "--scope", "session"}), 0);
+    QCOMPARE(finish(*first).out, "here is asked.example.org:80/one\n");
+    QCOMPARE(finish(*second).out, "here is asked.example.org:80/two\n");
+    QCOMPARE(curl("http://asked.example.org/three").out, "here is asked.example.org:80/three\n"); // by the rule
+}
+
+void TestNetworkApp::aDeniedOneIsToldWhy() {
+    auto ask = m_world->begin({"exec", kAgent, "--", "curl", "-sS", "-w", "%{http_code}", "http://denied.example.org/"});
+    std::vector<int> waiting;
+    QTRY_VERIFY_WITH_TIMEOUT(!(waiting = open()).empty(), kGuardMs);
+    QSTATUS(m_world->carrel({"deny", QString::number(waiting.front())}), 0);
+    const auto ran = finish(*ask);
+    QVERIFY2(ran.out.endsWith("403") && ran.out.contains("denied.example.org"), ran.all().constData());
+    QVERIFY(!contains(m_proxy.asked(), "denied.example.org:80"));
+}
+
+void TestNetworkApp::theDecisionIsInTheLogBefore() { // I5
+    const auto events = m_world->timeline();
+    const auto text = [](const QJsonObject& event) { return QString::fromUtf8(QJsonDocument(event).toJson(QJsonDocument::Compact)); };
+    const auto first = std::ranges::find_if(events, [&](const QJsonObject& event) { return text(event).contains("asked.example.org"); });
+    QVERIFY(first != events.end());
+    for (const auto& event : events) {
+        QVERIFY(!text(event).contains("asked.example.org") || event.value("provenance").toString() == "host");
+    }
+}
+
+void TestNetworkApp::offlineCutsAtOnce() {
+    (void)allow("last.example.org");
+    auto stream = m_world->begin({"exec", kAgent, "--", "curl", "-sSN", "http://last.example.org/for-ever"});
+    QByteArray seen;
+    QSEES(*stream, StandardOutput, "tick");
+    QSTATUS(m_world->carrel({"net", "mode", kAgent, "offline"}), 0);
+    const auto ended = finish(*stream);
+    QVERIFY2(ended.status > 0 && ended.status != 125, ended.err.constData());
+    QVERIFY(live().isEmpty());
+}
+
+QTEST_GUILESS_MAIN(TestNetworkApp)
+#include "test_network_app.moc"
