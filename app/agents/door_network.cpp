@@ -18,7 +18,7 @@ public:
     explicit NetworkLine(std::weak_ptr<ClerkProcess> clerk)
         : m_clerk(std::move(clerk)) {}
 
-    // On the network's own thread alone.
+    // One thread at a time (ClerkLine).
     void say(std::string_view method, json::object params, int descriptor) override {
         const auto clerk = m_clerk.lock();
         if (!clerk) {

@@ -102,16 +102,34 @@ void Egress::writeTraffic(TrafficBook::Which which) {
 }
 
 std::uint64_t Egress::attach(std::shared_ptr<ClerkLine> line) {
+    const auto mode = [this] {
+        const std::lock_guard lock(m_mutex);
+        return m_mode;
+    }();
+    // Before anybody else can speak to it, so that it is the first that it hears.
+    line->say("net.mode", {{"offline", mode == NetMode::Offline}}, -1);
     std::uint64_t clerk = 0;
-    NetMode mode{};
+    bool changed = false;
     {
         const std::lock_guard lock(m_mutex);
         m_line = std::move(line);
         clerk = ++m_clerk;
-        mode = m_mode;
+        changed = m_mode != mode;
     }
-    post([this, clerk, mode] { say(clerk, "net.mode", {{"offline", mode == NetMode::Offline}}); });
+    if (changed) {
+        sayMode(clerk);
+    }
     return clerk;
+}
+
+void Egress::sayMode(std::uint64_t clerk) {
+    post([this, clerk] {
+        const auto mode = [this] {
+            const std::lock_guard lock(m_mutex);
+            return m_mode;
+        }();
+        say(clerk, "net.mode", {{"offline", mode == NetMode::Offline}});
+    });
 }
 
 void Egress::detach(std::uint64_t clerk) {
@@ -167,7 +185,7 @@ void Egress::setMode(NetMode mode) {
     for (const auto approval : waitedFor) { // what nobody may have any more is not asked either
         (void)m_to.queue->withdraw(m_to.agent, approval).has_value();
     }
-    post([this, clerk, mode] { say(clerk, "net.mode", {{"offline", mode == NetMode::Offline}}); });
+    sayMode(clerk);
 }
 
 void Egress::approvalChanged(const policy::Approval& approval) {

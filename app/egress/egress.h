@@ -49,7 +49,7 @@ inline constexpr std::size_t kMaxKnownDecisions = 4096;
 inline constexpr std::size_t kMaxOwed = 4096;         // pieces of work for its thread
 inline constexpr std::size_t kMaxOutcomeText = 300;
 
-// To one clerk. Called on the Egress's own thread.
+// To one clerk. Called by attach(), and from then on by the Egress's own thread alone.
 class ClerkLine {
 public:
     virtual ~ClerkLine() = default;
@@ -86,7 +86,8 @@ public:
     Egress(const Egress&) = delete;
     Egress& operator=(const Egress&) = delete;
 
-    // A clerk is at the door, and none before it any more. Answers what told() and detach() know it by. It is told the mode.
+    // A clerk is at the door, and none before it any more. Answers what told() and detach() know it by. It is told the mode,
+    // first of all, before this returns.
     [[nodiscard]] std::uint64_t attach(std::shared_ptr<ClerkLine> line);
     void detach(std::uint64_t clerk); // its connections are gone with it
     // net.open, net.closed. An error: the clerk is broken, and is to be ended.
@@ -149,6 +150,7 @@ private:
     void ended(const StreamPtr& stream, std::optional<SocketCounts> told);
     void letGo(const StreamPtr& stream); // of its grants
     void tellEffect(const StreamPtr& stream, policy::EffectState state, const std::string& words); // on its own thread
+    void sayMode(std::uint64_t clerk);
     void say(std::uint64_t clerk, std::string_view method, boost::json::object params, int descriptor = -1);
     [[nodiscard]] bool isThere(const StreamPtr& stream) const; // m_mutex is held
 

@@ -60,7 +60,9 @@ inline std::string take(const UniqueFd& from, std::size_t size) {
     while (out.size() < size) {
         char buffer[4096];
         pollfd look{from.get(), POLLIN, 0};
-        (void)::poll(&look, 1, 60'000);
+        if (::poll(&look, 1, 60'000) != 1) {
+            break;
+        }
         const auto got = ::recv(from.get(), buffer, std::min(sizeof buffer, size - out.size()), 0);
         if (got <= 0) {
             break;
@@ -69,9 +71,11 @@ inline std::string take(const UniqueFd& from, std::size_t size) {
     }
     return out;
 }
-// The other side has ended, or ends.
+// The other side has ended, or ends; false: it says something, or nothing for a minute.
 inline bool isOver(const UniqueFd& at) {
-    return take(at, 1).empty();
+    pollfd look{at.get(), POLLIN, 0};
+    char byte = 0;
+    return ::poll(&look, 1, 60'000) == 1 && ::recv(at.get(), &byte, 1, 0) <= 0;
 }
 
 } // namespace carrel::egress::test

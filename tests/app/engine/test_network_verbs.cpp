@@ -114,6 +114,22 @@ private slots:
         TRY_OUTCOME(w, 1, "offline");
         QVERIFY(!w.there.hasOne());
     }
+    // So that no connection of the machine's is refused, or asked for, by a mode that is not the agent's.
+    void aClerkHearsOfTheModeBeforeItHasTheChannel() {
+        World w;
+        std::atomic<int> late = 0, attached = 0;
+        w.e.clerks.on("attach", [&](const json::object& params) {
+            if (json::serialize(params).find("\"network\"") != std::string::npos) {
+                ++attached;
+                late += w.told().empty() ? 1 : 0;
+            }
+            return json::object{};
+        });
+        (void)w.mode("ask");
+        w.start();
+        QVERIFY(attached == 1 && late == 0);
+        QVERIFY(!w.told().front());
+    }
     void aConnectionFromTheClerkToTheOtherSide() {
         World w;
         QCOMPARE(w.mode("allowlist"), std::string("allowlist"));
