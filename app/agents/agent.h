@@ -123,7 +123,7 @@ public:
     [[nodiscard]] boost::json::array describeShares(Tell what = Tell::Known) const;
     [[nodiscard]] activity::ActivityLog& log() { return *m_log; }
 
-    // agent_life.cpp
+    // agent_start.cpp, agent_life.cpp
     [[nodiscard]] Result<bool> start(const Progress& progress, std::stop_token stop); // false: it ran already
     [[nodiscard]] Result<bool> stop(const Progress& progress);
     // A machine of ours that goes on from before the engine's restart; none: it ended meanwhile. One that does not answer in
