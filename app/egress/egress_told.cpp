@@ -149,6 +149,20 @@ void Egress::tellEffect(const StreamPtr& stream, policy::EffectState state, cons
     }
 }
 
+namespace {
+
+// As a reset at both its ends (connect(2): AF_UNSPEC dissolves a connection). An orderly end would make what the program in the
+// machine has got so far look whole.
+void breakOff(int socket) {
+    sockaddr nowhere{};
+    nowhere.sa_family = AF_UNSPEC;
+    if (::connect(socket, &nowhere, sizeof nowhere) != 0) {
+        (void)::shutdown(socket, SHUT_RDWR);
+    }
+}
+
+} // namespace
+
 // It is out of the list, so that nobody else ends it, too.
 void Egress::ended(const StreamPtr& stream, std::optional<SocketCounts> told) {
     stream->stop.request_stop();
@@ -168,7 +182,11 @@ void Egress::ended(const StreamPtr& stream, std::optional<SocketCounts> told) {
                 bytes = {believed(bytes.sent, told->sent), believed(bytes.received, told->received)};
             }
             // Whoever else has a descriptor of it, and whatever it said: a clerk does not go on with what nobody lists any more.
-            (void)::shutdown(socket.get(), SHUT_RDWR);
+            if (told) {
+                (void)::shutdown(socket.get(), SHUT_RDWR);
+            } else {
+                breakOff(socket.get());
+            }
             m_traffic.ended(stream->to.text(), stream->unchecked, bytes, now);
         } else {
             m_traffic.failed(stream->to.text(), Outcome::Closed, "whoever asked has gone", now);

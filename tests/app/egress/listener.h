@@ -77,5 +77,11 @@ inline bool isOver(const UniqueFd& at) {
     char byte = 0;
     return ::poll(&look, 1, 60'000) == 1 && ::recv(at.get(), &byte, 1, 0) <= 0;
 }
+// Broken off: not as if the other side had said all that it wanted.
+inline bool isReset(const UniqueFd& at) {
+    pollfd look{at.get(), POLLIN, 0};
+    char byte = 0;
+    return ::poll(&look, 1, 60'000) == 1 && ::recv(at.get(), &byte, 1, 0) < 0 && errno == ECONNRESET;
+}
 
 } // namespace carrel::egress::test

@@ -285,7 +285,7 @@ private slots:
             const auto other = w.there.accept();
             w.rules.remove(gone.id);
             w.grants.recheck();
-            QVERIFY(isOver(other) && isOver(ours)); // at once, and whoever has it
+            QVERIFY(isReset(other) && isReset(ours)); // at once, and whoever has it
             TRY_OF(w, number, "cut The rule that allowed it has ended");
             QVERIFY(w.egress->live().empty() && w.grants.list().empty());
             QVERIFY(w.rules.add(gone));
