@@ -189,15 +189,23 @@ void Egress::setMode(NetMode mode) {
 }
 
 void Egress::approvalChanged(const policy::Approval& approval) {
-    if (approval.agent != m_to.agent || approval.action != policy::Action::Network || approval.state == policy::ApprovalState::Open) {
+    if (approval.agent != m_to.agent || approval.state == policy::ApprovalState::Open) {
         return;
     }
-    const bool awaited = [&] {
+    bool awaited = false;
+    bool inLine = false; // whatever that question was about, there is room for another one
+    {
         const std::lock_guard lock(m_mutex);
-        return std::any_of(m_streams.begin(), m_streams.end(), [&](const auto& each) { return each.second->waitsFor == approval.id; });
-    }();
-    if (awaited) {
+        for (const auto& [number, stream] : m_streams) {
+            awaited = awaited || stream->waitsFor == approval.id;
+            inLine = inLine || isInLine(*stream);
+        }
+    }
+    if (awaited && approval.action == policy::Action::Network) {
         post([this, id = approval.id] { settle(id); });
+    }
+    if (inLine) {
+        post([this] { nextInLine(); });
     }
 }
 

@@ -44,6 +44,7 @@ namespace carrel::egress {
 
 inline constexpr std::size_t kMaxStreams = 1024;
 inline constexpr std::size_t kMaxWaiting = 256;       // of them: not open yet
+inline constexpr std::size_t kMaxInLine = 64;         // of those: for the owner to be asked about them
 inline constexpr std::size_t kMaxNewDecisions = 600;  // rows of what rules allow, in a minute
 inline constexpr std::size_t kMaxKnownDecisions = 4096;
 inline constexpr std::size_t kMaxOwed = 4096;         // pieces of work for its thread
@@ -159,6 +160,12 @@ private:
     enum class Permit { Yes, Waits };
     [[nodiscard]] tl::expected<Permit, No> permit(const StreamPtr& stream, Need& need);
     [[nodiscard]] tl::expected<Permit, No> submitted(const StreamPtr& stream, Need& need);
+    // Of an open question about the very same.
+    [[nodiscard]] std::optional<std::string> reasonAskedFor(const policy::Request& item) const;
+    // Until there is room in the queue for its question.
+    [[nodiscard]] tl::expected<Permit, No> standInLine(const StreamPtr& stream);
+    [[nodiscard]] static bool isInLine(const Stream& stream) { return stream.phase == Phase::Waiting && stream.waitsFor == 0; }
+    void nextInLine();
     [[nodiscard]] bool mayDecideAnew();
     [[nodiscard]] policy::Request requestFor(const Address& address, std::uint16_t port, policy::Risk risk) const;
     void settle(std::uint64_t approval);

@@ -109,7 +109,53 @@ tl::expected<Egress::Permit, Egress::No> Egress::permit(const StreamPtr& stream,
             return tl::unexpected(No{Outcome::Limit, "this agent connects to more and more hosts, faster than it can be written down"});
         }
     }
+    // The owner is shown so many at a time and no more: whoever comes next waits for one of these to be answered.
+    if (verdict.answer == Answer::Ask && !reasonAskedFor(need.item) && !m_to.queue->hasRoom(m_to.agent)) {
+        return standInLine(stream);
+    }
     return submitted(stream, need);
+}
+
+tl::expected<Egress::Permit, Egress::No> Egress::standInLine(const StreamPtr& stream) {
+    const std::lock_guard lock(m_mutex);
+    const auto others = std::ranges::count_if(m_streams, [](const auto& each) { return isInLine(*each.second); });
+    if (static_cast<std::size_t>(others) >= kMaxInLine) {
+        return tl::unexpected(No{Outcome::Limit, "too many hosts wait to be asked about already: wait for one of them"});
+    }
+    stream->phase = Phase::Waiting; // for none yet
+    stream->waitsFor = 0;
+    return Permit::Waits;
+}
+
+// One of the agent's questions was answered. A closing that came before a stream stood in line made room for it; one that came
+// after is told after that, on this very thread.
+void Egress::nextInLine() {
+    std::vector<StreamPtr> all;
+    {
+        const std::lock_guard lock(m_mutex);
+        for (const auto& [number, stream] : m_streams) {
+            if (isInLine(*stream)) {
+                all.push_back(stream);
+            }
+        }
+    }
+    for (const auto& stream : all) { // those for which there is no room stand in line again
+        decide(stream);
+    }
+}
+
+std::optional<std::string> Egress::reasonAskedFor(const policy::Request& item) const {
+    const std::lock_guard lock(m_mutex);
+    for (const auto& [number, stream] : m_streams) {
+        if (stream->phase != Phase::Waiting || isInLine(*stream)) {
+            continue;
+        }
+        const auto same = std::ranges::find_if(stream->needs, [&](const Need& need) { return !need.permitted && need.item == item; });
+        if (same != stream->needs.end()) {
+            return same->riskReason;
+        }
+    }
+    return std::nullopt;
 }
 
 // By the queue, which writes down what it answers before it does.
@@ -122,6 +168,8 @@ tl::expected<Egress::Permit, Egress::No> Egress::submitted(const StreamPtr& stre
     ask.about = "network " + place;
     ask.items = {need.item};
     ask.evidence = {files::Sha256::of("network " + place), "connection"};
+    // Another name may lead to the same address, and that is one question, in the words of who asked first.
+    need.riskReason = reasonAskedFor(need.item).value_or(need.riskReason);
     ask.riskReason = need.riskReason;
     const auto answer = m_to.queue->submit(std::move(ask));
     if (!answer) {

@@ -139,6 +139,11 @@ Submitted ApprovalQueue::turnAway(const std::string& agent, Moment now, std::str
     return {Submitted::Kind::TurnedAway, 0, {}, std::move(why), {}};
 }
 
+bool ApprovalQueue::hasRoom(std::string_view agent) const {
+    const std::lock_guard lock(m_mutex);
+    return m_book.openOf(agent) < kMaxOpen;
+}
+
 Result<Approval> ApprovalQueue::wait(std::string_view agent, std::uint64_t id, std::stop_token stop, milliseconds most,
                                      Until until) {
     std::unique_lock lock(m_mutex);

@@ -115,6 +115,8 @@ public:
 
     // For whoever carries out effects. An error: as denied.
     [[nodiscard]] Result<Submitted> submit(Ask ask);
+    // Whether one question more of that agent's would be taken beside those that are open (kMaxOpen). Only for now.
+    [[nodiscard]] bool hasRoom(std::string_view agent) const;
     // Until it is no longer open (Done: and what was allowed has ended), `most` has passed or stop: then it is as it is.
     // NotFound: no request of that agent.
     enum class Until { Answered, Done };

@@ -2,6 +2,9 @@
 // Mode ask: what no rule speaks of waits for a person, one question for each destination.
 #include "tests/app/egress/egress_world.h"
 
+#include <array>
+#include <set>
+
 using namespace carrel;
 using namespace carrel::egress;
 using namespace carrel::egress::test;
@@ -185,6 +188,24 @@ private slots:
         TRY_OF(w, 2, "connected raw");
         QVERIFY(w.queue.list(false).empty());
     }
+    void namesOfOneAddressAreOneQuestion() { // a package manager's mirrors, at an address of the user's own network
+        Asking w;
+        const std::array<std::string, 3> names{"here.example", "mirror.example", "security.example"};
+        for (const auto& name : names) {
+            w.rule(Effect::Allow, name);
+            w.resolver->names[name] = {{"127.0.0.1"}};
+        }
+        for (std::uint64_t number = 0; number < names.size(); ++number) {
+            QVERIFY(w.openThere(number + 1, names.at(number)));
+            QTRY_VERIFY_WITH_TIMEOUT(w.asked() && w.asked()->asked == number + 1, 60'000);
+        }
+        QCOMPARE(w.asked()->revision, std::uint64_t{1});
+        QVERIFY(w.asked()->question.riskReason.starts_with("here.example leads to"));
+        QVERIFY(w.answer(*w.asked(), Effect::Deny));
+        for (std::uint64_t number = 1; number <= names.size(); ++number) {
+            TRY_OF(w, number, "refused denied: It was denied");
+        }
+    }
     void anAddressByItself() {
         Asking w;
         QVERIFY(w.openThere(1, "127.0.0.1"));
@@ -202,8 +223,27 @@ private slots:
         }
         TRY_BEGINS(w, 100, "refused limit");
         QCOMPARE(w.queue.list(false).size(), policy::kMaxOpen);
-        QCOMPARE(w.queue.turnedAway().at(0).count, 100 - policy::kMaxOpen);
-        QCOMPARE(w.egress->waiting(), policy::kMaxOpen);
+        QVERIFY(w.queue.turnedAway().empty()); // they wait, and nobody was told that they were too many
+        QCOMPARE(w.egress->waiting(), policy::kMaxOpen + kMaxInLine);
+    }
+    void theNextIsAskedWhenOneIsAnswered() {
+        Asking w;
+        w.nameLoopback();
+        constexpr std::uint64_t kAll = policy::kMaxOpen + 3;
+        for (std::uint64_t number = 1; number <= kAll; ++number) {
+            const auto name = "n" + std::to_string(number) + ".example";
+            w.resolver->names[name] = {{"127.0.0.1"}};
+            QVERIFY(w.openThere(number, name));
+        }
+        std::set<std::uint64_t> answered;
+        for (std::uint64_t number = 1; number <= kAll; ++number) { // in the order in which they came
+            QTRY_VERIFY_WITH_TIMEOUT(w.queue.list(false).size() == std::min<std::size_t>(policy::kMaxOpen, kAll - answered.size()), 60'000);
+            const auto first = w.queue.list(false).front();
+            QCOMPARE(first.question.items.front().fields.at("host"), "n" + std::to_string(number) + ".example");
+            QVERIFY(answered.insert(first.id).second && w.answer(first, Effect::Allow));
+            TRY_OF(w, number, "connected raw");
+        }
+        QVERIFY(w.queue.turnedAway().empty());
     }
     void theModeEndsTheQuestion() {
         for (const auto mode : {NetMode::Offline, NetMode::Allowlist}) {
