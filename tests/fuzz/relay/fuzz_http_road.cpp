@@ -47,11 +47,11 @@ public:
         switch (what % 9) {
         case 0:
         case 1:
+            m_guessed = m_guessed || text.find(kSecret.substr(0, 5)) != std::string_view::npos;
             require(m_road.fromGuest(asBytes(text)) <= text.size());
             break;
         case 2:
         case 3:
-            m_secretSaid = m_secretSaid || !m_injected;
             require(m_road.fromHost(asBytes(text)) <= text.size());
             break;
         case 4:
@@ -87,9 +87,9 @@ public:
             }
         }
         checkHost();
-        // Once it was given, and only what the host said after that.
-        require(!m_injected || m_secretSaid || m_toGuest.find(kSecret) == std::string::npos);
-        require(m_toHost.find(kSecret) == std::string::npos || m_injected);
+        // A host may say what it was never told; then it is no secret of ours.
+        require(m_free || m_guessed || m_toGuest.find(kSecret) == std::string::npos);
+        require(m_toHost.find(kSecret) == std::string::npos || m_injected || m_guessed);
     }
 
 private:
@@ -107,6 +107,8 @@ private:
         if (m_manner % 4 == 2) {
             answer.inject = Injection{"Authorization", secretText("Bearer " + std::string(kSecret)), secretText(kSecret), "model"};
             m_injected = true;
+        } else if (answer.verdict == Verdict::Allow) {
+            m_free = true;
         }
         m_allowed += answer.verdict == Verdict::Allow ? 1 : 0;
         m_road.answer(request, std::move(answer));
@@ -143,7 +145,8 @@ private:
     std::size_t m_allowed = 0;
     std::uint8_t m_manner = 0;
     bool m_injected = false;
-    bool m_secretSaid = false; // by the host, before it can have learned it
+    bool m_free = false; // a request went on without it
+    bool m_guessed = false; // by the program: it said what it cannot know
     std::string m_toHost;
     std::string m_toGuest;
     HttpRoad m_road; // the last: it uses the rest
