@@ -181,6 +181,8 @@ bool HttpRoad::takeResponseBody() {
     }
     if (m_scrubber.isIdle()) {
         sendBody(step->data);
+    } else if (m_responseFraming == Framing::Plain) {
+        m_scrubber.pass(step->data, m_toGuest);
     } else {
         ByteQueue clean;
         m_scrubber.pass(step->data, clean);

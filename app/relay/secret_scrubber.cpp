@@ -61,6 +61,10 @@ Fit fitsEncoded(std::string_view text, std::string_view pattern, std::size_t& le
     return Fit::Whole;
 }
 
+std::size_t pairOf(char first, char second) {
+    return static_cast<std::size_t>(static_cast<unsigned char>(first)) * 256 + static_cast<unsigned char>(second);
+}
+
 // `placeholder`, again and again, to that length.
 SecretText maskFor(std::string_view placeholder, std::size_t length) {
     SecretText mask(length, '*');
@@ -118,10 +122,28 @@ void SecretScrubber::addPattern(SecretText text, SecretText mask) {
     if (known || text.size() < kMinPattern) {
         return;
     }
-    m_first[static_cast<unsigned char>(text.front())] = true;
-    m_first[static_cast<unsigned char>('%')] = true;
-    m_first[static_cast<unsigned char>('\\')] = m_first[static_cast<unsigned char>('\\')] || text.front() == '/';
+    noteBeginning(text[0], text[1]);
     m_patterns.push_back({std::move(text), std::move(mask)});
+}
+
+// The two bytes with which it may begin, in each way that it may be written.
+void SecretScrubber::noteBeginning(char first, char second) {
+    m_pairs.resize(std::size_t(256) * 256 / 64);
+    const auto note = [&](char a, char b) {
+        const auto pair = pairOf(a, b);
+        m_pairs[pair / 64] |= std::uint64_t(1) << pair % 64;
+        m_first[static_cast<unsigned char>(a)] = 1;
+    };
+    static constexpr std::string_view kDigits = "0123456789abcdef0123456789ABCDEF";
+    const auto high = static_cast<unsigned char>(first) >> 4U;
+    note('%', kDigits[high]);
+    note('%', kDigits[16 + high]);
+    note(first, second);
+    note(first, '%');
+    note(first, '\\');
+    if (first == '/') {
+        note('\\', '/');
+    }
 }
 
 SecretScrubber::Match SecretScrubber::matchAt(std::string_view text) const {
@@ -147,8 +169,17 @@ std::size_t SecretScrubber::scan(std::string_view text, More more, ByteQueue& ou
     std::size_t clean = 0; // written up to here
     std::size_t at = 0;
     const auto flush = [&] { out.append(text.substr(clean, at - clean)); };
+    const auto pairAt = [&](std::size_t i) {
+        const auto pair = pairOf(text[i], text[i + 1]);
+        return m_pairs[pair / 64] >> pair % 64 & 1U;
+    };
     while (at < text.size()) {
-        if (!m_first[static_cast<unsigned char>(text[at])]) {
+        // Several at a time, without a branch between them: nearly all are none.
+        while (at + 4 < text.size() && (pairAt(at) | pairAt(at + 1) | pairAt(at + 2) | pairAt(at + 3)) == 0) {
+            at += 4;
+        }
+        const bool mayBegin = at + 1 < text.size() ? pairAt(at) != 0 : m_first[static_cast<unsigned char>(text[at])] != 0;
+        if (!mayBegin) {
             ++at;
             continue;
         }

@@ -12,6 +12,7 @@
 #include "app/relay/byte_queue.h"
 
 #include <array>
+#include <cstdint>
 
 namespace carrel::relay {
 
@@ -45,11 +46,13 @@ private:
     };
     enum class More { MayCome, None };
     void addPattern(SecretText text, SecretText mask);
+    void noteBeginning(char first, char second);
     [[nodiscard]] Match matchAt(std::string_view text) const;
     [[nodiscard]] std::size_t scan(std::string_view text, More more, ByteQueue& out, std::size_t& found) const;
 
     std::vector<Pattern> m_patterns;
-    std::array<bool, 256> m_first{}; // bytes that one may begin with
+    std::array<std::uint8_t, 256> m_first{};   // 1: it may begin with that byte
+    std::vector<std::uint64_t, WipingAllocator<std::uint64_t>> m_pairs; // a bit for each two bytes that it may begin with; not before there are any
     ByteQueue m_held;
     std::size_t m_found = 0;
 };

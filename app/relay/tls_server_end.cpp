@@ -40,6 +40,11 @@ Result<ServerContext> ServerContext::create() {
     if (!context) {
         return fail(ErrorCode::Internal, "TLS towards an agent's programs could not be set up: " + takeOpenSslReason());
     }
+    // Within this computer: the cheapest of those that are good. What comes from outside has been through another one already.
+    ::SSL_CTX_set_options(context.get(), SSL_OP_CIPHER_SERVER_PREFERENCE);
+    if (::SSL_CTX_set_ciphersuites(context.get(), "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256") != 1) {
+        return fail(ErrorCode::Internal, "TLS towards an agent's programs could not be set up: " + takeOpenSslReason());
+    }
     ::SSL_CTX_set_alpn_select_cb(context.get(), &chooseProtocol, nullptr);
     // Called for every ClientHello, one without a name too.
     using Callback = int (*)(SSL*, int*, void*);
