@@ -2,6 +2,8 @@
 #include "app/relay/tls_context.h"
 #include "app/relay/tls_end.h"
 
+#include <optional>
+
 #include <openssl/pem.h>
 
 namespace carrel::relay {

@@ -118,7 +118,7 @@ Spent terminated(TlsWorld& world, std::size_t body, Credential credential) {
                    [&](const AskedRequest& request) {
                        RequestAnswer answer{.verdict = Verdict::Allow};
                        if (credential == Credential::Injected) {
-                           answer.inject = Injection{"Authorization", secretText("Bearer sk-live-9f8A7b6C5d4e3F2g1H0"), {}, "model"};
+                           answer.inject = Injection{"Authorization", secretText("Bearer live-9f8A7b6C5d4e3F2g1H0"), {}, "model"};
                        }
                        itself->answer(request.request, std::move(answer));
                    },
