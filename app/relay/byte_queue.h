@@ -42,14 +42,25 @@ public:
     }
     void clear() {
         if (m_secret) {
-            m_bytes = {}; // given back, and so wiped, all of it
+            giveBack(); // and so wiped, all of it
             m_secret = false;
         }
         m_bytes.clear();
         m_begin = 0;
     }
 
+    // Gives the memory of an empty queue back.
+    void rest() {
+        if (empty()) {
+            giveBack();
+        }
+    }
+
 private:
+    void giveBack() {
+        decltype(m_bytes)().swap(m_bytes); // assigning {} would keep the memory
+        m_begin = 0;
+    }
     void compact() {
         if (m_begin > size()) {
             m_bytes.erase(m_bytes.begin(), m_bytes.begin() + static_cast<std::ptrdiff_t>(m_begin));

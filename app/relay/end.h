@@ -42,6 +42,9 @@ public:
     virtual void close() = 0; // nothing more is written; the peer is told, after what was
     [[nodiscard]] virtual PeerEnd peerEnd() const = 0; // as far as was read
 
+    // Nothing is under way: memory that is not in use is given back, so that an idle connection costs little.
+    virtual void rest() = 0;
+
     [[nodiscard]] virtual State state() const = 0;
     // Failed: a sentence without its full stop, nothing of the peer's in it.
     [[nodiscard]] virtual const std::string& why() const = 0;
@@ -61,6 +64,10 @@ public:
     [[nodiscard]] std::size_t write(ByteSpan plain) override;
     void close() override { m_closed = true; }
     [[nodiscard]] PeerEnd peerEnd() const override { return m_wireEnded && m_in.empty() ? PeerEnd::Clean : PeerEnd::No; }
+    void rest() override {
+        m_in.rest();
+        m_out.rest();
+    }
     [[nodiscard]] State state() const override { return State::Open; }
     [[nodiscard]] const std::string& why() const override { return m_why; }
 

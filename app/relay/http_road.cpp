@@ -91,6 +91,13 @@ void HttpRoad::pump() {
         again = flush() || again;
     }
     m_pumping = false;
+    if (m_request == RequestState::Head && m_fromGuest.empty()) {
+        for (auto* queue : {&m_fromGuest, &m_fromHost, &m_toGuest, &m_toHost}) {
+            queue->rest();
+        }
+        m_guest->rest();
+        m_host->rest();
+    }
 }
 
 bool HttpRoad::fill() {

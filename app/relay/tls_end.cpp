@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/relay/tls_end.h"
 
+#include <openssl/buffer.h>
+
 namespace carrel::relay {
 
 namespace {
@@ -9,6 +11,18 @@ constexpr std::size_t kPiece = 16 * 1024; // what a record holds at most
 
 int asInt(std::size_t count) {
     return static_cast<int>(std::min<std::size_t>(count, 1U << 30U));
+}
+
+// OpenSSL's memory only ever grows.
+void giveBack(BIO* bio) {
+    constexpr std::size_t kKept = 4096;
+    BUF_MEM* memory = nullptr;
+    if (BIO_get_mem_ptr(bio, &memory) <= 0 || memory == nullptr || memory->length > 0 || memory->max <= kKept) {
+        return;
+    }
+    if (auto* fresh = ::BUF_MEM_new()) {
+        BIO_set_mem_buf(bio, fresh, BIO_CLOSE); // the former one is freed
+    }
 }
 
 } // namespace
@@ -128,6 +142,11 @@ std::size_t TlsEnd::write(ByteSpan plain) {
         total += put;
     }
     return total;
+}
+
+void TlsEnd::rest() {
+    giveBack(m_in);
+    giveBack(m_out);
 }
 
 void TlsEnd::close() {

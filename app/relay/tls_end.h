@@ -26,6 +26,7 @@ public:
     [[nodiscard]] std::size_t write(ByteSpan plain) override;
     void close() override;
     [[nodiscard]] PeerEnd peerEnd() const override { return m_peerEnd; }
+    void rest() override;
     [[nodiscard]] State state() const override { return m_state; }
     [[nodiscard]] const std::string& why() const override { return m_why; }
 

@@ -18,6 +18,12 @@ public:
     void say(std::string_view text) { m_toSay.append(text); }
     void leave() { m_leaves = true; } // close_notify, and the wire's end
     void drop() { m_drops = true; }   // the wire's end alone
+    void rest() {
+        m_end->rest();
+        m_toSay.rest();
+        m_onWire.rest();
+        std::string().swap(heard);
+    }
 
     std::string heard;
     bool sawEnd = false; // of the wire
@@ -47,7 +53,7 @@ public:
             moved = true;
         }
         if (reads) {
-            const Bytes in = take(piece);
+            const Bytes in = take(std::min(piece, kMostHeld / 4)); // it is read at once, and so there is room
             moved = moved || !in.empty();
             if (m_end->feed(in) != in.size()) {
                 throw std::runtime_error("the played end is full");

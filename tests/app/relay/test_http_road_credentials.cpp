@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // A credential on its way (design, section 9; invariant I6): into one header of one request to one verified host, and never back.
 #include "app/relay/base64.h"
+#include "tests/app/relay/own_memory.h"
 #include "tests/app/relay/road_rig.h"
 
 #include <QtTest>
+#include <openssl/rand.h>
 
 using namespace carrel;
 using namespace carrel::relay;
@@ -192,6 +194,36 @@ private slots:
         QVERIFY2(other->program.heard.starts_with("HTTP/1.1 502 ") && has(other->program.heard, "certificate is not to be trusted"),
                  other->program.heard.c_str());
         QVERIFY(has(other->program.heard, "outcome: unreachable\n"));
+    }
+
+    // I6: kept for that request, and then nowhere. The played host does not read what came, else it would hold it.
+    void theSecretIsForgotten() {
+        std::string masked(40, 0);
+        QVERIFY(::RAND_bytes(reinterpret_cast<unsigned char*>(masked.data()), static_cast<int>(masked.size())) == 1);
+        std::transform(masked.begin(), masked.end(), masked.begin(), [](char c) { return static_cast<char>(('a' + (c & 15)) ^ kMask); });
+        const auto unmasked = [&] {
+            SecretText out(masked.size());
+            std::transform(masked.begin(), masked.end(), out.begin(), [](char c) { return static_cast<char>(c ^ kMask); });
+            return out;
+        };
+        auto road = rig([&](const AskedRequest&) {
+            RequestAnswer answer{.verdict = Verdict::Allow};
+            answer.inject = Injection{"X-Api-Key", unmasked(), {}, "model"};
+            return answer;
+        });
+        road->run(); // the handshakes
+        {
+            const auto kept = unmasked();
+            QVERIFY2(OwnMemory::holds(masked), "the search finds nothing");
+        }
+        QVERIFY(!OwnMemory::holds(masked));
+        road->host.reads = false;
+        (void)road->ask(get("X-Api-Key: " + kModel + "\r\n"));
+        QCOMPARE(road->asked.size(), std::size_t(1));
+        QVERIFY2(OwnMemory::holds(masked), "the response is not searched for it");
+        QCOMPARE(road->reply(ok("{}")), ok("{}"));
+        QVERIFY2(!OwnMemory::holds(masked), "it is still somewhere");
+        QVERIFY(road->road.takeForHost(100'000).size() > 100); // it was sent
     }
 
     void withoutTlsNever() {

@@ -157,6 +157,42 @@ private slots:
         QVERIFY2(peer.failed || end->state() == End::State::Failed, "it was let begin anew");
     }
 
+    void aHostThatWantsToBeginAnewIsRefused() {
+        World world;
+        auto end = world.clientEnd();
+        TlsPeer server(TlsPeer::Role::Server, [](SSL_CTX* context) { only(context, TLS1_2_VERSION); });
+        server.use(*world.issuer.leafFor(kHost, world.now).value());
+        (void)talk(server, *end);
+        QVERIFY(end->state() == End::State::Open);
+        QCOMPARE(::SSL_renegotiate(server.ssl()), 1);
+        (void)::SSL_do_handshake(server.ssl());
+        std::string said;
+        const auto wire = server.step({}, said);
+        QVERIFY(!wire.empty() && end->feed(wire) == wire.size());
+        (void)readAll(*end);
+        const auto answer = end->takeOutput(1U << 20U);
+        QVERIFY2(answer.size() < 100, "a ClientHello was sent"); // at most an alert
+        (void)server.step(answer, said);
+        QVERIFY(server.failed);
+    }
+
+    void anIdleEndHoldsNothingAndGoesOn() {
+        World world;
+        auto end = world.serverEnd();
+        auto peer = client(kHost.c_str());
+        (void)talk(peer, *end);
+        for (int i = 0; i < 3; ++i) {
+            peer.toSay = std::string(30'000, 'x');
+            (void)talk(peer, *end);
+            end->rest(); // what has come is not lost
+            QCOMPARE(readAll(*end).size(), std::size_t(30'000));
+            QCOMPARE(end->write(Bytes(20'000)), std::size_t(20'000));
+            end->rest();
+            QCOMPARE(talk(peer, *end).size(), std::size_t(20'000));
+            end->rest();
+        }
+    }
+
     void theHostIsVerifiedBeforeAByteGoesThere() {
         World world;
         auto end = world.clientEnd();
