@@ -3,10 +3,17 @@
 // the search does not find itself.
 #pragma once
 
+#include "app/relay/secret_text.h"
+#include "guest/protocol/unique_fd.h"
+
+#include <algorithm>
+#include <cstdio>
 #include <fstream>
 #include <string>
 #include <string_view>
-#include <vector>
+
+#include <fcntl.h>
+#include <unistd.h>
 
 namespace carrel::relay::test {
 
@@ -16,8 +23,8 @@ class OwnMemory {
 public:
     [[nodiscard]] static bool holds(std::string_view masked) {
         std::ifstream maps("/proc/self/maps");
-        std::ifstream memory("/proc/self/mem", std::ios::binary);
-        std::vector<char> piece(kPiece);
+        const UniqueFd memory(::open("/proc/self/mem", O_RDONLY | O_CLOEXEC));
+        SecretText piece(kPiece); // wiped: what was found once must not be found there again
         for (std::string line; std::getline(maps, line);) {
             unsigned long long begin = 0;
             unsigned long long end = 0;
@@ -27,11 +34,9 @@ public:
                 continue;
             }
             for (auto at = begin; at < end; at += kPiece - masked.size()) {
-                const auto size = static_cast<std::streamsize>(std::min<unsigned long long>(kPiece, end - at));
-                memory.clear();
-                memory.seekg(static_cast<std::streamoff>(at));
-                memory.read(piece.data(), size);
-                if (memory.gcount() > 0 && isIn({piece.data(), static_cast<std::size_t>(memory.gcount())}, masked)) {
+                const auto size = static_cast<std::size_t>(std::min<unsigned long long>(kPiece, end - at));
+                const auto got = ::pread(memory.get(), piece.data(), size, static_cast<off_t>(at));
+                if (got > 0 && isIn({piece.data(), static_cast<std::size_t>(got)}, masked)) {
                     return true;
                 }
             }

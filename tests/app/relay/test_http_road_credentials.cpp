@@ -217,6 +217,13 @@ private slots:
             QVERIFY2(OwnMemory::holds(masked), "the search finds nothing");
         }
         QVERIFY(!OwnMemory::holds(masked));
+        ByteQueue queue;
+        queue.append(std::string(100, 'x')); // it grows, and leaves memory behind
+        queue.appendSecret(view(unmasked()));
+        queue.append(std::string(100'000, 'x'));
+        QVERIFY(OwnMemory::holds(masked));
+        queue.drop(queue.size());
+        QVERIFY2(!OwnMemory::holds(masked), "it went through a queue, and stayed");
         road->host.reads = false;
         (void)road->ask(get("X-Api-Key: " + kModel + "\r\n"));
         QCOMPARE(road->asked.size(), std::size_t(1));
