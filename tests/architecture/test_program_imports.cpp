@@ -48,6 +48,28 @@ private slots:
         }
     }
 
+    void whatOpensSomething() {
+        for (const char* name : {"open", "open64", "__open_2", "openat", "fopen64", "socket", "connect", "getaddrinfo", "syscall", "BIO_new_file",
+                                 "SSL_CTX_load_verify_locations", "SSL_set_fd", "OSSL_PROVIDER_load", "_ZNSt13basic_filebufIcSt11char_traitsIcEEC1Ev"}) {
+            QVERIFY2(opensSomething({name}).size() == 1, name);
+        }
+        for (const char* name : {"BIO_new", "BIO_s_mem", "BIO_new_mem_buf", "SSL_connect_not", "SSL_set_bio", "memcpy", "reopen_not"}) {
+            QVERIFY2(opensSomething({name}).isEmpty(), name);
+        }
+    }
+
+    // The clerk's road for TLS and HTTP: bytes in, bytes out.
+    void theRelayOpensNothing() {
+        const QString archive = QStringLiteral(CARREL_BIN_DIR "/../app/relay/libcarrel_relay.a");
+        const auto symbols = symbolsWantedBy(archive);
+        QVERIFY2(symbols.has_value() && symbols->contains("SSL_new"), "it is not built, or nm cannot read it");
+        if (isSanitized(*symbols)) {
+            QSKIP("a sanitizer's run time imports such functions for itself: judged in other builds");
+        }
+        const auto bad = opensSomething(*symbols) + startsProcessesOrLoadsCode(*symbols);
+        QVERIFY2(bad.isEmpty(), qPrintable("the relay wants " + bad.join(", ")));
+    }
+
     // Those that read a guest's bytes.
     void theClerkCannotNameThem() { cannotNameThem("carrel-clerk"); }
     void theTerminalCannotNameThem() { cannotNameThem("carrel-terminal"); }
