@@ -118,6 +118,7 @@ void EvidenceView::show(const json::object& shown) {
     m_title->setText(network ? networkTitle(listAt(shown, "things")) : tr("What it is about:"));
     m_list->setColumnCount(2);
     m_list->setHeaderLabels({tr("What"), tr("Value")});
+    m_list->header()->resizeSection(0, 140);
     for (const auto& thing : listAt(shown, "things")) {
         if (!thing.is_object()) {
             continue;

@@ -66,6 +66,9 @@ ModeDialog::ModeDialog(const QString& agent, NetMode now, QWidget* parent)
         emit chosen(static_cast<NetMode>(group->checkedId()));
         accept();
     });
+    if (auto* const checked = group->checkedButton(); checked != nullptr) {
+        checked->setFocus();
+    }
     setMinimumWidth(460);
 }
 

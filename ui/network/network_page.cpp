@@ -41,6 +41,7 @@ QTableView* tableOf(QAbstractItemModel* model, const char* name, const QString& 
     view->setTabKeyNavigation(false);
     view->setWordWrap(false);
     view->verticalHeader()->setVisible(false);
+    view->verticalHeader()->setDefaultSectionSize(view->fontMetrics().height() + 6);
     view->horizontalHeader()->setHighlightSections(false);
     return view;
 }

@@ -35,7 +35,7 @@ QString valuesOf(const json::object& rule, std::string_view field) {
     for (const auto& value : listAt(objectAt(rule, "fields"), field)) {
         out << (value.is_string() ? hostText(std::string_view(value.get_string())) : QString());
     }
-    return out.join(QStringLiteral(", "));
+    return out.join('\n'); // each whole, in a line of its own
 }
 
 } // namespace
@@ -60,7 +60,6 @@ PresetDialog::PresetDialog(EngineLink& link, const QString& agent, QWidget* pare
     m_rules->setAccessibleName(tr("Rules that would be kept"));
     m_rules->setHeaderLabels({tr("What for"), tr("Hosts"), tr("Ports")});
     m_rules->setRootIsDecorated(false);
-    m_rules->setTextElideMode(Qt::ElideMiddle);
     m_rules->header()->setStretchLastSection(false);
     m_rules->header()->setSectionResizeMode(0, QHeaderView::ResizeToContents);
     m_rules->header()->setSectionResizeMode(1, QHeaderView::Stretch);
