@@ -2,6 +2,30 @@
 <!DOCTYPE TS>
 <TS version="2.1" language="en_US" sourcelanguage="en_US">
 <context>
+    <name>NetWords</name>
+    <message numerus="yes">
+        <source>%1, %n time(s)</source>
+        <translation>
+            <numerusform>%1, once</numerusform>
+            <numerusform>%1, %n times</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%n connection(s) begun</source>
+        <translation>
+            <numerusform>%n connection begun</numerusform>
+            <numerusform>%n connections begun</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>, %n ended</source>
+        <translation>
+            <numerusform>, %n ended</numerusform>
+            <numerusform>, %n ended</numerusform>
+        </translation>
+    </message>
+</context>
+<context>
     <name>ShareWords</name>
     <message numerus="yes">
         <source>%1: %n file(s) are not really there, %2 only keeps a place for them. The agent cannot read them, and no change of them is applied.</source>
@@ -99,10 +123,10 @@
         </translation>
     </message>
     <message numerus="yes">
-        <source>%n version(s) of the agent's put beside yours.</source>
+        <source>%n version(s) of the agent&apos;s put beside yours.</source>
         <translation>
-            <numerusform>%n version of the agent's put beside yours.</numerusform>
-            <numerusform>%n versions of the agent's put beside yours.</numerusform>
+            <numerusform>%n version of the agent&apos;s put beside yours.</numerusform>
+            <numerusform>%n versions of the agent&apos;s put beside yours.</numerusform>
         </translation>
     </message>
     <message numerus="yes">
@@ -188,10 +212,10 @@
 <context>
     <name>carrel::ui::FoldersPage</name>
     <message numerus="yes">
-        <source>%n change(s) of the agent's wait in it, and are forgotten with it. The folder itself stays as it is.</source>
+        <source>%n change(s) of the agent&apos;s wait in it, and are forgotten with it. The folder itself stays as it is.</source>
         <translation>
-            <numerusform>%n change of the agent's waits in it, and is forgotten with it. The folder itself stays as it is.</numerusform>
-            <numerusform>%n changes of the agent's wait in it, and are forgotten with it. The folder itself stays as it is.</numerusform>
+            <numerusform>%n change of the agent&apos;s waits in it, and is forgotten with it. The folder itself stays as it is.</numerusform>
+            <numerusform>%n changes of the agent&apos;s wait in it, and are forgotten with it. The folder itself stays as it is.</numerusform>
         </translation>
     </message>
 </context>
@@ -247,12 +271,60 @@
     </message>
 </context>
 <context>
+    <name>carrel::ui::NetworkPage</name>
+    <message numerus="yes">
+        <source>%n connection(s) now</source>
+        <translation>
+            <numerusform>%n connection now</numerusform>
+            <numerusform>%n connections now</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>, %n wait(s) for an answer or for the other side</source>
+        <translation>
+            <numerusform>, %n waits for an answer or for the other side</numerusform>
+            <numerusform>, %n wait for an answer or for the other side</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%n rule(s) that speak of it</source>
+        <translation>
+            <numerusform>%n rule speaks of this agent&apos;s network</numerusform>
+            <numerusform>%n rules speak of this agent&apos;s network</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%n connection(s) of this agent go on by it, and are cut at once.</source>
+        <translation>
+            <numerusform>%n connection of this agent goes on by it, and is cut at once.</numerusform>
+            <numerusform>%n connections of this agent go on by it, and are cut at once.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%n rule(s) kept. They count from now on.</source>
+        <translation>
+            <numerusform>%n rule is kept, and counts from now on.</numerusform>
+            <numerusform>%n rules are kept, and count from now on.</numerusform>
+        </translation>
+    </message>
+</context>
+<context>
     <name>carrel::ui::OutcomeList</name>
     <message numerus="yes">
         <source>Not everything was done. The first %n of them:</source>
         <translation>
             <numerusform>Not everything was done. The first %n of them:</numerusform>
             <numerusform>Not everything was done. The first %n of them:</numerusform>
+        </translation>
+    </message>
+</context>
+<context>
+    <name>carrel::ui::PresetDialog</name>
+    <message numerus="yes">
+        <source>%n rule(s) of the set are there already.</source>
+        <translation>
+            <numerusform>%n rule of the set is there already; the others would be kept.</numerusform>
+            <numerusform>%n rules of the set are there already; the others would be kept.</numerusform>
         </translation>
     </message>
 </context>
@@ -273,10 +345,17 @@
         </translation>
     </message>
     <message numerus="yes">
-        <source>%n change(s) not: look at them in the agent's changes.</source>
+        <source>%n change(s) not: look at them in the agent&apos;s changes.</source>
         <translation>
-            <numerusform>%n change not: look at them in the agent's changes.</numerusform>
-            <numerusform>%n changes not: look at them in the agent's changes.</numerusform>
+            <numerusform>%n change not: look at them in the agent&apos;s changes.</numerusform>
+            <numerusform>%n changes not: look at them in the agent&apos;s changes.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>It is the first of %n destination(s), which are listed below.</source>
+        <translation>
+            <numerusform>It is the first of %n destination, which is listed below.</numerusform>
+            <numerusform>It is the first of %n destinations, which are listed below.</numerusform>
         </translation>
     </message>
 </context>

@@ -4,19 +4,25 @@
 // screenshots.sh runs it under Xvfb in all its forms. To be looked at by a person; no test decides by them.
 #include "tests/ui/desktop_world.h"
 
+#include "tests/app/egress/listener.h"
 #include "tests/ui/dark_palette.h"
 #include "ui/agents/agent_page.h"
 #include "ui/agents/create_dialog.h"
 #include "ui/approvals/approvals_page.h"
 #include "ui/approvals/request_view.h"
 #include "ui/doctor/doctor_window.h"
+#include "ui/network/mode_dialog.h"
+#include "ui/network/network_page.h"
+#include "ui/network/preset_dialog.h"
 #include "ui/text/languages.h"
 #include "ui/window/main_window.h"
 
 #include <QAbstractItemView>
 #include <QComboBox>
 #include <QElapsedTimer>
+#include <QLabel>
 #include <QLineEdit>
+#include <QPushButton>
 #include <QStyleFactory>
 #include <QTabWidget>
 #include <QTableView>
@@ -70,6 +76,98 @@ void put(const std::filesystem::path& file, const std::string& text) {
 
 const char kReport[] = "# Autumn report\n\nSales grew by 4 % in September.\nTea is bought from two merchants.\n\n## Costs\n\n- rent 900\n- tea 310\n- paper 45\n";
 const char kNewReport[] = "# Autumn report\n\nSales grew by 6.5 % in September and 2 % in October.\nTea is bought from two merchants.\n\n## Costs\n\n- rent 900\n- tea 295\n- paper 45\n- postage 30\n";
+
+policy::Rule networkRule(const std::string& agent, const std::string& host, std::uint16_t port, policy::Effect effect, const std::string& note) {
+    policy::Rule out;
+    out.effect = effect;
+    out.action = policy::Action::Network;
+    out.agent = agent;
+    out.fields = {{"host", {host}}, {"port", {std::to_string(port)}}};
+    out.high = effect == policy::Effect::Allow;
+    out.note = note;
+    return out;
+}
+
+// Three connections, something refused, and the ways to change it. The other side is a socket on loopback.
+void networkPictures(const Album& album, DesktopWorld& world, MainWindow& window) {
+    world.addAgent("scout");
+    const auto agent = world.engine->agent("scout").value();
+    const egress::test::Listener there;
+    std::mutex mutex;
+    std::vector<UniqueFd> sockets;
+    world.clerks.onConnected([&](const boost::json::object&, UniqueFd socket) {
+        egress::test::send(socket, std::string(4321 + 30000 * sockets.size(), 'x'));
+        const std::lock_guard lock(mutex);
+        sockets.push_back(std::move(socket));
+    });
+    auto& rules = world.engine->approvals().rules();
+    for (const char* name : {"files.example.org", "mirror.example.net", "api.example.com"}) {
+        world.nameLeads(name, "127.0.0.1");
+        (void)rules.add(networkRule(agent->id(), name, there.port(), policy::Effect::Allow, "the report's tables")).value();
+    }
+    (void)rules.add(networkRule(agent->id(), "127.0.0.1", there.port(), policy::Effect::Allow, "")).value();
+    (void)rules.add(networkRule({}, "*.tracker.example", 443, policy::Effect::Deny, "never")).value();
+    world.engine->approvals().rulesChanged();
+    world.engine->approvalNews().rulesChanged();
+    window.showAgent("scout");
+    until([&] { return window.page("scout")->isVisible(); });
+    auto* const page = window.page("scout");
+    page->showPage("networkPage");
+    album.take(window, "16-network-offline");
+    (void)agent->setNetwork(egress::NetMode::Allowlist).has_value();
+    const auto open = [&](int number, const char* host, std::uint16_t port) {
+        world.clerks.tell("net.open", {{"number", number}, {"host", host}, {"port", port}});
+    };
+    open(1, "files.example.org", there.port());
+    open(2, "mirror.example.net", there.port());
+    open(3, "api.example.com", there.port());
+    open(4, "beacon.tracker.example", 443);
+    open(5, "unknown.example", 443);
+    until([&] {
+        const std::lock_guard lock(mutex);
+        return sockets.size() == 3;
+    });
+    until([&] { return find<QAbstractItemView>(*page, "live")->model()->rowCount() == 3; });
+    find<QTableView>(*page, "rules")->selectRow(0);
+    album.take(window, "17-network");
+    find<QPushButton>(*page, "changeMode")->click();
+    album.take(*dialog<ModeDialog>("modeDialog"), "18-network-mode");
+    dialog<ModeDialog>("modeDialog")->reject();
+    find<QPushButton>(*page, "allowPreset")->click();
+    until([&] { return find<QPushButton>(*dialog<PresetDialog>("presetDialog"), "agree")->isEnabled(); });
+    album.take(*dialog<PresetDialog>("presetDialog"), "19-network-set");
+    dialog<PresetDialog>("presetDialog")->reject();
+    page->showPage("timelinePage");
+    album.take(window, "20-network-timeline");
+
+    (void)agent->setNetwork(egress::NetMode::Ask).has_value();
+    open(6, "data.example.org", 443);
+    window.showApprovals();
+    auto* const list = find<QAbstractItemView>(window, "requests");
+    const auto look = [&](const QString& place) {
+        until([&] { // the newest of those that wait
+            for (int row = 0; row < list->model()->rowCount(); ++row) {
+                if (list->model()->index(row, 0).data().toString().contains(place)) {
+                    list->setCurrentIndex(list->model()->index(row, 0));
+                    return true;
+                }
+            }
+            return false;
+        });
+        until([&] { return find<QLabel>(window, "place")->text().remove('\n').contains(place); });
+    };
+    look("data.example.org");
+    find<QComboBox>(window, "scope")->setCurrentIndex(2);
+    album.take(window, "21-request-network");
+    open(7, "192.168.7.1", 8080);
+    look("192.168.7.1");
+    album.take(window, "22-request-network-high-risk");
+    const auto longName = "www.bank.example." + QString("a").repeated(50) + ".xn--pypal-4ve.example";
+    world.clerks.tell("net.open", {{"number", 8}, {"host", longName.toStdString()}, {"port", 443}});
+    look(longName);
+    album.take(window, "23-request-network-long-name");
+    window.showAgent("scout");
+}
 
 } // namespace
 
@@ -164,6 +262,8 @@ int main(int argc, char** argv) {
     album.take(window, "11-request-high-risk");
     list->setCurrentIndex(list->model()->index(2, 0));
     album.take(window, "12-request-folder");
+
+    networkPictures(album, world, window);
 
     DoctorWindow doctor(link, &window);
     doctor.resize(680, 520);

@@ -37,7 +37,20 @@ public:
                                                                                               : carrel::test::fakeElf());
         }
         std::filesystem::create_directory(papers());
-        auto made = engine::Engine::create(api::openHome().value(), engine::Installation{}, hypervisor::makeFakeBackend(machines));
+        engine::Engine::Session session;
+        session.resolver = [names = names] { // no test asks the network's own
+            egress::SystemResolver::Setup setup;
+            setup.lookUp = [names](const egress::HostName& name) -> egress::Addresses {
+                const std::lock_guard lock(names->mutex);
+                const auto at = names->addresses.find(name.text());
+                if (at == names->addresses.end()) {
+                    return fail(ErrorCode::NotFound, "no address is known for that name");
+                }
+                return std::vector{egress::Address::parse(at->second).value()};
+            };
+            return std::make_shared<egress::SystemResolver>(std::move(setup));
+        };
+        auto made = engine::Engine::create(api::openHome().value(), engine::Installation{}, hypervisor::makeFakeBackend(machines), std::move(session));
         if (!made) {
             qFatal("%s", made.error().text().c_str());
         }
@@ -102,12 +115,22 @@ public:
             qFatal("no machine");
         }
     }
+    // Where a name leads to.
+    void nameLeads(const std::string& name, const std::string& address) {
+        const std::lock_guard lock(names->mutex);
+        names->addresses[name] = address;
+    }
     // The next starts fail with it; nothing: they go well.
     void failStarts(std::optional<Error> why) {
         const std::lock_guard lock(m_mutex);
         m_bootTrouble = std::move(why);
     }
 
+    struct Names {
+        std::mutex mutex;
+        std::map<std::string, std::string> addresses;
+    };
+    std::shared_ptr<Names> names = std::make_shared<Names>();
     QTemporaryDir dir{"/tmp/carrel-desktop-XXXXXX"};
     std::shared_ptr<hypervisor::FakeWorld> machines = std::make_shared<hypervisor::FakeWorld>();
     agents::test::StandInClerks clerks;

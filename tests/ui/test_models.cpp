@@ -103,6 +103,21 @@ private slots:
         QVERIFY(model.index(1, TimelineModel::Subject).data(Qt::AccessibleTextRole).toString().startsWith(says(1)));
         QVERIFY(!model.index(0, TimelineModel::Subject).data(Qt::AccessibleTextRole).toString().contains(says(1)));
     }
+    // What was seen of the network is told in words; what a machine says of it stays as it is (I9).
+    void theNetworkInWords() {
+        TimelineModel model(nullptr);
+        const json::object denied{{"outcome", "denied"}, {"begun", 1}, {"why", "no rule"}};
+        model.add({told(1, "net.traffic", "host", "example.org:443", denied), told(2, "net.traffic", "guest", "example.org:443", denied),
+                   told(3, "net.mode", "host", "ask", {{"by", "owner"}})});
+        const auto detail = [&](int row) { return model.index(row, TimelineModel::Detail).data().toString(); };
+        QVERIFY2(detail(0).startsWith("Denied") && detail(0).endsWith(": no rule"), qPrintable(detail(0)));
+        QCOMPARE(detail(1), QString("outcome=denied  begun=1  why=no rule"));
+        QVERIFY(detail(2).startsWith("Asks first"));
+        TimelineFilter filter;
+        filter.setSourceModel(&model);
+        filter.setGroup(EventGroup::Network);
+        QCOMPARE(filter.rowCount(), 3);
+    }
     void everyKindHasWords() {
         const auto kinds = carrel::test::Schemas(CARREL_SOURCE_DIR "/app/api/schema").load("common.json").at("$defs").at("eventKind").at("enum").as_array();
         QVERIFY(kinds.size() > 30);

@@ -11,6 +11,18 @@ namespace carrel::ui {
 
 namespace {
 constexpr int kMargin = 8;
+
+// A globe: this agent has a network.
+void paintNetwork(QPainter& painter, const QRectF& box, const QColor& colour) {
+    painter.save();
+    painter.setRenderHint(QPainter::Antialiasing);
+    painter.setPen(QPen(colour, 1.3));
+    painter.setBrush(Qt::NoBrush);
+    painter.drawEllipse(box);
+    painter.drawEllipse(box.center(), box.width() / 5, box.height() / 2);
+    painter.drawLine(QPointF(box.left(), box.center().y()), QPointF(box.right(), box.center().y()));
+    painter.restore();
+}
 } // namespace
 
 QSize AgentDelegate::sizeHint(const QStyleOptionViewItem& option, const QModelIndex& /*index*/) const {
@@ -36,7 +48,11 @@ void AgentDelegate::paint(QPainter* painter, const QStyleOptionViewItem& option,
     }
     paintState(*painter, QRectF(box.left(), box.top() + (line - side) / 2, side, side),
                static_cast<AgentState>(index.data(AgentsModel::StateRole).toInt()), palette);
-    const auto words = box.adjusted(static_cast<int>(side) + kMargin, 0, 0, 0);
+    const bool network = index.data(AgentsModel::NetworkRole).toBool();
+    const auto words = box.adjusted(static_cast<int>(side) + kMargin, 0, network ? -static_cast<int>(side) - kMargin : 0, 0);
+    if (network) {
+        paintNetwork(*painter, QRectF(box.right() - side, box.top() + (line - side) / 2, side, side), text);
+    }
     painter->save();
     painter->setPen(text);
     auto bold = option.font;

@@ -69,6 +69,9 @@ AgentInfo agentFrom(const boost::json::object& agent) {
     out.memoryMib = numberAt(agent, "memory_mib");
     out.cpus = numberAt(agent, "cpus");
     out.accelerator = textAt(agent, "accelerator");
+    if (const auto network = textAt(agent, "network"); !network.empty()) { // else of an engine that gives none
+        out.network = netModeFrom(network);
+    }
     for (const auto& share : listAt(agent, "shares")) {
         if (share.is_object()) {
             out.shares.push_back(shareFrom(share.get_object()));

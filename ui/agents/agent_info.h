@@ -2,6 +2,8 @@
 // What the engine tells of an agent (app/api/schema/common.json, "agent" and "share"), for windows. Thread: values.
 #pragma once
 
+#include "ui/text/network_words.h"
+
 #include <boost/json.hpp>
 
 #include <QMetaType>
@@ -35,11 +37,13 @@ struct AgentInfo {
     std::uint64_t memoryMib = 0;
     std::uint64_t cpus = 0;
     std::string accelerator; // "hardware", "software", or empty while it does not run
+    NetMode network = NetMode::Offline;
     QVector<ShareInfo> shares;
 
     [[nodiscard]] std::uint64_t staged() const; // as far as it is known
     // Its machine exists, so that it can be stopped or paused.
     [[nodiscard]] bool runs() const;
+    [[nodiscard]] bool hasNetwork() const { return network != NetMode::Offline; }
     bool operator==(const AgentInfo&) const = default;
 };
 

@@ -25,6 +25,10 @@ QString secondLine(const AgentInfo& agent) {
     }
     return stateText(agent.state);
 }
+
+QString networkText(const AgentInfo& agent) {
+    return AgentsModel::tr("Network: %1").arg(netModeText(agent.network));
+}
 } // namespace
 
 QVariant AgentsModel::data(const QModelIndex& index, int role) const {
@@ -36,15 +40,17 @@ QVariant AgentsModel::data(const QModelIndex& index, int role) const {
     case Qt::DisplayRole:
         return agent.name;
     case Qt::AccessibleTextRole:
-        return QString(agent.name + ", " + secondLine(agent));
+        return QString(agent.name + ", " + secondLine(agent) + ", " + networkText(agent));
     case Qt::ToolTipRole:
-        return toolTipOf(agent.reason.empty() ? secondLine(agent) : lineOf(agent.reason));
+        return toolTipOf((agent.reason.empty() ? secondLine(agent) : lineOf(agent.reason)) + '\n' + networkText(agent));
     case StateRole:
         return static_cast<int>(agent.state);
     case StateTextRole:
         return secondLine(agent);
     case StagedRole:
         return static_cast<qulonglong>(agent.staged());
+    case NetworkRole:
+        return agent.hasNetwork();
     default:
         return {};
     }

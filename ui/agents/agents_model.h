@@ -11,7 +11,7 @@ namespace carrel::ui {
 class AgentsModel : public QAbstractListModel {
     Q_OBJECT
 public:
-    enum Role { StateRole = Qt::UserRole + 1, StateTextRole, StagedRole };
+    enum Role { StateRole = Qt::UserRole + 1, StateTextRole, StagedRole, NetworkRole };
 
     AgentsModel(AgentStore& store, QObject* parent);
 

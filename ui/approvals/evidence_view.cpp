@@ -5,12 +5,15 @@
 #include "ui/changes/change_details.h"
 #include "ui/parts/message_bar.h"
 #include "ui/parts/tones.h"
+#include "ui/text/network_words.h"
 #include "ui/text/plain.h"
 
 #include <QHeaderView>
 #include <QSplitter>
 #include <QTreeWidget>
 #include <QVBoxLayout>
+
+#include <algorithm>
 
 namespace carrel::ui {
 
@@ -37,6 +40,24 @@ QString notesOf(const ChangeEntry& change) {
         out << rights;
     }
     return out.join(QStringLiteral("; "));
+}
+
+// What a word of the network's fields is, for a person.
+QString fieldText(std::string_view field) {
+    return field == "host"     ? EvidenceView::tr("Host")
+           : field == "port"   ? EvidenceView::tr("Port")
+           : field == "method" ? EvidenceView::tr("Method")
+           : field == "path"   ? EvidenceView::tr("Path")
+                               : lineOf(field, 60);
+}
+
+QString networkTitle(const json::array& things) {
+    const bool anything = std::any_of(things.begin(), things.end(), [](const auto& each) {
+        return !each.is_object() || each.get_object().if_contains("method") == nullptr;
+    });
+    return anything ? EvidenceView::tr("Allowed, programs in the agent's machine may send anything there that they have, what is in your shared "
+                                       "folders among it, and get anything back:")
+                    : EvidenceView::tr("Allowed, programs in the agent's machine may make this request, and get anything back:");
 }
 
 } // namespace
@@ -93,18 +114,21 @@ void EvidenceView::show(const json::object& shown) {
         return;
     }
     // Its fields, of which there are few.
-    m_title->setText(tr("What it is about:"));
+    const bool network = textAt(approval, "action") == "network";
+    m_title->setText(network ? networkTitle(listAt(shown, "things")) : tr("What it is about:"));
     m_list->setColumnCount(2);
     m_list->setHeaderLabels({tr("What"), tr("Value")});
-    for (const auto& value : listAt(shown, "things")) {
-        if (!value.is_object()) {
+    m_list->header()->resizeSection(0, 140);
+    for (const auto& thing : listAt(shown, "things")) {
+        if (!thing.is_object()) {
             continue;
         }
-        for (const auto& member : value.get_object()) {
+        for (const auto& member : thing.get_object()) {
             const auto& field = member.value();
             auto* item = new QTreeWidgetItem(m_list);
-            item->setText(0, lineOf(std::string(member.key()), 60));
-            item->setText(1, lineOf(field.is_string() ? std::string(field.get_string()) : json::serialize(field), kWholeColumns));
+            const auto value = field.is_string() ? std::string(field.get_string()) : json::serialize(field);
+            item->setText(0, network ? fieldText(member.key()) : lineOf(std::string(member.key()), 60));
+            item->setText(1, network && member.key() != "path" ? hostText(value) : lineOf(value, kWholeColumns));
             item->setToolTip(1, toolTipOf(item->text(1)));
         }
     }

@@ -9,6 +9,7 @@
 #include "ui/parts/folder_chooser.h"
 #include "ui/parts/message_bar.h"
 #include "ui/parts/tones.h"
+#include "ui/text/network_words.h"
 #include "ui/text/plain.h"
 
 #include <QComboBox>
@@ -49,6 +50,8 @@ RequestView::RequestView(EngineLink& link, QWidget* parent)
     : QWidget(parent)
     , m_link(link)
     , m_head(new QFrame(this))
+    , m_place(new PlainLabel({}, m_head))
+    , m_placeNote(new PlainLabel({}, m_head))
     , m_risk(new PlainLabel({}, m_head))
     , m_words(new PlainLabel({}, m_head))
     , m_riskReason(new PlainLabel({}, m_head))
@@ -70,7 +73,7 @@ RequestView::RequestView(EngineLink& link, QWidget* parent)
     , m_reopen(new QPushButton(tr("&Open it again"), this))
     , m_bar(new MessageBar(this)) {
     setObjectName("request");
-    for (auto& [widget, name] : {std::pair<QWidget*, const char*>{m_risk, "risk"}, {m_words, "words"}, {m_claim, "claim"}, {m_state, "state"}, {m_scope, "scope"},
+    for (auto& [widget, name] : {std::pair<QWidget*, const char*>{m_place, "place"}, {m_placeNote, "placeNote"}, {m_risk, "risk"}, {m_words, "words"}, {m_claim, "claim"}, {m_state, "state"}, {m_scope, "scope"},
                                  {m_time, "time"}, {m_rule, "rule"}, {m_toml, "toml"}, {m_word, "word"}, {m_deny, "deny"}, {m_allow, "allow"},
                                  {m_reopen, "reopen"}, {m_bar, "requestBar"}}) {
         widget->setObjectName(name);
@@ -81,10 +84,13 @@ RequestView::RequestView(EngineLink& link, QWidget* parent)
     auto large = bold;
     large.setPointSizeF(large.pointSizeF() * 1.2);
     m_words->setFont(large);
+    auto largest = bold;
+    largest.setPointSizeF(largest.pointSizeF() * 1.8);
+    m_place->setFont(largest);
     m_head->setFrameShape(QFrame::StyledPanel);
     m_head->setAutoFillBackground(true);
     auto* head = new QVBoxLayout(m_head);
-    for (auto* each : {m_risk, m_words, m_riskReason, m_state}) {
+    for (auto* each : {m_place, m_placeNote, m_risk, m_words, m_riskReason, m_state}) {
         head->addWidget(each);
     }
     m_claimFrame->setFrameShape(QFrame::StyledPanel);
@@ -251,9 +257,10 @@ void RequestView::fill() {
     riskPalette.setColor(QPalette::WindowText, toneColour(high ? Tone::Bad : Tone::Note, this->palette()));
     m_risk->setPalette(riskPalette);
     m_risk->setText(high ? tr("⚠ HIGH RISK") : tr("Routine"));
-    m_words->setText(lineOf(textAt(approval, "words"), kWholeColumns));
     const auto why = textAt(approval, "risk_reason");
     m_riskReason->setText(lineOf(why, kWholeColumns));
+    m_words->setText(lineOf(textAt(approval, "words"), kWholeColumns));
+    fillPlace();
     m_riskReason->setVisible(!why.empty());
     auto state = approvalStateText(m_approval);
     if (flagAt(approval, "session_over")) {
@@ -285,6 +292,41 @@ void RequestView::fill() {
     m_allow->setText(high ? tr("&Allow all the same") : tr("&Allow"));
     preview();
     check();
+}
+
+// The host, then the port, each letter of them: a long name is broken and never cut.
+void RequestView::fillPlace() {
+    const auto& approval = m_approval.all;
+    const auto& place = objectAt(approval, "destination");
+    const bool known = !place.empty();
+    m_place->setVisible(known);
+    m_placeNote->setVisible(known);
+    if (!known) {
+        return;
+    }
+    const auto host = textAt(place, "host");
+    const auto port = textAt(place, "port");
+    constexpr int kLetters = 36; // of the large ones, in a narrow window
+    m_place->setText(brokenText(tr("%1 port %2").arg(hostText(host), hostText(port)), kLetters));
+    m_place->setAccessibleName(tr("Where to: %1, port %2").arg(hostText(host), hostText(port)));
+    QStringList notes;
+    if (const auto note = hostNote(host); !note.isEmpty()) {
+        notes << note;
+    }
+    if (const auto items = numberAt(approval, "items"); items > 1) {
+        notes << tr("It is the first of %n destination(s), which are listed below.", nullptr, countOf(items));
+    }
+    m_placeNote->setText(notes.join(' '));
+    m_placeNote->setVisible(!notes.isEmpty());
+    // It is not said twice; what does not begin so is left as it is.
+    const auto words = textAt(approval, "words");
+    const auto begins = host + ", port " + port + ": ";
+    if (words.size() > begins.size() && words.starts_with(begins)) {
+        auto rest = lineOf(std::string_view(words).substr(begins.size()), kWholeColumns);
+        rest[0] = rest[0].toUpper();
+        m_words->setText(rest);
+    }
+    m_riskReason->setText(brokenText(m_riskReason->text())); // its names are hosts, without a space
 }
 
 bool RequestView::wantsFolder() const {

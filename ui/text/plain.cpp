@@ -69,6 +69,21 @@ QString toolTipOf(const QString& plain) {
     return plain.isEmpty() ? plain : QStringLiteral("<p style='white-space: pre-wrap'>") + plain.toHtmlEscaped() + QStringLiteral("</p>");
 }
 
+QString brokenText(const QString& plain, int most) {
+    QString out;
+    int run = 0;
+    for (const auto each : plain) {
+        const bool ends = each.isSpace();
+        if (!ends && run >= most && !each.isLowSurrogate()) {
+            out += '\n';
+            run = 0;
+        }
+        run = ends ? 0 : run + 1;
+        out += each;
+    }
+    return out;
+}
+
 PlainLabel::PlainLabel(const QString& text, QWidget* parent)
     : QLabel(parent) {
     setTextFormat(Qt::PlainText);

@@ -34,6 +34,10 @@ inline constexpr std::size_t kWholeColumns = 64 * 1024; // what is decided on is
 // As a tool tip shows it: line by line, nothing of it markup. Given to setToolTip and Qt::ToolTipRole.
 [[nodiscard]] QString toolTipOf(const QString& plain);
 
+// A name with no space in it, longer than that: broken into lines, so that a label shows it to its end at any width. No other
+// foreign text: it could begin a line of its own.
+[[nodiscard]] QString brokenText(const QString& plain, int most = 60);
+
 // A label that never takes its text for markup, breaks lines, and lets it be selected.
 class PlainLabel : public QLabel {
     Q_OBJECT

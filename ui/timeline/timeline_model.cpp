@@ -2,6 +2,7 @@
 #include "ui/timeline/timeline_model.h"
 
 #include "app/api/answers.h"
+#include "ui/text/network_words.h"
 #include "ui/text/plain.h"
 
 #include <QCoreApplication>
@@ -59,8 +60,8 @@ constexpr std::array kKinds{
     Kind{"rule.added", EventGroup::Approvals, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Rule added")},
     Kind{"rule.removed", EventGroup::Approvals, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Rule removed")},
     Kind{"rule.replaced", EventGroup::Approvals, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Rules replaced")},
-    Kind{"net.mode", EventGroup::Approvals, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Way to the network")},
-    Kind{"net.traffic", EventGroup::Machine, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Connections")},
+    Kind{"net.mode", EventGroup::Network, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Way to the network")},
+    Kind{"net.traffic", EventGroup::Network, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Connections")},
 };
 
 const Kind* find(std::string_view kind) {
@@ -75,6 +76,18 @@ std::string detailText(const json::object& detail) {
                (member.value().is_string() ? std::string(member.value().get_string()) : json::serialize(member.value()));
     }
     return out;
+}
+
+// Nothing where a machine says so: only what was seen is put into Carrel's own words (I9).
+QString networkWords(const json::object& event) {
+    const auto kind = textAt(event, "kind");
+    if (textAt(event, "provenance") != "host") {
+        return {};
+    }
+    return kind == "net.traffic" ? trafficText(objectAt(event, "detail"))
+           : kind == "net.mode"  ? netModeText(netModeFrom(textAt(event, "subject"))) + QStringLiteral(". ") +
+                                      netModeExplained(netModeFrom(textAt(event, "subject")))
+                                 : QString();
 }
 
 } // namespace
@@ -108,7 +121,7 @@ void TimelineModel::add(const json::array& events) {
             continue; // told twice: at the end of a page, and by the stream that follows
         }
         fresh.push_back({seq, textAt(event, "time"), textAt(event, "kind"), textAt(event, "subject"), detailText(objectAt(event, "detail")),
-                         textAt(event, "provenance") != "host"}); // what is not known to be the host's is not shown as such
+                         networkWords(event), textAt(event, "provenance") != "host"}); // what is not known to be the host's is not shown as such
     }
     if (fresh.empty()) {
         return;
@@ -149,7 +162,7 @@ QVariant TimelineModel::data(const QModelIndex& index, int role) const {
         case Subject:
             return lineOf(event.subject);
         case Detail:
-            return lineOf(event.detail);
+            return event.words.isEmpty() ? lineOf(event.detail) : event.words;
         default:
             return {};
         }
@@ -166,7 +179,7 @@ QVariant TimelineModel::data(const QModelIndex& index, int role) const {
     case GroupRole:
         return static_cast<int>(groupOf(event.kind));
     case SearchRole:
-        return QString(kindText(event.kind) + '\n' + QString::fromStdString(event.kind) + '\n' + lineOf(event.subject) + '\n' + lineOf(event.detail));
+        return QString(kindText(event.kind) + '\n' + QString::fromStdString(event.kind) + '\n' + lineOf(event.subject) + '\n' + lineOf(event.detail) + '\n' + event.words);
     default:
         return {};
     }

@@ -14,7 +14,7 @@
 namespace carrel::ui {
 
 // What a person filters by.
-enum class EventGroup { Machine, Files, Commands, Changes, Approvals, Notes };
+enum class EventGroup { Machine, Files, Commands, Changes, Approvals, Network, Notes };
 [[nodiscard]] EventGroup groupOf(std::string_view kind);
 
 struct TimelineEvent {
@@ -23,6 +23,7 @@ struct TimelineEvent {
     std::string kind;
     std::string subject; // raw
     std::string detail;  // "name=value  …", raw
+    QString words;       // of the network's: the same in plain words, fit to be shown
     bool byGuest = false;
 };
 

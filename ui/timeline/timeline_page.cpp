@@ -53,6 +53,7 @@ TimelinePage::TimelinePage(EngineLink& link, const QString& agent, QWidget* pare
     m_group->addItem(tr("Everything"), kAnyGroup);
     for (const auto& [group, words] : {std::pair{EventGroup::Changes, tr("Changes")}, {EventGroup::Commands, tr("Commands")},
                                        {EventGroup::Files, tr("Folders and files")}, {EventGroup::Approvals, tr("Requests and rules")},
+                                       {EventGroup::Network, tr("Network")},
                                        {EventGroup::Machine, tr("Machine")}, {EventGroup::Notes, tr("Notes")}}) {
         m_group->addItem(words, static_cast<int>(group));
     }
@@ -217,6 +218,9 @@ void TimelinePage::showDetail(const QModelIndex& index) {
                 whoSays(event.byGuest) + '\n';
     if (!event.subject.empty()) {
         text += lineOf(event.subject, kWholeColumns) + '\n';
+    }
+    if (!event.words.isEmpty()) {
+        text += event.words + '\n';
     }
     m_detail->setPlainText(text + lineOf(event.detail, kWholeColumns));
 }

@@ -11,6 +11,7 @@
 #include "ui/changes/changes_page.h"
 #include "ui/doctor/doctor_window.h"
 #include "ui/folders/folders_page.h"
+#include "ui/network/network_page.h"
 #include "ui/parts/message_bar.h"
 #include "ui/parts/question.h"
 #include "ui/terminal/terminal_page.h"
@@ -253,6 +254,7 @@ void MainWindow::addPages(AgentPage& page, const QString& agent) {
     page.addPage(terminal, tr("Terminal"));
     page.addPage(new TimelinePage(m_link, agent, &page), tr("Timeline"));
     page.addPage(new FoldersPage(m_link, m_store, agent, &page), tr("Folders"));
+    page.addPage(new NetworkPage(m_link, m_store, *m_approvals, agent, &page), tr("Network"));
 }
 
 void MainWindow::showAgent(const QString& name) {

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+// An agent's network: how it reaches it, what is connected now, the rules that speak of it, and what did not come about lately. Shown,
+// it asks for what is connected once a second, and follows the log; the rules are read when the engine says that they are others.
+// To take the network away is done at once; to give more is asked for by name. Thread: the window's.
+#pragma once
+
+#include "ui/agents/agent_store.h"
+#include "ui/approvals/approval_store.h"
+#include "ui/engine/engine_link.h"
+
+#include <QPointer>
+#include <QTimer>
+#include <QWidget>
+
+class QFrame;
+class QPushButton;
+class QTableView;
+
+namespace carrel::ui {
+
+class LiveModel;
+class MessageBar;
+class PlainLabel;
+class RefusedModel;
+class RulesModel;
+
+class NetworkPage : public QWidget {
+    Q_OBJECT
+public:
+    NetworkPage(EngineLink& link, AgentStore& agents, ApprovalStore& approvals, const QString& agent, QWidget* parent);
+
+protected:
+    void showEvent(QShowEvent* event) override;
+    void hideEvent(QHideEvent* event) override;
+
+private:
+    void layOut();
+    void begin(); // to ask for everything, from now on
+    void fillMode();
+    void chooseMode();
+    void setMode(NetMode mode);
+    void askLive();
+    void takeLive(const Answer& answer);
+    void askRules();
+    void takeRules(const Answer& answer);
+    void askRefused();
+    void takeRefused(const Answer& answer);
+    void follow();
+    void removeRule();
+    void checkRules();
+    void choosePreset();
+    [[nodiscard]] boost::json::object ofAgent() const;
+
+    EngineLink& m_link;
+    AgentStore& m_agents;
+    QString m_agent;
+    LiveModel* m_live;
+    RulesModel* m_rules;
+    RefusedModel* m_refused;
+    MessageBar* m_bar;
+    QFrame* m_modeFrame;
+    PlainLabel* m_mode;
+    PlainLabel* m_modeWords;
+    QPushButton* m_change;
+    QPushButton* m_offline;
+    PlainLabel* m_liveTitle;
+    QTableView* m_liveView;
+    PlainLabel* m_rulesTitle;
+    QTableView* m_rulesView;
+    QPushButton* m_preset;
+    QPushButton* m_remove;
+    PlainLabel* m_refusedTitle;
+    QTableView* m_refusedView;
+    QPointer<Request> m_liveRequest;
+    QPointer<Request> m_rulesRequest;
+    QPointer<Request> m_refusedRequest;
+    bool m_rulesAgain = false; // they were said to be others while they were read
+    QTimer m_liveNext;
+    QTimer m_refusedNext;
+};
+
+} // namespace carrel::ui

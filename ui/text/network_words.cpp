@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ui/text/network_words.h"
+
+#include "app/api/answers.h"
+#include "ui/text/plain.h"
+
+#include <QCoreApplication>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace carrel::ui {
+
+using namespace api;
+
+namespace {
+
+struct NetWords {
+    Q_DECLARE_TR_FUNCTIONS(NetWords)
+};
+
+constexpr std::array<std::pair<std::string_view, NetMode>, 3> kModes{
+    {{"offline", NetMode::Offline}, {"ask", NetMode::Ask}, {"allowlist", NetMode::Allowlist}}};
+constexpr std::size_t kHostColumns = 4096; // more than any name is long, and what is none is shown whole, too
+constexpr char16_t kFirstPrintable = 0x21, kLastPrintable = 0x7e;
+
+} // namespace
+
+NetMode netModeFrom(std::string_view text) {
+    const auto* const found = std::find_if(kModes.begin(), kModes.end(), [&](const auto& each) { return each.first == text; });
+    return found == kModes.end() ? NetMode::Unknown : found->second;
+}
+
+const char* netModeKey(NetMode mode) {
+    return mode == NetMode::Ask ? "ask" : mode == NetMode::Allowlist ? "allowlist" : "offline";
+}
+
+QString netModeText(NetMode mode) {
+    switch (mode) {
+    case NetMode::Offline:
+        return NetWords::tr("No network");
+    case NetMode::Ask:
+        return NetWords::tr("Asks first");
+    case NetMode::Allowlist:
+        return NetWords::tr("Only what rules allow");
+    case NetMode::Unknown:
+        break;
+    }
+    return NetWords::tr("In a way that this window does not know");
+}
+
+QString netModeExplained(NetMode mode) {
+    switch (mode) {
+    case NetMode::Offline:
+        return NetWords::tr("The agent reaches nothing, whatever rules say.");
+    case NetMode::Ask:
+        return NetWords::tr("The agent reaches what your rules allow. You are asked about anything else, and it waits until you answer.");
+    case NetMode::Allowlist:
+        return NetWords::tr("The agent reaches what your rules allow. Anything else is denied, and you are not asked.");
+    case NetMode::Unknown:
+        break;
+    }
+    return NetWords::tr("The engine is newer than this window. The command line tells more: carrel net mode.");
+}
+
+QString hostText(std::string_view host) {
+    const auto line = lineOf(host, kHostColumns);
+    QString out;
+    for (const auto letter : line.toUcs4()) {
+        if (letter >= kFirstPrintable && letter <= kLastPrintable) {
+            out += QChar(letter);
+        } else {
+            out += QStringLiteral("\\u{%1}").arg(letter, 0, 16);
+        }
+    }
+    return out;
+}
+
+QString placeText(std::string_view host, std::string_view port) {
+    const auto text = hostText(host);
+    return (text.contains(':') ? '[' + text + ']' : text) + ':' + hostText(port);
+}
+
+QString hostNote(std::string_view host) {
+    const auto text = hostText(host);
+    const auto labels = text.split('.');
+    if (std::any_of(labels.begin(), labels.end(), [](const QString& label) { return label.startsWith(QStringLiteral("xn--"), Qt::CaseInsensitive); })) {
+        return NetWords::tr("This name stands for letters of other scripts, which can look like those of another name. It is shown as it is "
+                            "looked up (xn--…): know whose it is before you allow it.");
+    }
+    const bool isV4 = !text.isEmpty() && std::all_of(text.begin(), text.end(), [](QChar each) { return each.isDigit() || each == '.'; });
+    if (text.contains(':') || isV4) {
+        return NetWords::tr("This is an address and no name: nothing tells whose it is.");
+    }
+    return {};
+}
+
+QString outcomeText(std::string_view outcome) {
+    static const std::array<std::pair<std::string_view, const char*>, 9> kWords{{
+        {"denied", QT_TRANSLATE_NOOP("NetWords", "Denied")},
+        {"expired", QT_TRANSLATE_NOOP("NetWords", "Nobody answered in time")},
+        {"unresolved", QT_TRANSLATE_NOOP("NetWords", "The name leads nowhere")},
+        {"unreachable", QT_TRANSLATE_NOOP("NetWords", "Could not be reached")},
+        {"refused", QT_TRANSLATE_NOOP("NetWords", "The other side refused it")},
+        {"timed-out", QT_TRANSLATE_NOOP("NetWords", "The other side did not answer")},
+        {"limit", QT_TRANSLATE_NOOP("NetWords", "Too many at once")},
+        {"offline", QT_TRANSLATE_NOOP("NetWords", "The agent has no network")},
+        {"closed", QT_TRANSLATE_NOOP("NetWords", "Whoever asked had gone")},
+    }};
+    const auto* const found = std::find_if(kWords.begin(), kWords.end(), [&](const auto& each) { return each.first == outcome; });
+    return found == kWords.end() ? lineOf(outcome, 40) : NetWords::tr(found->second);
+}
+
+QString trafficText(const boost::json::object& detail) {
+    const auto outcome = textAt(detail, "outcome");
+    const int begun = countOf(numberAt(detail, "begun"));
+    QString out;
+    if (outcome == "open") {
+        out = NetWords::tr("%n connection(s) begun", nullptr, begun);
+        if (const auto ended = numberAt(detail, "ended"); ended > 0) {
+            out += NetWords::tr(", %n ended", nullptr, countOf(ended)) +
+                   NetWords::tr(": %1 sent, %2 received").arg(sizeText(numberAt(detail, "sent")), sizeText(numberAt(detail, "received")));
+        }
+    } else {
+        out = NetWords::tr("%1, %n time(s)", nullptr, begun).arg(outcomeText(outcome));
+    }
+    if (textAt(detail, "address") == "unchecked") {
+        out += NetWords::tr("; address unchecked, through a proxy");
+    }
+    if (const auto why = textAt(detail, "why"); !why.empty()) {
+        out += QStringLiteral(": ") + lineOf(why, 400);
+    }
+    return out;
+}
+
+QString spanText(std::chrono::milliseconds span) {
+    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(span).count();
+    constexpr long long kMinute = 60, kHour = 3600, kDay = 86400;
+    if (seconds < kMinute) {
+        return NetWords::tr("%1 s").arg(seconds);
+    }
+    if (seconds < kHour) {
+        return NetWords::tr("%1 min").arg(seconds / kMinute);
+    }
+    if (seconds < kDay) {
+        return NetWords::tr("%1 h %2 min").arg(seconds / kHour).arg(seconds % kHour / kMinute);
+    }
+    return NetWords::tr("%1 d %2 h").arg(seconds / kDay).arg(seconds % kDay / kHour);
+}
+
+} // namespace carrel::ui
