@@ -20,7 +20,7 @@ struct TurnedClock final : Clock {
 // Goes on by itself, and is turned beside; read by any thread.
 struct SharedClock final : Clock {
     std::atomic<std::int64_t> turned = 0;
-    const SystemClock real;
+    const SystemClock real{};
     [[nodiscard]] Moment now() const override {
         auto at = real.now();
         at.wallMs += turned;
