@@ -117,18 +117,23 @@ tl::expected<Egress::Permit, Egress::No> Egress::permit(const StreamPtr& stream,
 }
 
 tl::expected<Egress::Permit, Egress::No> Egress::standInLine(const StreamPtr& stream) {
-    const std::lock_guard lock(m_mutex);
-    const auto others = std::ranges::count_if(m_streams, [](const auto& each) { return isInLine(*each.second); });
-    if (static_cast<std::size_t>(others) >= kMaxInLine) {
-        return tl::unexpected(No{Outcome::Limit, "too many hosts wait to be asked about already: wait for one of them"});
+    {
+        const std::lock_guard lock(m_mutex);
+        const auto others = std::ranges::count_if(m_streams, [](const auto& each) { return isInLine(*each.second); });
+        if (static_cast<std::size_t>(others) >= kMaxInLine) {
+            return tl::unexpected(No{Outcome::Limit, "too many hosts wait to be asked about already: wait for one of them"});
+        }
+        stream->phase = Phase::Waiting; // for none yet
+        stream->waitsFor = 0;
     }
-    stream->phase = Phase::Waiting; // for none yet
-    stream->waitsFor = 0;
+    // One may have been answered before anybody saw that it is waited for: approvalChanged() comes on another thread.
+    if (m_to.queue->hasRoom(m_to.agent)) {
+        post([this] { nextInLine(); });
+    }
     return Permit::Waits;
 }
 
-// One of the agent's questions was answered. A closing that came before a stream stood in line made room for it; one that came
-// after is told after that, on this very thread.
+// There may be room in the queue.
 void Egress::nextInLine() {
     std::vector<StreamPtr> all;
     {
