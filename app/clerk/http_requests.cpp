@@ -32,7 +32,7 @@ bool isToken(std::string_view text) {
 }
 
 bool isTarget(std::string_view text) {
-    return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7f; });
+    return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7f && c != '#'; });
 }
 
 bool isValue(std::string_view text) {
@@ -84,7 +84,8 @@ struct Fields {
     std::optional<std::string_view> host;
     std::optional<std::string_view> length;
     std::optional<std::string_view> coding;
-    bool upgrade = false;
+    std::optional<std::string_view> upgrade;
+    bool upgradesTwice = false;
 };
 
 // The reason why not; null: all is well.
@@ -109,7 +110,10 @@ const char* readField(std::string_view line, Fields& fields) {
     if (isSame(name, "transfer-encoding")) {
         return once(fields.coding, kTwoMeanings);
     }
-    fields.upgrade = fields.upgrade || isSame(name, "upgrade");
+    if (isSame(name, "upgrade")) {
+        fields.upgradesTwice = fields.upgrade.has_value();
+        fields.upgrade = value;
+    }
     return nullptr;
 }
 
@@ -127,6 +131,7 @@ const char* readRequestLine(std::string_view line, std::string_view host, std::u
         return kNoRequest;
     }
     head.isHttp11 = version == "HTTP/1.1";
+    head.isGet = method == "GET";
     if (target.front() == '/' || (target == "*" && method == "OPTIONS")) {
         return nullptr;
     }
@@ -136,7 +141,7 @@ const char* readRequestLine(std::string_view line, std::string_view host, std::u
         return kNoRequest;
     }
     const auto rest = target.substr(kScheme.size());
-    return isAuthority(rest.substr(0, rest.find_first_of("/?#")), host, port) ? nullptr : kOtherHost;
+    return isAuthority(rest.substr(0, rest.find('/')), host, port) ? nullptr : kOtherHost;
 }
 
 const char* readLengths(const Fields& fields, RequestHead& head) {
@@ -175,7 +180,8 @@ const char* readHead(std::string_view text, std::string_view host, std::uint16_t
     if (!isAuthority(*fields.host, host, port)) {
         return kOtherHost;
     }
-    head.isUpgrade = fields.upgrade;
+    head.isUpgrade = fields.upgrade.has_value();
+    head.isWebSocket = head.isUpgrade && !fields.upgradesTwice && isSame(*fields.upgrade, "websocket") && head.isGet && head.isHttp11;
     return readLengths(fields, head);
 }
 
@@ -265,7 +271,7 @@ NetGate::Verdict HttpRequests::takeHead(ByteSpan bytes) {
     }
     ++m_requests;
     m_left = look.head.length;
-    m_state = look.head.isUpgrade ? State::Held : look.head.isChunked ? State::ChunkLine : m_left > 0 ? State::Length : State::Head;
+    m_state = look.head.isWebSocket ? State::Held : look.head.isChunked ? State::ChunkLine : m_left > 0 ? State::Length : State::Head;
     return {size, true, {}};
 }
 

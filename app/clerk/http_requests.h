@@ -4,8 +4,9 @@
 // (request smuggling): both lengths, several of one, obs-fold, a lone CR or LF, blanks around a header's name, a coding
 // but chunked. So are CONNECT, HTTP/2 by prior knowledge, and HTTP before 1.0.
 //
-// Upgrade (WebSocket) is let through in a connection's first request; what follows it is held until the server has said
-// 101, and then is no HTTP any more; else it is read on as requests.
+// An Upgrade is let through in a connection's first request, where that has no body. To a WebSocket (RFC 6455): what follows is
+// held until the server has said 101, and then is no HTTP any more. To anything else (HTTP/2, TLS: there a request could be for
+// another host again) what follows is read on as requests, whatever the server says, and so goes nowhere.
 // Does no I/O. Ownership: one per connection. Thread: one.
 #pragma once
 
@@ -24,7 +25,9 @@ inline constexpr std::size_t kMaxTrailers = 8 * 1024;
 // What a request is, as far as it matters here.
 struct RequestHead {
     bool isHttp11 = false;
-    bool isUpgrade = false;
+    bool isGet = false;
+    bool isUpgrade = false;   // to whatever
+    bool isWebSocket = false; // and to nothing but that
     bool isChunked = false;
     std::uint64_t length = 0;
 };

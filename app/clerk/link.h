@@ -29,23 +29,15 @@
 //       refused
 //   clock {} → {} when it is on its way: the guest is told the time of that moment. Nobody waits for the guest, whose
 //       processors may stand still: it finds this first when they go on
-//   net.connected {number, treat: "raw"|"tls"|"http"} + one connected TCP socket → {}    what net.open asked for. The engine keeps a
-//       descriptor of it, to cut it, so that it is closed when net.closed has been told, too. raw: relayed as it is. tls: only once a
-//       whole ClientHello has come whose SNI is the host (16 KiB at most, no encrypted_client_hello), else closed, how = "sni". http:
-//       only requests whose Host is the host
-//   net.refused {number, outcome, text} → {}    outcome as in app/egress/outcome.h; text: for whoever asked, at most 300 bytes
-//   net.cut {number, text} → {}    what allowed it has ended; both ends are closed at once
-//   net.live {} → {streams:[{number, sent, received, age_ms}…]}    at most 1024
-//   net.mode {offline} → {}    first of all, and when it changes. offline: the clerk refuses by itself
 //   power.off {} → {staged:[{share, staged}]} · console.tail {} → {text_b64}
 //   net.connected {number, treat: "raw"|"tls"|"http"} + one connected TCP socket → {}    to "net.open". raw: relayed as it is. tls:
-//       passed through once a ClientHello has come whole whose SNI is the host (tls_hello.h). http: plain HTTP, each request for
+//       passed through once a ClientHello has come whole whose SNI is the host (16 KiB at most, no ECH: tls_hello.h). http: plain HTTP, each request for
 //       the host (http_requests.h). What does not keep to it is broken off, before a byte of it has gone on
 //   net.refused {number, outcome, text} → {}    to "net.open"; outcomes as in guest/protocol/net_wire.h, but for open. "waiting" is
 //       a note, and the answer follows
 //   net.cut {number, text} → {}    both its ends are broken off at once. The engine keeps a descriptor of each connection, to cut it
 //       even from a clerk that does not, and so closes that when net.closed has been told
-//   net.live {} → {streams:[{number, sent, received, age_ms}…]}    those that are connected
+//   net.live {} → {streams:[{number, sent, received, age_ms}…]}    those that are connected, at most 1024
 //   net.mode {offline: bool} → {}    offline: the clerk refuses by itself and asks nothing; so it does until it is told. What is
 //       connected stays
 //   A number that is over is no error to any of them

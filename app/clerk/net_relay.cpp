@@ -253,6 +253,9 @@ void NetRelay::readSome() {
         m_farEndEnded = true;
         m_guest->mux().sendEnd(m_stream);
         m_guest->flushSoon();
+        if (!m_writing) {
+            writeSome(); // what was held for a word of the server's has nobody to wait for any more
+        }
         endIfDone();
         return;
     }

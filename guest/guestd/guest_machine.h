@@ -57,8 +57,8 @@ private:
     std::unique_ptr<Channel> m_filesChannel;
     std::unique_ptr<Channel> m_networkChannel;
     std::unique_ptr<Channel> m_terminalsChannel;
-    bool m_takesCommands = false;
-    std::future<void> m_processors; // by the thread that answers hello
+    bool m_takesCommands = false; // by the thread that answers hello
+    std::future<void> m_processors;
 };
 
 } // namespace carrel::guestd

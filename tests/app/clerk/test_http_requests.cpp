@@ -88,6 +88,8 @@ private slots:
         row("no host", request("GET / HTTP/1.1\nAccept: x\n\n"), "does not say which host");
         row("absolute, another", request("GET http://evil.example.org/ HTTP/1.1\nHost: www.example.org\n\n"), other);
         row("absolute, with a user", request("GET http://www.example.org@evil.example/ HTTP/1.1\nHost: www.example.org\n\n"), other);
+        row("absolute, with a fragment", request("GET http://www.example.org#@evil.example/ HTTP/1.1\nHost: www.example.org\n\n"), order);
+        row("absolute, with a query at once", request("GET http://www.example.org?@evil.example/ HTTP/1.1\nHost: www.example.org\n\n"), other);
         row("absolute, https", request("GET https://www.example.org/ HTTP/1.1\nHost: www.example.org\n\n"), order);
         row("connect", request("CONNECT www.example.org:80 HTTP/1.1\nHost: www.example.org\n\n"), order);
         row("HTTP/2 by prior knowledge", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", order);
@@ -184,6 +186,28 @@ private slots:
         QVERIFY(!through(no, evil, 4).good);
         HttpRequests later(kHost, 80);
         QVERIFY(!through(later, kGet + upgrade, 9).good);
+    }
+
+    void anUpgradeToAnythingElseLeadsNowhere_data() {
+        QTest::addColumn<QByteArray>("fields");
+        QTest::newRow("HTTP/2") << QByteArray("Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n");
+        QTest::newRow("TLS") << QByteArray("Connection: Upgrade\r\nUpgrade: TLS/1.0\r\n");
+        QTest::newRow("a choice") << QByteArray("Connection: Upgrade\r\nUpgrade: websocket, h2c\r\n");
+        QTest::newRow("two") << QByteArray("Connection: Upgrade\r\nUpgrade: h2c\r\nUpgrade: websocket\r\n");
+    }
+    void anUpgradeToAnythingElseLeadsNowhere() {
+        QFETCH(QByteArray, fields);
+        const QByteArray upgrade = "GET / HTTP/1.1\r\nHost: www.example.org\r\n" + fields + "\r\n";
+        for (const QByteArray& evil : {QByteArray("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), QByteArray("\x16\x03\x01\x02\x00\x01", 6),
+                                       QByteArray("GET / HTTP/1.1\r\nHost: evil.example.org\r\n\r\n")}) {
+            HttpRequests gate(kHost, 80);
+            QCOMPARE(through(gate, upgrade, 9).bytes, upgrade); // a server that does not know it answers as ever
+            gate.serverSaid(asBytes("HTTP/1.1 101 Switching Protocols\r\n\r\n"));
+            const auto passed = through(gate, evil, evil.size());
+            QVERIFY(!passed.good && passed.bytes.isEmpty());
+            HttpRequests next(kHost, 80);
+            QVERIFY(through(next, upgrade + kGet, 9).good);
+        }
     }
 
     void otherPortsAndAddresses() {
