@@ -88,14 +88,17 @@ Result<bool> Agent::start(const Progress& progress, std::stop_token stop) {
         return true;
     }
     const Error error = up.error();
+    bool ended = true;
     if (auto machine = [&] {
             const std::lock_guard lock(m_mutex);
             return m_machine;
         }()) {
-        (void)machine->stop().has_value();
+        ended = machine->stop().has_value();
     }
     dropMachine();
-    clearRuntime();
+    if (ended) { // else its process still has what is in there
+        clearRuntime();
+    }
     auto failed = record();
     failed.running = false;
     const auto session = std::exchange(failed.session, {});

@@ -209,6 +209,16 @@ void Egress::approvalChanged(const policy::Approval& approval) {
     }
 }
 
+void Egress::rulesChanged() {
+    const bool inLine = [&] {
+        const std::lock_guard lock(m_mutex);
+        return std::any_of(m_streams.begin(), m_streams.end(), [](const auto& each) { return isInLine(*each.second); });
+    }();
+    if (inLine) { // one of them may need nobody's answer any more
+        post([this] { nextInLine(); });
+    }
+}
+
 std::vector<LiveConnection> Egress::live() const {
     std::vector<LiveConnection> out;
     const auto now = Clock::now();

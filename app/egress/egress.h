@@ -97,6 +97,7 @@ public:
     // Offline cuts everything; allowlist what no rule allows.
     void setMode(NetMode mode);
     void approvalChanged(const policy::Approval& approval); // ApprovalListener
+    void rulesChanged();
     [[nodiscard]] std::vector<LiveConnection> live() const;
     [[nodiscard]] std::size_t waiting() const; // not open yet
     // Cuts everything, writes down the last of it, and lets go of the clerk.
@@ -176,7 +177,7 @@ private:
     void found(const StreamPtr& stream, Addresses addresses);
     void connect(const StreamPtr& stream, Wanted wanted);
     void connected(const StreamPtr& stream, Result<Made> made);
-    [[nodiscard]] Status grant(const StreamPtr& stream);
+    [[nodiscard]] Status grant(const StreamPtr& stream, const Endpoint& to);
 
     const Setup m_to;
     mutable std::mutex m_mutex; // guards what follows; nothing is called with it held
@@ -190,7 +191,6 @@ private:
     TrafficBook m_traffic;
     // Its thread's own.
     std::set<std::pair<std::string, std::uint64_t>> m_known; // destinations, with the rule that allows them
-    std::set<std::uint64_t> m_ruleToCome;                    // requests whose rule is being kept
     std::chrono::steady_clock::time_point m_minute;
     std::size_t m_newDecisions = 0;
     std::jthread m_thread; // last: uses the rest

@@ -165,10 +165,16 @@ void Egress::connect(const StreamPtr& stream, Wanted wanted) {
     });
 }
 
-Status Egress::grant(const StreamPtr& stream) {
+Status Egress::grant(const StreamPtr& stream, const Endpoint& to) {
+    std::vector<policy::Grant> wanted;
     for (const auto& need : stream->needs) {
-        policy::Grant grant{m_to.agent, m_to.session, {need.item}, need.approval, need.rule, need.untilMs};
-        auto added = m_to.grants->add(std::move(grant), [weak = weak_from_this(), of = std::weak_ptr(stream)](const policy::Grant&, const std::string& why) {
+        wanted.push_back({m_to.agent, m_to.session, {need.item}, need.approval, need.rule, need.untilMs});
+    }
+    if (!stream->unchecked) { // a rule may deny the address, by whatever name it was come to
+        wanted.push_back({m_to.agent, m_to.session, {requestFor(to.address, to.port, policy::Risk::Routine)}, 0, 0, {}, true});
+    }
+    for (auto& each : wanted) {
+        auto added = m_to.grants->add(std::move(each), [weak = weak_from_this(), of = std::weak_ptr(stream)](const policy::Grant&, const std::string& why) {
             const auto self = weak.lock();
             const auto one = of.lock();
             if (self && one) {
@@ -194,7 +200,7 @@ void Egress::connected(const StreamPtr& stream, Result<Made> made) {
     if (!stream->unchecked && std::find(stream->candidates.begin(), stream->candidates.end(), made->to) == stream->candidates.end()) {
         return refuse(stream, {Outcome::Denied, "another address was connected to than the one that was judged"});
     }
-    if (auto granted = grant(stream); !granted) { // the rules are others by now, or it was cut already
+    if (auto granted = grant(stream, made->to); !granted) { // the rules are others by now, or it was cut already
         letGo(stream);
         return refuse(stream, {Outcome::Denied, granted.error().message});
     }

@@ -232,7 +232,6 @@ void Egress::settle(std::uint64_t id) {
         }
     }
     if (waiting.empty()) {
-        m_ruleToCome.erase(id);
         return;
     }
     const auto approval = m_to.queue->find(id);
@@ -245,16 +244,15 @@ void Egress::settle(std::uint64_t id) {
     if (approval->state == ApprovalState::Open) {
         return;
     }
-    // With a rule for later it goes by that, so that it ends with it; which is kept a moment after the decision, or cannot be.
+    // With a rule for later it goes by that, so that it ends with it. Which is kept a moment after the decision, or cannot be: both
+    // are told, and settle it. Whoever joined in between waits, too, or it would go on when that rule has ended.
     const auto& decision = approval->decision;
-    if (approval->state == ApprovalState::Allowed && decision && decision->rule && decision->ruleId == 0 &&
-        m_ruleToCome.insert(id).second) {
+    if (approval->state == ApprovalState::Allowed && decision && decision->rule && decision->ruleId == 0) {
         return;
     }
     for (const auto& stream : waiting) {
         settled(stream, *approval);
     }
-    m_ruleToCome.erase(id);
 }
 
 void Egress::settled(const StreamPtr& stream, const Approval& approval) {

@@ -16,8 +16,6 @@ using Clock = std::chrono::steady_clock;
 namespace {
 
 constexpr std::size_t kMaxGivenHost = 255;
-constexpr std::size_t kMaxGivenPath = 4096;
-constexpr std::size_t kMaxAlpn = 16;
 constexpr std::uint64_t kEndsCounted = 1; // the kernel counts the end of a direction
 
 } // namespace
@@ -37,13 +35,6 @@ Status Egress::opened(std::uint64_t clerk, const json::object& params) {
     const auto number = fields.number("number");
     const auto host = fields.string("host", kMaxGivenHost);
     const auto port = fields.number("port", UINT16_MAX);
-    const auto sni = fields.optionalString("sni", kMaxGivenHost);
-    const auto& alpn = fields.optionalArray("alpn", kMaxAlpn);
-    const auto method = fields.optionalString("method", 32);
-    const auto path = fields.optionalString("path", kMaxGivenPath);
-    if (!std::all_of(alpn.begin(), alpn.end(), [](const auto& each) { return each.is_string(); })) {
-        fields.problem("alpn", "holds something that is no text");
-    }
     CARREL_TRY(fields.finish());
     auto stream = std::make_shared<Stream>(Stream{clerk, number, {Address(Address::V4Bytes{}), 0}});
     auto to = Destination::parse(host, port);
@@ -57,14 +48,7 @@ Status Egress::opened(std::uint64_t clerk, const json::object& params) {
         need.item.session = m_to.session;
         need.item.action = policy::Action::Network;
         need.item.fields = {{"host", stream->to.hostText()}, {"port", std::to_string(stream->to.port)}};
-        if (method && path) {
-            need.item.fields["method"] = *method;
-            need.item.fields["path"] = *path;
-        }
         stream->needs.push_back(std::move(need));
-        if (sni && *sni != stream->to.hostText()) {
-            no = No{Outcome::Denied, "another host is named inside the connection (SNI)"};
-        }
     }
     {
         const std::lock_guard lock(m_mutex);

@@ -39,4 +39,19 @@ void Networks::changed(const policy::Approval& approval, std::uint64_t /*number*
     }
 }
 
+void Networks::rulesChanged() {
+    std::vector<std::shared_ptr<Egress>> all;
+    {
+        const std::lock_guard lock(m_mutex);
+        for (const auto& [agent, open] : m_open) {
+            if (auto one = open.lock()) {
+                all.push_back(std::move(one));
+            }
+        }
+    }
+    for (const auto& each : all) {
+        each->rulesChanged();
+    }
+}
+
 } // namespace carrel::egress

@@ -2,7 +2,7 @@
 // The network of all agents of one home: what they share (who connects, how this computer gets out), and who of them runs, so that
 // an answer of the owner's finds the connections that wait for it.
 //
-// Owner: the engine; outlives every Egress that it opened, and what it is given outlives it. Thread: any.
+// Owner: the engine; outlives every Egress that it opened. What it is given outlives those; it uses none of it by itself. Thread: any.
 #pragma once
 
 #include "app/egress/egress.h"
@@ -26,6 +26,7 @@ public:
     [[nodiscard]] std::shared_ptr<Egress> open(const std::string& agent, const std::string& session, NetMode mode,
                                                std::function<void(activity::Event event)> record);
     void changed(const policy::Approval& approval, std::uint64_t number) override;
+    void rulesChanged() override;
 
 private:
     Setup m_to;

@@ -11,7 +11,7 @@ namespace carrel::engine {
 class ApprovalNews final : public policy::ApprovalListener {
 public:
     void changed(const policy::Approval& /*approval*/, std::uint64_t /*number*/) override { m_news.changed(); }
-    void rulesChanged() { m_news.changed(); }
+    void rulesChanged() override { m_news.changed(); }
     [[nodiscard]] std::uint64_t mark() const { return m_news.mark(); }
     [[nodiscard]] Result<std::uint64_t> waitOther(std::optional<std::uint64_t> than, const std::stop_token& stop) {
         return m_news.waitOther(than, stop);

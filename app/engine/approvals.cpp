@@ -333,6 +333,9 @@ Result<ActionReport> Approvals::carryOut(const Approval& approval, const agents:
 
 void Approvals::rulesChanged() {
     m_grants.recheck(); // first: what is cut waits for no agent
+    for (auto* listener : m_listeners) {
+        listener->rulesChanged();
+    }
     reconsider();
 }
 

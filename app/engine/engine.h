@@ -99,8 +99,8 @@ private:
     mutable std::shared_mutex m_agentsMutex;
     std::map<std::string, std::shared_ptr<agents::Agent>, std::less<>> m_agents;
     ApprovalNews m_approvalNews;
+    std::unique_ptr<egress::Networks> m_networks; // before the approvals, which tell it to their end
     std::unique_ptr<Approvals> m_approvals; // after the agents that it finds, and what it tells
-    std::unique_ptr<egress::Networks> m_networks; // uses the approvals
     std::unique_ptr<AgentAsks> m_agentAsks;
     std::unique_ptr<viewer::DocumentViewer> m_viewer;
 };

@@ -131,7 +131,6 @@ Result<json::value> allow(Engine& engine, api::Call& call) {
     }
     if (!only && !come.empty()) {
         engine.approvals().rulesChanged();
-        engine.approvalNews().rulesChanged();
     }
     return json::object{{"agent", (*agent)->name()},
                         {"mode", toString((*agent)->network())},

@@ -53,7 +53,6 @@ Status note(Engine& engine, EventKind kind, const Rule& rule, IfNot ifNot = IfNo
 
 void changed(Engine& engine) {
     engine.approvals().rulesChanged();
-    engine.approvalNews().rulesChanged();
 }
 
 Result<json::value> list(Engine& engine, api::Call& call) {

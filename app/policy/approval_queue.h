@@ -53,6 +53,7 @@ class ApprovalListener {
 public:
     virtual ~ApprovalListener() = default;
     virtual void changed(const Approval& approval, std::uint64_t number) = 0;
+    virtual void rulesChanged() {} // told by whoever changes them, not by the queue
 };
 
 // After a restart: what became of what was allowed. An error: it is not known yet (a folder that cannot be reached).

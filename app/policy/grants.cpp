@@ -19,7 +19,7 @@ std::string Grants::ends(Kept& kept, Moment now) {
         grant.rule = verdict.rule->id;
         return {};
     }
-    return grant.approval != 0 ? std::string() : "The rule that allowed it has ended";
+    return grant.approval != 0 || grant.unlessDenied ? std::string() : "The rule that allowed it has ended";
 }
 
 Result<std::uint64_t> Grants::add(Grant grant, Cut cut) {

@@ -30,6 +30,7 @@ struct Grant {
     std::uint64_t approval = 0;  // the request that a person allowed; 0: by a rule
     std::uint64_t rule = 0;      // that allows it; 0: none
     std::optional<std::int64_t> untilMs; // since 1970
+    bool unlessDenied = false; // nothing has to allow it, since something else does: only a rule that denies it ends it
 };
 
 class Grants {

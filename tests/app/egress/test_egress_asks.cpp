@@ -3,7 +3,9 @@
 #include "tests/app/egress/egress_world.h"
 
 #include <array>
+#include <functional>
 #include <set>
+#include <utility>
 
 using namespace carrel;
 using namespace carrel::egress;
@@ -18,6 +20,13 @@ namespace {
 struct Asking : EgressWorld {
     Asking()
         : EgressWorld(NetMode::Ask) {}
+    std::function<void()> whileTheRuleIsKept; // once
+    void changed(const Approval& approval, std::uint64_t number) override {
+        EgressWorld::changed(approval, number);
+        if (approval.state == ApprovalState::Allowed && approval.decision && approval.decision->rule && approval.decision->ruleId == 0 && whileTheRuleIsKept) {
+            std::exchange(whileTheRuleIsKept, nullptr)();
+        }
+    }
     // The one that is open, when there is one.
     [[nodiscard]] std::optional<Approval> asked() {
         const auto all = queue.list(false);
@@ -136,6 +145,29 @@ private slots:
         }
     }
     // The rule cannot be kept: the decision stands for what it was taken on.
+    // Between the answer and its rule, which takes a moment to be kept: by that rule it goes, and with it it ends.
+    void whoeverJoinsBeforeTheRuleEndsWithIt() {
+        Asking w;
+        w.nameLoopback();
+        QVERIFY(w.openThere(1));
+        TRY_ASKED(w);
+        w.whileTheRuleIsKept = [&w] {
+            QVERIFY(w.openThere(2));
+            QVERIFY(w.open(3, "0.0.0.0", 1)); // whose turn comes after all that the second one had begun
+            TRY_BEGINS(w, 3, "refused");
+        };
+        const auto decided = w.answer(*w.asked(), Effect::Allow, Scope::Agent);
+        QVERIFY(decided && !w.whileTheRuleIsKept);
+        TRY_OF(w, 1, "connected raw");
+        TRY_OF(w, 2, "connected raw");
+        const auto rule = w.egress->live().at(0).rule;
+        QVERIFY(rule != 0 && w.egress->live().at(1).rule == rule);
+        w.rules.remove(rule);
+        w.grants.recheck();
+        for (const std::uint64_t number : {1, 2}) {
+            TRY_OF(w, number, "cut The rule that allowed it has ended");
+        }
+    }
     void aRuleThatCannotBeKept() {
         Asking w;
         w.nameLoopback();
@@ -244,6 +276,24 @@ private slots:
             TRY_OF(w, number, "connected raw");
         }
         QVERIFY(w.queue.turnedAway().empty());
+    }
+    void aRuleTakesSomebodyOutOfTheLine() {
+        Asking w;
+        w.nameLoopback();
+        for (std::uint64_t number = 1; number <= policy::kMaxOpen; ++number) {
+            QVERIFY(w.openThere(number, "n" + std::to_string(number) + ".example"));
+        }
+        QTRY_VERIFY_WITH_TIMEOUT(w.queue.list(false).size() == policy::kMaxOpen, 60'000);
+        QVERIFY(w.openThere(90) && w.openThere(91, "never.example"));
+        QVERIFY(w.open(92, "0.0.0.0", 1)); // whose turn comes after theirs
+        TRY_BEGINS(w, 92, "refused");
+        QVERIFY(w.of(90).empty() && w.of(91).empty());
+        w.rule(Effect::Allow, "here.example");
+        w.rule(Effect::Deny, "never.example");
+        w.networks->rulesChanged();
+        TRY_OF(w, 90, "connected raw");
+        TRY_BEGINS(w, 91, "refused denied");
+        QCOMPARE(w.queue.list(false).size(), policy::kMaxOpen);
     }
     void theModeEndsTheQuestion() {
         for (const auto mode : {NetMode::Offline, NetMode::Allowlist}) {

@@ -84,6 +84,23 @@ private slots:
         QVERIFY(!g.begin("once.org", 7)); // and nothing begins against it
     }
 
+    void whatIsOnlyNotToBeDenied() { // an address, where the name is what was allowed
+        Going g;
+        Grant address;
+        address.agent = "ann";
+        address.items = World::connect("203.0.113.7").items;
+        address.unlessDenied = true;
+        QVERIFY(g.grants.add(address, [&](const Grant&, const std::string& why) { g.cut.push_back(why); }));
+        const auto other = g.rule(Effect::Allow, "203.0.113.7");
+        g.grants.recheck();
+        g.end(other.id);
+        QVERIFY(g.cut.empty());
+        g.rule(Effect::Deny, "203.0.113.7");
+        g.grants.recheck();
+        QCOMPARE(g.cut, std::vector<std::string>{"A rule denies it by now"});
+        QVERIFY(!g.grants.add(address, [](const Grant&, const std::string&) {}));
+    }
+
     void itsTimeIsOver() {
         Going g;
         const auto until = g.w.clock.at.wallMs + 60'000;
