@@ -7,10 +7,6 @@
 #include <csignal>
 #include <cstdio>
 
-namespace {
-constexpr rlim_t kMaxMemoryBytes = rlim_t{2} << 30U;
-}
-
 int main() {
     // A caller or a machine that goes away in the middle of its output is an error of one write, not this process's end.
     (void)::signal(SIGPIPE, SIG_IGN);
@@ -23,6 +19,7 @@ int main() {
 #ifndef CARREL_SANITIZED
     // Every queue has its bound; this is the sum that a guest can make this process hold. Beyond it the clerk dies and the
     // next one begins empty. (Sanitizers reserve more than that for themselves.)
+    constexpr rlim_t kMaxMemoryBytes = rlim_t{2} << 30U;
     const rlimit memory{kMaxMemoryBytes, kMaxMemoryBytes};
     (void)::setrlimit(RLIMIT_DATA, &memory);
 #endif

@@ -73,7 +73,7 @@ public:
                                          const FolderChoice& choice = {});
 
     // The rules are others now: what is open, and what goes on, is judged by them.
-    void rulesChanged();
+    void rulesChanged() override;
     void sessionEnded(const std::string& agent, const std::string& session);
     // Services::maySettle, and ownerDecided: what is asked about that very review is over.
     [[nodiscard]] agents::MaySettle maySettle(const std::string& agent, const std::string& session, const agents::ShareRecord& share,

@@ -125,7 +125,7 @@ private slots:
         for (const auto& device : valuesOf("-device")) {
             QVERIFY2(isOneOf(driverOf(device),
                              {"pcie-root-port", "virtio-serial-pci", "virtserialport", "virtio-blk-pci",
-                              "isa-serial", "virtio-rng-pci", "ivshmem-plain"}),
+                              "isa-serial", "virtio-rng-pci", "ivshmem-plain", "virtio-balloon-pci"}),
                      device.c_str());
             ++devices;
         }
