@@ -110,7 +110,10 @@ std::uint64_t Egress::attach(std::shared_ptr<ClerkLine> line) {
         clerk = ++m_clerk;
         mode = m_mode;
     }
-    post([this, clerk, mode] { say(clerk, "net.mode", {{"offline", mode == NetMode::Offline}}); });
+    post([this, clerk, mode] {
+        say(clerk, "net.mode", {{"offline", mode == NetMode::Offline}});
+        tellPlaceholders(clerk, false);
+    });
     return clerk;
 }
 
@@ -138,6 +141,7 @@ void Egress::setMode(NetMode mode) {
         bool open = false;
     };
     std::vector<Dropped> dropped;
+    std::vector<std::pair<StreamPtr, AskedPtr>> unanswered; // requests that a person is asked about, and may not be any more
     std::uint64_t clerk = 0;
     {
         const std::lock_guard lock(m_mutex);
@@ -149,6 +153,9 @@ void Egress::setMode(NetMode mode) {
                                                                (stream->phase != Phase::Waiting && isByRules(stream->needs))));
             if (!stays) {
                 dropped.push_back({stream, stream->waitsFor, stream->phase == Phase::Open});
+            }
+            if (mode != NetMode::Ask && stream->asked && stream->asked->waitsFor != 0) {
+                unanswered.emplace_back(stream, stream->asked);
             }
         }
     }
@@ -163,6 +170,13 @@ void Egress::setMode(NetMode mode) {
         }
         waitedFor.insert(each.waitedFor);
     }
+    for (const auto& [stream, asked] : unanswered) {
+        {
+            const std::lock_guard lock(m_mutex);
+            waitedFor.insert(asked->waitsFor);
+        }
+        post([this, stream, asked, no] { refuseRequest(stream, asked, no); });
+    }
     waitedFor.erase(0);
     for (const auto approval : waitedFor) { // what nobody may have any more is not asked either
         (void)m_to.queue->withdraw(m_to.agent, approval).has_value();
@@ -171,12 +185,15 @@ void Egress::setMode(NetMode mode) {
 }
 
 void Egress::approvalChanged(const policy::Approval& approval) {
-    if (approval.agent != m_to.agent || approval.action != policy::Action::Network || approval.state == policy::ApprovalState::Open) {
+    if (approval.agent != m_to.agent ||
+        (approval.action != policy::Action::Network && approval.action != policy::Action::Credential) || approval.state == policy::ApprovalState::Open) {
         return;
     }
     const bool awaited = [&] {
         const std::lock_guard lock(m_mutex);
-        return std::any_of(m_streams.begin(), m_streams.end(), [&](const auto& each) { return each.second->waitsFor == approval.id; });
+        return std::any_of(m_streams.begin(), m_streams.end(), [&](const auto& each) {
+            return each.second->waitsFor == approval.id || (each.second->asked && each.second->asked->waitsFor == approval.id);
+        });
     }();
     if (awaited) {
         post([this, id = approval.id] { settle(id); });
