@@ -207,6 +207,7 @@ private:
     void judge(const StreamPtr& stream, const AskedPtr& asked);
     [[nodiscard]] std::optional<No> look(const StreamPtr& stream, Asked& asked);
     void allowRequest(const StreamPtr& stream, const AskedPtr& asked);
+    void endRequestGrants(const StreamPtr& stream);
     [[nodiscard]] Status recordUse(const StreamPtr& stream, const Asked& asked);
     void refuseRequest(const StreamPtr& stream, const AskedPtr& asked, No no);
     [[nodiscard]] bool takeAsked(const StreamPtr& stream, const AskedPtr& asked); // false: it is over

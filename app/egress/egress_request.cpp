@@ -186,22 +186,27 @@ Status Egress::recordUse(const StreamPtr& stream, const Asked& asked) {
     return m_to.decided(std::move(event)) ? Status() : fail(ErrorCode::Io, "it cannot be written down, so it does not happen");
 }
 
+void Egress::endRequestGrants(const StreamPtr& stream) {
+    std::vector<std::uint64_t> ids;
+    {
+        const std::lock_guard lock(m_mutex);
+        ids.swap(stream->requestGrants);
+    }
+    for (const auto id : ids) {
+        m_to.grants->remove(id);
+    }
+}
+
 void Egress::allowRequest(const StreamPtr& stream, const AskedPtr& asked) {
     const auto memory = wipingStorage();
     auto answer = hiddenObject(memory, {});
     answer.emplace("number", stream->number);
     answer.emplace("request", asked->number);
     answer.emplace("allow", true);
-    std::vector<std::uint64_t> before;
-    {
-        const std::lock_guard lock(m_mutex);
-        before.swap(stream->requestGrants);
-    }
-    for (const auto id : before) {
-        m_to.grants->remove(id);
-    }
+    endRequestGrants(stream); // the last one is over
     // What allows it may end while it goes on: then the connection does.
     if (auto granted = grant(stream, asked->needs, &Stream::requestGrants); !granted) {
+        endRequestGrants(stream);
         return refuseRequest(stream, asked, {Outcome::Denied, granted.error().message});
     }
     if (asked->credential) {
