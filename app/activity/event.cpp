@@ -89,6 +89,14 @@ std::string_view toString(EventKind kind) {
         return "net.mode";
     case EventKind::NetTraffic:
         return "net.traffic";
+    case EventKind::CredentialAdded:
+        return "credential.added";
+    case EventKind::CredentialRemoved:
+        return "credential.removed";
+    case EventKind::CredentialUsed:
+        return "credential.used";
+    case EventKind::CredentialRefused:
+        return "credential.refused";
     }
     return "engine.note";
 }

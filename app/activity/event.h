@@ -56,6 +56,10 @@ enum class EventKind {
     ClientEnded,
     NetMode,    // what the owner decided of an agent's network
     NetTraffic, // its connections, in sums
+    CredentialAdded,   // by the owner; no event of these four has its value
+    CredentialRemoved,
+    CredentialUsed,    // for one request of the agent's, before it goes on
+    CredentialRefused, // where it would have gone to the wrong place: an alert
 };
 inline constexpr std::array kEventKinds{
     EventKind::AgentCreated, EventKind::AgentDeleted, EventKind::VmState,      EventKind::VmStage,
@@ -67,7 +71,8 @@ inline constexpr std::array kEventKinds{
     EventKind::ApprovalEffect, EventKind::ApprovalsTurnedAway, EventKind::RuleKept, EventKind::RuleAnswered,
     EventKind::RuleAdded, EventKind::RuleRemoved, EventKind::RuleReplaced,
     EventKind::GuestLog,     EventKind::EngineNote,
-    EventKind::ClientAllowed, EventKind::ClientEnded,  EventKind::NetMode,  EventKind::NetTraffic};
+    EventKind::ClientAllowed, EventKind::ClientEnded,  EventKind::NetMode,  EventKind::NetTraffic,
+    EventKind::CredentialAdded, EventKind::CredentialRemoved, EventKind::CredentialUsed, EventKind::CredentialRefused};
 
 [[nodiscard]] std::string_view toString(EventKind kind); // "apply.decided"
 [[nodiscard]] std::optional<EventKind> eventKindFrom(std::string_view text);

@@ -167,6 +167,9 @@ public:
     [[nodiscard]] Status noteRule(activity::EventKind kind, std::string words, boost::json::object detail);
     // The same of what only takes something away: it goes ahead, and is written down later where it cannot be now.
     void noteRuleOwing(activity::EventKind kind, std::string words, boost::json::object detail);
+    // CredentialAdded; CredentialRemoved, which goes ahead likewise.
+    [[nodiscard]] Status noteCredential(activity::EventKind kind, const std::string& name, boost::json::object detail);
+    void noteCredentialOwing(activity::EventKind kind, const std::string& name, boost::json::object detail);
 
     // agent_shares.cpp. `approval`: the request that allowed it, written down with it; 0: none.
     [[nodiscard]] Result<boost::json::object> addShare(const NewShare& wanted, std::uint64_t approval = 0);
@@ -317,6 +320,7 @@ private:
     [[nodiscard]] Error explainStop(std::string_view step);
     void makeDoor();
     [[nodiscard]] std::shared_ptr<egress::Egress> openNetwork();
+    [[nodiscard]] std::shared_ptr<egress::AgentCredentials> credentials(); // none: there are none in this home
     void settleNetwork();
     void told(const std::string& method, const boost::json::object& params);
     void sharesFailed(const boost::json::array& shares);
@@ -493,6 +497,7 @@ private:
     bool m_booting = false; // it has not been ready since it was made: nobody has worked in it yet
     std::shared_ptr<Door> m_door;
     std::shared_ptr<egress::Egress> m_network; // while there is a door
+    std::shared_ptr<egress::AgentCredentials> m_credentials; // once they were asked for
     std::optional<StartWatch> m_watch;
     std::set<std::string> m_stagesTold; // of this machine; bounded
     std::string m_guestFailure; // what the guest said of a failed start

@@ -78,17 +78,32 @@ void Agent::settleNetwork() {
     }
 }
 
+std::shared_ptr<egress::AgentCredentials> Agent::credentials() {
+    const std::lock_guard lock(m_mutex);
+    if (!m_credentials && m_services.credentials != nullptr) {
+        m_credentials = std::make_shared<egress::AgentCredentials>(*m_services.credentials, m_record.id, m_record.name, file("."));
+    }
+    return m_credentials;
+}
+
 std::shared_ptr<egress::Egress> Agent::openNetwork() {
     if (m_services.networks == nullptr) {
         return nullptr;
     }
     const auto of = record();
     const std::weak_ptr<Agent> weak = weak_from_this();
-    return m_services.networks->open(of.id, of.session, of.network, [weak](activity::Event event) {
+    egress::Networks::Log log;
+    log.record = [weak](activity::Event event) {
         if (const auto self = weak.lock()) {
             self->noteAfter(event.kind, std::move(event.subject), std::move(event.detail), event.provenance);
         }
-    });
+    };
+    log.decided = [weak](activity::Event event) -> Status {
+        const auto self = weak.lock();
+        return self ? self->note(event.kind, std::move(event.subject), std::move(event.detail), event.provenance)
+                    : fail(ErrorCode::Unavailable, "the agent is gone");
+    };
+    return m_services.networks->open(of.id, of.session, of.network, std::move(log), credentials());
 }
 
 } // namespace carrel::agents

@@ -79,6 +79,18 @@ Result<std::uint32_t> Agent::exec(const json::object& params, UniqueFd& callerEn
         bytes += word.get_string().size() + 1;
     }
     json::object start{{"argv", argv}, {"env", json::object{}}, {"tty", nullptr}};
+    // What stands for the agent's credentials; a caller's own variable of that name wins.
+    if (const auto own = credentials()) {
+        auto placeholders = own->environment();
+        if (!placeholders) {
+            return fail(std::move(placeholders).error());
+        }
+        auto& env = start["env"].get_object();
+        for (const auto& [name, text] : *placeholders) {
+            bytes += name.size() + text.size();
+            env[name] = text;
+        }
+    }
     if (const auto* env = fields.optionalObject("env")) {
         for (const auto& member : *env) {
             if (!member.value().is_string()) {
@@ -86,7 +98,9 @@ Result<std::uint32_t> Agent::exec(const json::object& params, UniqueFd& callerEn
             }
             bytes += member.key().size() + member.value().get_string().size();
         }
-        start["env"] = *env;
+        for (const auto& member : *env) {
+            start["env"].get_object()[member.key()] = member.value();
+        }
     }
     const auto of = record();
     std::string cwd = "/workspace";
@@ -155,6 +169,14 @@ Status Agent::noteRule(EventKind kind, std::string words, json::object detail) {
 
 void Agent::noteRuleOwing(EventKind kind, std::string words, json::object detail) {
     (void)noteOwing(kind, plainText(words, kMaxWords), shortened(std::move(detail)));
+}
+
+Status Agent::noteCredential(EventKind kind, const std::string& name, json::object detail) {
+    return note(kind, name, std::move(detail));
+}
+
+void Agent::noteCredentialOwing(EventKind kind, const std::string& name, json::object detail) {
+    (void)noteOwing(kind, name, std::move(detail));
 }
 
 json::object By::mark(json::object detail) const {

@@ -81,6 +81,8 @@ struct Services {
     std::function<void(const std::string& agent, const std::string& review)> ownerDecided;
     // Who connects for agents. None: what their machines ask for is not answered.
     egress::Networks* networks = nullptr;
+    // None: agents have no credentials, and no request that TLS hides is read.
+    egress::CredentialBook* credentials = nullptr;
     Patience patience;
     std::uint64_t mostReads = ReadBudget::kMost; // written down at once, of each agent
 };

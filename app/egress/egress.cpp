@@ -119,6 +119,7 @@ std::uint64_t Egress::attach(std::shared_ptr<ClerkLine> line) {
     if (changed) {
         sayMode(clerk);
     }
+    post([this, clerk] { tellPlaceholders(clerk, false); });
     return clerk;
 }
 
@@ -156,6 +157,7 @@ void Egress::setMode(NetMode mode) {
         bool open = false;
     };
     std::vector<Dropped> dropped;
+    std::vector<std::pair<StreamPtr, AskedPtr>> unanswered; // requests that a person is asked about, and may not be any more
     std::uint64_t clerk = 0;
     {
         const std::lock_guard lock(m_mutex);
@@ -167,6 +169,9 @@ void Egress::setMode(NetMode mode) {
                                                                (stream->phase != Phase::Waiting && isByRules(stream->needs))));
             if (!stays) {
                 dropped.push_back({stream, stream->waitsFor, stream->phase == Phase::Open});
+            }
+            if (mode != NetMode::Ask && stream->asked && (stream->asked->waitsFor != 0 || stream->asked->inLine)) {
+                unanswered.emplace_back(stream, stream->asked);
             }
         }
     }
@@ -180,6 +185,13 @@ void Egress::setMode(NetMode mode) {
             refuse(each.stream, no);
         }
         waitedFor.insert(each.waitedFor);
+    }
+    for (const auto& [stream, asked] : unanswered) {
+        {
+            const std::lock_guard lock(m_mutex);
+            waitedFor.insert(asked->waitsFor);
+        }
+        post([this, stream, asked, no] { refuseRequest(stream, asked, no); });
     }
     waitedFor.erase(0);
     for (const auto approval : waitedFor) { // what nobody may have any more is not asked either
@@ -197,11 +209,11 @@ void Egress::approvalChanged(const policy::Approval& approval) {
     {
         const std::lock_guard lock(m_mutex);
         for (const auto& [number, stream] : m_streams) {
-            awaited = awaited || stream->waitsFor == approval.id;
+            awaited = awaited || stream->waitsFor == approval.id || (stream->asked && stream->asked->waitsFor == approval.id);
             inLine = inLine || isInLine(*stream);
         }
     }
-    if (awaited && approval.action == policy::Action::Network) {
+    if (awaited) {
         post([this, id = approval.id] { settle(id); });
     }
     if (inLine) {

@@ -7,6 +7,11 @@
 //   deciding → waiting (for a person) → looking (for addresses) → deciding, where an address needs a word of its own
 //                                                               → connecting → open → gone
 //
+// Whose requests are read (Treat::Terminate, and Treat::Http): those of a host that a credential is bound to for this agent, on every
+// port, and of one that rules with methods or paths speak of. There each request is decided on, too, before a byte of it goes on
+// (egress_request.cpp): by those rules, and where it holds a placeholder by what that credential is bound to and by the rules of its use.
+// A use is in the log before the clerk gets the value. A placeholder at a host that it is not for is refused, and an alert.
+//
 // Order (I5): the decision is in the agent's log before a name is looked up. A destination that a rule has allowed once in this
 // session is not written down again while the same rule stands; so rules do not make a log grow with each connection, and what
 // cannot be written down does not happen. What happened is written down in sums (traffic_book.h).
@@ -24,6 +29,7 @@
 #include "app/activity/event.h"
 #include "app/egress/address_policy.h"
 #include "app/egress/connector.h"
+#include "app/egress/credentials/agent_credentials.h"
 #include "app/egress/outcome.h"
 #include "app/egress/resolver.h"
 #include "app/egress/traffic_book.h"
@@ -47,6 +53,9 @@ inline constexpr std::size_t kMaxWaiting = 256;       // of them: not open yet
 inline constexpr std::size_t kMaxInLine = 64;         // of those: for the owner to be asked about them
 inline constexpr std::size_t kMaxNewDecisions = 600;  // rows of what rules allow, in a minute
 inline constexpr std::size_t kMaxKnownDecisions = 4096;
+inline constexpr std::size_t kMaxUses = 600;          // of credentials, in a minute: each is a row
+inline constexpr std::size_t kMaxAlerts = 200;        // of one session: then they are counted with what was refused
+inline constexpr std::size_t kMaxPlaceholdersTold = 16; // of one request
 inline constexpr std::size_t kMaxOwed = 4096;         // pieces of work for its thread
 inline constexpr std::size_t kMaxOutcomeText = 300;
 
@@ -81,6 +90,9 @@ public:
         Result<ProxySettings> proxies; // an error: nothing is connected to, and it is told why
         std::function<Result<OwnNetworks>()> ownNetworks;
         std::function<void(activity::Event event)> record; // of what has happened
+        std::function<Status(activity::Event event)> decided = {}; // durable before it answers; none: nothing that needs it happens
+        std::shared_ptr<AgentCredentials> credentials = {};        // none: no request of TLS is read
+        std::function<Result<UniqueFd>()> roots = openHostRoots;   // what the clerk verifies hosts by
     };
     [[nodiscard]] static std::shared_ptr<Egress> make(Setup setup);
     ~Egress();
@@ -91,13 +103,15 @@ public:
     // first of all, before this returns.
     [[nodiscard]] std::uint64_t attach(std::shared_ptr<ClerkLine> line);
     void detach(std::uint64_t clerk); // its connections are gone with it
-    // net.open, net.closed. An error: the clerk is broken, and is to be ended.
+    // net.open, net.closed, net.request. An error: the clerk is broken, and is to be ended.
     [[nodiscard]] Status told(std::uint64_t clerk, const std::string& method, const boost::json::object& params);
 
     // Offline cuts everything; allowlist what no rule allows.
     void setMode(NetMode mode);
     void approvalChanged(const policy::Approval& approval); // ApprovalListener
     void rulesChanged();
+    // Some came or went: the clerk is told what stands for them now, and what was connected otherwise is cut.
+    void credentialsChanged();
     [[nodiscard]] std::vector<LiveConnection> live() const;
     [[nodiscard]] std::size_t waiting() const; // not open yet
     // Cuts everything, writes down the last of it, and lets go of the clerk.
@@ -114,6 +128,20 @@ private:
         std::optional<std::int64_t> untilMs;
         std::uint64_t effectOf = 0; // a request whose effect this connection is
     };
+    // A request on a connection that is read, until it is answered.
+    struct Asked {
+        std::uint64_t number = 0; // of its connection
+        std::string method, path;
+        std::vector<std::string> placeholders, ownKeys;
+        bool looked = false; // its thread's, as what follows but waitsFor
+        std::vector<Need> needs;
+        std::optional<Credential> credential;
+        bool bound = false; // some credential is, to this host
+        unsigned turns = 0;
+        std::uint64_t waitsFor = 0; // m_mutex, as inLine
+        bool inLine = false;        // until there is room for its question
+    };
+    using AskedPtr = std::shared_ptr<Asked>;
     struct Stream { // its thread's while it is not open, but for what m_mutex is named for
         std::uint64_t clerk = 0, number = 0;
         Destination to;
@@ -129,8 +157,12 @@ private:
         SocketCounts before;
         std::chrono::steady_clock::time_point since;
         std::optional<Endpoint> at;
-        Treat treat = Treat::Raw;
-        std::vector<std::uint64_t> grants;
+        Treat treat = Treat::Raw;          // m_mutex once it is open
+        bool treated = false;              // it is known which
+        bool byRequest = false;            // rules speak of its requests
+        AskedPtr asked;                    // m_mutex
+        std::string uses;                  // m_mutex: the credential of its last request
+        std::vector<std::uint64_t> grants, requestGrants; // the latter of its last request
     };
     using StreamPtr = std::shared_ptr<Stream>;
     struct No {
@@ -151,7 +183,7 @@ private:
     [[nodiscard]] bool take(const StreamPtr& stream); // out of the list; false: another has done that
     void ended(const StreamPtr& stream, std::optional<SocketCounts> told);
     void letGo(const StreamPtr& stream); // of its grants
-    void tellEffect(const StreamPtr& stream, policy::EffectState state, const std::string& words); // on its own thread
+    void tellEffect(std::vector<Need>& needs, policy::EffectState state, const std::string& words); // on its own thread
     void sayMode(std::uint64_t clerk);
     void say(std::uint64_t clerk, std::string_view method, boost::json::object params, int descriptor = -1);
     [[nodiscard]] bool isThere(const StreamPtr& stream) const; // m_mutex is held
@@ -159,25 +191,45 @@ private:
     // egress_decide.cpp: on its own thread.
     void decide(const StreamPtr& stream);
     enum class Permit { Yes, Waits };
-    [[nodiscard]] tl::expected<Permit, No> permit(const StreamPtr& stream, Need& need);
-    [[nodiscard]] tl::expected<Permit, No> submitted(const StreamPtr& stream, Need& need);
+    // `asked`: the request of that connection that waits for it; null: the connection.
+    [[nodiscard]] tl::expected<Permit, No> permit(const StreamPtr& stream, const AskedPtr& asked, Need& need);
+    [[nodiscard]] tl::expected<Permit, No> submitted(const StreamPtr& stream, const AskedPtr& asked, Need& need);
     // Of an open question about the very same.
     [[nodiscard]] std::optional<std::string> reasonAskedFor(const policy::Request& item) const;
     // Until there is room in the queue for its question.
-    [[nodiscard]] tl::expected<Permit, No> standInLine(const StreamPtr& stream);
-    [[nodiscard]] static bool isInLine(const Stream& stream) { return stream.phase == Phase::Waiting && stream.waitsFor == 0; }
+    [[nodiscard]] tl::expected<Permit, No> standInLine(const StreamPtr& stream, const AskedPtr& asked);
+    [[nodiscard]] static bool isInLine(const Stream& stream) {
+        return (stream.phase == Phase::Waiting && stream.waitsFor == 0) || (stream.asked && stream.asked->inLine);
+    }
     void nextInLine();
+    void chooseTreat(const StreamPtr& stream);
     [[nodiscard]] bool mayDecideAnew();
     [[nodiscard]] policy::Request requestFor(const Address& address, std::uint16_t port, policy::Risk risk) const;
     void settle(std::uint64_t approval);
-    void settled(const StreamPtr& stream, const policy::Approval& approval);
+    void settled(const StreamPtr& stream, const AskedPtr& asked, const policy::Approval& approval);
 
     // egress_connect.cpp: likewise.
     void lookUp(const StreamPtr& stream);
     void found(const StreamPtr& stream, Addresses addresses);
     void connect(const StreamPtr& stream, Wanted wanted);
     void connected(const StreamPtr& stream, Result<Made> made);
-    [[nodiscard]] Status grant(const StreamPtr& stream, const Endpoint& to);
+    // `to`: where it leads, if that is to be judged for as long as it goes on.
+    [[nodiscard]] Status grant(const StreamPtr& stream, const std::vector<Need>& needs, std::vector<std::uint64_t> Stream::*into,
+                               const std::optional<Endpoint>& to = {});
+
+    // egress_request.cpp: likewise, but for asked().
+    [[nodiscard]] Status asked(std::uint64_t clerk, const boost::json::object& params);
+    void judge(const StreamPtr& stream, const AskedPtr& asked);
+    [[nodiscard]] std::optional<No> look(const StreamPtr& stream, Asked& asked);
+    void allowRequest(const StreamPtr& stream, const AskedPtr& asked);
+    void endRequestGrants(const StreamPtr& stream);
+    [[nodiscard]] Status recordUse(const StreamPtr& stream, const Asked& asked);
+    void refuseRequest(const StreamPtr& stream, const AskedPtr& asked, No no);
+    [[nodiscard]] bool takeAsked(const StreamPtr& stream, const AskedPtr& asked); // false: it is over
+    void alert(const StreamPtr& stream, const std::string& credential, const std::string& why);
+    [[nodiscard]] Status tellTrust(std::uint64_t clerk); // once, before the first connection that is read
+    void tellPlaceholders(std::uint64_t clerk, bool evenNone);
+    void cutWhatIsOtherNow();
 
     const Setup m_to;
     mutable std::mutex m_mutex; // guards what follows; nothing is called with it held
@@ -193,6 +245,10 @@ private:
     std::set<std::pair<std::string, std::uint64_t>> m_known; // destinations, with the rule that allows them
     std::chrono::steady_clock::time_point m_minute;
     std::size_t m_newDecisions = 0;
+    std::chrono::steady_clock::time_point m_usesMinute;
+    std::size_t m_uses = 0;
+    std::uint64_t m_trusting = 0;         // the clerk that was told whom to trust
+    std::set<std::string> m_alerted;      // what was one already
     std::jthread m_thread; // last: uses the rest
 };
 

@@ -12,16 +12,6 @@ using Clock = std::chrono::steady_clock;
 
 namespace {
 
-constexpr std::uint16_t kHttp = 80, kHttps = 443;
-
-// A name is held to what is said inside, where that can be read. An address stands for whoever is there.
-Treat treatOf(const Destination& to) {
-    if (to.address() != nullptr) {
-        return Treat::Raw;
-    }
-    return to.port == kHttps ? Treat::Tls : to.port == kHttp ? Treat::Http : Treat::Raw;
-}
-
 Outcome outcomeOf(ErrorCode code) {
     switch (code) {
     case ErrorCode::Refused:
@@ -165,13 +155,14 @@ void Egress::connect(const StreamPtr& stream, Wanted wanted) {
     });
 }
 
-Status Egress::grant(const StreamPtr& stream, const Endpoint& to) {
+Status Egress::grant(const StreamPtr& stream, const std::vector<Need>& needs, std::vector<std::uint64_t> Stream::*into,
+                     const std::optional<Endpoint>& to) {
     std::vector<policy::Grant> wanted;
-    for (const auto& need : stream->needs) {
+    for (const auto& need : needs) {
         wanted.push_back({m_to.agent, m_to.session, {need.item}, need.approval, need.rule, need.untilMs});
     }
-    if (!stream->unchecked) { // a rule may deny the address, by whatever name it was come to
-        wanted.push_back({m_to.agent, m_to.session, {requestFor(to.address, to.port, policy::Risk::Routine)}, 0, 0, {}, true});
+    if (to) { // a rule may deny the address, by whatever name it was come to
+        wanted.push_back({m_to.agent, m_to.session, {requestFor(to->address, to->port, policy::Risk::Routine)}, 0, 0, {}, true});
     }
     for (auto& each : wanted) {
         auto added = m_to.grants->add(std::move(each), [weak = weak_from_this(), of = std::weak_ptr(stream)](const policy::Grant&, const std::string& why) {
@@ -185,7 +176,7 @@ Status Egress::grant(const StreamPtr& stream, const Endpoint& to) {
             return fail(std::move(added).error());
         }
         const std::lock_guard lock(m_mutex);
-        stream->grants.push_back(*added);
+        ((*stream).*into).push_back(*added);
         if (!isThere(stream)) {
             return fail(ErrorCode::Cancelled, "whoever asked has gone");
         }
@@ -200,7 +191,19 @@ void Egress::connected(const StreamPtr& stream, Result<Made> made) {
     if (!stream->unchecked && std::find(stream->candidates.begin(), stream->candidates.end(), made->to) == stream->candidates.end()) {
         return refuse(stream, {Outcome::Denied, "another address was connected to than the one that was judged"});
     }
-    if (auto granted = grant(stream, made->to); !granted) { // the rules are others by now, or it was cut already
+    if (stream->treat == Treat::Terminate) {
+        if (auto told = tellTrust(stream->clerk); !told) {
+            return refuse(stream, {Outcome::Denied, "its requests cannot be read: " + told.error().message});
+        }
+    } else if (m_to.credentials && stream->treat != Treat::Http) {
+        const auto bound = m_to.credentials->boundTo(stream->to.hostText());
+        if (!bound || !bound->empty()) {
+            return refuse(stream, {Outcome::Closed, "a credential was bound to that host a moment ago: try again"});
+        }
+    }
+    // An error: the rules are others by now, or it was cut already.
+    const auto leadsTo = stream->unchecked ? std::nullopt : std::optional(made->to);
+    if (auto granted = grant(stream, stream->needs, &Stream::grants, leadsTo); !granted) {
         letGo(stream);
         return refuse(stream, {Outcome::Denied, granted.error().message});
     }
@@ -225,7 +228,6 @@ void Egress::connected(const StreamPtr& stream, Result<Made> made) {
             stream->socket = std::move(ours);
             stream->before = *counts;
             stream->since = Clock::now();
-            stream->treat = treatOf(stream->to);
             if (!stream->unchecked) {
                 stream->at = made->to;
             }
@@ -235,7 +237,7 @@ void Egress::connected(const StreamPtr& stream, Result<Made> made) {
     if (no) {
         return refuse(stream, *no);
     }
-    tellEffect(stream, policy::EffectState::Done, "");
+    tellEffect(stream->needs, policy::EffectState::Done, "");
     say(stream->clerk, "net.connected", {{"number", stream->number}, {"treat", toString(stream->treat)}}, made->socket.get());
 }
 

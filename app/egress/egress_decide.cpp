@@ -19,8 +19,19 @@ namespace {
 
 constexpr unsigned kMaxTurns = 3; // a decision came, and others had used it up
 
+// What it is known by: of a request without its path, for the rule that allows it is one for many.
 std::string placeOf(const policy::Request& item) {
-    return item.fields.at("host") + " port " + item.fields.at("port");
+    if (item.action == policy::Action::Credential) {
+        return item.fields.at("name") + " at " + item.fields.at("host");
+    }
+    const auto method = item.fields.find("method");
+    return item.fields.at("host") + " port " + item.fields.at("port") + (method == item.fields.end() ? "" : " " + method->second);
+}
+
+// What a person is asked about.
+std::string aboutOf(const policy::Request& item) {
+    const auto path = item.fields.find("path");
+    return std::string(toString(item.action)) + " " + placeOf(item) + (path == item.fields.end() ? "" : " " + path->second);
 }
 
 } // namespace
@@ -63,11 +74,14 @@ void Egress::decide(const StreamPtr& stream) {
         stream->candidates = {{*address, stream->to.port}};
         stream->looked = true;
     }
+    if (!stream->treated) {
+        chooseTreat(stream);
+    }
     for (auto& need : stream->needs) {
         if (need.permitted) {
             continue;
         }
-        const auto permitted = permit(stream, need);
+        const auto permitted = permit(stream, nullptr, need);
         if (!permitted) {
             return refuse(stream, permitted.error());
         }
@@ -76,6 +90,37 @@ void Egress::decide(const StreamPtr& stream) {
         }
     }
     lookUp(stream);
+}
+
+namespace {
+
+constexpr std::uint16_t kHttp = 80, kHttps = 443;
+
+// A name is held to what is said inside, where that can be read. An address stands for whoever is there.
+Treat treatOf(const Destination& to) {
+    if (to.address() != nullptr) {
+        return Treat::Raw;
+    }
+    return to.port == kHttps ? Treat::Tls : to.port == kHttp ? Treat::Http : Treat::Raw;
+}
+
+} // namespace
+
+void Egress::chooseTreat(const StreamPtr& stream) {
+    stream->treated = true;
+    auto& item = stream->needs.front().item;
+    auto read = m_to.rules->asRead(item);
+    // What cannot be read about credentials is taken for one that is bound here: judge() then refuses.
+    const auto bound = m_to.credentials ? m_to.credentials->boundTo(stream->to.hostText()) : Result<std::vector<Credential>>();
+    const bool binds = !bound || !bound->empty();
+    stream->treat = treatOf(stream->to);
+    if ((read || binds) && stream->treat != Treat::Http) {
+        stream->treat = Treat::Terminate;
+    }
+    if (read) {
+        stream->byRequest = true;
+        item = std::move(*read);
+    }
 }
 
 bool Egress::mayDecideAnew() {
@@ -87,7 +132,7 @@ bool Egress::mayDecideAnew() {
     return ++m_newDecisions <= kMaxNewDecisions;
 }
 
-tl::expected<Egress::Permit, Egress::No> Egress::permit(const StreamPtr& stream, Need& need) {
+tl::expected<Egress::Permit, Egress::No> Egress::permit(const StreamPtr& stream, const AskedPtr& asked, Need& need) {
     const auto mode = [&] {
         const std::lock_guard lock(m_mutex);
         return m_mode;
@@ -111,20 +156,24 @@ tl::expected<Egress::Permit, Egress::No> Egress::permit(const StreamPtr& stream,
     }
     // The owner is shown so many at a time and no more: whoever comes next waits for one of these to be answered.
     if (verdict.answer == Answer::Ask && !reasonAskedFor(need.item) && !m_to.queue->hasRoom(m_to.agent)) {
-        return standInLine(stream);
+        return standInLine(stream, asked);
     }
-    return submitted(stream, need);
+    return submitted(stream, asked, need);
 }
 
-tl::expected<Egress::Permit, Egress::No> Egress::standInLine(const StreamPtr& stream) {
+tl::expected<Egress::Permit, Egress::No> Egress::standInLine(const StreamPtr& stream, const AskedPtr& asked) {
     {
         const std::lock_guard lock(m_mutex);
         const auto others = std::ranges::count_if(m_streams, [](const auto& each) { return isInLine(*each.second); });
         if (static_cast<std::size_t>(others) >= kMaxInLine) {
             return tl::unexpected(No{Outcome::Limit, "too many hosts wait to be asked about already: wait for one of them"});
         }
-        stream->phase = Phase::Waiting; // for none yet
-        stream->waitsFor = 0;
+        if (asked) {
+            asked->inLine = true;
+        } else {
+            stream->phase = Phase::Waiting; // for none yet
+            stream->waitsFor = 0;
+        }
     }
     // One may have been answered before anybody saw that it is waited for: approvalChanged() comes on another thread.
     if (m_to.queue->hasRoom(m_to.agent)) {
@@ -135,28 +184,37 @@ tl::expected<Egress::Permit, Egress::No> Egress::standInLine(const StreamPtr& st
 
 // There may be room in the queue.
 void Egress::nextInLine() {
-    std::vector<StreamPtr> all;
+    std::vector<std::pair<StreamPtr, AskedPtr>> all;
     {
         const std::lock_guard lock(m_mutex);
         for (const auto& [number, stream] : m_streams) {
             if (isInLine(*stream)) {
-                all.push_back(stream);
+                all.emplace_back(stream, stream->asked);
+                if (stream->asked) {
+                    stream->asked->inLine = false;
+                }
             }
         }
     }
-    for (const auto& stream : all) { // those for which there is no room stand in line again
-        decide(stream);
+    for (const auto& [stream, asked] : all) { // those for which there is no room stand in line again
+        if (asked) {
+            judge(stream, asked);
+        } else {
+            decide(stream);
+        }
     }
 }
 
 std::optional<std::string> Egress::reasonAskedFor(const policy::Request& item) const {
     const std::lock_guard lock(m_mutex);
     for (const auto& [number, stream] : m_streams) {
-        if (stream->phase != Phase::Waiting || isInLine(*stream)) {
+        const bool byRequest = stream->asked && stream->asked->waitsFor != 0;
+        if (!byRequest && (stream->phase != Phase::Waiting || isInLine(*stream))) {
             continue;
         }
-        const auto same = std::ranges::find_if(stream->needs, [&](const Need& need) { return !need.permitted && need.item == item; });
-        if (same != stream->needs.end()) {
+        const auto& needs = byRequest ? stream->asked->needs : stream->needs;
+        const auto same = std::ranges::find_if(needs, [&](const Need& need) { return !need.permitted && need.item == item; });
+        if (same != needs.end()) {
             return same->riskReason;
         }
     }
@@ -164,15 +222,16 @@ std::optional<std::string> Egress::reasonAskedFor(const policy::Request& item) c
 }
 
 // By the queue, which writes down what it answers before it does.
-tl::expected<Egress::Permit, Egress::No> Egress::submitted(const StreamPtr& stream, Need& need) {
+tl::expected<Egress::Permit, Egress::No> Egress::submitted(const StreamPtr& stream, const AskedPtr& asked, Need& need) {
     const auto place = placeOf(need.item);
+    const auto about = aboutOf(need.item);
     policy::Ask ask;
     ask.agent = m_to.agent;
     ask.session = m_to.session;
-    ask.action = policy::Action::Network;
-    ask.about = "network " + place;
+    ask.action = need.item.action;
+    ask.about = about;
     ask.items = {need.item};
-    ask.evidence = {files::Sha256::of("network " + place), "connection"};
+    ask.evidence = {files::Sha256::of(about), asked ? "request" : "connection"};
     // Another name may lead to the same address, and that is one question, in the words of who asked first.
     need.riskReason = reasonAskedFor(need.item).value_or(need.riskReason);
     ask.riskReason = need.riskReason;
@@ -205,7 +264,9 @@ tl::expected<Egress::Permit, Egress::No> Egress::submitted(const StreamPtr& stre
     {
         const std::lock_guard lock(m_mutex);
         mode = m_mode;
-        if (mode == NetMode::Ask) {
+        if (mode == NetMode::Ask && asked) {
+            asked->waitsFor = answer->id;
+        } else if (mode == NetMode::Ask) {
             stream->phase = Phase::Waiting;
             stream->waitsFor = answer->id;
         }
@@ -222,12 +283,14 @@ tl::expected<Egress::Permit, Egress::No> Egress::submitted(const StreamPtr& stre
 }
 
 void Egress::settle(std::uint64_t id) {
-    std::vector<StreamPtr> waiting;
+    std::vector<std::pair<StreamPtr, AskedPtr>> waiting;
     {
         const std::lock_guard lock(m_mutex);
         for (const auto& [number, stream] : m_streams) {
             if (stream->phase == Phase::Waiting && stream->waitsFor == id) {
-                waiting.push_back(stream);
+                waiting.emplace_back(stream, nullptr);
+            } else if (stream->asked && stream->asked->waitsFor == id) {
+                waiting.emplace_back(stream, stream->asked);
             }
         }
     }
@@ -236,8 +299,13 @@ void Egress::settle(std::uint64_t id) {
     }
     const auto approval = m_to.queue->find(id);
     if (!approval) {
-        for (const auto& stream : waiting) {
-            refuse(stream, {Outcome::Closed, "what was asked is no longer known: try again"});
+        const No no{Outcome::Closed, "what was asked is no longer known: try again"};
+        for (const auto& [stream, asked] : waiting) {
+            if (asked) {
+                refuseRequest(stream, asked, no);
+            } else {
+                refuse(stream, no);
+            }
         }
         return;
     }
@@ -250,26 +318,31 @@ void Egress::settle(std::uint64_t id) {
     if (approval->state == ApprovalState::Allowed && decision && decision->rule && decision->ruleId == 0) {
         return;
     }
-    for (const auto& stream : waiting) {
-        settled(stream, *approval);
+    for (const auto& [stream, asked] : waiting) {
+        settled(stream, asked, *approval);
     }
 }
 
-void Egress::settled(const StreamPtr& stream, const Approval& approval) {
+void Egress::settled(const StreamPtr& stream, const AskedPtr& asked, const Approval& approval) {
+    const auto no = [&](Outcome outcome, std::string text) {
+        return asked ? refuseRequest(stream, asked, {outcome, std::move(text)}) : refuse(stream, {outcome, std::move(text)});
+    };
     switch (approval.state) {
     case ApprovalState::Open:
         return;
     case ApprovalState::Denied:
-        return refuse(stream, {Outcome::Denied, policy::toldAgent(approval)});
+        return no(Outcome::Denied, policy::toldAgent(approval));
     case ApprovalState::Expired:
-        return refuse(stream, {Outcome::Expired, policy::toldAgent(approval)});
+        return no(Outcome::Expired, policy::toldAgent(approval));
     case ApprovalState::Cancelled:
-        return refuse(stream, {Outcome::Closed, policy::toldAgent(approval)});
+        return no(Outcome::Closed, policy::toldAgent(approval));
     case ApprovalState::Allowed:
         break;
     }
-    const auto need = std::find_if(stream->needs.begin(), stream->needs.end(), [](const Need& each) { return !each.permitted; });
-    if (need == stream->needs.end()) {
+    auto& needs = asked ? asked->needs : stream->needs;
+    auto& turns = asked ? asked->turns : stream->turns;
+    const auto need = std::find_if(needs.begin(), needs.end(), [](const Need& each) { return !each.permitted; });
+    if (need == needs.end()) {
         return;
     }
     const bool begun = m_to.queue->begin(approval.id, std::vector{need->item}).has_value();
@@ -280,10 +353,15 @@ void Egress::settled(const StreamPtr& stream, const Approval& approval) {
         need->permitted = true;
         need->approval = approval.id;
         need->untilMs = approval.decision ? approval.decision->untilMs : std::nullopt;
-    } else if (++stream->turns > kMaxTurns) {
-        return refuse(stream, {Outcome::Denied, "it was allowed for others, and not for this connection: try again"});
+    } else if (++turns > kMaxTurns) {
+        return no(Outcome::Denied, "it was allowed for others, and not for this connection: try again");
     }
-    decide(stream); // else the rules are asked, or a person once more: it joined after the question was looked at
+    // Else the rules are asked, or a person once more: it joined after the question was looked at.
+    if (asked) {
+        judge(stream, asked);
+    } else {
+        decide(stream);
+    }
 }
 
 } // namespace carrel::egress

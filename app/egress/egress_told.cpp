@@ -27,6 +27,9 @@ Status Egress::told(std::uint64_t clerk, const std::string& method, const json::
     if (method == "net.closed") {
         return closed(clerk, params);
     }
+    if (method == "net.request") {
+        return asked(clerk, params);
+    }
     return fail(ErrorCode::Malformed, "a clerk cannot say " + plainText(method, 40));
 }
 
@@ -119,14 +122,16 @@ void Egress::letGo(const StreamPtr& stream) {
     {
         const std::lock_guard lock(m_mutex);
         grants.swap(stream->grants);
+        grants.insert(grants.end(), stream->requestGrants.begin(), stream->requestGrants.end());
+        stream->requestGrants.clear();
     }
     for (const auto id : grants) {
         m_to.grants->remove(id);
     }
 }
 
-void Egress::tellEffect(const StreamPtr& stream, policy::EffectState state, const std::string& words) {
-    for (auto& need : stream->needs) {
+void Egress::tellEffect(std::vector<Need>& needs, policy::EffectState state, const std::string& words) {
+    for (auto& need : needs) {
         if (const auto id = std::exchange(need.effectOf, 0); id != 0) {
             m_to.queue->finished(id, state, words);
         }
@@ -151,8 +156,10 @@ void breakOff(int socket) {
 void Egress::ended(const StreamPtr& stream, std::optional<SocketCounts> told) {
     stream->stop.request_stop();
     UniqueFd socket;
+    AskedPtr asked;
     {
         const std::lock_guard lock(m_mutex);
+        asked.swap(stream->asked);
         socket = std::move(stream->socket);
         const auto now = Clock::now();
         if (stream->phase == Phase::Open) {
@@ -177,7 +184,12 @@ void Egress::ended(const StreamPtr& stream, std::optional<SocketCounts> told) {
         }
     }
     letGo(stream);
-    post([this, stream] { tellEffect(stream, policy::EffectState::Failed, "Whoever asked has gone"); });
+    post([this, stream, asked] {
+        tellEffect(stream->needs, policy::EffectState::Failed, "Whoever asked has gone");
+        if (asked) {
+            tellEffect(asked->needs, policy::EffectState::Failed, "Whoever asked has gone");
+        }
+    });
     m_news.notify_all();
 }
 
@@ -194,7 +206,7 @@ void Egress::refuse(const StreamPtr& stream, No no) {
     }
     letGo(stream);
     post([this, stream, outcome = no.outcome, text] {
-        tellEffect(stream, policy::EffectState::Failed, text);
+        tellEffect(stream->needs, policy::EffectState::Failed, text);
         say(stream->clerk, "net.refused", {{"number", stream->number}, {"outcome", toString(outcome)}, {"text", text}});
     });
 }

@@ -14,16 +14,34 @@ Networks::Networks(Setup setup)
     if (!m_to.ownNetworks) {
         m_to.ownNetworks = OwnNetworks::read;
     }
+    if (!m_to.roots) {
+        m_to.roots = openHostRoots;
+    }
 }
 
-std::shared_ptr<Egress> Networks::open(const std::string& agent, const std::string& session, NetMode mode,
-                                       std::function<void(activity::Event event)> record) {
+std::shared_ptr<Egress> Networks::open(const std::string& agent, const std::string& session, NetMode mode, Log log,
+                                       std::shared_ptr<AgentCredentials> credentials) {
     auto out = Egress::make({agent, session, mode, &m_to.queue, &m_to.rules, &m_to.grants, m_to.connector.get(), m_to.resolver(),
-                             m_to.proxies, m_to.ownNetworks, std::move(record)});
+                             m_to.proxies, m_to.ownNetworks, std::move(log.record), std::move(log.decided), std::move(credentials), m_to.roots});
     const std::lock_guard lock(m_mutex);
     std::erase_if(m_open, [](const auto& each) { return each.second.expired(); });
     m_open[agent] = out;
     return out;
+}
+
+void Networks::credentialsChanged() {
+    std::vector<std::shared_ptr<Egress>> all;
+    {
+        const std::lock_guard lock(m_mutex);
+        for (const auto& [agent, one] : m_open) {
+            if (auto of = one.lock()) {
+                all.push_back(std::move(of));
+            }
+        }
+    }
+    for (const auto& one : all) {
+        one->credentialsChanged();
+    }
 }
 
 void Networks::changed(const policy::Approval& approval, std::uint64_t /*number*/) {

@@ -19,12 +19,18 @@ public:
         std::unique_ptr<Connector> connector;                       // none: sockets
         std::function<std::shared_ptr<Resolver>()> resolver;        // of one agent; none: the host's
         std::function<Result<OwnNetworks>()> ownNetworks;           // none: the kernel's word
+        std::function<Result<UniqueFd>()> roots = {};               // that hosts are verified by; none: the host's
     };
     explicit Networks(Setup setup);
 
     // The network of a machine that starts, until it is stopped.
-    [[nodiscard]] std::shared_ptr<Egress> open(const std::string& agent, const std::string& session, NetMode mode,
-                                               std::function<void(activity::Event event)> record);
+    struct Log {
+        std::function<void(activity::Event event)> record;    // of what has happened
+        std::function<Status(activity::Event event)> decided; // Egress::Setup
+    };
+    [[nodiscard]] std::shared_ptr<Egress> open(const std::string& agent, const std::string& session, NetMode mode, Log log,
+                                               std::shared_ptr<AgentCredentials> credentials = {});
+    void credentialsChanged(); // Egress::credentialsChanged, of all
     void changed(const policy::Approval& approval, std::uint64_t number) override;
     void rulesChanged() override;
 

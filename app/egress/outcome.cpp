@@ -20,7 +20,7 @@ Result<NetMode> netModeFrom(std::string_view text) {
 }
 
 std::string_view toString(Treat treat) {
-    static constexpr std::array<std::string_view, 3> kNames{"raw", "tls", "http"};
+    static constexpr std::array<std::string_view, 4> kNames{"raw", "tls", "http", "terminate"};
     return kNames.at(static_cast<std::size_t>(treat));
 }
 

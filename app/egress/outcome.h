@@ -21,7 +21,7 @@ enum class NetMode { Offline, Ask, Allowlist };
 [[nodiscard]] Result<NetMode> netModeFrom(std::string_view text);
 
 // What the clerk makes of a connection's bytes (app/clerk/link.h).
-enum class Treat { Raw, Tls, Http };
+enum class Treat { Raw, Tls, Http, Terminate };
 [[nodiscard]] std::string_view toString(Treat treat);
 
 } // namespace carrel::egress

@@ -57,8 +57,14 @@ Result<std::unique_ptr<Engine>> Engine::create(api::Home home, Installation inst
     engine->m_approvals->addListener(engine->m_approvalNews);
     auto& approvals = *engine->m_approvals;
     engine->m_networks = std::make_unique<egress::Networks>(egress::Networks::Setup{
-        approvals.queue(), approvals.rules(), approvals.grants(), session.proxies ? std::move(*session.proxies) : egress::ProxySettings(), nullptr, std::move(session.resolver), nullptr});
+        approvals.queue(), approvals.rules(), approvals.grants(), session.proxies ? std::move(*session.proxies) : egress::ProxySettings(), nullptr, std::move(session.resolver), nullptr, std::move(session.roots)});
     engine->m_services.networks = engine->m_networks.get();
+    const auto sealed = engine->m_home.folder / "credentials.sealed";
+    engine->m_credentials = std::make_unique<egress::CredentialBook>(egress::CredentialBook::Setup{
+        engine->m_home.folder / "credentials.json", std::move(session.keyring),
+        session.sealing ? std::make_unique<egress::SealedFile>(sealed, *session.sealing) : std::make_unique<egress::SealedFile>(sealed), {}});
+    engine->m_credentials->onChange([networks = engine->m_networks.get()] { networks->credentialsChanged(); });
+    engine->m_services.credentials = engine->m_credentials.get();
     approvals.addListener(*engine->m_networks);
     for (auto* listener : session.listeners) {
         engine->m_approvals->addListener(*listener);
@@ -373,6 +379,7 @@ api::Handlers Engine::handlers(std::function<void()> stopServer) {
     addApprovalVerbs(*this, all);
     addRuleVerbs(*this, all);
     addNetworkVerbs(*this, all);
+    addCredentialVerbs(*this, all);
     all["engine.stop"] = [stopServer = std::move(stopServer)](api::Call& call) -> Result<json::value> {
         call.afterAnswer(stopServer);
         return json::object{{"stopping", true}};

@@ -14,6 +14,7 @@
 #include "app/engine/clients.h"
 #include "app/engine/installation.h"
 #include "app/engine/news.h"
+#include "app/engine/secret_intake.h"
 #include "app/images/image_store.h"
 #include "app/viewer/document_viewer.h"
 #include "hypervisor/api/backend.h"
@@ -36,6 +37,9 @@ public:
         // How this computer reaches the network; without: directly, whatever the environment says.
         std::optional<Result<egress::ProxySettings>> proxies;
         std::function<std::shared_ptr<egress::Resolver>()> resolver; // without: the host's
+        std::unique_ptr<egress::SecretStore> keyring;  // of credentials; without: only the sealed file
+        std::optional<egress::SealedFile::Cost> sealing; // what its key costs; without: what it should
+        std::function<Result<UniqueFd>()> roots;         // that hosts are verified by; without: the host's
     };
     // The back end is handed in so that tests run the whole engine over the fake one.
     [[nodiscard]] static Result<std::unique_ptr<Engine>> create(api::Home home, Installation installation,
@@ -58,6 +62,8 @@ public:
 
     [[nodiscard]] Clients& clients() { return *m_clients; }
     [[nodiscard]] Approvals& approvals() { return *m_approvals; }
+    [[nodiscard]] egress::CredentialBook& credentials() { return *m_credentials; }
+    [[nodiscard]] SecretIntake& intake() { return m_intake; }
     [[nodiscard]] viewer::DocumentViewer& viewer() { return *m_viewer; }
     [[nodiscard]] ApprovalNews& approvalNews() { return m_approvalNews; }
     // Of what agent.list tells.
@@ -93,6 +99,8 @@ private:
     images::ImageStore m_images;
     agents::Services m_services;
     std::unique_ptr<Clients> m_clients;
+    SecretIntake m_intake;
+    std::unique_ptr<egress::CredentialBook> m_credentials; // before the agents and the networks, which use it
     std::mutex m_checkMutex; // one probe at a time
     std::mutex m_createMutex; // one creation at a time; taken before m_agentsMutex
     News m_agentNews;         // before the agents, which tell it
@@ -115,9 +123,12 @@ void addTokenVerbs(Engine& engine, api::Handlers& to);
 void addApprovalVerbs(Engine& engine, api::Handlers& to);
 void addRuleVerbs(Engine& engine, api::Handlers& to);
 void addNetworkVerbs(Engine& engine, api::Handlers& to);
+void addCredentialVerbs(Engine& engine, api::Handlers& to);
 
 // Into the logs of the agents that it is about: a rule that no verb adds or removes. An error only where one is added.
 [[nodiscard]] Status recordRule(Engine& engine, policy::RuleBook::Change change, const policy::Rule& rule);
+// One that allows, and goes with what it was for; what cannot be written now is owed.
+void recordRuleGone(Engine& engine, const policy::Rule& rule, std::string_view with);
 
 // For handlers: what the owner knows agents by; where there is none any more, its id.
 [[nodiscard]] std::function<std::string(const std::string& id)> namesOf(Engine& engine);

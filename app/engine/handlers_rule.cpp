@@ -241,6 +241,10 @@ Status recordRule(Engine& engine, policy::RuleBook::Change change, const Rule& r
                                                      : note(engine, EventKind::RuleRemoved, rule, IfNot::Owe, "session");
 }
 
+void recordRuleGone(Engine& engine, const Rule& rule, std::string_view with) {
+    (void)note(engine, EventKind::RuleRemoved, rule, IfNot::Owe, with).has_value();
+}
+
 void addRuleVerbs(Engine& engine, api::Handlers& to) {
     const auto put = [&](const char* verb, Result<json::value> (*handler)(Engine&, api::Call&)) {
         to[verb] = [&engine, handler](api::Call& call) { return handler(engine, call); };

@@ -4,6 +4,7 @@
 #include "app/api/own_programs.h"
 #include "app/desktop/approval_notices.h"
 #include "app/desktop/desktop_notifier.h"
+#include "app/desktop/keyring_secrets.h"
 #include "app/desktop/seal_keepers.h"
 #include "app/desktop/session_bus_address.h"
 #include "app/engine/engine.h"
@@ -90,6 +91,7 @@ Status serve(int readyFd) {
     engine::Engine::Session session;
     session.keeper = desktop::chosenSealKeeper({home->folder / "seal.place", home->folder / "rules.key",
                                                 {desktop::sessionBusAddress(), home->id, "Carrel: the seal of the rules"}});
+    session.keyring = std::make_unique<desktop::KeyringSecrets>(desktop::KeyringSecrets::Options{desktop::sessionBusAddress(), home->id});
     session.listeners = {&notices};
     session.proxies = egress::ProxySettings::fromEnvironment();
     if (const auto& proxies = *session.proxies; !proxies) { // the agents' connections end with this, and the owner finds it here, too

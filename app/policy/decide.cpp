@@ -43,4 +43,53 @@ Decision decideAll(std::span<const Rule> rules, std::span<const Request> request
     return asked ? Decision{} : all;
 }
 
+namespace {
+
+constexpr const char* kPlainMethod = "GET";
+constexpr const char* kPlainPath = "/";
+
+std::vector<std::string> valuesOf(const Rule& rule, std::string_view field, const char* otherwise) {
+    const auto at = rule.fields.find(field);
+    return at == rule.fields.end() ? std::vector<std::string>{otherwise} : at->second;
+}
+
+} // namespace
+
+std::optional<Request> asRead(std::span<const Rule> rules, const Request& connection, std::int64_t nowMs) {
+    const auto with = [&](const std::string& method, const std::string& path) {
+        auto out = connection;
+        out.fields["method"] = method;
+        out.fields["path"] = path;
+        return out;
+    };
+    bool speaks = false;
+    std::optional<Request> allowed;
+    for (const auto& rule : rules) {
+        if (rule.action != Action::Network || (!rule.fields.contains("method") && !rule.fields.contains("path"))) {
+            continue;
+        }
+        auto whole = rule;
+        whole.fields.erase("method");
+        whole.fields.erase("path");
+        if (!matches(whole, connection, nowMs)) {
+            continue;
+        }
+        speaks = true;
+        if (rule.effect == Effect::Deny || allowed) {
+            continue;
+        }
+        for (const auto& method : valuesOf(rule, "method", kPlainMethod)) {
+            for (const auto& path : valuesOf(rule, "path", kPlainPath)) {
+                if (auto one = with(method, path); !allowed && decide(rules, one, nowMs).answer == Answer::Allow) {
+                    allowed = std::move(one);
+                }
+            }
+        }
+    }
+    if (!speaks || decide(rules, connection, nowMs).answer == Answer::Allow) {
+        return speaks ? std::optional(connection) : std::nullopt;
+    }
+    return allowed ? std::move(allowed) : with(kPlainMethod, kPlainPath);
+}
+
 } // namespace carrel::policy

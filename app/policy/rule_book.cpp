@@ -170,26 +170,36 @@ Result<RuleSet> RuleBook::read() {
     return set;
 }
 
-RuleBook::Verdict RuleBook::decide(std::span<const Request> requests) {
-    std::shared_ptr<const std::vector<Rule>> counting;
-    const auto now = m_clock.now();
-    {
-        const std::lock_guard lock(m_mutex);
-        refresh();
-        if (m_trouble) {
-            return {Answer::Deny, std::nullopt, m_trouble};
-        }
-        const auto isOver = [&](const Rule& rule) { return over(rule, now); };
-        if (std::any_of(m_counting->begin(), m_counting->end(), isOver)) {
-            auto rest = *m_counting;
-            std::erase_if(rest, isOver);
-            m_counting = std::make_shared<std::vector<Rule>>(std::move(rest));
-        }
-        counting = m_counting;
+Result<std::shared_ptr<const std::vector<Rule>>> RuleBook::counting(Moment now) {
+    const std::lock_guard lock(m_mutex);
+    refresh();
+    if (m_trouble) {
+        return fail(*m_trouble);
     }
-    // Without the lock: what one agent has many things of must not hold up the others.
-    const auto decision = decideAll(*counting, requests, now.wallMs);
+    const auto isOver = [&](const Rule& rule) { return over(rule, now); };
+    if (std::any_of(m_counting->begin(), m_counting->end(), isOver)) {
+        auto rest = *m_counting;
+        std::erase_if(rest, isOver);
+        m_counting = std::make_shared<std::vector<Rule>>(std::move(rest));
+    }
+    return m_counting;
+}
+
+// Without the lock: what one agent has many things of must not hold up the others.
+RuleBook::Verdict RuleBook::decide(std::span<const Request> requests) {
+    const auto now = m_clock.now();
+    const auto rules = counting(now);
+    if (!rules) {
+        return {Answer::Deny, std::nullopt, rules.error()};
+    }
+    const auto decision = decideAll(**rules, requests, now.wallMs);
     return {decision.answer, decision.rule == nullptr ? std::nullopt : std::optional(*decision.rule), std::nullopt};
+}
+
+std::optional<Request> RuleBook::asRead(const Request& connection) {
+    const auto now = m_clock.now();
+    const auto rules = counting(now);
+    return rules ? policy::asRead(**rules, connection, now.wallMs) : std::nullopt;
 }
 
 Result<RuleSet> RuleBook::rules() {

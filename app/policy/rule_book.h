@@ -30,6 +30,7 @@ public:
     RuleBook(std::filesystem::path file, std::unique_ptr<SealKeeper> keeper, const Clock& clock);
 
     [[nodiscard]] Verdict decide(std::span<const Request> requests) override;
+    [[nodiscard]] std::optional<Request> asRead(const Request& connection) override;
     [[nodiscard]] Result<RuleSet> rules();
 
     // Writes down each rule that comes, and those that go with their session: called with the rule as it will be kept, or as it
@@ -68,6 +69,8 @@ private:
     [[nodiscard]] Result<std::vector<Rule>> removeWhere(const std::function<bool(const Rule&)>& which, const Before& before = {});
     void taken(); // m_set is another one
     void payKeeper();
+    // Those that count at that moment; takes m_mutex.
+    [[nodiscard]] Result<std::shared_ptr<const std::vector<Rule>>> counting(Moment now);
     [[nodiscard]] bool over(const Rule& rule, Moment now) const;
 
     std::filesystem::path m_file;

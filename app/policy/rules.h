@@ -22,6 +22,8 @@ public:
     virtual ~Rules() = default;
     // Of all of them together (decideAll), at this moment.
     [[nodiscard]] virtual Verdict decide(std::span<const Request> requests) = 0;
+    // decide.h, asRead(), by the rules of this moment. While there is trouble with them: none, and everything is denied.
+    [[nodiscard]] virtual std::optional<Request> asRead(const Request& connection) = 0;
     // Durable before it answers. The number is given; what is given as one is not looked at.
     [[nodiscard]] virtual Result<Rule> add(Rule rule) = 0;
     // One that says just the same, whatever its number; none: nothing says that.

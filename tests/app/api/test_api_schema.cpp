@@ -23,7 +23,9 @@ const QStringList kVerbs{"doctor",       "image.build", "image.list",   "image.v
                          "approval.reopen", "approval.preview", "approval.decide", "approval.stats",
                          "rule.list", "rule.show", "rule.preview", "rule.add", "rule.remove", "rule.test",
                          "rule.export", "rule.presets", "rule.import",
-                         "net.mode", "net.live", "net.presets", "net.allow"};
+                         "net.mode", "net.live", "net.presets", "net.allow",
+                         "secret.open", "credential.add", "credential.list", "credential.remove", "credential.test",
+                         "credential.unlock", "credential.lock"};
 } // namespace
 
 class TestApiSchema : public QObject {

@@ -182,7 +182,8 @@ public:
         api::Handlers handlers;
         for (const char* verb :
              {"doctor",      "image.build", "image.list",   "image.verify", "image.import", "agent.create",
-              "net.mode", "net.live", "net.presets", "net.allow",
+              "net.mode", "net.live", "net.presets", "net.allow", "secret.open", "credential.add", "credential.list",
+              "credential.remove", "credential.test", "credential.unlock", "credential.lock",
               "agent.start", "agent.stop",  "agent.delete", "agent.list",   "share.add",    "share.remove",
               "share.list",  "changes",     "diff",         "apply",        "discard",      "undo",
               "timeline",    "engine.info", "engine.stop",  "exec.open",    "history",
@@ -211,6 +212,24 @@ public:
             api::Server::start(api::Listening{*api::socketPath(home), std::move(gate)}, std::move(handlers)).value());
     }
     ~FakeEngine() { m_server.reset(); }
+    // What was written to secret.open's socket, the oldest first; waits until it is closed.
+    std::string takeSecret() {
+        UniqueFd from;
+        {
+            const std::lock_guard lock(m_mutex);
+            if (m_secrets.empty()) {
+                return "none was given";
+            }
+            from = std::move(m_secrets.front());
+            m_secrets.pop_front();
+        }
+        std::string out;
+        char piece[256];
+        for (ssize_t got = 0; (got = ::read(from.get(), piece, sizeof piece)) > 0;) {
+            out.append(piece, static_cast<std::size_t>(got));
+        }
+        return out;
+    }
 
     void setAnswer(const std::string& verb, Result<json::value> answer) {
         const std::lock_guard lock(m_mutex);
@@ -250,6 +269,14 @@ private:
             }
             return json::value{{"events", json::array{}}, {"next_seq", nullptr}};
         }
+        if (verb == "secret.open") {
+            int ends[2];
+            if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
+                return failErrno("socketpair");
+            }
+            call.attachDescriptor(UniqueFd(ends[0]));
+            m_secrets.emplace_back(ends[1]);
+        }
         if (verb == "exec.open" && m_answers.at(verb)) {
             int ends[2];
             if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
@@ -268,6 +295,7 @@ private:
     std::map<std::string, std::deque<json::value>> m_scripts;
     std::vector<Request> m_requests;
     std::list<FakeClerk> m_clerks;
+    std::deque<UniqueFd> m_secrets;
     std::unique_ptr<api::Server> m_server;
 };
 

@@ -26,7 +26,7 @@ constexpr const char* kKeyringXml = R"xml(<node><interface name="org.freedesktop
 <property name="Created" type="t" access="read"/><property name="Modified" type="t" access="read"/></interface></node>)xml";
 constexpr const char* kItemXml = R"xml(<node><interface name="org.freedesktop.Secret.Item">
 <method name="GetSecret"><arg type="o" direction="in"/><arg type="(oayays)" direction="out"/></method>
-<method name="SetSecret"><arg type="(oayays)" direction="in"/></method>
+<method name="SetSecret"><arg type="(oayays)" direction="in"/></method><method name="Delete"><arg type="o" direction="out"/></method>
 <property name="Locked" type="b" access="read"/><property name="Attributes" type="a{ss}" access="read"/><property name="Label" type="s" access="read"/>
 <property name="Created" type="t" access="read"/><property name="Modified" type="t" access="read"/></interface></node>)xml";
 constexpr const char* kPromptXml = R"xml(<node><interface name="org.freedesktop.Secret.Prompt">
@@ -157,6 +157,10 @@ GVariant* PlayedKeyring::answer(const PlayedCall& call, std::string& error) {
         return g_variant_new("((o@ay@ays))", kSession, g_variant_new_fixed_array(G_VARIANT_TYPE_BYTE, nullptr, 0, 1),
                              g_variant_new_fixed_array(G_VARIANT_TYPE_BYTE, item.secret.data(), item.secret.size(), 1),
                              "text/plain");
+    }
+    if (call.method == "Delete") { // the paths of the others stay
+        item = Item();
+        return g_variant_new("(o)", "/");
     }
     if (call.method == "SetSecret") {
         const VariantRef secret(g_variant_get_child_value(call.arguments, 0));

@@ -25,6 +25,10 @@ struct LockedRules final : policy::Rules {
         const std::lock_guard lock(mutex);
         return inner.decide(requests);
     }
+    std::optional<policy::Request> asRead(const policy::Request& connection) override {
+        const std::lock_guard lock(mutex);
+        return inner.asRead(connection);
+    }
     Result<policy::Rule> add(policy::Rule rule) override {
         const std::lock_guard lock(mutex);
         return inner.add(std::move(rule));
@@ -114,7 +118,7 @@ struct ToldClerk final : ClerkLine {
         std::string out;
         for (const auto& each : all) {
             const auto* at = each.params.if_contains("number");
-            if (at == nullptr || at->to_number<std::uint64_t>() != number) {
+            if (at == nullptr || at->to_number<std::uint64_t>() != number || each.method == "net.answer") {
                 continue;
             }
             const auto text = [&](const char* key) { return std::string(each.params.at(key).as_string()); };
@@ -160,10 +164,14 @@ struct EgressWorld : policy::ApprovalListener {
     explicit EgressWorld(NetMode mode = NetMode::Allowlist, Result<ProxySettings> proxies = ProxySettings()) {
         networks.emplace(Networks::Setup{queue, rules, grants, std::move(proxies), nullptr, [this] { return resolver; },
                                          [this]() -> Result<OwnNetworks> { return OwnNetworks(own); }});
-        egress = networks->open("ann", "s1", mode, [this](activity::Event event) {
+        const auto keep = [this](activity::Event event) {
             const std::lock_guard lock(eventsMutex);
             events.push_back(std::move(event));
-        });
+        };
+        egress = networks->open("ann", "s1", mode, {keep, [keep](activity::Event event) -> Status {
+                                                        keep(std::move(event));
+                                                        return {};
+                                                    }});
         at = egress->attach(clerk);
         resolver->names["here.example"] = {{"127.0.0.1"}};
     }

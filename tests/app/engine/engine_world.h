@@ -20,10 +20,10 @@ struct EngineWorld {
     std::unique_ptr<Engine> engine;
     std::unique_ptr<api::Server> server; // ends first
 
-    explicit EngineWorld(const std::vector<std::string>& names = {"ann"}) {
+    explicit EngineWorld(const std::vector<std::string>& names = {"ann"}, Engine::Session session = {}) {
         qputenv("XDG_RUNTIME_DIR", dir.path().toUtf8());
         auto home = api::openHome(folder / "home");
-        auto made = Engine::create(*home, Installation{}, hypervisor::makeFakeBackend(world));
+        auto made = Engine::create(*home, Installation{}, hypervisor::makeFakeBackend(world), std::move(session));
         if (!made) {
             qFatal("%s", made.error().text().c_str());
         }

@@ -16,8 +16,8 @@ struct RunningEngine {
     EngineWorld w;
     carrel::test::Schemas schemas{CARREL_SOURCE_DIR "/app/api/schema"};
 
-    explicit RunningEngine(const std::vector<std::string>& names = {"ann"})
-        : w(names) {
+    explicit RunningEngine(const std::vector<std::string>& names = {"ann"}, Engine::Session session = {})
+        : w(names, std::move(session)) {
         for (const char* part : {"kernel", "initrd", "base"}) {
             std::ofstream(w.folder / part) << "x";
         }

@@ -54,6 +54,9 @@ struct MemoryRules final : Rules {
         const auto one = decideAll(rules, requests, clock.now().wallMs);
         return {one.answer, one.rule == nullptr ? std::nullopt : std::optional(*one.rule), std::nullopt};
     }
+    std::optional<Request> asRead(const Request& connection) override {
+        return trouble ? std::nullopt : policy::asRead(rules, connection, clock.now().wallMs);
+    }
     Result<Rule> add(Rule rule) override {
         CARREL_TRY(check(rule));
         if (full) {

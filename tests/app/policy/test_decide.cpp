@@ -65,6 +65,33 @@ Request changed(const char* path, const char* from = nullptr, const char* type =
 class TestDecide : public QObject {
     Q_OBJECT
 private slots:
+    // What stands for a connection whose requests are read.
+    void aConnectionThatIsRead() {
+        const auto plain = to("a.org");
+        const auto with = [&](std::string method, std::string path) {
+            auto out = plain;
+            out.fields["method"] = std::move(method);
+            out.fields["path"] = std::move(path);
+            return std::optional(out);
+        };
+        auto post = rule(2, Effect::Allow, "a.org");
+        post.fields["method"] = {"POST"};
+        post.fields["path"] = {"/up"};
+        auto denied = post;
+        denied.id = 3;
+        denied.effect = Effect::Deny;
+        QVERIFY(!asRead(std::vector<Rule>{}, plain, kNow));
+        QVERIFY(!asRead(std::vector{rule(1, Effect::Allow, "a.org")}, plain, kNow));
+        QVERIFY(!asRead(std::vector{post}, to("b.org"), kNow));
+        QCOMPARE(asRead(std::vector{post}, plain, kNow), with("POST", "/up"));
+        QCOMPARE(asRead(std::vector{rule(1, Effect::Allow, "a.org"), post}, plain, kNow), std::optional(plain));
+        QCOMPARE(asRead(std::vector{post, denied}, plain, kNow), with("GET", "/")); // which nothing allows
+        QVERIFY(answer({post, denied}, *with("GET", "/")) == Answer::Ask);
+        QCOMPARE(asRead(std::vector{denied}, plain, kNow), with("GET", "/"));
+        auto ended = post;
+        ended.untilMs = kNow;
+        QVERIFY(!asRead(std::vector{ended}, plain, kNow));
+    }
     void withoutARuleAPersonIsAsked() {
         QVERIFY(answer({}, to("example.org")) == Answer::Ask);
         QVERIFY(answer({rule(1, Effect::Allow, "other.org")}, to("example.org")) == Answer::Ask);

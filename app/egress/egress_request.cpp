@@ -1,0 +1,342 @@
+// SPDX-License-Identifier: Apache-2.0
+// Requests on a connection that is read: each is judged before a byte of it goes on, and a credential's value is handed out for one
+// request at a time. All on the Egress's own thread, but for asked().
+#include "app/egress/egress.h"
+
+#include "app/egress/credentials/wiping_json.h"
+#include "guest/protocol/plain_text.h"
+#include "guest/protocol/strict_json.h"
+
+#include <algorithm>
+
+namespace carrel::egress {
+
+namespace json = boost::json;
+using activity::EventKind;
+using Clock = std::chrono::steady_clock;
+
+namespace {
+
+constexpr std::size_t kMaxGivenMethod = 32;
+constexpr std::size_t kMaxGivenPath = 4096;
+constexpr std::size_t kMaxGivenName = 64;
+
+// A copy of a part would be in other memory: every part is made where the whole is.
+json::object hiddenObject(const json::storage_ptr& memory, std::initializer_list<std::pair<std::string_view, std::string_view>> texts) {
+    json::object out(memory);
+    out.reserve(texts.size() + 2);
+    for (const auto& [name, text] : texts) {
+        out.emplace(json::string_view(name.data(), name.size()), json::string(json::string_view(text.data(), text.size()), memory));
+    }
+    return out;
+}
+
+} // namespace
+
+Status Egress::asked(std::uint64_t clerk, const json::object& params) {
+    JsonFields fields(params, "net.request");
+    const auto number = fields.number("number");
+    auto one = std::make_shared<Asked>();
+    one->number = fields.number("request");
+    one->method = fields.string("method", kMaxGivenMethod);
+    one->path = fields.string("path", kMaxGivenPath);
+    one->placeholders = fields.strings("placeholders", kMaxPlaceholdersTold, kMaxGivenName);
+    if (params.contains("own_keys")) {
+        one->ownKeys = fields.strings("own_keys", kMaxPlaceholdersTold, kMaxGivenName);
+    }
+    CARREL_TRY(fields.finish());
+    StreamPtr stream;
+    {
+        const std::lock_guard lock(m_mutex);
+        const auto at = m_streams.find(number);
+        if (m_stopped || clerk != m_clerk || at == m_streams.end()) {
+            return {}; // it was cut at the same time
+        }
+        stream = at->second;
+        if (stream->phase != Phase::Open || (stream->treat != Treat::Terminate && stream->treat != Treat::Http) || stream->asked) {
+            return fail(ErrorCode::Malformed, "a clerk asks for a request where there is none to ask for");
+        }
+        if (m_work.size() >= kMaxOwed) {
+            return fail(ErrorCode::LimitExceeded, "a clerk asks faster than it is answered");
+        }
+        stream->asked = one;
+    }
+    post([this, stream, one] { judge(stream, one); });
+    return {};
+}
+
+bool Egress::takeAsked(const StreamPtr& stream, const AskedPtr& asked) {
+    const std::lock_guard lock(m_mutex);
+    const bool there = isThere(stream) && stream->asked == asked;
+    if (there) {
+        stream->asked.reset();
+    }
+    return there;
+}
+
+void Egress::judge(const StreamPtr& stream, const AskedPtr& asked) {
+    {
+        const std::lock_guard lock(m_mutex);
+        if (!isThere(stream) || stream->asked != asked) {
+            return;
+        }
+        asked->waitsFor = 0;
+    }
+    if (!std::exchange(asked->looked, true)) {
+        if (const auto no = look(stream, *asked)) {
+            return refuseRequest(stream, asked, *no);
+        }
+    }
+    for (auto& need : asked->needs) {
+        if (need.permitted) {
+            continue;
+        }
+        const auto permitted = permit(stream, asked, need);
+        if (!permitted) {
+            return refuseRequest(stream, asked, permitted.error());
+        }
+        if (*permitted == Permit::Waits) {
+            return;
+        }
+    }
+    allowRequest(stream, asked);
+}
+
+// What it needs to be allowed; or why no rule and no person is asked about it.
+std::optional<Egress::No> Egress::look(const StreamPtr& stream, Asked& asked) {
+    const auto host = stream->to.hostText();
+    Need need;
+    need.item.agent = m_to.agent;
+    need.item.session = m_to.session;
+    need.item.action = policy::Action::Network;
+    need.item.fields = {{"host", host}, {"port", std::to_string(stream->to.port)}, {"method", asked.method}, {"path", asked.path}};
+    // Whatever else is held against its path: one that is spelled otherwise would pass by it.
+    if (!policy::check(need.item)) {
+        return No{Outcome::Denied, "the request is not in a form that can be judged"};
+    }
+    std::vector<Credential> bound;
+    if (m_to.credentials) {
+        auto found = m_to.credentials->boundTo(host);
+        if (!found) {
+            return No{Outcome::Denied, "what is known of credentials cannot be read now"};
+        }
+        bound = std::move(*found);
+    }
+    asked.bound = !bound.empty();
+    std::sort(asked.placeholders.begin(), asked.placeholders.end());
+    asked.placeholders.erase(std::unique(asked.placeholders.begin(), asked.placeholders.end()), asked.placeholders.end());
+    for (const auto& name : asked.placeholders) {
+        const auto at = std::find_if(bound.begin(), bound.end(), [&](const Credential& each) { return each.name == name; });
+        if (at == bound.end()) {
+            alert(stream, name, "its placeholder was sent to a host that it is not bound to for this agent");
+            return No{Outcome::Denied, "a placeholder of a credential was sent that is not for this host"};
+        }
+        if (stream->treat != Treat::Terminate) {
+            alert(stream, name, "its placeholder was sent without TLS");
+            return No{Outcome::Denied, "a credential is only sent with TLS: use https"};
+        }
+        asked.credential = *at;
+    }
+    if (asked.placeholders.size() > 1) {
+        return No{Outcome::Denied, "a request has one credential at most"};
+    }
+    if (asked.bound && !asked.ownKeys.empty()) {
+        alert(stream, bound.front().name, "another key was sent to a host that it is bound to, in the field " + plainText(asked.ownKeys.front(), kMaxGivenName));
+        return No{Outcome::Denied, "another key: this host gets no other than the owner's credential for it"};
+    }
+    if (asked.credential && !reaches(*asked.credential, asked.method, asked.path)) {
+        return No{Outcome::Denied, "the credential is not for that method and path"};
+    }
+    if (stream->byRequest) {
+        need.item.risk = stream->needs.front().item.risk;
+        need.riskReason = stream->needs.front().riskReason;
+        asked.needs.push_back(need);
+    }
+    if (asked.credential) {
+        need.item.action = policy::Action::Credential;
+        need.item.fields = {{"name", asked.credential->name}, {"host", host}};
+        need.item.risk = policy::Risk::Routine;
+        need.riskReason.clear();
+        asked.needs.push_back(std::move(need));
+    }
+    return std::nullopt;
+}
+
+Status Egress::recordUse(const StreamPtr& stream, const Asked& asked) {
+    const auto now = Clock::now();
+    if (now - m_usesMinute >= std::chrono::minutes(1)) {
+        m_usesMinute = now;
+        m_uses = 0;
+    }
+    if (++m_uses > kMaxUses) {
+        return fail(ErrorCode::LimitExceeded, "this agent uses credentials faster than it can be written down");
+    }
+    if (!m_to.decided) {
+        return fail(ErrorCode::Unavailable, "it cannot be written down, so it does not happen");
+    }
+    activity::Event event;
+    event.kind = EventKind::CredentialUsed;
+    event.subject = asked.credential->name;
+    event.detail = {{"host", stream->to.hostText()}, {"port", stream->to.port}, {"method", asked.method}, {"path", asked.path}};
+    if (const auto& need = asked.needs.back(); need.rule != 0) {
+        event.detail["rule"] = need.rule;
+    } else {
+        event.detail["approval"] = need.approval;
+    }
+    return m_to.decided(std::move(event)) ? Status() : fail(ErrorCode::Io, "it cannot be written down, so it does not happen");
+}
+
+void Egress::endRequestGrants(const StreamPtr& stream) {
+    std::vector<std::uint64_t> ids;
+    {
+        const std::lock_guard lock(m_mutex);
+        ids.swap(stream->requestGrants);
+    }
+    for (const auto id : ids) {
+        m_to.grants->remove(id);
+    }
+}
+
+void Egress::allowRequest(const StreamPtr& stream, const AskedPtr& asked) {
+    const auto memory = wipingStorage();
+    auto answer = hiddenObject(memory, {});
+    answer.emplace("number", stream->number);
+    answer.emplace("request", asked->number);
+    answer.emplace("allow", true);
+    endRequestGrants(stream); // the last one is over
+    // What allows it may end while it goes on: then the connection does.
+    if (auto granted = grant(stream, asked->needs, &Stream::requestGrants); !granted) {
+        endRequestGrants(stream);
+        return refuseRequest(stream, asked, {Outcome::Denied, granted.error().message});
+    }
+    if (asked->credential) {
+        const auto value = m_to.credentials->book().value(*asked->credential);
+        if (!value) { // which store, and how it is opened, is the owner's to know
+            return refuseRequest(stream, asked, {Outcome::Denied, "the owner has to unlock the credentials first"});
+        }
+        if (auto recorded = recordUse(stream, *asked); !recorded) {
+            return refuseRequest(stream, asked,
+                                 {recorded.error().code == ErrorCode::LimitExceeded ? Outcome::Limit : Outcome::Denied, recorded.error().message});
+        }
+        const auto whole = headerValue(*asked->credential, *value);
+        answer.emplace("inject", hiddenObject(memory, {{"header", asked->credential->header}, {"value", relay::view(whole)}}));
+        m_to.credentials->book().used(asked->credential->name);
+    } else if (asked->bound) {
+        answer.emplace("bound", true);
+    }
+    {
+        const std::lock_guard lock(m_mutex);
+        if (!isThere(stream) || stream->asked != asked) {
+            return;
+        }
+        stream->asked.reset();
+        stream->uses = asked->credential ? asked->credential->name : std::string();
+    }
+    tellEffect(asked->needs, policy::EffectState::Done, "");
+    say(stream->clerk, "net.answer", std::move(answer));
+}
+
+void Egress::refuseRequest(const StreamPtr& stream, const AskedPtr& asked, No no) {
+    const auto text = plainText(no.text, kMaxOutcomeText);
+    if (takeAsked(stream, asked)) {
+        {
+            const std::lock_guard lock(m_mutex);
+            m_traffic.failed(stream->to.text(), no.outcome, text, Clock::now());
+        }
+        say(stream->clerk, "net.answer",
+            {{"number", stream->number}, {"request", asked->number}, {"allow", false}, {"outcome", toString(no.outcome)}, {"text", text}});
+        m_news.notify_all();
+    }
+    tellEffect(asked->needs, policy::EffectState::Failed, text);
+}
+
+void Egress::alert(const StreamPtr& stream, const std::string& credential, const std::string& why) {
+    const auto name = plainText(credential, kMaxGivenName);
+    if (m_alerted.size() >= kMaxAlerts || !m_alerted.insert(name + " " + stream->to.text() + " " + why).second) {
+        return;
+    }
+    activity::Event event;
+    event.kind = EventKind::CredentialRefused;
+    event.subject = name;
+    event.detail = {{"alert", true}, {"host", stream->to.hostText()}, {"port", stream->to.port}, {"why", why}};
+    m_to.record(std::move(event));
+}
+
+Status Egress::tellTrust(std::uint64_t clerk) {
+    if (m_trusting == clerk) {
+        return {};
+    }
+    if (!m_to.credentials) {
+        return fail(ErrorCode::Unsupported, "this agent has no certificate authority");
+    }
+    const auto authority = m_to.credentials->authority();
+    if (!authority) {
+        return fail(authority.error());
+    }
+    const auto roots = m_to.roots();
+    if (!roots) {
+        return fail(roots.error());
+    }
+    const auto memory = wipingStorage();
+    say(clerk, "net.trust", {}, roots->get());
+    say(clerk, "net.authority", hiddenObject(memory, {{"certificate_pem", authority->certificatePem}, {"key_pem", relay::view(authority->keyPem)}}));
+    m_trusting = clerk;
+    return {};
+}
+
+void Egress::tellPlaceholders(std::uint64_t clerk, bool evenNone) {
+    const auto all = m_to.credentials ? m_to.credentials->placeholders() : Result<std::vector<AgentCredentials::Placeholder>>();
+    if (!all) {
+        activity::Event event;
+        event.kind = EventKind::EngineNote;
+        event.subject = "the placeholders of credentials could not be told to the clerk";
+        event.detail = {{"error", all.error().text()}};
+        m_to.record(std::move(event));
+        return;
+    }
+    json::array list;
+    for (const auto& each : *all) {
+        list.push_back({{"name", each.of.name}, {"text", each.text}});
+    }
+    if (evenNone || !list.empty()) {
+        say(clerk, "net.placeholders", {{"list", std::move(list)}});
+    }
+}
+
+void Egress::credentialsChanged() {
+    post([this] {
+        const auto clerk = [&] {
+            const std::lock_guard lock(m_mutex);
+            return m_clerk;
+        }();
+        tellPlaceholders(clerk, true);
+        cutWhatIsOtherNow();
+    });
+}
+
+// A connection that goes through unread though a credential is bound to its host now, or that has one which is gone.
+void Egress::cutWhatIsOtherNow() {
+    if (!m_to.credentials) {
+        return;
+    }
+    std::vector<std::pair<StreamPtr, std::string>> open; // with what it uses
+    {
+        const std::lock_guard lock(m_mutex);
+        for (const auto& [number, stream] : m_streams) {
+            if (stream->phase == Phase::Open) {
+                open.emplace_back(stream, stream->uses);
+            }
+        }
+    }
+    for (const auto& [stream, uses] : open) {
+        const auto bound = m_to.credentials->boundTo(stream->to.hostText());
+        const bool unread = stream->treat == Treat::Raw || stream->treat == Treat::Tls;
+        if (!bound || (unread && !bound->empty())) {
+            cut(stream, "a credential was bound to that host: connect anew");
+        } else if (!uses.empty() && std::none_of(bound->begin(), bound->end(), [&](const Credential& each) { return each.name == uses; })) {
+            cut(stream, "the credential of that connection was taken away");
+        }
+    }
+}
+
+} // namespace carrel::egress

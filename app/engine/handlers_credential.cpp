@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: Apache-2.0
+// Verbs of credentials. All of them the owner's (app/api/roles.h). A value comes in through the intake (secret_intake.h) and goes out by
+// no verb. One that comes or goes is written into the log of each agent that may use it before it counts (invariant I5).
+#include "app/engine/engine.h"
+
+#include "app/engine/describe_approval.h"
+#include "guest/protocol/strict_json.h"
+
+#include <algorithm>
+
+namespace carrel::engine {
+
+namespace json = boost::json;
+using activity::EventKind;
+using egress::Credential;
+
+namespace {
+
+constexpr std::size_t kMaxText = 253;
+constexpr std::size_t kMaxPath = 4096;
+
+json::array listOf(const std::vector<std::string>& texts) {
+    json::array out;
+    for (const auto& each : texts) {
+        out.emplace_back(each);
+    }
+    return out;
+}
+
+json::value timeOf(std::int64_t ms) {
+    return ms <= 0 ? json::value(nullptr) : json::value(activity::formatTime(ms * 1'000'000));
+}
+json::value textOf(const std::optional<std::string>& text) {
+    return text ? json::value(*text) : json::value(nullptr);
+}
+
+json::object describe(Engine& engine, const Credential& of) {
+    std::vector<std::string> agents;
+    std::transform(of.agents.begin(), of.agents.end(), std::back_inserter(agents), namesOf(engine));
+    return {{"name", of.name},
+            {"hosts", listOf(of.hosts)},
+            {"header", of.header},
+            {"format", of.basicUser ? json::value(nullptr) : json::value(of.format)},
+            {"basic", textOf(of.basicUser)},
+            {"methods", listOf(of.methods)},
+            {"paths", listOf(of.paths)},
+            {"agents", listOf(agents)},
+            {"env", textOf(of.variable)},
+            {"kept", toString(of.keeper)},
+            {"created", timeOf(of.createdMs)},
+            {"used", timeOf(of.usedMs)}};
+}
+
+std::vector<std::shared_ptr<agents::Agent>> agentsOf(Engine& engine, const Credential& of) {
+    auto all = engine.allAgents();
+    std::erase_if(all, [&](const auto& agent) { return !isFor(of, agent->id()); });
+    return all;
+}
+
+json::object detailOf(const Credential& of) {
+    return {{"hosts", listOf(of.hosts)}, {"header", of.header},      {"methods", listOf(of.methods)},
+            {"paths", listOf(of.paths)}, {"by", agents::kByOwner}, {"kept", toString(of.keeper)}};
+}
+
+// The rule that lets an agent use it, by the owner's word.
+policy::Rule ruleOf(const Credential& of, const std::string& agent) {
+    policy::Rule rule;
+    rule.effect = policy::Effect::Allow;
+    rule.action = policy::Action::Credential;
+    rule.agent = agent;
+    rule.fields["name"] = {of.name};
+    rule.fields["host"] = of.hosts;
+    return rule;
+}
+
+Status note(Engine& engine, EventKind kind, const Credential& of) {
+    for (const auto& agent : agentsOf(engine, of)) {
+        CARREL_TRY(agent->noteCredential(kind, of.name, detailOf(of)));
+    }
+    return {};
+}
+
+void rulesChanged(Engine& engine) {
+    engine.approvals().rulesChanged();
+    engine.approvalNews().rulesChanged();
+}
+
+// Those that speak of this credential and of nothing else; what denies stays, for one of the same name that comes later.
+Status removeRules(Engine& engine, const std::string& name) {
+    auto& rules = engine.approvals().rules();
+    const auto all = rules.rules();
+    if (!all) {
+        return fail(all.error());
+    }
+    bool any = false;
+    for (const auto& rule : all->rules) {
+        const auto names = rule.fields.find("name");
+        if (rule.action == policy::Action::Credential && rule.effect == policy::Effect::Allow && names != rule.fields.end() &&
+            names->second == std::vector{name}) {
+            const auto gone = rules.remove(rule.id, [&](const policy::Rule& each) {
+                recordRuleGone(engine, each, "credential");
+                return Status();
+            });
+            if (!gone) {
+                return fail(gone.error());
+            }
+            any = true;
+        }
+    }
+    if (any) {
+        rulesChanged(engine);
+    }
+    return {};
+}
+
+Result<json::value> openSecret(Engine& engine, api::Call& call) {
+    CARREL_TRY(JsonFields(call.params(), "secret.open").finish());
+    auto opened = engine.intake().open();
+    if (!opened) {
+        return fail(std::move(opened).error());
+    }
+    call.attachDescriptor(std::move(opened->callersEnd));
+    return json::object{{"secret", opened->id}};
+}
+
+Result<Credential> wantedFrom(Engine& engine, JsonFields& fields) {
+    Credential out;
+    out.name = fields.string("name", 64);
+    out.hosts = fields.strings("hosts", egress::kMaxCredentialHosts, kMaxText);
+    out.header = fields.optionalString("header", 64).value_or(std::string(egress::kDefaultHeader));
+    out.format = fields.optionalString("format", 200).value_or(std::string(egress::kDefaultFormat));
+    out.basicUser = fields.optionalString("basic", 128);
+    out.variable = fields.optionalString("env", 64);
+    const auto texts = [&](const char* name, std::size_t items, std::size_t bytes) {
+        std::vector<std::string> list;
+        for (const auto& each : fields.optionalArray(name, items)) {
+            if (!each.is_string() || each.get_string().size() > bytes) {
+                fields.problem(name, "holds something that is no text, or too long");
+                break;
+            }
+            list.emplace_back(each.get_string());
+        }
+        return list;
+    };
+    out.methods = texts("methods", egress::kMaxCredentialMethods, 32);
+    out.paths = texts("paths", egress::kMaxCredentialPaths, kMaxPath);
+    const auto names = texts("agents", egress::kMaxCredentialAgents, 256);
+    CARREL_TRY(fields.finish());
+    for (const auto& name : names) {
+        const auto agent = engine.agent(name);
+        if (!agent) {
+            return fail(agent.error());
+        }
+        if (!isFor(out, (*agent)->id()) || out.agents.empty()) {
+            out.agents.push_back((*agent)->id());
+        }
+    }
+    CARREL_TRY(check(out));
+    return out;
+}
+
+Result<json::value> add(Engine& engine, api::Call& call) {
+    JsonFields fields(call.params(), "credential.add");
+    const auto secret = fields.number("secret");
+    auto wanted = wantedFrom(engine, fields);
+    if (!wanted) {
+        return fail(std::move(wanted).error());
+    }
+    auto text = engine.intake().take(secret);
+    auto value = text ? egress::Secret::ofCredential(std::move(*text)) : Result<egress::Secret>(fail(std::move(text).error()));
+    if (!value) {
+        return fail(std::move(value).error());
+    }
+    // Rules that were for one of that name before are not for this one.
+    CARREL_TRY(removeRules(engine, wanted->name));
+    const auto made = engine.credentials().add(*wanted, *value, [&](const Credential& each) { return note(engine, EventKind::CredentialAdded, each); });
+    if (!made) {
+        return fail(made.error());
+    }
+    json::array rules;
+    for (const auto& agent : made->agents) {
+        const auto kept = engine.approvals().rules().add(ruleOf(*made, agent));
+        if (!kept) {
+            rulesChanged(engine);
+            return fail(kept.error().wrap("The credential is kept, but not the rule that lets its agents use it: each use is asked",
+                                          "Add it when that is possible: carrel rules add"));
+        }
+        rules.push_back(describeRule(*kept, namesOf(engine)));
+    }
+    if (!rules.empty()) {
+        rulesChanged(engine);
+    }
+    return json::object{{"credential", describe(engine, *made)}, {"rules", std::move(rules)}};
+}
+
+Result<json::value> list(Engine& engine, api::Call& call) {
+    CARREL_TRY(JsonFields(call.params(), "credential.list").finish());
+    const auto all = engine.credentials().list();
+    if (!all) {
+        return fail(all.error());
+    }
+    json::array out;
+    for (const auto& each : *all) {
+        out.push_back(describe(engine, each));
+    }
+    return json::object{{"credentials", std::move(out)}};
+}
+
+Result<json::value> remove(Engine& engine, api::Call& call) {
+    JsonFields fields(call.params(), "credential.remove");
+    const auto name = fields.string("name", 64);
+    CARREL_TRY(fields.finish());
+    // Less is possible without it: that goes ahead whatever a log says.
+    const auto gone = engine.credentials().remove(name, [&](const Credential& each) -> Status {
+        for (const auto& agent : agentsOf(engine, each)) {
+            agent->noteCredentialOwing(EventKind::CredentialRemoved, each.name, detailOf(each));
+        }
+        return {};
+    });
+    if (!gone) {
+        return fail(gone.error());
+    }
+    const auto rules = removeRules(engine, name);
+    json::object out{{"credential", describe(engine, gone->credential)}, {"left", nullptr}};
+    if (gone->left || !rules) {
+        out["left"] = gone->left ? "Its value is still where it was kept: " + gone->left->text()
+                                 : "A rule that let it be used is still there: " + rules.error().text();
+    }
+    return out;
+}
+
+Result<json::value> test(Engine& engine, api::Call& call) {
+    JsonFields fields(call.params(), "credential.test");
+    const auto name = fields.string("name", 64);
+    CARREL_TRY(fields.finish());
+    const auto of = engine.credentials().find(name);
+    if (!of) {
+        return fail(of.error());
+    }
+    const auto value = engine.credentials().value(*of); // gone again with this call
+    json::array uses;
+    for (const auto& agent : agentsOf(engine, *of)) {
+        for (const auto& host : of->hosts) {
+            policy::Request request;
+            request.agent = agent->id();
+            request.session = agent->session();
+            request.action = policy::Action::Credential;
+            request.fields = {{"name", of->name}, {"host", host}};
+            const auto verdict = engine.approvals().rules().decide(std::span(&request, 1));
+            json::object one{{"agent", agent->name()}, {"host", host}, {"answer", toString(verdict.answer)}, {"network", toString(agent->network())}};
+            if (verdict.rule) {
+                one["rule"] = verdict.rule->id;
+            }
+            uses.push_back(std::move(one));
+        }
+    }
+    return json::object{{"credential", describe(engine, *of)},
+                        {"there", value.has_value()},
+                        {"why", value ? json::value(nullptr) : json::value(value.error().text() + (value.error().hint.empty() ? "" : ". " + value.error().hint))},
+                        {"uses", std::move(uses)}};
+}
+
+Result<json::value> unlock(Engine& engine, api::Call& call) {
+    JsonFields fields(call.params(), "credential.unlock");
+    const auto secret = fields.number("secret");
+    CARREL_TRY(fields.finish());
+    auto text = engine.intake().take(secret);
+    const auto passphrase = text ? egress::Secret::ofPassphrase(std::move(*text)) : Result<egress::Secret>(fail(std::move(text).error()));
+    if (!passphrase) {
+        return fail(passphrase.error());
+    }
+    CARREL_TRY(engine.credentials().unlock(*passphrase));
+    return json::object{{"sealed", "ready"}};
+}
+
+std::string_view wordOf(egress::SecretStore::Standing standing) {
+    return standing == egress::SecretStore::Standing::Absent ? "absent" : standing == egress::SecretStore::Standing::Locked ? "locked" : "ready";
+}
+
+Result<json::value> lock(Engine& engine, api::Call& call) {
+    JsonFields fields(call.params(), "credential.lock");
+    const bool only = fields.optionalBoolean("look");
+    CARREL_TRY(fields.finish());
+    if (!only) {
+        engine.credentials().lock();
+    }
+    const auto now = engine.credentials().sealed();
+    return now ? Result<json::value>(json::object{{"sealed", wordOf(*now)}}) : fail(now.error());
+}
+
+} // namespace
+
+void addCredentialVerbs(Engine& engine, api::Handlers& to) {
+    const auto put = [&](const char* verb, Result<json::value> (*handler)(Engine&, api::Call&)) {
+        to[verb] = [&engine, handler](api::Call& call) { return handler(engine, call); };
+    };
+    put("secret.open", openSecret);
+    put("credential.add", add);
+    put("credential.list", list);
+    put("credential.remove", remove);
+    put("credential.test", test);
+    put("credential.unlock", unlock);
+    put("credential.lock", lock);
+}
+
+} // namespace carrel::engine
