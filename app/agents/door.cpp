@@ -20,8 +20,8 @@ constexpr std::chrono::seconds kHelloPatience{120};
 constexpr std::chrono::seconds kHandOverPatience{20}; // a clerk that keeps a channel longer is ended
 constexpr std::chrono::seconds kClockPatience{2};     // it only has to put it on its way
 
-const std::vector<ChannelId> kAllButTerminals{ChannelId::Control, ChannelId::Files, ChannelId::Network,
-                                              ChannelId::Console};
+const std::vector<ChannelId> kOfTheFolders{ChannelId::Control, ChannelId::Files, ChannelId::Console};
+const std::vector<ChannelId> kOfNoFolder{ChannelId::Terminals, ChannelId::Network};
 
 json::array namesOf(const std::vector<ChannelId>& channels) {
     json::array names;
@@ -210,7 +210,7 @@ Result<Door::Jail> Door::renew(const std::vector<ServedShare>& shares) {
 
 Result<Door::Jail> Door::replace(const std::shared_ptr<Post>& old, const std::vector<ServedShare>& shares) {
     if (old) {
-        const json::object all{{"channels", namesOf(kAllButTerminals)}};
+        const json::object all{{"channels", namesOf(kOfTheFolders)}};
         (void)old->process->request("detach", all, {}, {}, kHandOverPatience).has_value();
         // Its word is not enough: what it could open, it can open as long as it lives.
         old->process->end();
@@ -225,8 +225,7 @@ Result<Door::Jail> Door::replace(const std::shared_ptr<Post>& old, const std::ve
         return fail(std::move(hired).error());
     }
     CARREL_TRY(cutLate(*hired, shares));
-    joinNetwork(**hired);
-    CARREL_TRY(attach(**hired, kAllButTerminals));
+    CARREL_TRY(attach(**hired, kOfTheFolders));
     const std::lock_guard lock(m_mutex);
     m_post = *hired;
     return jail;
@@ -450,7 +449,8 @@ Status Door::tend() {
         }
         m_terminals = *hired; // from here on its end is noticed
     }
-    auto attached = attach(**hired, {ChannelId::Terminals});
+    joinNetwork(**hired);
+    auto attached = attach(**hired, kOfNoFolder);
     if (!attached) {
         (*hired)->process->end();
     }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The two clerks at one running machine's door. One serves the folders, and one mechanism its crash, an engine's restart, a
 // new share and an ended one: it ends, and a new clerk, confined to the folders that are shared now, takes its channels
-// over; a new epoch on each tells the guest. The other has the terminals and can open no folder at all, so that whatever
-// becomes of a share, no command has to end for it, and no command keeps a clerk alive that can open what was revoked.
+// over; a new epoch on each tells the guest. The other has the terminals and the network and can open no folder at all, so that
+// whatever becomes of a share, no command and no connection has to end for it, and none keeps a clerk alive that can open what was
+// revoked; and so that who reads what the world sends, and for a moment holds a secret, has no file of the user's.
 //
 // Ownership: the agent's; gone when the machine is. Thread: any; open and renew block and are the caller's to
 // serialise; events come on the clerks' reader threads.
@@ -93,7 +94,8 @@ public:
     [[nodiscard]] bool alive() const;
     // What the guest last printed on its console; its own word.
     [[nodiscard]] std::string consoleTail();
-    // The terminals have a clerk that lives. Where they lost theirs tend() gives them another; its commands are lost.
+    // The terminals and the network have a clerk that lives. Where they lost theirs tend() gives them another; its commands and
+    // connections are lost.
     [[nodiscard]] bool tended() const;
     [[nodiscard]] Status tend();
     // Ends all clerks and reports nothing more.
@@ -137,8 +139,8 @@ private:
     Setup m_setup;
     Events m_events;
     mutable std::mutex m_mutex;
-    std::shared_ptr<Post> m_post;      // control, files, network, console
-    std::shared_ptr<Post> m_terminals; // never prepared with a share
+    std::shared_ptr<Post> m_post;      // control, files, console
+    std::shared_ptr<Post> m_terminals; // and the network; never prepared with a share
     std::shared_ptr<Post> m_leaving, m_coming; // while renew() puts the one in the other's place
     std::set<std::uint32_t> m_revoked; // ids are never used again
     std::uint32_t m_nextSession = 1;

@@ -14,7 +14,7 @@
 //       until files goes
 //   detach {channels:[name…]} → {}   lets go of them, for the next clerk
 //       Landlock cannot be widened, nor narrowed by folder, so a new share or an ended one means a new clerk. The
-//       terminals have a clerk of their own, which was prepared with no share and stays.
+//       terminals and the network have a clerk of their own, which was prepared with no share and stays.
 //   hello {} → what the guest answered. Waits for the guest as long as the engine does; an error where the guest says that it
 //       cannot, never Unavailable then. The clerk itself asks the guest again
 //   exec {session, argv, env, cwd, tty} + one socket → {} when the guest was told to start

@@ -7,6 +7,7 @@
 #include <boost/json/serialize.hpp>
 
 #include <array>
+#include <cstdlib>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -166,6 +167,14 @@ Result<relay::Authority> AgentCredentials::authority() {
 }
 
 Result<UniqueFd> openHostRoots() {
+    // As every program by OpenSSL has it (X509_get_default_cert_file_env(3)): whoever starts the engine may trust others.
+    if (const char* own = std::getenv("SSL_CERT_FILE"); own != nullptr && *own != '\0') {
+        if (UniqueFd fd(::open(own, O_RDONLY | O_CLOEXEC)); fd) {
+            return fd;
+        }
+        return fail(ErrorCode::NotFound, "The list of trusted certificates that SSL_CERT_FILE names cannot be read: " + std::string(own),
+                    "Mend the variable, or leave it out, and start the engine again");
+    }
     static constexpr std::array kPlaces{"/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem",
                                         "/etc/ssl/cert.pem", "/etc/ca-certificates/extracted/tls-ca-bundle.pem"};
     for (const auto* place : kPlaces) {

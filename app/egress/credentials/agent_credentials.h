@@ -47,7 +47,8 @@ private:
     std::mutex m_mutex; // one at a time writes its files
 };
 
-// The roots that this computer trusts, as a file to be read: where Debian, Fedora, openSUSE, Alpine or Arch keep them. NotFound: nowhere.
+// The roots that this computer trusts, as a file to be read: what SSL_CERT_FILE names, else where Debian, Fedora, openSUSE, Alpine or
+// Arch keep them. NotFound: nowhere.
 [[nodiscard]] Result<UniqueFd> openHostRoots();
 
 } // namespace carrel::egress
