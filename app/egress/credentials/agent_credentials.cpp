@@ -165,6 +165,20 @@ Result<relay::Authority> AgentCredentials::authority() {
     return made;
 }
 
+Result<AuthorityCertificate> AgentCredentials::certificate() {
+    auto own = authority();
+    if (!own) {
+        return fail(std::move(own).error());
+    }
+    const auto hash = relay::nameHashOf(own->certificatePem);
+    AuthorityCertificate out{std::move(own->certificatePem), hash.value_or("")};
+    if (!isGood(out)) { // somebody changed the file: what else is in there goes nowhere
+        return fail(ErrorCode::Malformed, (m_folder / "authority.pem").string() + " is damaged",
+                    "Take it away: Carrel makes another one when the agent is started again");
+    }
+    return out;
+}
+
 Result<UniqueFd> openHostRoots() {
     static constexpr std::array kPlaces{"/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem",
                                         "/etc/ssl/cert.pem", "/etc/ca-certificates/extracted/tls-ca-bundle.pem"};
