@@ -362,9 +362,10 @@ std::map<std::string, std::string> AgentSpace::baseEnvironment() const {
 // By a process with the agent's own rights, in its root: whatever the agent has put in the way there, it reaches nothing else. Not
 // in its PID namespace, so nothing of the agent's can stop it.
 Status AgentSpace::trust(const AuthorityCertificate& authority) {
-    if (m_trustStore != TrustStore::None && m_trusted == authority.pem) {
+    if (m_trusted == authority.pem) {
         return {};
     }
+    m_trusted.clear(); // a part of it may be done where the rest fails
     auto word = makePipe();
     if (!word) {
         return fail(word.error());

@@ -77,7 +77,7 @@ private:
     pid_t m_init = 0;
     std::mutex m_mutex; // m_init's reaping
     std::atomic<TrustStore> m_trustStore = TrustStore::None;
-    std::string m_trusted; // the certificate; of trust() alone, which is called one at a time
+    std::string m_trusted; // the certificate that is in the store, as far as is known; of trust() alone, which is called one at a time
 };
 
 // The role of PID 1 of the agent: reaps until the end of time. Called by main() for "carrel-guestd
