@@ -62,6 +62,7 @@ constexpr std::array kKinds{
     Kind{"rule.replaced", EventGroup::Approvals, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Rules replaced")},
     Kind{"net.mode", EventGroup::Network, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Way to the network")},
     Kind{"net.traffic", EventGroup::Network, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Connections")},
+    Kind{"net.cut", EventGroup::Network, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Connection cut by you")},
     Kind{"credential.added", EventGroup::Network, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Credential kept")},
     Kind{"credential.removed", EventGroup::Network, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Credential removed")},
     Kind{"credential.used", EventGroup::Network, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Credential used")},
