@@ -59,7 +59,7 @@ QString networkTitle(const json::array& things) {
     });
     return anything ? EvidenceView::tr("Allowed, programs in the agent's machine may send anything there that they have, what is in your shared "
                                        "folders among it, and get anything back:")
-                    : EvidenceView::tr("Allowed, programs in the agent's machine may make this request, with whatever they put into it and behind the path, "
+                    : EvidenceView::tr("Allowed, programs in the agent's machine may make this request, with any content and anything behind a ? in the address, "
                                        "and get anything back:");
 }
 

@@ -61,7 +61,10 @@ AddCredentialDialog::AddCredentialDialog(EngineLink& link, const std::string& pl
                                      this);
     fill(*m_form, agents);
     auto* fields = new QWidget(this);
-    fields->setLayout(m_form);
+    auto* fieldsColumn = new QVBoxLayout(fields);
+    fieldsColumn->setContentsMargins(0, 4, 6, 4);
+    fieldsColumn->addLayout(m_form);
+    fieldsColumn->addStretch(); // what is too much stands below, and not between the fields
     auto* scroll = new QScrollArea(this);
     scroll->setWidget(fields);
     scroll->setWidgetResizable(true);
@@ -91,7 +94,7 @@ AddCredentialDialog::AddCredentialDialog(EngineLink& link, const std::string& pl
     connect(buttons, &QDialogButtonBox::rejected, this, &QDialog::reject);
     connect(buttons, &QDialogButtonBox::accepted, this, &AddCredentialDialog::add);
     kindChanged();
-    resize(640, 640);
+    resize(640, 600);
     m_name->setFocus();
 }
 
@@ -119,7 +122,6 @@ QLineEdit* AddCredentialDialog::addRow(QFormLayout& to, Field field, const QStri
 
 void AddCredentialDialog::fill(QFormLayout& form, const QStringList& agents) {
     form.setFieldGrowthPolicy(QFormLayout::AllNonFixedFieldsGrow);
-    form.setContentsMargins(0, 4, 6, 4);
     m_name = addRow(form, Field::Name, tr("&Name:"), "credentialName", tr("for example: hosting"));
     m_hosts = addRow(form, Field::Hosts, tr("&Hosts:"), "hosts", tr("for example: git.example.org, api.example.org"));
     m_kind->setObjectName("kind");
@@ -145,7 +147,7 @@ void AddCredentialDialog::fill(QFormLayout& form, const QStringList& agents) {
         item->setCheckState(Qt::Unchecked);
     }
     const int rows = std::min<int>(kAgentsShown, std::max<int>(1, static_cast<int>(agents.size())));
-    m_agents->setFixedHeight(rows * (fontMetrics().height() + 6) + 6);
+    m_agents->setFixedHeight(rows * std::max(m_agents->sizeHintForRow(0), fontMetrics().height()) + 2 * m_agents->frameWidth());
     m_agents->setVisible(!agents.isEmpty());
     m_agentsWords->setObjectName("agentsWords");
     auto* who = new QWidget(this);
@@ -158,6 +160,11 @@ void AddCredentialDialog::fill(QFormLayout& form, const QStringList& agents) {
     m_variable = addRow(form, Field::Variable, tr("Va&riable:"), "variable", tr("that holds what stands for it in a machine: GIT_TOKEN"));
     m_methods = addRow(form, Field::Methods, tr("&Methods:"), "methods", tr("any; or only these: GET, POST"));
     m_paths = addRow(form, Field::Paths, tr("&Paths:"), "paths", tr("any; or only these: /api/* for all below /api/"));
+    QWidget* before = m_name;
+    for (QWidget* each : std::initializer_list<QWidget*>{m_hosts, m_kind, m_user, m_header, m_format, m_value, m_agents, m_variable, m_methods, m_paths}) {
+        setTabOrder(before, each);
+        before = each;
+    }
 }
 
 CredentialForm AddCredentialDialog::form() const {
@@ -197,7 +204,7 @@ void AddCredentialDialog::consequence() {
     const bool complete = typed.problem(Field::Hosts, m_there).isEmpty() && typed.problem(Field::User, m_there).isEmpty() &&
                           typed.problem(Field::Header, m_there).isEmpty() && typed.problem(Field::Format, m_there).isEmpty();
     const auto info = typed.info();
-    m_consequence->setText(complete ? tr("It goes to %1 alone, as %2. These hosts get no other key.").arg(hostsText(info), writtenText(info)) : QString());
+    m_consequence->setText(complete ? tr("It goes to %1 alone, as %2. No other key of these agents' goes there.").arg(hostsText(info), writtenText(info)) : QString());
 }
 
 bool AddCredentialDialog::complain(const Row& row, const CredentialForm& form) const {

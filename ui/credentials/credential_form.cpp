@@ -17,7 +17,6 @@ namespace {
 struct CredentialForms {
     Q_DECLARE_TR_FUNCTIONS(CredentialForms)
 };
-using Forms = CredentialForms;
 
 constexpr int kMostHosts = 16, kMostMethods = 16, kMostPaths = 64; // credential.add.json
 
@@ -38,20 +37,20 @@ QString shown(const QString& typed) {
 QString problemOfHosts(const QString& typed) {
     const auto hosts = listOf(typed);
     if (hosts.isEmpty()) {
-        return Forms::tr("Say where it goes: one host at least.");
+        return CredentialForms::tr("Say where it goes: one host at least.");
     }
     if (hosts.size() > kMostHosts) {
-        return Forms::tr("At most %n host(s).", nullptr, kMostHosts);
+        return CredentialForms::tr("At most %n host(s).", nullptr, kMostHosts);
     }
     for (const auto& host : hosts) {
         if (host.contains('*')) {
-            return Forms::tr("“%1”: each host by its whole name, without a star.").arg(shown(host));
+            return CredentialForms::tr("“%1”: each host by its whole name, without a star.").arg(shown(host));
         }
         if (host.contains('/') || host.contains(':')) {
-            return Forms::tr("“%1”: the name of the host alone, without https://, a port or a path.").arg(shown(host));
+            return CredentialForms::tr("“%1”: the name of the host alone, without https://, a port or a path.").arg(shown(host));
         }
         if (!fits(host, "[A-Za-z0-9_.-]{1,253}")) {
-            return Forms::tr("“%1” is no name of a host. One of other scripts is written as it is looked up: xn--…").arg(shown(host));
+            return CredentialForms::tr("“%1” is no name of a host. One of other scripts is written as it is looked up: xn--…").arg(shown(host));
         }
     }
     return {};
@@ -59,21 +58,21 @@ QString problemOfHosts(const QString& typed) {
 
 QString problemOfFormat(const QString& format) {
     if (format.count(QStringLiteral("{}")) != 1) {
-        return Forms::tr("Put {} once where the value belongs, as in: Token {}");
+        return CredentialForms::tr("Put {} once where the value belongs, as in: Token {}");
     }
     return fits(format, "[ -~]{2,200}") && format.trimmed() == format ? QString()
-                                                                    : Forms::tr("Letters, digits and signs of ASCII, without blanks around them.");
+                                                                    : CredentialForms::tr("Letters, digits and signs of ASCII, without blanks around them.");
 }
 
 QString problemOfPaths(const QString& typed) {
     const auto paths = listOf(typed);
     if (paths.size() > kMostPaths) {
-        return Forms::tr("At most %n path(s).", nullptr, kMostPaths);
+        return CredentialForms::tr("At most %n path(s).", nullptr, kMostPaths);
     }
     for (const auto& path : paths) {
         const auto whole = path.endsWith(QStringLiteral("/*")) ? path.chopped(1) : path;
         if (!whole.startsWith('/') || whole.contains('*') || whole.contains('?') || whole.contains('#')) {
-            return Forms::tr("“%1”: a path begins with /, has no query, and a star only as /* at its end.").arg(shown(path));
+            return CredentialForms::tr("“%1”: a path begins with /, has no query, and a star only as /* at its end.").arg(shown(path));
         }
     }
     return {};
@@ -91,35 +90,35 @@ QString CredentialForm::problem(Field field, const QVector<CredentialInfo>& ther
     switch (field) {
     case Field::Name:
         if (!fits(name, "[a-z0-9._-]{1,64}")) {
-            return Forms::tr("A name has lower-case letters, digits, hyphens, dots and underscores.");
+            return CredentialForms::tr("A name has lower-case letters, digits, hyphens, dots and underscores.");
         }
         return std::any_of(there.begin(), there.end(), [&](const auto& each) { return each.name == name.toStdString(); })
-                   ? Forms::tr("There is a credential of that name already.")
+                   ? CredentialForms::tr("There is a credential of that name already.")
                    : QString();
     case Field::Hosts:
         return problemOfHosts(hosts);
     case Field::User:
         return kind != Kind::Basic || fits(user, "[ -9;-~]{1,128}") ? QString()
-                                                                    : Forms::tr("Name the user, in letters of ASCII and without a colon.");
+                                                                    : CredentialForms::tr("Name the user, in letters of ASCII and without a colon.");
     case Field::Header:
-        return kind != Kind::Own || fits(header, "[A-Za-z0-9_-]{1,64}") ? QString() : Forms::tr("Name the header field, as in: X-Auth-Token");
+        return kind != Kind::Own || fits(header, "[A-Za-z0-9_-]{1,64}") ? QString() : CredentialForms::tr("Name the header field, as in: X-Auth-Token");
     case Field::Format:
         return kind != Kind::Own ? QString() : problemOfFormat(format);
     case Field::Methods: {
         const auto all = listOf(methods);
         const bool good = std::all_of(all.begin(), all.end(), [](const QString& each) { return fits(each, "[A-Za-z-]{1,32}"); });
-        return good && all.size() <= kMostMethods ? QString() : Forms::tr("Write methods like this: GET, POST");
+        return good && all.size() <= kMostMethods ? QString() : CredentialForms::tr("Write methods like this: GET, POST");
     }
     case Field::Paths:
         return problemOfPaths(paths);
     case Field::Variable: {
         if (!variable.isEmpty() && !fits(variable, "[A-Za-z_][A-Za-z0-9_]{0,63}")) {
-            return Forms::tr("A variable has letters, digits and underscores, and begins with no digit.");
+            return CredentialForms::tr("A variable has letters, digits and underscores, and begins with no digit.");
         }
         const auto taken = std::find_if(there.begin(), there.end(), [&](const CredentialInfo& each) {
             return !variable.isEmpty() && each.variable == variable.toStdString() && meet(agents, each.agents);
         });
-        return taken == there.end() ? QString() : Forms::tr("The credential %1 has that variable already.").arg(lineOf(taken->name, 64));
+        return taken == there.end() ? QString() : CredentialForms::tr("The credential %1 has that variable already.").arg(lineOf(taken->name, 64));
     }
     }
     return {};

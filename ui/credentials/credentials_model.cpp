@@ -18,7 +18,7 @@ QString cell(const CredentialInfo& one, int column) {
     case CredentialsModel::Written:
         return writtenText(one);
     case CredentialsModel::Agents:
-        return agentsText(one);
+        return one.agents.empty() ? CredentialsModel::tr("any") : agentsText(one);
     case CredentialsModel::Kept:
         return keptText(one);
     case CredentialsModel::Used:

@@ -110,11 +110,11 @@ void CredentialsPage::layOut() {
     m_view->verticalHeader()->setVisible(false);
     m_view->verticalHeader()->setDefaultSectionSize(m_view->fontMetrics().height() + 6);
     m_view->horizontalHeader()->setHighlightSections(false);
-    m_view->horizontalHeader()->setStretchLastSection(true);
     int column = 0;
-    for (const int letters : {16, 34, 30, 18, 12, 20}) {
+    for (const int letters : {18, 34, 40, 18, 14, 22}) {
         m_view->horizontalHeader()->resizeSection(column++, letters * m_view->fontMetrics().averageCharWidth());
     }
+    m_view->horizontalHeader()->setSectionResizeMode(CredentialsModel::Hosts, QHeaderView::Stretch);
     auto large = font();
     large.setBold(true);
     large.setPointSizeF(large.pointSizeF() * 1.15);
@@ -138,13 +138,12 @@ void CredentialsPage::layOut() {
     m_uses->setHeaderLabels({tr("Agent"), tr("Host"), tr("Used"), tr("By"), tr("Its network")});
     m_uses->setRootIsDecorated(false);
     m_uses->setUniformRowHeights(true);
-    m_uses->setMinimumHeight(6 * (fontMetrics().height() + 4));
     auto* inner = new QVBoxLayout(m_details);
     inner->setContentsMargins(0, 4, 6, 4);
     inner->addLayout(form);
     inner->addSpacing(6);
     inner->addWidget(m_result);
-    inner->addWidget(m_uses, 1);
+    inner->addWidget(m_uses);
     inner->addStretch();
     auto* scroll = new QScrollArea(m_some);
     scroll->setWidget(m_details);
@@ -170,7 +169,7 @@ void CredentialsPage::layOut() {
     splitter->setChildrenCollapsible(false);
     splitter->addWidget(above);
     splitter->addWidget(below);
-    splitter->setSizes({230, 330});
+    splitter->setSizes({180, 380});
     auto* some = new QVBoxLayout(m_some);
     some->setContentsMargins(0, 0, 0, 0);
     some->addWidget(splitter);
@@ -278,7 +277,11 @@ void CredentialsPage::askSealed() {
 
 void CredentialsPage::takeSealed(const Answer& answer) {
     m_sealedRequest = nullptr;
-    m_sealed = answer ? textAt(*answer, "sealed") : std::string();
+    const auto before = std::exchange(m_sealed, answer ? textAt(*answer, "sealed") : std::string());
+    if (before != m_sealed) { // what was found before need not be so any more
+        m_tested.clear();
+        choose();
+    }
     tellSealed();
 }
 
@@ -367,6 +370,8 @@ void CredentialsPage::lock() {
     m_link.ask("credential.lock", {}, this, [this](const Answer& answer) {
         if (!answer) {
             m_bar->say(answer.error());
+        } else {
+            m_bar->clear();
         }
         ask();
     });
@@ -394,7 +399,7 @@ void CredentialsPage::tested(const Answer& answer) {
     const auto& uses = listAt(*answer, "uses");
     auto words = flagAt(*answer, "there") ? tr("Its value is where it is kept.")
                                           : tr("Its value cannot be had: %1.").arg(lineOf(textAt(*answer, "why"), kWholeColumns));
-    words += ' ' + (uses.empty() ? tr("No agent may use it.") : tr("As things are, it would be used like this:")) + ' ' + tr("Nothing was sent.");
+    words += ' ' + tr("Nothing was sent.") + ' ' + (uses.empty() ? tr("No agent may use it.") : tr("As things are, it would be used like this:"));
     for (const auto& value : uses) {
         if (value.is_object() && static_cast<std::size_t>(m_uses->topLevelItemCount()) < kMostUses) {
             const auto& use = value.get_object();
@@ -406,6 +411,9 @@ void CredentialsPage::tested(const Answer& answer) {
             }
         }
     }
+    constexpr int kShownUses = 8;
+    const int rows = std::clamp(m_uses->topLevelItemCount(), 1, kShownUses);
+    m_uses->setFixedHeight(m_uses->header()->sizeHint().height() + rows * (m_uses->fontMetrics().height() + 4) + 2 * m_uses->frameWidth());
     if (uses.size() > kMostUses) {
         words += ' ' + tr("These are the first %n of them.", nullptr, static_cast<int>(kMostUses));
     }
