@@ -92,7 +92,7 @@ QString networkWords(const json::object& event) {
     return kind == "net.traffic" ? trafficText(objectAt(event, "detail"))
            : kind == "net.mode"  ? netModeText(netModeFrom(textAt(event, "subject"))) + QStringLiteral(". ") +
                                       netModeExplained(netModeFrom(textAt(event, "subject")))
-                                 : QString();
+                                 : networkEventText(kind, objectAt(event, "detail"));
 }
 
 } // namespace
