@@ -135,6 +135,7 @@ void networkPictures(const Album& album, DesktopWorld& world, MainWindow& window
     });
     until([&] { return find<QAbstractItemView>(*page, "live")->model()->rowCount() == 3; });
     find<QTableView>(*page, "rules")->selectRow(0);
+    find<QTableView>(*page, "live")->selectRow(1);
     album.take(window, "17-network");
     find<QPushButton>(*page, "changeMode")->click();
     album.take(*dialog<ModeDialog>("modeDialog"), "18-network-mode");

@@ -50,7 +50,8 @@ AddCredentialDialog::AddCredentialDialog(EngineLink& link, const std::string& pl
     , m_agentsWords(new PlainLabel({}, this))
     , m_consequence(new PlainLabel({}, this))
     , m_bar(new MessageBar(this))
-    , m_form(new QFormLayout) {
+    , m_form(new QFormLayout)
+    , m_scroll(new QScrollArea(this)) {
     setAttribute(Qt::WA_DeleteOnClose);
     setObjectName("addCredentialDialog");
     setWindowTitle(tr("Add a credential"));
@@ -65,11 +66,10 @@ AddCredentialDialog::AddCredentialDialog(EngineLink& link, const std::string& pl
     fieldsColumn->setContentsMargins(0, 4, 6, 4);
     fieldsColumn->addLayout(m_form);
     fieldsColumn->addStretch(); // what is too much stands below, and not between the fields
-    auto* scroll = new QScrollArea(this);
-    scroll->setWidget(fields);
-    scroll->setWidgetResizable(true);
-    scroll->setFrameShape(QFrame::NoFrame);
-    scroll->setFocusPolicy(Qt::NoFocus);
+    m_scroll->setWidget(fields);
+    m_scroll->setWidgetResizable(true);
+    m_scroll->setFrameShape(QFrame::NoFrame);
+    m_scroll->setFocusPolicy(Qt::NoFocus);
     auto bold = font();
     bold.setBold(true);
     m_consequence->setFont(bold);
@@ -80,7 +80,7 @@ AddCredentialDialog::AddCredentialDialog(EngineLink& link, const std::string& pl
     m_add->setDefault(true);
     auto* all = new QVBoxLayout(this);
     all->addWidget(explained);
-    all->addWidget(scroll, 1);
+    all->addWidget(m_scroll, 1);
     all->addWidget(m_consequence);
     all->addWidget(m_bar);
     all->addWidget(buttons);
@@ -94,7 +94,7 @@ AddCredentialDialog::AddCredentialDialog(EngineLink& link, const std::string& pl
     connect(buttons, &QDialogButtonBox::rejected, this, &QDialog::reject);
     connect(buttons, &QDialogButtonBox::accepted, this, &AddCredentialDialog::add);
     kindChanged();
-    resize(640, 600);
+    resize(640, 550);
     m_name->setFocus();
 }
 
@@ -141,6 +141,9 @@ void AddCredentialDialog::fill(QFormLayout& form, const QStringList& agents) {
     qobject_cast<QLabel*>(form.labelForField(value))->setBuddy(m_value);
     m_agents->setObjectName("agentsOfIt");
     m_agents->setAccessibleName(tr("Agents that use it without asking"));
+    auto colours = m_agents->palette(); // the boxes are drawn by the colour of the window, which is none on a dark list
+    colours.setColor(QPalette::Window, colours.color(QPalette::PlaceholderText));
+    m_agents->setPalette(colours);
     for (const auto& each : agents) {
         auto* item = new QListWidgetItem(each, m_agents);
         item->setFlags(Qt::ItemIsEnabled | Qt::ItemIsSelectable | Qt::ItemIsUserCheckable);
@@ -243,6 +246,7 @@ void AddCredentialDialog::add() {
     }
     if (first != nullptr) {
         first->setFocus();
+        m_scroll->ensureWidgetVisible(first->parentWidget());
         return;
     }
     if (typed.agents.size() > kMostAgents) {

@@ -14,6 +14,7 @@ class QFormLayout;
 class QLineEdit;
 class QListWidget;
 class QPushButton;
+class QScrollArea;
 
 namespace carrel::ui {
 
@@ -68,6 +69,7 @@ private:
     MessageBar* m_bar;
     QPushButton* m_add;
     QFormLayout* m_form;
+    QScrollArea* m_scroll;
 };
 
 } // namespace carrel::ui

@@ -46,6 +46,10 @@ int partsInMemory(const std::array<unsigned char, kLetters>& veiled) {
         }
         const auto ends = line.left(line.indexOf(' ')).split('-');
         const auto from = ends.at(0).toULongLong(nullptr, 16), to = ends.at(1).toULongLong(nullptr, 16);
+        constexpr quint64 kMostOfAHeap = quint64{1} << 29; // what is larger is a sanitizer's own
+        if (to - from > kMostOfAHeap) {
+            continue;
+        }
         const auto own = reinterpret_cast<std::uintptr_t>(piece.data()); // what was read a moment ago
         for (auto at = from; at < to;) {
             if (at >= own && at < own + piece.size()) {
