@@ -46,7 +46,7 @@ int partsInMemory(const std::array<unsigned char, kLetters>& veiled) {
         }
         const auto ends = line.left(line.indexOf(' ')).split('-');
         const auto from = ends.at(0).toULongLong(nullptr, 16), to = ends.at(1).toULongLong(nullptr, 16);
-        constexpr quint64 kMostOfAHeap = quint64{1} << 29; // what is larger is a sanitizer's own
+        constexpr quint64 kMostOfAHeap = quint64{1} << 29; // what is larger is none
         if (to - from > kMostOfAHeap) {
             continue;
         }
