@@ -156,6 +156,8 @@ public:
         std::size_t waiting = 0; // not connected yet
     };
     [[nodiscard]] NetworkNow networkNow() const; // of a machine that does not run: nothing
+    // One of networkNow(), at once. NotFound: it is over already.
+    [[nodiscard]] Result<egress::LiveConnection> cutConnection(std::uint64_t number);
 
     // agent_session.cpp: a connected socket for the caller, and the session's number. A client's command is ended with
     // its token, wherever its socket has got to.

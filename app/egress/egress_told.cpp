@@ -231,9 +231,9 @@ void Egress::refuse(const StreamPtr& stream, No no) {
     });
 }
 
-void Egress::cut(const StreamPtr& stream, const std::string& why) {
+bool Egress::cut(const StreamPtr& stream, const std::string& why) {
     if (!take(stream)) {
-        return;
+        return false;
     }
     bool open = false;
     {
@@ -249,6 +249,24 @@ void Egress::cut(const StreamPtr& stream, const std::string& why) {
             say(clerk, "net.refused", {{"number", number}, {"outcome", toString(Outcome::Denied)}, {"text", text}});
         }
     });
+    return true;
+}
+
+Result<LiveConnection> Egress::cut(std::uint64_t number) {
+    StreamPtr stream;
+    std::optional<LiveConnection> was;
+    {
+        const std::lock_guard lock(m_mutex);
+        const auto at = m_streams.find(number);
+        if (at != m_streams.end() && at->second->phase == Phase::Open) {
+            stream = at->second;
+            was = describe(*stream);
+        }
+    }
+    if (!stream || !cut(stream, "the owner cut it")) {
+        return fail(ErrorCode::NotFound, "that connection is over already");
+    }
+    return std::move(*was);
 }
 
 void Egress::say(std::uint64_t clerk, std::string_view method, json::object params, int descriptor) {

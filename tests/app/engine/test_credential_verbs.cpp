@@ -163,8 +163,10 @@ private slots:
         QVERIFY(w.good("credential.list").at("credentials").as_array().empty());
         const auto refused = w.ask("credential.add", {{"name", "hosting"}, {"hosts", {"here.example"}}, {"secret", w.hand(kValue)}});
         QVERIFY(!refused && refused.error().code == ErrorCode::Unavailable && refused.error().hint.find("unlock") != std::string::npos);
-        QCOMPARE(w.good("credential.lock", {{"look", true}}).at("sealed"), json::value("absent"));
+        const auto before = w.good("credential.lock", {{"look", true}});
+        QVERIFY(before.at("sealed") == json::value("absent") && before.at("next") == json::value("passphrase"));
         w.unlock();
+        QCOMPARE(w.good("credential.lock", {{"look", true}}).at("next"), json::value("file"));
         const auto made = w.add({{"basic", "ada"}, {"agents", {"ann"}}, {"env", "GIT_TOKEN"}, {"methods", {"GET"}}});
         QCOMPARE(made.at("credential").at("agents"), (json::value{"ann"}));
         QCOMPARE(made.at("credential").at("kept"), json::value("file"));
