@@ -191,7 +191,7 @@ void Egress::setMode(NetMode mode) {
             const std::lock_guard lock(m_mutex);
             waitedFor.insert(asked->waitsFor);
         }
-        post([this, stream, asked, no] { refuseRequest(stream, asked, no); });
+        post([this, stream = stream, asked = asked, no] { refuseRequest(stream, asked, no); });
     }
     waitedFor.erase(0);
     for (const auto approval : waitedFor) { // what nobody may have any more is not asked either
