@@ -49,7 +49,7 @@ private slots:
         QCOMPARE(rules->topLevelItem(0)->text(3), QString("GET, HEAD"));
         QCOMPARE(rules->topLevelItem(1)->text(3), QString("POST to /**/git-upload-pack"));
         const auto toml = find<QPlainTextEdit>(*sets, "presetToml")->toPlainText();
-        QCOMPARE(toml.count("[[rule]]"), 5);
+        QCOMPARE(toml.count("[[rule]]"), 10);
         QVERIFY(toml.contains("the agent desk may connect to"));
         QVERIFY(toml.contains(QString::fromStdString(w.agent()->id()))); // for this agent alone
         QCOMPARE(rulesKept(w), std::size_t{0});
