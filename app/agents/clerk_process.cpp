@@ -1,10 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/agents/clerk_process.h"
 
-#include "app/relay/authority.h"
-
-#include <boost/json.hpp>
-
 #include <spawn.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -29,27 +25,6 @@ std::string describeEnd(int status) {
         return "the clerk was ended by signal " + std::to_string(WTERMSIG(status));
     }
     return "the clerk ended with status " + std::to_string(WEXITSTATUS(status));
-}
-
-// As toText() has it (guest/protocol/rpc.h), in memory that is wiped: one of these messages holds a secret (invariant I6), and
-// nothing of it is copied on the way. The kernel's own copy is gone when the clerk has read it.
-relay::SecretText textOf(std::uint64_t id, std::string_view method, const json::object& params) {
-    relay::SecretText out;
-    const auto put = [&](std::string_view text) { out.insert(out.end(), text.begin(), text.end()); };
-    put(R"({"jsonrpc":"2.0","id":)");
-    put(std::to_string(id));
-    put(R"(,"method":)");
-    put(json::serialize(json::string_view(method.data(), method.size())));
-    put(R"(,"params":)");
-    json::serializer serializer;
-    serializer.reset(&params);
-    relay::SecretText piece(4096);
-    while (!serializer.done()) {
-        const auto part = serializer.read(piece.data(), piece.size());
-        put({part.data(), part.size()});
-    }
-    put("}");
-    return out;
 }
 
 constexpr int kEndPatienceMs = 5000;   // a clerk whose link is closed ends at once
@@ -163,7 +138,9 @@ std::future<ClerkProcess::Answer> ClerkProcess::send(std::string_view method, js
     }
     // Not under the lock: while this waits for room the clerk may be waiting for us to read, and the reader takes the
     // lock. A packet goes as a whole, with its descriptors, so threads do not mix.
-    if (auto sent = clerk::sendLink(m_link.get(), relay::view(textOf(id, method, params)), descriptors); !sent) {
+    if (auto sent = clerk::sendLink(m_link.get(), toText(RpcRequest{id, std::string(method), std::move(params)}),
+                                    descriptors);
+        !sent) {
         const std::lock_guard lock(m_mutex);
         if (const auto pending = m_pending.find(id); pending != m_pending.end()) { // else the reader has answered
             pending->second.set_value(fail(std::move(sent).error()));

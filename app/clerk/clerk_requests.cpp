@@ -159,6 +159,14 @@ bool Clerk::network(const std::string& method, const Params& params, Descriptors
         done = m_net.cut(params);
     } else if (method == "net.mode") {
         done = m_net.setMode(params);
+    } else if (method == "net.answer") {
+        done = m_net.answered(params, descriptors);
+    } else if (method == "net.trust") {
+        done = m_net.setTrust(params, descriptors);
+    } else if (method == "net.authority") {
+        done = m_net.setAuthority(params, descriptors);
+    } else if (method == "net.placeholders") {
+        done = m_net.setPlaceholders(params);
     } else if (method == "net.live") {
         reply(m_net.live(params));
         return true;

@@ -30,9 +30,17 @@
 //   clock {} → {} when it is on its way: the guest is told the time of that moment. Nobody waits for the guest, whose
 //       processors may stand still: it finds this first when they go on
 //   power.off {} → {staged:[{share, staged}]} · console.tail {} → {text_b64}
-//   net.connected {number, treat: "raw"|"tls"|"http"} + one connected TCP socket → {}    to "net.open". raw: relayed as it is. tls:
-//       passed through once a ClientHello has come whole whose SNI is the host (16 KiB at most, no ECH: tls_hello.h). http: plain HTTP, each request for
-//       the host (http_requests.h). What does not keep to it is broken off, before a byte of it has gone on
+//   net.connected {number, treat: "raw"|"tls"|"http"|"terminate"} + one connected TCP socket → {}    to "net.open". raw: relayed as
+//       it is. tls: passed through once a ClientHello has come whole whose SNI is the host (16 KiB at most, no ECH: tls_hello.h).
+//       http, terminate: the requests are read and asked for, without TLS or with TLS ended on both sides (app/relay/http_road.h).
+//       What does not keep to it is broken off, before a byte of it has gone on
+//   net.trust {} + one file to read: the certificates that this computer trusts, PEM → {}    before the first "terminate"
+//   net.authority {certificate_pem} + one pipe (app/relay/secret_pipe.h) with the key, PEM → {}    likewise: the agent's own
+//   net.placeholders {list:[{name, text}…]} → {}    what stands for credentials in the machine, in place of what was told before
+//   net.answer {number, request, allow: true, bound?, inject?: {header, credential}} → {}    to "net.request". With inject comes one
+//       pipe: the header's whole value, and the secret that must not come back. bound: the host has a credential, and this request
+//       none
+//   net.answer {number, request, allow: false, outcome, text} → {}    the program is told so in HTTP
 //   net.refused {number, outcome, text} → {}    to "net.open"; outcomes as in guest/protocol/net_wire.h, but for open. "waiting" is
 //       a note, and the answer follows
 //   net.cut {number, text} → {}    both its ends are broken off at once. The engine keeps a descriptor of each connection, to cut it
@@ -57,8 +65,13 @@
 //   net.open {number, host, port} (a program in the machine wants to be connected to that name, or address as text; at most
 //       kMaxNetAsking that are not answered, kNetPerSecond of net_desk.h. host: a name or an address. Numbers are the clerk's,
 //       never used again by the same one)
+//   net.request {number, request, method, path, placeholders:[name…], own_keys:[field…]}    of a connection that is read; one at a time
+//       of each, and before a byte of it goes on. path: normalised, without the query. placeholders: of the credentials whose stand
+//       in a header field; own_keys: fields with a key of the program's own
 //   net.closed {number, sent, received, how}    one that was not refused by the engine is over; how: "ended" (both halves), "guest",
-//       "far end", "sni", "http" (it did not keep to what was agreed), "cut", "channel", "socket"
+//       "far end", "sni", "http" (it did not keep to what was agreed), "host tls" (the host's certificate, or what it made of TLS),
+//       "tls" (there is nothing to end it with), "answer" (the host's was none that could be passed on), "refused", "timed out",
+//       "idle", "cut", "channel", "socket"
 //
 // Thread: receive() and send() may be used by one thread each at a time.
 #pragma once

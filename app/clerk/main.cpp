@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // carrel-clerk: started by the engine alone, with its end of the link as descriptor 3.
 #include "app/clerk/clerk.h"
+#include "app/relay/openssl.h"
 
 #include <sys/resource.h>
 
@@ -23,6 +24,7 @@ int main() {
     const rlimit memory{kMaxMemoryBytes, kMaxMemoryBytes};
     (void)::setrlimit(RLIMIT_DATA, &memory);
 #endif
+    carrel::relay::prepareOpenSsl(); // before the jail, which lets nothing be loaded
     try {
         return carrel::clerk::Clerk(carrel::UniqueFd(carrel::clerk::kLinkDescriptor)).run();
     } catch (const std::exception& error) {

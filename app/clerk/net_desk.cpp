@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/clerk/net_desk.h"
 
+#include "app/clerk/net_pipe.h"
+#include "app/relay/secret_pipe.h"
 #include "guest/protocol/strict_json.h"
 
 #include <algorithm>
+#include <array>
 #include <boost/asio/post.hpp>
 #include <sys/stat.h>
 
@@ -14,6 +17,13 @@ namespace json = boost::json;
 namespace {
 
 constexpr std::size_t kMaxTextBytes = 1024; // of the engine's sentences
+constexpr std::size_t kMaxPemBytes = 16 * 1024;
+constexpr std::size_t kMaxPlaceholders = 64;
+constexpr std::size_t kMaxNameBytes = 64;
+constexpr std::size_t kMaxPlaceholderBytes = 4096;
+constexpr std::size_t kMaxToldNames = 16; // of one request: the engine says no to more than one anyway
+constexpr std::size_t kMaxToldName = 64;
+constexpr std::size_t kMaxToldMethod = 32, kMaxToldPath = 4096;
 
 Error inAWrongWay(const char* what) {
     return {ErrorCode::InvalidArgument, std::string(what) + " was handed to the clerk in a wrong way", {}, 0, {}};
@@ -124,6 +134,42 @@ void NetDesk::channelGone() {
     }
 }
 
+std::optional<NetDesk::Treat> NetDesk::treatFrom(std::string_view text) {
+    struct Name {
+        std::string_view text;
+        Treat treat;
+    };
+    static constexpr std::array kNames{Name{"raw", Treat::Raw}, Name{"tls", Treat::Tls}, Name{"http", Treat::Http}, Name{"terminate", Treat::Terminate}};
+    const auto* const found = std::find_if(kNames.begin(), kNames.end(), [&](const Name& each) { return each.text == text; });
+    return found == kNames.end() ? std::nullopt : std::optional(found->treat);
+}
+
+std::shared_ptr<NetCarrier> NetDesk::carrierFor(const NetRelay& relay, Treat treat) {
+    switch (treat) {
+    case Treat::Raw:
+        return std::make_shared<NetPipe>(m_loop, relay.stream(), m_channel, makeOpenGate());
+    case Treat::Tls:
+        return std::make_shared<NetPipe>(m_loop, relay.stream(), m_channel, makeTlsGate(net::textOf(relay.opening().host)));
+    case Treat::Http:
+    case Treat::Terminate:
+        break;
+    }
+    return roadFor(relay, treat);
+}
+
+std::shared_ptr<NetCarrier> NetDesk::roadFor(const NetRelay& relay, Treat treat) {
+    const auto host = net::textOf(relay.opening().host);
+    auto ends = treat == Treat::Terminate ? m_trust.endsFor(host)
+                                          : std::optional(NetRoad::Ends{std::make_unique<relay::PlainEnd>(), std::make_unique<relay::PlainEnd>()});
+    if (!ends) {
+        return nullptr;
+    }
+    const auto scheme = treat == Treat::Terminate ? relay::Scheme::Https : relay::Scheme::Http;
+    return std::make_shared<NetRoad>(m_loop, relay.stream(), m_channel, std::move(*ends),
+                                     relay::HttpRoad::Settings{{scheme, host, relay.opening().port}, m_placeholders, {}},
+                                     [this, number = relay.number()](const relay::AskedRequest& request) { asked(number, request); });
+}
+
 Status NetDesk::connected(const json::object& params, std::vector<UniqueFd>&& descriptors) {
     JsonFields fields(params, "net.connected");
     const auto number = fields.number("number");
@@ -131,8 +177,127 @@ Status NetDesk::connected(const json::object& params, std::vector<UniqueFd>&& de
     if (!fields.finish() || !treat || descriptors.size() != 1 || !isSocket(descriptors[0].get())) {
         return fail(inAWrongWay("a connection"));
     }
-    if (const auto relay = findNumber(number)) {
-        relay->connected(std::move(descriptors[0]), *treat);
+    const auto relay = findNumber(number);
+    if (!relay || relay->state() != NetRelay::State::Asking) {
+        return {};
+    }
+    if (auto carrier = carrierFor(*relay, *treat)) {
+        relay->connected(std::move(descriptors[0]), std::move(carrier));
+    } else {
+        relay->cannotBeCarried("tls");
+    }
+    return {};
+}
+
+// Names are the program's own words: as many and as long as the engine takes, which says no to more than that, too.
+void NetDesk::asked(std::uint64_t number, const relay::AskedRequest& request) {
+    const auto list = [](const std::vector<std::string>& names) {
+        json::array out;
+        for (const auto& name : names) {
+            if (out.size() < kMaxToldNames) {
+                out.emplace_back(name.substr(0, kMaxToldName));
+            }
+        }
+        return out;
+    };
+    if (request.method.size() > kMaxToldMethod || request.path.size() > kMaxToldPath) {
+        refuseRequest(number, request.request, "limit", "The method or the path is longer than can be judged");
+        return;
+    }
+    m_toEngine({"net.request",
+                {{"number", number},
+                 {"request", request.request},
+                 {"method", request.method},
+                 {"path", request.path},
+                 {"placeholders", list(request.placeholders)},
+                 {"own_keys", list(request.ownKeys)}}});
+}
+
+void NetDesk::refuseRequest(std::uint64_t number, std::uint64_t request, const char* outcome, const char* text) {
+    if (auto* const road = findRoad(number)) {
+        road->answer(request, {.verdict = relay::Verdict::Deny, .outcome = outcome, .text = text});
+    }
+}
+
+NetRoad* NetDesk::findRoad(std::uint64_t number) const {
+    const auto relay = findNumber(number);
+    return relay && relay->state() == NetRelay::State::Joined ? dynamic_cast<NetRoad*>(relay->carrier()) : nullptr;
+}
+
+Status NetDesk::answered(const json::object& params, const std::vector<UniqueFd>& descriptors) {
+    JsonFields fields(params, "net.answer");
+    const auto number = fields.number("number");
+    const auto request = fields.number("request");
+    relay::RequestAnswer answer;
+    if (fields.boolean("allow")) {
+        answer.verdict = relay::Verdict::Allow;
+        answer.binding = params.contains("bound") && fields.boolean("bound") ? relay::Binding::Bound : relay::Binding::Free;
+        if (const auto* inject = fields.optionalObject("inject")) {
+            JsonFields inner(*inject, "net.answer.inject");
+            relay::Injection what;
+            what.header = inner.string("header", kMaxNameBytes);
+            what.credential = inner.string("credential", kMaxNameBytes);
+            auto secrets = descriptors.size() == 1 ? relay::secretsFrom(descriptors[0], 2) : fail(inAWrongWay("a secret"));
+            if (!inner.finish() || !secrets) {
+                return fail(inAWrongWay("a secret"));
+            }
+            what.value = std::move((*secrets)[0]);
+            what.secret = std::move((*secrets)[1]);
+            answer.inject = std::move(what);
+        }
+    } else {
+        answer.outcome = fields.string("outcome", 16);
+        answer.text = fields.string("text", kMaxTextBytes);
+    }
+    if (!fields.finish()) {
+        return fail(inAWrongWay("the answer to a request"));
+    }
+    if (const auto relay = findNumber(number)) { // held, for it may be over with this
+        if (auto* const road = findRoad(number)) {
+            road->answer(request, std::move(answer));
+        }
+    }
+    return {};
+}
+
+Status NetDesk::setTrust(const json::object& params, const std::vector<UniqueFd>& descriptors) {
+    if (!params.empty() || descriptors.size() != 1) {
+        return fail(inAWrongWay("the list of trusted certificates"));
+    }
+    return m_trust.setRoots(descriptors[0]);
+}
+
+Status NetDesk::setAuthority(const json::object& params, const std::vector<UniqueFd>& descriptors) {
+    JsonFields fields(params, "net.authority");
+    const auto certificate = fields.string("certificate_pem", kMaxPemBytes);
+    const auto key = descriptors.size() == 1 ? relay::secretsFrom(descriptors[0], 1) : fail(inAWrongWay("the key of an authority"));
+    if (!fields.finish() || !key) {
+        return fail(inAWrongWay("the key of an authority"));
+    }
+    return m_trust.setAuthority(certificate, relay::view(key->front()));
+}
+
+Status NetDesk::setPlaceholders(const json::object& params) {
+    JsonFields fields(params, "net.placeholders");
+    auto list = std::make_shared<std::vector<relay::Placeholder>>();
+    for (const auto& each : fields.array("list", kMaxPlaceholders)) {
+        if (!each.is_object()) {
+            return fail(inAWrongWay("the placeholders of credentials"));
+        }
+        JsonFields inner(each.get_object(), "net.placeholders.list");
+        list->push_back({inner.string("name", kMaxNameBytes), inner.string("text", kMaxPlaceholderBytes)});
+        if (!inner.finish()) {
+            return fail(inAWrongWay("the placeholders of credentials"));
+        }
+    }
+    if (!fields.finish()) {
+        return fail(inAWrongWay("the placeholders of credentials"));
+    }
+    m_placeholders = std::move(list);
+    for (const auto& [number, stream] : m_numbers) {
+        if (auto* const road = findRoad(number)) {
+            road->setPlaceholders(m_placeholders);
+        }
     }
     return {};
 }

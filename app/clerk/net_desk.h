@@ -8,6 +8,7 @@
 
 #include "app/clerk/guest_words.h"
 #include "app/clerk/net_relay.h"
+#include "app/clerk/net_trust.h"
 
 #include <map>
 
@@ -37,6 +38,10 @@ public:
     [[nodiscard]] Status refused(const boost::json::object& params);
     [[nodiscard]] Status cut(const boost::json::object& params);
     [[nodiscard]] Status setMode(const boost::json::object& params);
+    [[nodiscard]] Status setTrust(const boost::json::object& params, const std::vector<UniqueFd>& descriptors);
+    [[nodiscard]] Status setAuthority(const boost::json::object& params, const std::vector<UniqueFd>& descriptors);
+    [[nodiscard]] Status setPlaceholders(const boost::json::object& params);
+    [[nodiscard]] Status answered(const boost::json::object& params, const std::vector<UniqueFd>& descriptors);
     [[nodiscard]] Result<boost::json::object> live(const boost::json::object& params) const;
 
 private:
@@ -44,6 +49,13 @@ private:
     [[nodiscard]] std::shared_ptr<NetRelay> findNumber(std::uint64_t number) const;
     [[nodiscard]] std::optional<StreamKind> accept(std::uint32_t stream);
     void opening(NetRelay& relay);
+    enum class Treat { Raw, Tls, Http, Terminate };
+    [[nodiscard]] static std::optional<Treat> treatFrom(std::string_view text);
+    [[nodiscard]] std::shared_ptr<NetCarrier> carrierFor(const NetRelay& relay, Treat treat);
+    [[nodiscard]] std::shared_ptr<NetCarrier> roadFor(const NetRelay& relay, Treat treat);
+    void asked(std::uint64_t number, const relay::AskedRequest& request);
+    void refuseRequest(std::uint64_t number, std::uint64_t request, const char* outcome, const char* text);
+    [[nodiscard]] NetRoad* findRoad(std::uint64_t number) const; // null: none that reads requests
     [[nodiscard]] bool takeTurn();
     void over(NetRelay& relay);
 
@@ -52,6 +64,8 @@ private:
     std::shared_ptr<ChannelPump> m_channel;
     std::map<std::uint32_t, std::shared_ptr<NetRelay>> m_relays;
     std::map<std::uint64_t, std::uint32_t> m_numbers; // of streams that the engine knows
+    NetTrust m_trust;
+    relay::HttpRoad::Placeholders m_placeholders;
     std::uint64_t m_next = 1;
     bool m_offline = true;
     std::function<Clock::time_point()> m_now;

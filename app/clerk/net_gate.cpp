@@ -1,20 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/clerk/net_gate.h"
 
-#include "app/clerk/http_requests.h"
 #include "app/clerk/tls_hello.h"
 
 namespace carrel::clerk {
 
 namespace {
 
-class RawGate final : public NetGate {
+class OpenGate final : public NetGate {
 public:
-    [[nodiscard]] Verdict look(ByteSpan bytes) override { return {bytes.size(), true, {}}; }
+    [[nodiscard]] Verdict look(ByteSpan bytes) override { return {bytes.size(), true}; }
     void serverSaid(ByteSpan) override {}
     [[nodiscard]] bool waitsForServer() const override { return false; }
-    [[nodiscard]] bool speaksHttp() const override { return false; }
-    [[nodiscard]] std::string_view name() const override { return "raw"; }
+    [[nodiscard]] bool hasToHear() const override { return false; }
 };
 
 // Hello → Server → Open, or → SecondHello → Open where the server wants another hello. What comes after a hello is held
@@ -27,7 +25,7 @@ public:
     [[nodiscard]] Verdict look(ByteSpan bytes) override {
         switch (m_state) {
         case State::Open:
-            return {bytes.size(), true, {}};
+            return {bytes.size(), true};
         case State::Server:
             return {};
         default:
@@ -47,8 +45,7 @@ public:
         }
     }
     [[nodiscard]] bool waitsForServer() const override { return m_state == State::Server; }
-    [[nodiscard]] bool speaksHttp() const override { return false; }
-    [[nodiscard]] std::string_view name() const override { return "sni"; }
+    [[nodiscard]] bool hasToHear() const override { return true; }
 
 private:
     enum class State { Hello, Server, SecondHello, Open };
@@ -64,10 +61,10 @@ private:
         }
         const auto hello = lookAtHello(bytes.subspan(before), m_host);
         if (hello.look != Look::Good) {
-            return {0, hello.look == Look::More, hello.why};
+            return {0, hello.look == Look::More};
         }
         m_state = m_state == State::Hello ? State::Server : State::Open;
-        return {before + hello.bytes, true, {}};
+        return {before + hello.bytes, true};
     }
 
     std::string m_host;
@@ -77,26 +74,12 @@ private:
 
 } // namespace
 
-std::optional<Treat> treatFrom(std::string_view text) {
-    if (text == "raw") {
-        return Treat::Raw;
-    }
-    if (text == "tls") {
-        return Treat::Tls;
-    }
-    return text == "http" ? std::optional(Treat::Http) : std::nullopt;
+std::unique_ptr<NetGate> makeOpenGate() {
+    return std::make_unique<OpenGate>();
 }
 
-std::unique_ptr<NetGate> makeGate(Treat treat, const std::string& host, std::uint16_t port) {
-    switch (treat) {
-    case Treat::Tls:
-        return std::make_unique<TlsGate>(host);
-    case Treat::Http:
-        return std::make_unique<HttpRequests>(host, port);
-    case Treat::Raw:
-        break;
-    }
-    return std::make_unique<RawGate>();
+std::unique_ptr<NetGate> makeTlsGate(std::string host) {
+    return std::make_unique<TlsGate>(std::move(host));
 }
 
 } // namespace carrel::clerk

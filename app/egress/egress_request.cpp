@@ -3,11 +3,12 @@
 // request at a time. All on the Egress's own thread, but for asked().
 #include "app/egress/egress.h"
 
-#include "app/egress/credentials/wiping_json.h"
+#include "app/relay/secret_pipe.h"
 #include "guest/protocol/plain_text.h"
 #include "guest/protocol/strict_json.h"
 
 #include <algorithm>
+#include <array>
 
 namespace carrel::egress {
 
@@ -20,16 +21,6 @@ namespace {
 constexpr std::size_t kMaxGivenMethod = 32;
 constexpr std::size_t kMaxGivenPath = 4096;
 constexpr std::size_t kMaxGivenName = 64;
-
-// A copy of a part would be in other memory: every part is made where the whole is.
-json::object hiddenObject(const json::storage_ptr& memory, std::initializer_list<std::pair<std::string_view, std::string_view>> texts) {
-    json::object out(memory);
-    out.reserve(texts.size() + 2);
-    for (const auto& [name, text] : texts) {
-        out.emplace(json::string_view(name.data(), name.size()), json::string(json::string_view(text.data(), text.size()), memory));
-    }
-    return out;
-}
 
 } // namespace
 
@@ -198,11 +189,8 @@ void Egress::endRequestGrants(const StreamPtr& stream) {
 }
 
 void Egress::allowRequest(const StreamPtr& stream, const AskedPtr& asked) {
-    const auto memory = wipingStorage();
-    auto answer = hiddenObject(memory, {});
-    answer.emplace("number", stream->number);
-    answer.emplace("request", asked->number);
-    answer.emplace("allow", true);
+    json::object answer{{"number", stream->number}, {"request", asked->number}, {"allow", true}};
+    UniqueFd secrets;
     endRequestGrants(stream); // the last one is over
     // What allows it may end while it goes on: then the connection does.
     if (auto granted = grant(stream, asked->needs, &Stream::requestGrants); !granted) {
@@ -219,7 +207,13 @@ void Egress::allowRequest(const StreamPtr& stream, const AskedPtr& asked) {
                                  {recorded.error().code == ErrorCode::LimitExceeded ? Outcome::Limit : Outcome::Denied, recorded.error().message});
         }
         const auto whole = headerValue(*asked->credential, *value);
-        answer.emplace("inject", hiddenObject(memory, {{"header", asked->credential->header}, {"value", relay::view(whole)}}));
+        answer.emplace("inject", json::object{{"header", asked->credential->header}, {"credential", asked->credential->name}});
+        const std::array texts{relay::view(whole), value->reveal()};
+        auto pipe = relay::pipeOf(texts);
+        if (!pipe) {
+            return refuseRequest(stream, asked, {Outcome::Limit, "this computer has no room for another request with a credential"});
+        }
+        secrets = std::move(*pipe);
         m_to.credentials->book().used(asked->credential->name);
     } else if (asked->bound) {
         answer.emplace("bound", true);
@@ -233,7 +227,7 @@ void Egress::allowRequest(const StreamPtr& stream, const AskedPtr& asked) {
         stream->uses = asked->credential ? asked->credential->name : std::string();
     }
     tellEffect(asked->needs, policy::EffectState::Done, "");
-    say(stream->clerk, "net.answer", std::move(answer));
+    say(stream->clerk, "net.answer", std::move(answer), secrets.get());
 }
 
 void Egress::refuseRequest(const StreamPtr& stream, const AskedPtr& asked, No no) {
@@ -277,9 +271,13 @@ Status Egress::tellTrust(std::uint64_t clerk) {
     if (!roots) {
         return fail(roots.error());
     }
-    const auto memory = wipingStorage();
+    const std::array texts{relay::view(authority->keyPem)};
+    const auto key = relay::pipeOf(texts);
+    if (!key) {
+        return fail(key.error());
+    }
     say(clerk, "net.trust", {}, roots->get());
-    say(clerk, "net.authority", hiddenObject(memory, {{"certificate_pem", authority->certificatePem}, {"key_pem", relay::view(authority->keyPem)}}));
+    say(clerk, "net.authority", {{"certificate_pem", authority->certificatePem}}, key->get());
     m_trusting = clerk;
     return {};
 }

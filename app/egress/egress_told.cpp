@@ -6,6 +6,7 @@
 #include "guest/protocol/strict_json.h"
 
 #include <algorithm>
+#include <array>
 #include <sys/socket.h>
 
 namespace carrel::egress {
@@ -17,6 +18,21 @@ namespace {
 
 constexpr std::size_t kMaxGivenHost = 255;
 constexpr std::uint64_t kEndsCounted = 1; // the kernel counts the end of a direction
+
+// Of those of a clerk's words (link.h, net.closed) that the owner should know of: it was connected, and came to nothing.
+std::optional<std::string> faultOf(std::string_view how) {
+    struct Fault {
+        std::string_view how, words;
+    };
+    static constexpr std::array kFaults{Fault{"sni", "it did not name this host in the open when it began TLS"},
+                                        Fault{"http", "what it sent is not in the order that HTTP has, or for another host"},
+                                        Fault{"host tls", "the host's certificate or its TLS was not accepted"},
+                                        Fault{"answer", "the host's answer was none that could be passed on"},
+                                        Fault{"tls", "there was nothing to end its TLS with"},
+                                        Fault{"timed out", "one side let the other wait too long"}};
+    const auto* const found = std::find_if(kFaults.begin(), kFaults.end(), [&](const Fault& each) { return each.how == how; });
+    return found == kFaults.end() ? std::nullopt : std::optional(std::string(found->words));
+}
 
 } // namespace
 
@@ -87,7 +103,7 @@ Status Egress::closed(std::uint64_t clerk, const json::object& params) {
     JsonFields fields(params, "net.closed");
     const auto number = fields.number("number");
     const SocketCounts counts{fields.number("sent"), fields.number("received")};
-    (void)fields.string("how", 64);
+    const auto fault = faultOf(fields.string("how", 64));
     CARREL_TRY(fields.finish());
     StreamPtr stream;
     {
@@ -99,6 +115,10 @@ Status Egress::closed(std::uint64_t clerk, const json::object& params) {
     }
     if (stream && take(stream)) {
         ended(stream, counts);
+        if (fault) {
+            const std::lock_guard lock(m_mutex);
+            m_traffic.failed(stream->to.text(), Outcome::Closed, *fault, Clock::now());
+        }
     }
     return {};
 }

@@ -3,159 +3,16 @@
 // loopback. The desk's loop, the guest and the far ends take turns on one thread.
 #include "app/clerk/net_desk.h"
 #include "tests/app/clerk/client_hello.h"
-#include "tests/app/clerk/mux_peer.h"
-
-#include <QtTest>
-#include <boost/json.hpp>
+#include "tests/app/clerk/net_world.h"
 
 #include <csignal>
-#include <netinet/in.h>
-#include <poll.h>
-#include <sys/socket.h>
 
 using namespace carrel;
 using namespace carrel::clerk;
-using carrel::clerk::test::MuxPeer;
+using namespace carrel::clerk::test;
 namespace json = boost::json;
 
 namespace {
-
-// A connection over loopback: the end that the engine hands over, and the far one.
-struct Tcp {
-    Tcp() {
-        const UniqueFd listener(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-        sockaddr_in at{};
-        at.sin_family = AF_INET;
-        at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        socklen_t size = sizeof at;
-        ours = UniqueFd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-        const int little = 64 * 1024; // so that little of what nobody takes is the kernel's
-        for (const int each : {listener.get(), ours.get()}) {
-            (void)::setsockopt(each, SOL_SOCKET, SO_SNDBUF, &little, sizeof little);
-            (void)::setsockopt(each, SOL_SOCKET, SO_RCVBUF, &little, sizeof little);
-        }
-        if (::bind(listener.get(), reinterpret_cast<sockaddr*>(&at), sizeof at) == 0 && ::listen(listener.get(), 1) == 0 &&
-            ::getsockname(listener.get(), reinterpret_cast<sockaddr*>(&at), &size) == 0 &&
-            ::connect(ours.get(), reinterpret_cast<sockaddr*>(&at), sizeof at) == 0) {
-            far = UniqueFd(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-        }
-    }
-    // What came so far; "!" where it broke, "$" where it ended.
-    QByteArray take() {
-        std::array<char, 65536> buffer;
-        while (!m_over) {
-            const ssize_t got = ::recv(far.get(), buffer.data(), buffer.size(), 0);
-            if (got > 0) {
-                come.append(buffer.data(), got);
-                continue;
-            }
-            if (got < 0 && errno == EAGAIN) {
-                break;
-            }
-            come += got == 0 ? '$' : '!';
-            m_over = true;
-        }
-        return come;
-    }
-    bool say(const QByteArray& bytes) {
-        return ::send(far.get(), bytes.constData(), std::size_t(bytes.size()), MSG_NOSIGNAL) == bytes.size();
-    }
-    UniqueFd ours, far;
-    QByteArray come;
-
-private:
-    bool m_over = false;
-};
-
-struct World {
-    explicit World(bool online = true) {
-        int ends[2] = {-1, -1};
-        (void)::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends);
-        guest = std::make_unique<MuxPeer>(UniqueFd(ends[0]), Side::Guest);
-        channel = ChannelPump::create(loop, UniqueFd(ends[1]), ChannelPump::Peer::Guest, desk.events(), {}, [](const std::string&) {});
-        desk.attach(channel);
-        channel->start();
-        ready = until([this] { return channel->mux().isOpen(); }) && (!online || desk.setMode({{"offline", false}}).has_value());
-    }
-
-    // Everybody's turn until it is so; false when nothing has moved for so long that nothing will.
-    bool until(const std::function<bool()>& done) {
-        constexpr int kSilenceMs = 20000;
-        for (QElapsedTimer silence = started(); silence.elapsed() < kSilenceMs;) {
-            loop.restart();
-            if (loop.poll() > 0 || guest->pump()) {
-                silence.restart();
-            }
-            if (done()) {
-                return true;
-            }
-            pollfd none{-1, 0, 0};
-            (void)::poll(&none, 1, 1); // the kernel's turn: loopback is not at once
-        }
-        return false;
-    }
-    static QElapsedTimer started() {
-        QElapsedTimer timer;
-        timer.start();
-        return timer;
-    }
-    // What was under way has come.
-    void settle() {
-        for (int quiet = 0; quiet < 20;) {
-            loop.restart();
-            quiet = loop.poll() > 0 || guest->pump() ? 0 : quiet + 1;
-            pollfd none{-1, 0, 0};
-            (void)::poll(&none, 1, 1);
-        }
-    }
-
-    // Streams of MuxPeer that are no multiple of four are of bytes.
-    void openStream(std::uint32_t id, const net::Opening& opening) {
-        guest->mux().openStream(id, StreamKind::Bytes);
-        guestSays(id, toWire(opening));
-    }
-    void guestSays(std::uint32_t id, ByteSpan bytes) { (void)guest->mux().sendBytes(id, bytes).has_value(); }
-    void guestSays(std::uint32_t id, std::string_view text) { guestSays(id, asBytes(text)); }
-    std::uint64_t asked() { // the number of the next one
-        std::uint64_t number = 0;
-        (void)until([&] {
-            for (; m_looked < told.size() && number == 0; ++m_looked) {
-                number = told[m_looked].method == "net.open" ? told[m_looked].params.at("number").to_number<std::uint64_t>() : 0;
-            }
-            return number != 0;
-        });
-        return number;
-    }
-    bool connect(std::uint64_t number, Tcp& tcp, const char* treat = "raw") {
-        std::vector<UniqueFd> descriptors;
-        descriptors.push_back(std::move(tcp.ours));
-        return desk.connected({{"number", number}, {"treat", treat}}, std::move(descriptors)).has_value();
-    }
-    QByteArray atGuest(std::uint32_t id) { return QByteArray::fromStdString(guest->streams[id].bytes); }
-    std::optional<json::object> closed(std::uint64_t number) {
-        for (const auto& each : told) {
-            if (each.method == "net.closed" && each.params.at("number").to_number<std::uint64_t>() == number) {
-                return each.params;
-            }
-        }
-        return std::nullopt;
-    }
-    std::string how(std::uint64_t number) {
-        return until([&] { return closed(number).has_value(); }) ? std::string(closed(number)->at("how").as_string()) : "?";
-    }
-    std::size_t live() { return desk.live({})->at("streams").as_array().size(); }
-
-    boost::asio::io_context loop;
-    std::vector<Told> told;
-    NetDesk::Clock::time_point now{};
-    NetDesk desk{loop, [this](Told one) { told.push_back(std::move(one)); }, [this] { return now; }};
-    std::unique_ptr<MuxPeer> guest;
-    std::shared_ptr<ChannelPump> channel;
-    bool ready = false;
-
-private:
-    std::size_t m_looked = 0;
-};
 
 const net::Opening kWeb{std::string("www.example.org"), 80};
 const net::Opening kTls{std::string("www.example.org"), 443};
@@ -174,7 +31,7 @@ private slots:
     void initTestCase() { (void)std::signal(SIGPIPE, SIG_IGN); } // as carrel-clerk does
 
     void theEngineIsAskedAndBytesGoBothWays() {
-        World world;
+        NetWorld world;
         QVERIFY(world.ready);
         world.openStream(1, kTls);
         world.guestSays(1, "early");
@@ -200,7 +57,7 @@ private slots:
     }
 
     void theFarEndEndsFirst() {
-        World world;
+        NetWorld world;
         world.openStream(1, kTls);
         Tcp tcp;
         const auto number = world.asked();
@@ -215,7 +72,7 @@ private slots:
     }
 
     void addressesAreAskedForAsTheyAre() {
-        World world;
+        NetWorld world;
         net::Ipv6 six{0x20, 0x01, 0x0d, 0xb8};
         six.back() = 9;
         world.openStream(1, {six, 22});
@@ -224,7 +81,7 @@ private slots:
     }
 
     void offlineUntilTold() {
-        World world(false);
+        NetWorld world(false);
         world.openStream(1, kTls);
         QVERIFY(world.until([&] { return world.guest->streams[1].ended; }));
         QCOMPARE(world.atGuest(1), wire({net::Outcome::Offline, {}}));
@@ -239,7 +96,7 @@ private slots:
     }
 
     void aRefusalReachesTheProgram() {
-        World world;
+        NetWorld world;
         world.openStream(1, kTls);
         const auto number = world.asked();
         QVERIFY(world.desk.refused({{"number", number}, {"outcome", "waiting"}, {"text", "somebody is asked"}}));
@@ -266,7 +123,7 @@ private slots:
     void aRefusalInHttp() {
         QFETCH(QString, outcome);
         QFETCH(QByteArray, status);
-        World world;
+        NetWorld world;
         world.openStream(1, kWeb);
         const auto number = world.asked();
         QVERIFY(world.desk.refused({{"number", number}, {"outcome", outcome.toStdString()}, {"text", "rule 7\r\nX-Evil: 1"}}));
@@ -291,7 +148,7 @@ private slots:
     }
 
     void whatIsNoHttpIsRefusedByTheHead() {
-        World world;
+        NetWorld world;
         world.openStream(1, kWeb);
         world.guestSays(1, "SSH-2.0-x\r\n");
         const auto number = world.asked();
@@ -301,7 +158,7 @@ private slots:
     }
 
     void aCutBreaksBothEnds() {
-        World world;
+        NetWorld world;
         world.openStream(1, kTls);
         const auto number = world.asked();
         Tcp tcp;
@@ -315,7 +172,7 @@ private slots:
     }
 
     void resetsGoBothWays() {
-        World world;
+        NetWorld world;
         world.openStream(1, kTls);
         const auto first = world.asked();
         Tcp one;
@@ -336,7 +193,7 @@ private slots:
     }
 
     void whoeverGoesWhileTheEngineThinks() {
-        World world;
+        NetWorld world;
         world.openStream(1, kTls);
         const auto number = world.asked();
         world.guest->mux().sendReset(1, ECONNRESET);
@@ -347,7 +204,7 @@ private slots:
     }
 
     void nonsenseIsReset() {
-        World world;
+        NetWorld world;
         world.guest->mux().openStream(1, StreamKind::Bytes);
         world.guestSays(1, "GET / HTTP/1.1\r\n");
         QVERIFY(world.until([&] { return world.guest->streams[1].reset; }));
@@ -362,7 +219,7 @@ private slots:
 
     // Neither side can make this one hold more than its bounds, nor stop another connection.
     void backPressureBothWays() {
-        World world;
+        NetWorld world;
         world.openStream(1, kTls);
         Tcp slow;
         const auto number = world.asked();
@@ -413,7 +270,7 @@ private slots:
     }
     void tlsGoesNowhereWithoutItsName() {
         QFETCH(QByteArray, hello);
-        World world;
+        NetWorld world;
         world.openStream(1, kTls);
         const auto number = world.asked();
         Tcp tcp;
@@ -428,7 +285,7 @@ private slots:
     }
 
     void tlsWithItsNamePasses() {
-        World world;
+        NetWorld world;
         world.openStream(1, kTls);
         Tcp tcp;
         QVERIFY(world.connect(world.asked(), tcp, "tls"));
@@ -444,7 +301,7 @@ private slots:
     }
 
     void anEndBeforeTheNameIsABreak() {
-        World world;
+        NetWorld world;
         world.openStream(1, kTls);
         Tcp tcp;
         const auto number = world.asked();
@@ -457,7 +314,7 @@ private slots:
 
     void aServerThatGoesWithoutAWord() {
         for (const bool programFirst : {false, true}) {
-            World world;
+            NetWorld world;
             world.openStream(1, kTls);
             Tcp tcp;
             const auto number = world.asked();
@@ -478,34 +335,39 @@ private slots:
     }
 
     void httpForAnotherHostIsAnswered() {
-        World world;
+        NetWorld world;
         world.openStream(1, kWeb);
         const auto number = world.asked();
         Tcp tcp;
         QVERIFY(world.connect(number, tcp, "http"));
         world.guestSays(1, "GET / HTTP/1.1\r\nHost: evil.example.org\r\n\r\n");
         QVERIFY(world.until([&] { return world.guest->streams[1].ended; }));
-        QVERIFY(world.atGuest(1).startsWith(kOpen + "HTTP/1.1 403 Forbidden\r\n"));
+        QVERIFY(world.atGuest(1).startsWith(kOpen + "HTTP/1.1 421 "));
         QVERIFY(world.until([&] { return tcp.take() == "$" || tcp.take() == "!"; })); // not a byte
         world.guest->mux().sendEnd(1);
         QCOMPARE(world.how(number), std::string("http"));
     }
 
-    void httpThatGoesAstrayLaterIsBrokenOff() {
-        World world;
+    void httpThatGoesAstrayLaterIsRefused() {
+        NetWorld world;
         world.openStream(1, kWeb);
         const auto number = world.asked();
         Tcp tcp;
         QVERIFY(world.connect(number, tcp, "http"));
         const QByteArray good = "GET / HTTP/1.1\r\nHost: www.example.org\r\n\r\n";
         world.guestSays(1, good.toStdString() + "GET / HTTP/1.1\r\nHost: evil.example.org\r\n\r\n");
-        QVERIFY(world.until([&] { return world.guest->streams[1].reset; }));
+        QVERIFY(world.until([&] { return world.told.back().method == "net.request"; }));
+        QVERIFY(world.desk.answered({{"number", number}, {"request", 1}, {"allow", true}}, {}));
+        QVERIFY(world.until([&] { return tcp.take() == good; }));
+        QVERIFY(tcp.say("HTTP/1.1 204 No Content\r\n\r\n"));
+        QVERIFY(world.until([&] { return world.atGuest(1).contains("HTTP/1.1 421 "); }));
+        world.guest->mux().sendEnd(1);
         QCOMPARE(world.how(number), std::string("http"));
         QVERIFY(!tcp.take().contains("evil"));
     }
 
     void theBoundsHold() {
-        World world;
+        NetWorld world;
         for (std::uint32_t i = 0; i < kMaxNetAsking; ++i) {
             world.openStream(i * 4 + 1, kTls);
         }
@@ -528,7 +390,7 @@ private slots:
 
     // A guest that opens and breaks off in a loop does not bury the engine.
     void theEngineIsToldOnlySoOften() {
-        World world;
+        NetWorld world;
         std::uint32_t id = 1;
         const auto openings = [&](unsigned many) {
             for (unsigned i = 0; i < many; ++i, id += 4) {
@@ -555,7 +417,7 @@ private slots:
     }
 
     void aNewEpochEndsEverything() {
-        World world;
+        NetWorld world;
         world.openStream(1, kTls);
         const auto number = world.asked();
         Tcp tcp;
@@ -567,7 +429,7 @@ private slots:
     }
 
     void theEngineIsReadStrictly() {
-        World world;
+        NetWorld world;
         world.openStream(1, kTls);
         const auto number = world.asked();
         const auto handed = [&](json::object params, int descriptors, bool isSocket = true) {

@@ -5,12 +5,16 @@
 #include "tests/app/clerk/clerk_rig.h"
 #include "tests/app/clerk/client_hello.h"
 #include "tests/app/clerk/mux_peer.h"
+#include "tests/app/relay/tls_peer.h"
+
+#include "app/relay/secret_pipe.h"
 
 #include <QTemporaryDir>
 #include <QtTest>
 #include <boost/json.hpp>
 
 #include <netinet/in.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 
 using namespace carrel;
@@ -55,9 +59,14 @@ private slots:
         QVERIFY(m_rig->request("net.connected", {{"number", number}, {"treat", treat.toStdString()}}, {handed.get()}));
         handed.reset();
         (void)m_guest->mux().sendBytes(1, asBytes({first.constData(), std::size_t(first.size())})).has_value();
+        if (treat == "http") {
+            QTRY_VERIFY(requested());
+            QVERIFY(m_rig->request("net.answer", {{"number", number}, {"request", 1}, {"allow", true}}));
+        }
         QByteArray come;
         QTRY_VERIFY((m_guest->pump(), take(far.get(), come), come == first));
-        QCOMPARE(::send(far.get(), "answer", 6, MSG_NOSIGNAL), ssize_t{6});
+        const QByteArray answer = treat == "http" ? "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nanswer" : "answer";
+        QCOMPARE(::send(far.get(), answer.constData(), std::size_t(answer.size()), MSG_NOSIGNAL), ssize_t{answer.size()});
         QTRY_VERIFY((m_guest->pump(), m_guest->streams[1].bytes.ends_with("answer")));
         const auto live = m_rig->request("net.live", {});
         QVERIFY(live && live->at("streams").as_array().size() == 1);
@@ -67,6 +76,52 @@ private slots:
         QTRY_VERIFY((m_guest->pump(), m_guest->streams[1].ended));
         QTRY_VERIFY(m_rig->request("net.live", {}) && m_rig->told().back().method == "net.closed");
         QCOMPARE(std::string(m_rig->told().back().params.at("how").as_string()), std::string("ended"));
+    }
+
+    // A certificate is issued and a host's is verified in there, where nothing can be opened or loaded.
+    void endsTls() {
+        const auto now = std::chrono::system_clock::now();
+        const auto agents = relay::makeAuthority("desk", now).value();
+        const auto worlds = relay::makeAuthority("the world", now).value();
+        auto issuer = relay::LeafIssuer::create(worlds.certificatePem, relay::view(worlds.keyPem)).value();
+        UniqueFd roots(::memfd_create("roots", MFD_CLOEXEC));
+        QCOMPARE(::write(roots.get(), worlds.certificatePem.data(), worlds.certificatePem.size()), ssize_t(worlds.certificatePem.size()));
+        const std::array texts{relay::view(agents.keyPem)};
+        const auto key = relay::pipeOf(texts).value();
+        QVERIFY(m_rig->request("net.trust", {}, {roots.get()}));
+        QVERIFY(m_rig->request("net.authority", {{"certificate_pem", agents.certificatePem}}, {key.get()}));
+        QVERIFY(m_rig->request("net.mode", {{"offline", false}}));
+        const auto number = open(1);
+        int ends[2] = {-1, -1};
+        QCOMPARE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+        const UniqueFd far(ends[0]);
+        UniqueFd handed(ends[1]);
+        QVERIFY(m_rig->request("net.connected", {{"number", number}, {"treat", "terminate"}}, {handed.get()}));
+        handed.reset();
+        relay::test::TlsPeer program(relay::test::TlsPeer::Role::Client), host(relay::test::TlsPeer::Role::Server);
+        program.name("www.example.org");
+        host.use(*issuer.leafFor("www.example.org", now).value());
+        program.toSay = "GET / HTTP/1.1\r\nHost: www.example.org\r\n\r\n";
+        const auto open = toWire(net::Answer{net::Outcome::Open, {}}).size();
+        std::size_t fed = open;
+        std::string heardByProgram, heardByHost;
+        const auto talk = [&] {
+            m_guest->pump();
+            const auto& bytes = m_guest->streams[1].bytes;
+            const auto fresh = bytes.size() > fed ? std::string_view(bytes).substr(fed) : std::string_view();
+            fed = std::max(fed, bytes.size());
+            (void)m_guest->mux().sendBytes(1, program.step(asBytes(fresh), heardByProgram)).has_value();
+            m_guest->pump();
+            QByteArray come;
+            (void)take(far.get(), come);
+            const auto said = host.step(asBytes({come.constData(), std::size_t(come.size())}), heardByHost);
+            (void)::send(far.get(), said.data(), said.size(), MSG_NOSIGNAL);
+        };
+        QTRY_VERIFY((talk(), requested()));
+        QVERIFY(m_rig->request("net.answer", {{"number", number}, {"request", 1}, {"allow", true}}));
+        host.toSay = "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nanswer";
+        QTRY_VERIFY((talk(), heardByProgram.ends_with("answer")));
+        QVERIFY(heardByHost.starts_with("GET / HTTP/1.1\r\n"));
     }
 
     void cutsAndRefuses() {
@@ -94,6 +149,11 @@ private slots:
     }
 
 private:
+    bool requested() { // a look
+        (void)m_rig->request("net.live", {}); // takes what was told on the way
+        m_guest->pump();
+        return m_rig->told().back().method == "net.request";
+    }
     // The number that the engine is told; 0: the stream ended instead.
     std::uint64_t open(std::uint32_t id) {
         m_guest->mux().openStream(id, StreamKind::Bytes);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "app/egress/networks.h"
+#include "app/relay/secret_pipe.h"
 #include "tests/app/egress/listener.h"
 #include "tests/app/policy/approval_world.h"
 #include "tests/app/policy/turned_clock.h"
@@ -105,12 +106,22 @@ struct ToldClerk final : ClerkLine {
         std::string method;
         boost::json::object params;
         UniqueFd fd;
+        std::vector<std::string> secrets; // that came in a pipe
     };
     mutable std::mutex mutex;
     std::vector<One> all;
     void say(std::string_view method, boost::json::object params, int descriptor) override {
         const std::lock_guard lock(mutex);
-        all.push_back({std::string(method), std::move(params), UniqueFd(descriptor < 0 ? -1 : ::fcntl(descriptor, F_DUPFD_CLOEXEC, 0))});
+        One one{std::string(method), std::move(params), UniqueFd(descriptor < 0 ? -1 : ::fcntl(descriptor, F_DUPFD_CLOEXEC, 0)), {}};
+        const std::size_t piped = method == "net.authority" ? 1 : method == "net.answer" && descriptor >= 0 ? 2 : 0;
+        if (piped > 0) {
+            if (const auto secrets = relay::secretsFrom(one.fd, piped)) {
+                for (const auto& each : *secrets) {
+                    one.secrets.emplace_back(relay::view(each));
+                }
+            }
+        }
+        all.push_back(std::move(one));
     }
     // "connected raw", "refused denied: why", "cut why": the last of that number.
     [[nodiscard]] std::string of(std::uint64_t number) const {

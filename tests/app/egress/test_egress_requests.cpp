@@ -77,7 +77,10 @@ struct World : EgressWorld {
                 return text(each.params, "outcome") + ": " + text(each.params, "text");
             }
             const auto* inject = each.params.if_contains("inject");
-            return inject != nullptr ? "allow " + text(inject->get_object(), "header") + ": " + text(inject->get_object(), "value")
+            if (inject != nullptr && (each.secrets.size() != 2 || each.secrets[0].find(each.secrets[1]) == std::string::npos)) {
+                return "the secrets did not come";
+            }
+            return inject != nullptr ? "allow " + text(inject->get_object(), "header") + ": " + each.secrets[0]
                    : each.params.contains("bound") ? "allow bound" : "allow";
         }
         return {};
@@ -146,7 +149,7 @@ private slots:
                 }
                 if (each.method == "net.authority") {
                     QVERIFY(each.params.at("certificate_pem").as_string().starts_with("-----BEGIN CERTIFICATE") &&
-                            each.params.at("key_pem").as_string().starts_with("-----BEGIN PRIVATE KEY"));
+                            each.secrets.size() == 1 && each.secrets[0].starts_with("-----BEGIN PRIVATE KEY"));
                 }
                 if (each.method == "net.placeholders") {
                     QCOMPARE(each.params.at("list").at(0).at("name"), json::value("models"));
