@@ -251,7 +251,7 @@ std::string ForwardGuard::page(const Refusal& refusal, std::string_view method, 
     std::string text = plainText(refusal.text, kMaxRefusalText);
     std::replace_if(
         text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < ' ' || c == 0x7f; }, ' ');
-    const std::string body = elsewhere ? elsewherePage(refusal.text) : "Carrel did not let this through. " + text + ".\noutcome: " + outcome + "\n";
+    const std::string body = elsewhere ? elsewherePage(refusal.text) : "Carrel: " + text + ".\noutcome: " + outcome + "\n";
     return "HTTP/1.1 " + std::to_string(refusal.status) + " " + std::string(reasonOf(refusal.status)) + "\r\nContent-Type: text/" +
            (elsewhere ? "html" : "plain") + "; charset=utf-8\r\nCache-Control: no-store\r\nX-Carrel-Outcome: " + outcome +
            "\r\nContent-Security-Policy: default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'\r\n"

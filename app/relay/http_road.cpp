@@ -264,7 +264,8 @@ void HttpRoad::tick() {
         break;
     case Late::Handshake:
         if (m_request == RequestState::Read) {
-            refuse({504, "timed-out", "The host did not agree on TLS in time"});
+            const bool tls = m_settings.origin.scheme == Scheme::Https;
+            refuse({504, "timed-out", tls ? "The host did not agree on TLS in time" : "The host was not reached in time"});
         } else {
             breakOff("timed out");
         }
