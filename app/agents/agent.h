@@ -156,6 +156,9 @@ public:
         std::size_t waiting = 0; // not connected yet
     };
     [[nodiscard]] NetworkNow networkNow() const; // of a machine that does not run: nothing
+    // What its machine serves, shown on this computer. Of the session that runs; Unavailable: none does. Whoever says offline ends
+    // all of it, too.
+    [[nodiscard]] Result<std::shared_ptr<egress::Egress>> running() const;
 
     // agent_session.cpp: a connected socket for the caller, and the session's number. A client's command is ended with
     // its token, wherever its socket has got to.
