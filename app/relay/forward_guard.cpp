@@ -167,8 +167,7 @@ Lead leadOf(std::string_view location, const Origin& origin, std::uint16_t port)
     // As the server knows itself. In the browser it would be another server, of this computer.
     for (const auto* name : {"localhost", "127.0.0.1", "[::1]", "0.0.0.0"}) {
         if (isSameWord(rest.substr(0, end), std::string(name) + ":" + std::to_string(port)) || (port == 80 && isSameWord(rest.substr(0, end), name))) {
-            const auto after = rest.substr(end);
-            return {Lead::Where::Own, (after.starts_with('/') ? "" : "/") + std::string(after.starts_with("//") ? "" : after)};
+            return {Lead::Where::Own, std::string(kHttp) + origin.text() + std::string(rest.substr(end))};
         }
     }
     return {};
@@ -216,7 +215,9 @@ std::optional<Refusal> ForwardGuard::response(ResponseHead& head, const RequestH
             if (lead.where == Lead::Where::Elsewhere) {
                 return Refusal{403, kElsewhere, field.value};
             }
-            field.value = lead.instead ? std::move(*lead.instead) : std::move(field.value);
+            if (lead.instead) {
+                field.value = std::move(*lead.instead);
+            }
         }
     }
     std::erase_if(head.fields, [](const Field& field) { return isDropped(field) || (isField(field, "refresh") && !isOnlyANumber(field.value)); });
