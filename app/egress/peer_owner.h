@@ -8,7 +8,7 @@
 
 namespace carrel::egress {
 
-// None: it cannot be told, as of a process that has gone by now; and so it is nobody's who may be served.
+// None: it cannot be told, as of a connection that has gone by now; and so it is nobody's who may be served.
 [[nodiscard]] std::optional<uid_t> ownerOfPeer(int socket); // connected, IPv4
 
 } // namespace carrel::egress

@@ -149,7 +149,7 @@ StandInClerks::Answer StandInClerks::answerTo(const RpcRequest& request,
     if (request.method == "document.read" && document && descriptors.size() == 2) {
         return document(number, request.params, descriptors[0].get(), descriptors[1].get());
     }
-    if (request.method == "net.connected" && connected && descriptors.size() == 1) {
+    if ((request.method == "net.connected" || request.method == "forward.connected") && connected && descriptors.size() == 1) {
         connected(request.params, UniqueFd(::fcntl(descriptors.front().get(), F_DUPFD_CLOEXEC, 0)));
         return json::object{};
     }

@@ -114,7 +114,7 @@ public:
     // document.read is answered by this: a viewer's machine. The document to read, the file for its text.
     using Document = std::function<Answer(unsigned clerk, const boost::json::object& params, int document, int text)>;
     void onDocument(Document document);
-    // Told of each net.connected, with the socket that came with it, which is the callee's. The clerk answers {}.
+    // Told of each net.connected and forward.connected, with the socket that came with it, which is the callee's. The clerk answers {}.
     using Connected = std::function<void(const boost::json::object& params, UniqueFd socket)>;
     void onConnected(Connected connected);
     // The clerks die, or one of them: the first that was started is 1.
