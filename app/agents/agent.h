@@ -324,6 +324,7 @@ private:
     void makeDoor();
     [[nodiscard]] std::shared_ptr<egress::Egress> openNetwork();
     [[nodiscard]] std::shared_ptr<egress::AgentCredentials> credentials(); // none: there are none in this home
+    [[nodiscard]] std::optional<AuthorityCertificate> certificate(); // that its machine is to trust
     void settleNetwork();
     void told(const std::string& method, const boost::json::object& params);
     void sharesFailed(const boost::json::array& shares);

@@ -101,6 +101,20 @@ std::shared_ptr<egress::AgentCredentials> Agent::credentials() {
     return m_credentials;
 }
 
+// Without it the agent's programs refuse the hosts whose TLS its clerk ends, which is no reason not to start.
+std::optional<AuthorityCertificate> Agent::certificate() {
+    const auto own = credentials();
+    if (!own) {
+        return std::nullopt;
+    }
+    auto certificate = own->certificate();
+    if (!certificate) {
+        noteAfter(EventKind::EngineNote, "the agent's machine was not told which authority to trust", {{"error", certificate.error().text()}});
+        return std::nullopt;
+    }
+    return std::move(*certificate);
+}
+
 std::shared_ptr<egress::Egress> Agent::openNetwork() {
     if (m_services.networks == nullptr) {
         return nullptr;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The two clerks at one running machine's door. One serves the folders, and one mechanism its crash, an engine's restart, a
 // new share and an ended one: it ends, and a new clerk, confined to the folders that are shared now, takes its channels
-// over; a new epoch on each tells the guest. The other has the terminals and can open no folder at all, so that whatever
-// becomes of a share, no command has to end for it, and no command keeps a clerk alive that can open what was revoked.
+// over; a new epoch on each tells the guest. The other has the terminals and the network and can open no folder at all, so that
+// whatever becomes of a share, no command and no connection has to end for it, and none keeps a clerk alive that can open what was
+// revoked; and so that who reads what the world sends, and for a moment holds a secret, has no file of the user's.
 //
 // Ownership: the agent's; gone when the machine is. Thread: any; open and renew block and are the caller's to
 // serialise; events come on the clerks' reader threads.
@@ -11,6 +12,7 @@
 #include "app/agents/asked.h"
 #include "app/agents/clerk_process.h"
 #include "app/egress/egress.h"
+#include "guest/protocol/authority_certificate.h"
 #include "hypervisor/api/machine.h"
 
 #include <atomic>
@@ -63,7 +65,8 @@ public:
     Door& operator=(const Door&) = delete;
 
     // Puts a new clerk at the door, with or without one before it, whose process is gone by then; also where this fails.
-    [[nodiscard]] Result<Jail> renew(const std::vector<ServedShare>& shares);
+    // `authority`: what the agent's programs are to trust, which that clerk tells the guest.
+    [[nodiscard]] Result<Jail> renew(const std::vector<ServedShare>& shares, const std::optional<AuthorityCertificate>& authority = {});
     // Waits until the guest has answered the hello of this epoch and so has its shares.
     [[nodiscard]] std::future<ClerkProcess::Answer> hello();
     // The same, waiting no longer than a guest that works would need. Cancelled when stopped or called off.
@@ -93,7 +96,8 @@ public:
     [[nodiscard]] bool alive() const;
     // What the guest last printed on its console; its own word.
     [[nodiscard]] std::string consoleTail();
-    // The terminals have a clerk that lives. Where they lost theirs tend() gives them another; its commands are lost.
+    // The terminals and the network have a clerk that lives. Where they lost theirs tend() gives them another; its commands and
+    // connections are lost.
     [[nodiscard]] bool tended() const;
     [[nodiscard]] Status tend();
     // Ends all clerks and reports nothing more.
@@ -122,10 +126,11 @@ private:
             leaveNetwork();
         }
     };
-    [[nodiscard]] Result<std::shared_ptr<Post>> hire(const std::vector<ServedShare>& shares, Jail& jail);
+    using Authority = std::optional<AuthorityCertificate>;
+    [[nodiscard]] Result<std::shared_ptr<Post>> hire(const std::vector<ServedShare>& shares, const Authority& authority, Jail& jail);
     [[nodiscard]] Status cutLate(const std::shared_ptr<Post>& post, const std::vector<ServedShare>& shares);
     [[nodiscard]] Status attach(Post& post, const std::vector<hypervisor::ChannelId>& channels);
-    [[nodiscard]] Result<Jail> replace(const std::shared_ptr<Post>& old, const std::vector<ServedShare>& shares);
+    [[nodiscard]] Result<Jail> replace(const std::shared_ptr<Post>& old, const std::vector<ServedShare>& shares, const Authority& authority);
     void told(Post& from, const std::string& method, const boost::json::object& params);
     void recordReads(Post& from, const boost::json::object& params);
     void asked(Post& from, const boost::json::object& params); // door_asks.cpp
@@ -137,8 +142,8 @@ private:
     Setup m_setup;
     Events m_events;
     mutable std::mutex m_mutex;
-    std::shared_ptr<Post> m_post;      // control, files, network, console
-    std::shared_ptr<Post> m_terminals; // never prepared with a share
+    std::shared_ptr<Post> m_post;      // control, files, console
+    std::shared_ptr<Post> m_terminals; // and the network; never prepared with a share
     std::shared_ptr<Post> m_leaving, m_coming; // while renew() puts the one in the other's place
     std::set<std::uint32_t> m_revoked; // ids are never used again
     std::uint32_t m_nextSession = 1;

@@ -4,8 +4,9 @@
 // engine treats what comes from a clerk as hostile: a clerk may be broken.
 //
 // Methods, engine → clerk (requests):
-//   prepare {agent:{id,name}, shares:[{id,name,mode,hidden:[pattern…]}], boot} + 2 descriptors per share:
+//   prepare {agent:{id,name}, shares:[{id,name,mode,hidden:[pattern…]}], authority?} + 2 descriptors per share:
 //   root, node table
+//       authority: what the agent's programs are to trust (guest/protocol/authority_certificate.h), for the clerk that says hello.
 //       First and once. The clerk jails itself to exactly these folders and answers {landlock_abi, seccomp}.
 //       It holds no byte of the guest's before.
 //   attach {channels:[name…]} + a descriptor each: control, files, network, terminals, console. Starts an
@@ -14,7 +15,7 @@
 //       until files goes
 //   detach {channels:[name…]} → {}   lets go of them, for the next clerk
 //       Landlock cannot be widened, nor narrowed by folder, so a new share or an ended one means a new clerk. The
-//       terminals have a clerk of their own, which was prepared with no share and stays.
+//       terminals and the network have a clerk of their own, which was prepared with no share and stays.
 //   hello {} → what the guest answered. Waits for the guest as long as the engine does; an error where the guest says that it
 //       cannot, never Unavailable then. The clerk itself asks the guest again
 //   exec {session, argv, env, cwd, tty} + one socket → {} when the guest was told to start

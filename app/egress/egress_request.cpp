@@ -102,8 +102,8 @@ std::optional<Egress::No> Egress::look(const StreamPtr& stream, Asked& asked) {
     need.item.action = policy::Action::Network;
     need.item.fields = {{"host", host}, {"port", std::to_string(stream->to.port)}, {"method", asked.method}, {"path", asked.path}};
     // Whatever else is held against its path: one that is spelled otherwise would pass by it.
-    if (!policy::check(need.item)) {
-        return No{Outcome::Denied, "the request is not in a form that can be judged"};
+    if (const bool judged = stream->byRequest || !asked.placeholders.empty(); judged && !policy::check(need.item)) {
+        return No{Outcome::Denied, "the request is not in a form that can be judged: its path has an empty step, perhaps"};
     }
     std::vector<Credential> bound;
     if (m_to.credentials) {

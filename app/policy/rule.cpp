@@ -97,9 +97,20 @@ bool isSpelled(FieldKind kind, std::string_view text) {
     return false;
 }
 
+// Of a rule about requests. Stars alone: a pattern has to match its own text, so that there is a request that it speaks of (asRead).
+bool isRequestPattern(std::string_view text) {
+    return text.find('*') != std::string_view::npos;
+}
+
 // Of a rule. What is not UTF-8 could be written to the file and not be read again.
 bool isValue(FieldKind kind, std::string_view text) {
-    return isSpelled(kind, text) && isUtf8(text) && (kind != FieldKind::PathPattern || isPathPattern(text));
+    if (!isSpelled(kind, text) || !isUtf8(text)) {
+        return false;
+    }
+    if (kind == FieldKind::PathPrefix && isRequestPattern(text)) {
+        return text.find_first_of("?[") == std::string_view::npos && isPathPattern(text.substr(1));
+    }
+    return kind != FieldKind::PathPattern || isPathPattern(text);
 }
 
 // Of a request.
@@ -264,6 +275,9 @@ bool matchesValue(FieldKind kind, std::string_view wanted, std::string_view seen
         return wanted.starts_with("*.") ? seen.size() > wanted.size() - 1 && seen.ends_with(wanted.substr(1))
                                         : seen == wanted;
     case FieldKind::PathPrefix:
+        if (isRequestPattern(wanted)) {
+            return matchesPattern(wanted.substr(1), seen.substr(1));
+        }
         return seen.starts_with(wanted) &&
                (wanted.ends_with('/') || seen.size() == wanted.size() || seen[wanted.size()] == '/');
     case FieldKind::Change:

@@ -18,7 +18,8 @@
 //   network     host    a name, or "*.example.org" for every name below that one (not itself); or an address
 //               port    1 to 65535
 //               method  GET, …; of a request that is read. One that is not read has none, and no rule with methods covers it
-//               path    the beginning of a path of a request that is read, up to a "/"
+//               path    the beginning of a path of a request that is read, up to a "/"; with "*" in it, a pattern (path_pattern.h,
+//                       no "?" and "[") of the whole: "/**/git-upload-pack"
 //   credential  name    of the credential
 //               host    as above: where it is used
 //   forward     port    on this computer

@@ -205,6 +205,12 @@ std::string anyOf(const Rule& rule, std::string_view field, std::string_view oth
     return out;
 }
 
+bool isPattern(const Rule& rule) {
+    const auto at = rule.fields.find("path");
+    return at != rule.fields.end() &&
+           std::any_of(at->second.begin(), at->second.end(), [](const std::string& each) { return each.find('*') != std::string::npos; });
+}
+
 } // namespace
 
 std::string toToml(const Rule& rule) {
@@ -291,7 +297,7 @@ std::string describe(const Rule& rule, std::string_view agentName) {
         break;
     case Action::Network:
         out += "connect to " + anyOf(rule, "host", "any host") + anyOf(rule, "port", "", ", port ") +
-               anyOf(rule, "method", "", ", only with ") + anyOf(rule, "path", "", ", only below ");
+               anyOf(rule, "method", "", ", only with ") + anyOf(rule, "path", "", isPattern(rule) ? ", only to paths like " : ", only below ");
         break;
     case Action::Credential:
         out += "use " + anyOf(rule, "name", "any credential", "the credential ") + anyOf(rule, "host", "", " at ");

@@ -7,6 +7,7 @@
 #include <boost/json/serialize.hpp>
 
 #include <array>
+#include <cstdlib>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -165,7 +166,29 @@ Result<relay::Authority> AgentCredentials::authority() {
     return made;
 }
 
+Result<AuthorityCertificate> AgentCredentials::certificate() {
+    auto own = authority();
+    if (!own) {
+        return fail(std::move(own).error());
+    }
+    const auto hash = relay::nameHashOf(own->certificatePem);
+    AuthorityCertificate out{std::move(own->certificatePem), hash.value_or("")};
+    if (!isGood(out)) { // somebody changed the file: what else is in there goes nowhere
+        return fail(ErrorCode::Malformed, (m_folder / "authority.pem").string() + " is damaged",
+                    "Take it away: Carrel makes another one when the agent is started again");
+    }
+    return out;
+}
+
 Result<UniqueFd> openHostRoots() {
+    // As every program by OpenSSL has it (X509_get_default_cert_file_env(3)): whoever starts the engine may trust others.
+    if (const char* own = std::getenv("SSL_CERT_FILE"); own != nullptr && *own != '\0') {
+        if (UniqueFd fd(::open(own, O_RDONLY | O_CLOEXEC)); fd) {
+            return fd;
+        }
+        return fail(ErrorCode::NotFound, "The list of trusted certificates that SSL_CERT_FILE names cannot be read: " + std::string(own),
+                    "Mend the variable, or leave it out, and start the engine again");
+    }
     static constexpr std::array kPlaces{"/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem",
                                         "/etc/ssl/cert.pem", "/etc/ca-certificates/extracted/tls-ca-bundle.pem"};
     for (const auto* place : kPlaces) {

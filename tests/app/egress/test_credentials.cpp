@@ -300,6 +300,23 @@ private slots:
         QVERIFY(::chmod((w.folder / "authority.key").c_str(), 0644) == 0);
         QVERIFY(ann.authority().error().code == ErrorCode::Refused);
     }
+    // What goes to the machine is the certificate, whatever else somebody has put into its file.
+    void whatTheMachineIsTold() {
+        BookWorld w;
+        AgentCredentials ann(*w.book, "ann", "ann", w.folder);
+        const auto told = ann.certificate();
+        QVERIFY2(told, told ? "" : told.error().text().c_str());
+        QVERIFY(isGood(*told));
+        QCOMPARE(told->pem, ann.authority()->certificatePem);
+        QCOMPARE(boost::json::serialize(toJson(*told)).find("PRIVATE KEY"), std::string::npos);
+        const auto file = w.folder / "authority.pem";
+        for (const auto& damaged : {told->pem + textIn(w.folder / "authority.key"), textIn(w.folder / "authority.key"), told->pem + told->pem, std::string("x")}) {
+            std::ofstream(file, std::ios::binary | std::ios::trunc) << damaged;
+            const auto none = ann.certificate();
+            QVERIFY(!none && none.error().code == ErrorCode::Malformed);
+            QVERIFY(none.error().text().find("authority.pem") != std::string::npos && !none.error().hint.empty());
+        }
+    }
 };
 
 QTEST_GUILESS_MAIN(TestCredentials)

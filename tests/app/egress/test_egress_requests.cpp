@@ -350,6 +350,24 @@ private slots:
         QVERIFY(w.request(2, 1, "GET", "/"));
         TRY_ANSWER(w, 2, 1, "denied: no rule");
     }
+    // Servers take an empty step for none, or for one: where it is judged, it is refused; where nothing speaks of paths, it is theirs to read.
+    void aPathWithAnEmptyStep() {
+        World w;
+        const auto reads = w.requests(policy::Effect::Allow, {"GET"}, {"/open"});
+        (void)w.openThere(1);
+        TRY_OF(w, 1, "connected terminate");
+        QVERIFY(w.request(1, 1, "GET", "//open"));
+        TRY_ANSWER(w, 1, 1, "denied: the request is not");
+        w.rules.remove(reads.id);
+        (void)w.rule(policy::Effect::Allow, "here.example");
+        (void)w.book.add(BookWorld::wanted());
+        (void)w.openThere(2);
+        TRY_OF(w, 2, "connected terminate");
+        QVERIFY(w.request(2, 1, "GET", "//open"));
+        TRY_ANSWER(w, 2, 1, "allow bound");
+        QVERIFY(w.request(2, 2, "GET", "//open", {"models"}));
+        TRY_ANSWER(w, 2, 2, "denied: the request is not");
+    }
     // A host that only a denial of requests speaks of is connected to by what else allows it, and only then.
     void aDenialAloneOpensNothing() {
         World w;

@@ -15,12 +15,17 @@ private slots:
         for (const auto name : kNetworkPresets) {
             const auto one = networkPreset(name);
             QVERIFY2(one, name.data());
-            QVERIFY2(one->description.find("may send") != std::string::npos, name.data());
+            // What may be written to says so; the others are read from, by requests that are looked into.
+            const bool isForAnything = name == "model-providers";
+            QVERIFY2(one->description.find(isForAnything ? "may send" : "To be read from") != std::string::npos, name.data());
             QVERIFY(!one->set.rules.empty());
             for (const auto& rule : one->set.rules) {
                 QVERIFY(policy::check(rule));
                 QVERIFY(rule.effect == policy::Effect::Allow && rule.action == policy::Action::Network && !rule.high);
                 QVERIFY(!rule.note.empty() && rule.fields.contains("port") && rule.agent.empty());
+                const auto methods = rule.fields.find("method");
+                QCOMPARE(methods == rule.fields.end(), isForAnything);
+                QVERIFY(isForAnything || methods->second == std::vector<std::string>({"GET", "HEAD"}) || rule.fields.contains("path"));
                 for (const auto& host : rule.fields.at("host")) {
                     QVERIFY2(HostName::parse(host), host.c_str()); // no star: each host by its name
                 }

@@ -88,6 +88,18 @@ private slots:
         QCOMPARE(asRead(std::vector{post, denied}, plain, kNow), with("GET", "/")); // which nothing allows
         QVERIFY(answer({post, denied}, *with("GET", "/")) == Answer::Ask);
         QCOMPARE(asRead(std::vector{denied}, plain, kNow), with("GET", "/"));
+        auto fetch = post; // a pattern stands for a request that it matches
+        fetch.fields["path"] = {"/**/git-upload-pack"};
+        const auto read = asRead(std::vector{fetch}, plain, kNow);
+        QVERIFY(read && answer({fetch}, *read) == Answer::Allow);
+        for (const auto& [path, expected] : std::vector<std::pair<const char*, Answer>>{{"/a/b.git/git-upload-pack", Answer::Allow},
+                                                                                       {"/git-upload-pack", Answer::Allow},
+                                                                                       {"/a/git-upload-packs", Answer::Ask},
+                                                                                       {"/a/git-upload-pack/b", Answer::Ask},
+                                                                                       {"/a/git-receive-pack", Answer::Ask},
+                                                                                       {"/", Answer::Ask}}) {
+            QVERIFY2(answer({fetch}, *with("POST", path)) == expected, path);
+        }
         auto ended = post;
         ended.untilMs = kNow;
         QVERIFY(!asRead(std::vector{ended}, plain, kNow));

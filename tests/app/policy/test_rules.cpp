@@ -109,6 +109,10 @@ private slots:
         row(Action::Network, "method", "get");
         row(Action::Network, "path", "simple");
         row(Action::Network, "path", "/a/../b");
+        row(Action::Network, "path", "**/a");
+        row(Action::Network, "path", "/a?/*");
+        row(Action::Network, "path", "/[ab]/*");
+        row(Action::Network, "path", "/a**/b");
         row(Action::Credential, "name", "My key");
         row(Action::Program, "sha256", std::string(63, 'a'));
         row(Action::Program, "sha256", std::string(64, 'A'));

@@ -5,6 +5,7 @@
 #include "tests/live/app/chain_world.h"
 #include "tests/live/app/played_proxy.h"
 
+#include <QDir>
 #include <QJsonArray>
 #include <QJsonDocument>
 #include <QTest>
@@ -31,6 +32,7 @@ private slots:
     void offlineUntilTheOwnerSaysOtherwise();
     void aRuleAllowsOneHostAndPort();
     void anEndedRuleCutsWhatItAllowed();
+    void aConnectionOutlivesANewShare();
     void aPersonIsAskedOnceForADestination();
     void aDeniedOneIsToldWhy();
     void theTimelineTellsOfIt();
@@ -125,6 +127,24 @@ void TestNetworkApp::anEndedRuleCutsWhatItAllowed() {
     const auto ended = finish(*stream);
     QVERIFY2(ended.status > 0 && ended.status != 125, ended.err.constData()); // curl says that it was cut
     QVERIFY(!curl("http://stream.example.org/").out.contains("here is"));
+}
+
+// A new share is a new clerk for the folders; whoever has the connections can open none, and stays.
+void TestNetworkApp::aConnectionOutlivesANewShare() {
+    QVERIFY(allow("stays.example.org") > 0);
+    auto stream = m_world->begin({"exec", kAgent, "--", "curl", "-sSN", "http://stays.example.org/for-ever"});
+    QByteArray seen;
+    QSEES(*stream, StandardOutput, "tick");
+    const auto before = m_world->clerkPid();
+    QVERIFY(QDir().mkpath(m_world->path("papers")));
+    QSTATUS(m_world->carrel({"share", "add", kAgent, m_world->path("papers")}), 0);
+    QVERIFY(m_world->clerkPid() != before);
+    seen.clear();
+    QSEES(*stream, StandardOutput, "tick");
+    QCOMPARE(live().size(), 1);
+    stream->terminate();
+    (void)finish(*stream);
+    QTRY_VERIFY_WITH_TIMEOUT(live().isEmpty(), kGuardMs);
 }
 
 void TestNetworkApp::aPersonIsAskedOnceForADestination() {
