@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A web server in an agent's machine, in your browser: shown what it means, said yes to, and then open for as long as you want.
+#include "app/cli/duration.h"
 #include "app/cli/render_approval.h"
 #include "app/cli/review_dialogue.h"
 #include "app/cli/watch.h"
@@ -17,6 +18,7 @@ struct ForwardOptions {
     std::string agent;
     std::uint64_t port = 0;
     std::uint64_t number = 0;
+    std::string time;
     bool background = false;
     bool yes = false;
 };
@@ -31,17 +33,17 @@ std::string listText(const json::object& result) {
     if (all.empty()) {
         return "Nothing of agent " + agent + " is shown to your browser.\n";
     }
-    Table table({"ID", "PORT", "ADDRESS", "OPEN", "ALL", "SENT", "RECEIVED", "AGE", "BY"});
+    Table table({"ID", "PORT", "ADDRESS", "OPEN", "ALL", "SENT", "RECEIVED", "AGE", "UNTIL"});
     for (const auto& value : all) {
         if (!value.is_object()) {
             continue;
         }
         const auto& one = value.get_object();
-        const auto approval = numberAt(one, "approval");
+        const auto until = textAt(one, "until");
         table.add({std::to_string(numberAt(one, "number")), std::to_string(numberAt(one, "port")), shown(textAt(one, "url"), 300),
                    std::to_string(numberAt(one, "open")), std::to_string(numberAt(one, "connections")), bytesText(numberAt(one, "sent")),
                    bytesText(numberAt(one, "received")), spanText(static_cast<std::int64_t>(numberAt(one, "age_ms") / 1000)),
-                   approval != 0 ? "request " + std::to_string(approval) : "you"});
+                   until.empty() ? "" : timeText(until)});
     }
     return table.text() + "Close one: carrel forward close " + agent + " ID\n";
 }
@@ -67,6 +69,10 @@ Result<bool> isConfirmed(Context& context, const ForwardOptions& options) {
 }
 
 int open(Context& context, const ForwardOptions& options) {
+    const auto time = durationFrom(options.time);
+    if (!options.time.empty() && (!time || time->count() == 0)) {
+        return context.failed(Error{ErrorCode::InvalidArgument, "that is no length of time: " + shown(options.time, 40), "Write it as 90s, 10m, 12h or 30d.", 0, nullptr});
+    }
     const auto confirmed = isConfirmed(context, options);
     if (!confirmed) {
         return context.failed(confirmed.error());
@@ -75,6 +81,9 @@ int open(Context& context, const ForwardOptions& options) {
         return context.failed(Error{ErrorCode::Cancelled, "nothing was opened", "All is as before.", 0, nullptr});
     }
     json::object params{{"agent", options.agent}, {"port", options.port}};
+    if (time) {
+        params["seconds"] = time->count();
+    }
     if (options.background) {
         return context.show("forward.open", std::move(params), [](const json::object& result) {
             const auto& forward = objectAt(result, "forward");
@@ -106,12 +115,13 @@ void addForwardVerbs(CLI::App& app, Context& context) {
     verb->add_option("NAME", options->agent, "The agent");
     verb->add_option("PORT", options->port, "Where the server listens in the machine, on its loopback")->check(CLI::Range(1, 65535));
     verb->add_flag("--background", options->background, "Until it is closed or the agent stops, and not until Ctrl-C");
+    verb->add_option("--for", options->time, "For how long at most: 90s, 10m, 12h, 30d")->type_name("T");
     verb->add_flag("--yes", options->yes, "Do not ask");
     verb->footer("It is a way out for what the agent knows, and of high risk. Its pages run in your browser: they load from, and send to,\n"
                  "their own server alone; but they can lead the browser to another address, or have one looked up, and what the agent\n"
                  "puts into it is sent. What you type into a page the agent knows.\n"
                  "The address is a random name, answers to no other, and is good for this computer and your account alone.\n"
-                 "Example: carrel forward clerk 8000");
+                 "Example: carrel forward clerk 8000 --for 2h");
     verb->callback([&context, options, verb] {
         if (!verb->get_subcommands().empty()) {
             return;

@@ -182,7 +182,7 @@ Result<Forward> Forwards::open(const Wanted& wanted) {
     made.facts.port = wanted.port;
     made.facts.host = std::move(*name);
     made.facts.at = bound->port;
-    made.facts.approval = wanted.approval;
+    made.facts.untilMs = wanted.untilMs;
     made.listener = std::make_shared<UniqueFd>(std::move(bound->listener));
     made.reserved = std::move(bound->reserved);
     made.since = Clock::now();
@@ -191,8 +191,8 @@ Result<Forward> Forwards::open(const Wanted& wanted) {
 
     auto detail = placeOf(facts);
     detail["by"] = "owner";
-    if (wanted.approval != 0) {
-        detail["approval"] = wanted.approval;
+    if (wanted.untilMs) {
+        detail["until"] = activity::formatTime(*wanted.untilMs * 1'000'000);
     }
     if (!m_to.decided) {
         return fail(ErrorCode::Unavailable, "it cannot be written down, so it does not happen");
@@ -202,7 +202,7 @@ Result<Forward> Forwards::open(const Wanted& wanted) {
         const std::lock_guard lock(m_mutex);
         m_entries.emplace(number, std::move(made));
     }
-    policy::Grant grant{m_to.agent, m_to.session, {item}, wanted.approval, 0, wanted.untilMs, true};
+    policy::Grant grant{m_to.agent, m_to.session, {item}, 0, 0, wanted.untilMs, true};
     auto granted = m_to.grants->add(std::move(grant), [self = weak_from_this(), number](const policy::Grant&, const std::string& why) {
         if (const auto all = self.lock()) {
             (void)all->end(number, why);

@@ -54,7 +54,7 @@ struct Forward {
     std::uint16_t port = 0;   // in the machine
     std::string host;         // "<32 hexadecimal digits>.localhost"
     std::uint16_t at = 0;     // of this computer
-    std::uint64_t approval = 0; // the request that a person allowed; 0: the owner's own word
+    std::optional<std::int64_t> untilMs; // since 1970
     std::size_t open = 0;       // connections now
     std::uint64_t begun = 0;    // and all that there were
     std::uint64_t refused = 0;  // of other users, or beyond the bounds
@@ -78,11 +78,10 @@ public:
     Forwards(const Forwards&) = delete;
     Forwards& operator=(const Forwards&) = delete;
 
-    // By whom: kByOwner, with a request that was allowed or not.
+    // By the owner.
     struct Wanted {
         std::uint16_t port = 0;
-        std::uint64_t approval = 0;
-        std::optional<std::int64_t> untilMs; // since 1970
+        std::optional<std::int64_t> untilMs = {}; // since 1970
     };
     // Refused: a rule denies it. LimitExceeded: kMaxForwards. Io: it cannot be listened, or not be written down.
     [[nodiscard]] Result<Forward> open(const Wanted& wanted);

@@ -12,6 +12,12 @@ namespace json = boost::json;
 namespace {
 
 constexpr std::size_t kMaxName = 256;
+constexpr std::uint64_t kMaxSeconds = 366ULL * 24 * 3600;
+
+std::int64_t inSeconds(std::uint64_t seconds) { // ms since 1970
+    const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch());
+    return now.count() + static_cast<std::int64_t>(seconds) * 1000;
+}
 
 json::object describe(const egress::Forward& forward) {
     json::object out{{"number", forward.number},
@@ -25,8 +31,8 @@ json::object describe(const egress::Forward& forward) {
                      {"sent", forward.bytes.sent},
                      {"received", forward.bytes.received},
                      {"age_ms", forward.age.count()}};
-    if (forward.approval != 0) {
-        out["approval"] = forward.approval;
+    if (forward.untilMs) {
+        out["until"] = activity::formatTime(*forward.untilMs * 1'000'000);
     }
     return out;
 }
@@ -49,8 +55,12 @@ Result<json::value> open(Engine& engine, api::Call& call) {
     const auto port = fields.number("port", UINT16_MAX);
     const bool only = fields.optionalBoolean("preview");
     const bool held = fields.optionalBoolean("hold");
+    const auto seconds = fields.optionalNumber("seconds", kMaxSeconds);
     if (port == 0) {
         fields.problem("port", "is none: 1 to 65535");
+    }
+    if (seconds && *seconds == 0) {
+        fields.problem("seconds", "is no time at all");
     }
     CARREL_TRY(fields.finish());
     const auto agent = engine.agentFor(call, name);
@@ -66,7 +76,7 @@ Result<json::value> open(Engine& engine, api::Call& call) {
         return out;
     }
     auto& forwards = (*network)->forwards();
-    const auto made = forwards.open({static_cast<std::uint16_t>(port), 0, std::nullopt});
+    const auto made = forwards.open({static_cast<std::uint16_t>(port), seconds ? std::optional(inSeconds(*seconds)) : std::nullopt});
     if (!made) {
         return fail(made.error());
     }

@@ -112,6 +112,7 @@ private slots:
         w.start();
         QVERIFY(!w.e.ask("forward.open", {{"agent", "ann"}, {"port", 0}}));
         QVERIFY(!w.e.ask("forward.open", {{"agent", "ann"}, {"port", 65536}}));
+        QVERIFY(!w.e.ask("forward.open", {{"agent", "ann"}, {"port", 8000}, {"seconds", 0}}));
         QVERIFY(w.e.ask("forward.open", {{"agent", "nobody"}, {"port", 8000}}).error().code == ErrorCode::NotFound);
         const auto rule = w.e.good("rule.add", {{"rule", {{"effect", "deny"}, {"action", "forward"}, {"fields", json::object{}}}}});
         QVERIFY(w.e.ask("forward.open", {{"agent", "ann"}, {"port", 8000}}).error().code == ErrorCode::Refused);
@@ -127,6 +128,14 @@ private slots:
         (void)w.e.good("rule.add", {{"rule", {{"effect", "deny"}, {"action", "forward"}, {"fields", {{"port", {"8000"}}}}}}});
         QVERIFY(isReset(browser));
         QVERIFY(!connectTo(forward) && w.list().empty());
+    }
+    void forSoLong() {
+        World w;
+        w.start();
+        const auto made = w.e.good("forward.open", {{"agent", "ann"}, {"port", 8000}, {"seconds", 1}}).at("forward").as_object();
+        QVERIFY(made.contains("until"));
+        TRY(w.list().empty());
+        QVERIFY(!connectTo(made));
     }
     // Whoever holds it open is its life: a terminal that is closed, or a command that is killed, ends it.
     void heldOpen() {
