@@ -70,6 +70,23 @@ Agent::NetworkNow Agent::networkNow() const {
     return network ? NetworkNow{network->live(), network->waiting()} : NetworkNow{};
 }
 
+// As all that only takes something away: it goes ahead, and is written down later where it cannot be now.
+Result<egress::LiveConnection> Agent::cutConnection(std::uint64_t number) {
+    std::shared_ptr<egress::Egress> network;
+    {
+        const std::lock_guard lock(m_mutex);
+        network = m_network;
+    }
+    auto was = network ? network->cut(number) : fail(ErrorCode::NotFound, "the machine does not run, so nothing of it is connected");
+    if (!was) {
+        return fail(was.error().wrap("There is no connection " + std::to_string(number) + " of the agent " + name() + " to cut",
+                                     "See what is connected now: carrel net live " + name()));
+    }
+    (void)noteOwing(EventKind::NetCut, was->to.text(),
+                    {{"by", kByOwner}, {"number", number}, {"sent", was->bytes.sent}, {"received", was->bytes.received}});
+    return was;
+}
+
 Result<std::shared_ptr<egress::Egress>> Agent::running() const {
     const std::lock_guard lock(m_mutex);
     if (!m_network) {

@@ -4,10 +4,10 @@
 // this one, too, also where that package comes or is updated afterwards:
 //
 //   /usr/local/share/ca-certificates/carrel-agent.crt   the certificate; from here it goes into the rest each time
-//   /etc/ssl/certs/ca-certificates.crt                  the bundle that curl, git, wget, apt, Go, GnuTLS … read
-//   /etc/ssl/certs/carrel-agent.pem, <hash>.<n>         links to it: OpenSSL (Python, Perl, Ruby, PHP, .NET …) looks it up by those, and
-//                                                       Debian's Java (ca-certificates-java) takes the first into its own store when
-//                                                       it is installed; where Java was there before, by update-ca-certificates --fresh
+//   /etc/ssl/certs/ca-certificates.crt                  the bundle that curl, git, wget, apt, Go, OpenSSL (Python, Perl, Ruby …) read
+//   /etc/ssl/certs/carrel-agent.pem, <hash>.<n>         links to it: whoever is given the folder looks it up by those, and Debian's
+//                                                       Java (ca-certificates-java) takes the first into its own store when it is
+//                                                       installed; where Java was there before, by update-ca-certificates --fresh
 //
 // All of it is the agent's own from then on, as is the rest of its machine: it may take it out again, and gains nothing by that.
 // Thread: pure functions; keepAuthority() blocks for the disk.

@@ -19,8 +19,8 @@ constexpr TrustVariable kVariables[] = {
 };
 
 // Not set, and why:
-//   SSL_CERT_FILE         SSL_CERT_DIR does for the same programs, and OpenSSL reads a folder only as far as it needs it: with the file,
-//                         every Python that speaks TLS would read 140 certificates first, which an emulated machine feels
+//   SSL_CERT_FILE         SSL_CERT_DIR does for the same programs, and of a folder OpenSSL reads only what it needs: with the file,
+//                         httpx would read 140 certificates for each client, which takes an emulated machine more than half a second
 //   CURL_CA_BUNDLE, GIT_SSL_CAINFO, CARGO_HTTP_CAINFO
 //                         Debian's curl and git, and rustup's cargo (openssl-probe), find the system's store
 //   PIP_CERT, AWS_CA_BUNDLE

@@ -38,9 +38,13 @@ private slots:
         cleanup();
         begin(toJson(authorityOfAda()));
         QVERIFY(answerHello(fail(ErrorCode::Io, "no space")));
-        QVERIFY(m_hello.at("authority") == toJson(authorityOfAda()));
+        const auto isTold = [this] {
+            const auto* authority = m_hello.if_contains("authority");
+            return authority != nullptr && *authority == toJson(authorityOfAda());
+        };
+        QVERIFY(isTold());
         QVERIFY(answerHello(greeting()));
-        QVERIFY(m_hello.at("authority") == toJson(authorityOfAda())); // each time that it is asked
+        QVERIFY(isTold()); // each time that it is asked
     }
     void whatIsNoAuthorityIsRefused_data() {
         QTest::addColumn<QByteArray>("authority");

@@ -242,11 +242,15 @@ private slots:
         BookWorld w;
         w.memory.silent = true;
         QVERIFY(w.book->add(w.wanted(), secretOf(kValue)).error().code == ErrorCode::Unavailable);
+        QVERIFY(!w.book->place()); // which is said before anybody types one
         w.memory.silent = false;
+        QVERIFY(w.book->place().value() == Keeper::Keyring);
         w.memory.there = false;
+        QVERIFY(w.book->place().value() == std::nullopt);
         const auto none = w.book->add(w.wanted(), secretOf(kValue));
         QVERIFY(!none && none.error().hint.find("credential unlock") != std::string::npos);
         QVERIFY(w.book->unlock(Secret::ofPassphrase(relay::secretText("correct horse")).value()));
+        QVERIFY(w.book->place().value() == Keeper::SealedFile);
         QVERIFY(w.add(w.wanted()).keeper == Keeper::SealedFile && w.memory.values.empty());
         w.memory.there = true; // it stays where it is
         QCOMPARE(std::string(w.book->value(*w.book->find("models"))->reveal()), std::string(kValue));

@@ -5,15 +5,15 @@
     network_bench.py --bin BUILD/bin --image HOME/images/ID [--repeat 5]
 
 The machine gets a network device beside Carrel's way, which its own never have, so that one and the same program measures both. The
-far end is a server here: for slirp at 10.0.2.2, which is this computer's loopback; for Carrel at an address of this computer's own,
-named by a rule, since its loopback is not to be reached by an address. Nothing leaves this computer. Prints medians and the ratio,
+far end is a server here: for slirp at 10.0.2.2, which is this computer's loopback; for Carrel at this computer's own name, which a
+rule allows, and at the address that it leads to, which another one names. Nothing leaves this computer. Prints medians and the ratio,
 above 1 where Carrel is faster.
 
   stream   bytes to the machine, one connection and eight at once
   connect  new connections, one after the other, each with a byte there and one back
   https    a small request on a new connection, by curl: TLS passed through, and by slirp
   ended    bytes over https, with TLS ended at the door ÷ passed through
-  idle     memory (PSS) of the engine and the clerks for each open connection that rests
+  idle     memory of the engine's and the clerks' own for each open connection that rests
 
 Needs: python3, openssl, the modules of the image's kernel (fetched as Debian's package where they are not installed).
 """
@@ -34,14 +34,13 @@ import files_bench  # noqa: E402
 PIECE = b"\0" * (1 << 20)
 
 
-def own_address():
-    """An address of this computer's that is not of its loopback; nothing is sent."""
-    probe = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+def own_name():
+    """This computer's name, and the address that it has by it."""
+    name = socket.gethostname().lower()
     try:
-        probe.connect(("192.0.2.1", 9))
+        return name, socket.gethostbyname(name)
     except OSError:
-        sys.exit("this computer has no address but its loopback's: give it one (a dummy interface will do)")
-    return probe.getsockname()[0]
+        sys.exit(f"this computer has no address by its own name, {name}: give it one in /etc/hosts")
 
 
 class Server:
@@ -86,10 +85,9 @@ class Server:
             connection.sendall(PIECE[: size - at])
 
 
-def certificate(at, addresses):
-    names = ",".join(f"IP:{each}" for each in addresses)
+def certificate(at, name):
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=bench",
-                    "-addext", f"subjectAltName={names}", "-keyout", str(at / "key.pem"), "-out", str(at / "cert.pem")],
+                    "-addext", f"subjectAltName=DNS:{name}", "-keyout", str(at / "key.pem"), "-out", str(at / "cert.pem")],
                    check=True, capture_output=True)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(at / "cert.pem", at / "key.pem")
@@ -99,18 +97,18 @@ def certificate(at, addresses):
 class World(files_bench.World):
     def __init__(self, arguments):
         super().__init__(arguments, peer=False)
-        self.own = own_address()
+        self.name, self.own = own_name()
         shutil.copy(files_bench.HELPER / "qemu-with-helper.sh", self.bin / "carrel-qemu")
         release = (pathlib.Path(arguments.image) / "kernel.release").read_text().strip()
         initrd = files_bench.helper_initrd(self.at, release, self.binaries,
                                            ["net/core/failover.ko", "drivers/net/net_failover.ko", "drivers/net/virtio_net.ko"])
         (self.bin / "helper.conf").write_text(f"network=user\nport={self.at}/helper.sock\ninitrd={initrd}\n")
-        context = certificate(self.at, [self.own, "127.0.0.1"])
+        context = certificate(self.at, self.name)
         os.environ["SSL_CERT_FILE"] = str(self.at / "cert.pem")
         for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"):
             os.environ.pop(name, None)
         # For each side: a plain one, one with TLS; and on ours one whose TLS is ended.
-        self.sides = {"ours": (self.own, Server(self.own), Server(self.own, context)), "peer": ("10.0.2.2", Server("127.0.0.1"), Server("127.0.0.1", context))}
+        self.sides = {"ours": (self.name, Server(self.own), Server(self.own, context)), "peer": ("10.0.2.2", Server("127.0.0.1"), Server("127.0.0.1", context))}
         self.ended = Server(self.own, context)
 
     def start(self):
@@ -127,11 +125,15 @@ class World(files_bench.World):
         self.carrel("exec", "bench", "--", "cp", "/workspace/tools/bench-network-work", "/root/work")
         self.carrel("net", "mode", "bench", "allowlist")
         for server, more in ((self.sides["ours"][1], []), (self.sides["ours"][2], []), (self.ended, ["--field", "method=GET"])):
-            self.carrel("rules", "add", "--allow", "--high", "--action", "network", "--agent", "bench", "--field", f"host={self.own}",
-                        "--field", f"port={server.port}", *more, "--yes")
+            for host, what in ((self.name, more), (self.own, [])):
+                self.carrel("rules", "add", "--allow", "--high", "--action", "network", "--agent", "bench", "--field", f"host={host}",
+                            "--field", f"port={server.port}", *what, "--yes")
+        # Programs that are linked for themselves look no name up.
+        self.numbers = self.carrel("exec", "bench", "--", "getent", "ahostsv4", self.name).split()[0]
 
     def measure(self, side, what, *arguments):
         address, plain, _tls = self.sides[side]
+        address = self.numbers if side == "ours" else address
         return int(self.carrel("exec", "bench", "--", "/root/work", what, address, str(plain.port), *map(str, arguments))) / 1e9
 
     def curl(self, address, port, size, count=1):
@@ -140,18 +142,18 @@ class World(files_bench.World):
         return [float(each) for each in self.carrel("exec", "bench", "--", "sh", "-c", script).split()]
 
     def memory(self):
-        """PSS of the engine and its clerks, in KiB."""
+        """What the engine and its clerks hold for themselves, in KiB."""
         total = 0
         for name in ("carrel-engine", "carrel-clerk"):
-            for process in self.processes(name):
-                for line in (process / "smaps_rollup").read_text().splitlines():
-                    total += int(line.split()[1]) if line.startswith("Pss:") else 0
+            for process in self.processes(name): # PSS is nobody's to see: they are closed to others
+                for line in (process / "status").read_text().splitlines():
+                    total += int(line.split()[1]) if line.startswith("RssAnon:") else 0
         return total
 
     def idle(self, count):
-        address, plain, _tls = self.sides["ours"]
+        _name, plain, _tls = self.sides["ours"]
         before = self.memory()
-        holder = subprocess.Popen([self.bin / "carrel", "exec", "bench", "--", "/root/work", "idle", address, str(plain.port), str(count)],
+        holder = subprocess.Popen([self.bin / "carrel", "exec", "bench", "--", "/root/work", "idle", self.numbers, str(plain.port), str(count)],
                                   env={**os.environ, "CARREL_HOME": str(self.home)}, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         if holder.stdout.readline().strip() != "ready":
             raise RuntimeError("the connections did not come about")
@@ -190,8 +192,8 @@ def main():
                 note("eight streams, MiB/s", side, arguments.mib / world.measure(side, "stream", 8, size // 8))
                 note("connections per second", side, 200 / world.measure(side, "connect", 200))
                 note("https requests per second", side, 1 / statistics.median(world.curl(address, tls.port, 100, 10)))
-            through = arguments.mib / world.curl(world.own, world.sides["ours"][2].port, size)[0]
-            ended = arguments.mib / world.curl(world.own, world.ended.port, size)[0]
+            through = arguments.mib / world.curl(world.name, world.sides["ours"][2].port, size)[0]
+            ended = arguments.mib / world.curl(world.name, world.ended.port, size)[0]
             note("TLS ended / passed through, MiB/s", "ours", ended)
             note("TLS ended / passed through, MiB/s", "peer", through)
         idle = world.idle(arguments.idle)
