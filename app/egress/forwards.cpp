@@ -125,9 +125,7 @@ std::string Forward::url() const {
 }
 
 std::shared_ptr<Forwards> Forwards::make(Setup setup) {
-    std::shared_ptr<Forwards> out(new Forwards(std::move(setup)));
-    out->m_thread = std::jthread([raw = out.get()](const std::stop_token& stop) { raw->run(stop); });
-    return out;
+    return std::shared_ptr<Forwards>(new Forwards(std::move(setup)));
 }
 
 Forwards::Forwards(Setup setup)
@@ -223,6 +221,9 @@ Result<Forward> Forwards::open(const Wanted& wanted) {
             return failErrno("listening at this computer's loopback").value();
         }
         at->second.listens = true;
+        if (!m_thread.joinable()) {
+            m_thread = std::jthread([this](const std::stop_token& stop) { run(stop); });
+        }
         return std::nullopt;
     }();
     if (failed) {
@@ -501,7 +502,7 @@ activity::Event Forwards::takeRow(Entry& entry) {
 void Forwards::stop() {
     {
         const std::lock_guard lock(m_mutex);
-        m_stopped = true;
+        m_stopped = true; // so that no thread begins any more
     }
     closeAll("The agent was stopped, or Carrel itself");
     m_thread.request_stop();

@@ -16,8 +16,8 @@
 // Order (I5): the decision is in the agent's log before anything listens; what only takes away happens first. What connected is
 // written down in sums, once a minute while there is news.
 //
-// Owner: the Egress; what is under way shares it. Thread: any; one of its own accepts and speaks to the clerk, so that a clerk that
-// does not read holds up this agent alone. stop() waits for it.
+// Owner: the Egress; what is under way shares it. Thread: any; one of its own, from the first forward on, accepts and speaks to the
+// clerk, so that a clerk that does not read holds up this agent alone. stop() waits for it.
 #pragma once
 
 #include "app/activity/event.h"
