@@ -117,9 +117,9 @@ void addForwardVerbs(CLI::App& app, Context& context) {
     verb->add_flag("--background", options->background, "Until it is closed or the agent stops, and not until Ctrl-C");
     verb->add_option("--for", options->time, "For how long at most: 90s, 10m, 12h, 30d")->type_name("T");
     verb->add_flag("--yes", options->yes, "Do not ask");
-    verb->footer("It is a way out for what the agent knows, and of high risk. Its pages run in your browser: they load from, and send to,\n"
-                 "their own server alone; but they can lead the browser to another address, or have one looked up, and what the agent\n"
-                 "puts into it is sent. What you type into a page the agent knows.\n"
+    verb->footer("It is a way out for what the agent knows, and of high risk. Its pages run in your browser. They are kept from ordinary requests\n"
+                 "to any other place; but not from leading the browser to another address, from having names looked up, nor in most browsers\n"
+                 "from direct connections (WebRTC), which you do not see. What you type into a page the agent knows.\n"
                  "The address is a random name, answers to no other, and is good for this computer and your account alone.\n"
                  "Example: carrel forward clerk 8000 --for 2h");
     verb->callback([&context, options, verb] {

@@ -105,9 +105,9 @@ tl::unexpected<Error> noSuch(std::uint64_t number) {
 } // namespace
 
 std::string forwardMeaning() {
-    return "Its pages run in your browser, which reaches the internet. Carrel keeps them from loading from, or sending to, any other place; but not "
-           "from leading the browser to another address, or having one looked up, with whatever the agent puts into it. That way all that the "
-           "agent has seen can leave this computer. What you type into such a page the agent knows.";
+    return "Its pages run in your browser, which reaches the internet. Carrel keeps them from ordinary requests to any other place; but not from "
+           "leading the browser to another address, from having names looked up, nor in most browsers from direct connections (WebRTC), which "
+           "you do not see. By these, all that the agent has seen can leave this computer. What you type into such a page the agent knows.";
 }
 
 policy::Request forwardRequest(const std::string& agent, const std::string& session, std::uint16_t port) {

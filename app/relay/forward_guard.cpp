@@ -177,9 +177,12 @@ ForwardGuard::ForwardGuard(Origin origin, std::uint16_t port)
     : m_origin(std::move(origin))
     , m_port(port)
     // Frames of its own it may have, as some programs do, and none of others. 'self' is a WebSocket's origin, too, by the standard, and
-    // not in every browser. "webrtc" is known to some browsers only; the others say so in their console, and go on.
+    // not in every browser. "webrtc" is in the standard, and in hardly any browser yet; the others say so in their console, and go on. What "sandbox" does
+    // not name is not allowed: windows that open unseen, files that fall into the user's folder for downloads (what an agent makes comes to
+    // this computer by a review), and addresses that start other programs. It costs browsers' own display of PDF.
     , m_policy("default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; connect-src 'self' ws://" + m_origin.text() +
-               " data: blob:; object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'self'; webrtc 'block'") {}
+               " data: blob:; object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'self'; webrtc 'block'; "
+               "sandbox allow-scripts allow-same-origin allow-forms allow-modals allow-pointer-lock allow-orientation-lock") {}
 
 std::optional<Refusal> ForwardGuard::request(RequestHead& head) const {
     const auto no = [](const char* why) { return Refusal{403, "denied", why}; };

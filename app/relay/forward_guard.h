@@ -7,8 +7,9 @@
 //   responses   get a policy of their own beside the server's (CSP Level 3), lose what would make the browser speak to somebody else,
 //               and lead to no other origin by themselves
 //
-// What this cannot hold: a page can navigate its own window, look names up and connect ahead of that (dns-prefetch, preconnect), and
-// what it puts into an address goes there. So a forward is a way out for data, and is asked for as one.
+// What this cannot hold (looked at in Chromium 156, which keeps to the rest of it): a page leads its own window elsewhere; it looks names
+// up and connects ahead of that (dns-prefetch, preconnect); and it makes direct connections (WebRTC), since the directive against them
+// is known to hardly any browser. So a forward is a way out for data, and is asked for as one.
 // Thread: any; it does not change.
 #pragma once
 

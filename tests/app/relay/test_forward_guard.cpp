@@ -140,6 +140,11 @@ private slots:
         QCOMPARE(all.size(), std::size_t{2});
         QCOMPARE(all.front(), kept.toStdString());
         const auto& ours = all.back();
+        const auto sandbox = ours.substr(ours.find("sandbox "));
+        QVERIFY(ours.find("sandbox ") != std::string::npos && sandbox.find(';') == std::string::npos);
+        for (const auto* never : {"allow-downloads", "allow-popups", "allow-top-navigation"}) {
+            QVERIFY2(sandbox.find(never) == std::string::npos, never);
+        }
         for (const auto& part : {std::string("default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:;"), "connect-src 'self' ws://" + kName + " data: blob:;",
                                  std::string("form-action 'self';"), std::string("base-uri 'self';"), std::string("frame-ancestors 'self';"), std::string("object-src 'none';")}) {
             QVERIFY2(ours.find(part) != std::string::npos, part.c_str());

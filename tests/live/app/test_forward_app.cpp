@@ -112,7 +112,10 @@ void TestForwardApp::initTestCase() {
 
 void TestForwardApp::cleanupTestCase() {
     if (m_world) {
-        m_server.reset();
+        if (m_server) {
+            m_server->kill();
+            (void)finish(*m_server);
+        }
         const auto left = m_world->end();
         QVERIFY2(left.isEmpty(), qPrintable(left));
     }
@@ -181,6 +184,8 @@ void TestForwardApp::aServerOfVersionSix() {
     QSEES(*server, StandardOutput, "serving");
     const auto page = open("8006").get("/");
     QVERIFY2(page.contains("asked 1 for "), page.constData());
+    server->kill();
+    (void)finish(*server);
 }
 
 void TestForwardApp::itGoesOnWithAnotherClerk() {
