@@ -99,6 +99,12 @@ std::string_view toString(EventKind kind) {
         return "credential.used";
     case EventKind::CredentialRefused:
         return "credential.refused";
+    case EventKind::ForwardOpened:
+        return "forward.opened";
+    case EventKind::ForwardTraffic:
+        return "forward.traffic";
+    case EventKind::ForwardClosed:
+        return "forward.closed";
     }
     return "engine.note";
 }

@@ -61,6 +61,9 @@ enum class EventKind {
     CredentialRemoved,
     CredentialUsed,    // for one request of the agent's, before it goes on
     CredentialRefused, // where it would have gone to the wrong place: an alert
+    ForwardOpened,  // what its machine serves is shown on this computer, by the owner's word
+    ForwardTraffic, // who looked at it, in sums
+    ForwardClosed,
 };
 inline constexpr std::array kEventKinds{
     EventKind::AgentCreated, EventKind::AgentDeleted, EventKind::VmState,      EventKind::VmStage,
@@ -73,7 +76,8 @@ inline constexpr std::array kEventKinds{
     EventKind::RuleAdded, EventKind::RuleRemoved, EventKind::RuleReplaced,
     EventKind::GuestLog,     EventKind::EngineNote,
     EventKind::ClientAllowed, EventKind::ClientEnded,  EventKind::NetMode,  EventKind::NetTraffic, EventKind::NetCut,
-    EventKind::CredentialAdded, EventKind::CredentialRemoved, EventKind::CredentialUsed, EventKind::CredentialRefused};
+    EventKind::CredentialAdded, EventKind::CredentialRemoved, EventKind::CredentialUsed, EventKind::CredentialRefused,
+    EventKind::ForwardOpened, EventKind::ForwardTraffic, EventKind::ForwardClosed};
 
 [[nodiscard]] std::string_view toString(EventKind kind); // "apply.decided"
 [[nodiscard]] std::optional<EventKind> eventKindFrom(std::string_view text);

@@ -158,6 +158,9 @@ public:
     [[nodiscard]] NetworkNow networkNow() const; // of a machine that does not run: nothing
     // One of networkNow(), at once. NotFound: it is over already.
     [[nodiscard]] Result<egress::LiveConnection> cutConnection(std::uint64_t number);
+    // What its machine serves, shown on this computer. Of the session that runs; Unavailable: none does. Whoever says offline ends
+    // all of it, too.
+    [[nodiscard]] Result<std::shared_ptr<egress::Egress>> running() const;
 
     // agent_session.cpp: a connected socket for the caller, and the session's number. A client's command is ended with
     // its token, wherever its socket has got to.

@@ -2,6 +2,8 @@
 // An agent's way to the network: the owner's word about it, and what goes on there.
 #include "app/agents/agent.h"
 
+#include "app/egress/forwards.h"
+
 namespace carrel::agents {
 
 using activity::EventKind;
@@ -18,6 +20,11 @@ NetMode Agent::network() const {
 
 Status Agent::setNetwork(NetMode mode) {
     const boost::json::object detail{{"by", kByOwner}};
+    if (mode == NetMode::Offline) { // also where it is so already: it is said to stop what goes on
+        if (const auto network = running()) {
+            (*network)->forwards().closeAll("The owner said that the agent has no network");
+        }
+    }
     const std::lock_guard writing(m_recordMutex);
     auto next = record();
     const auto before = std::exchange(next.network, mode);
@@ -78,6 +85,14 @@ Result<egress::LiveConnection> Agent::cutConnection(std::uint64_t number) {
     (void)noteOwing(EventKind::NetCut, was->to.text(),
                     {{"by", kByOwner}, {"number", number}, {"sent", was->bytes.sent}, {"received", was->bytes.received}});
     return was;
+}
+
+Result<std::shared_ptr<egress::Egress>> Agent::running() const {
+    const std::lock_guard lock(m_mutex);
+    if (!m_network) {
+        return fail(ErrorCode::Unavailable, "the agent " + m_record.name + " does not run", "Start it first: carrel start " + m_record.name);
+    }
+    return m_network;
 }
 
 // It may have been changed since openNetwork() looked.

@@ -404,7 +404,7 @@ void Door::told(Post& from, const std::string& method, const json::object& param
         asked(from, params);
         return;
     }
-    if (method.starts_with("net.")) {
+    if (method.starts_with("net.") || method.starts_with("forward.")) {
         toldOfNetwork(from, method, params);
         return;
     }

@@ -18,7 +18,6 @@ public:
     explicit NetworkLine(std::weak_ptr<ClerkProcess> clerk)
         : m_clerk(std::move(clerk)) {}
 
-    // One thread at a time (ClerkLine).
     void say(std::string_view method, json::object params, int descriptor) override {
         const auto clerk = m_clerk.lock();
         if (!clerk) {
@@ -28,6 +27,7 @@ public:
         if (descriptor >= 0) {
             descriptors.push_back(descriptor);
         }
+        const std::lock_guard lock(m_mutex);
         m_said.push_back(clerk->send(method, std::move(params), descriptors));
         std::erase_if(m_said, [](const auto& each) { return each.wait_for(std::chrono::seconds(0)) == std::future_status::ready; });
         if (m_said.size() > kMaxUnanswered) {
@@ -37,6 +37,7 @@ public:
 
 private:
     std::weak_ptr<ClerkProcess> m_clerk;
+    std::mutex m_mutex;
     std::vector<std::future<ClerkProcess::Answer>> m_said; // nobody waits for these answers
 };
 

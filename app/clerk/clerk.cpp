@@ -25,7 +25,8 @@ Clerk::Clerk(UniqueFd link)
             })
     , m_asks([this](const RpcResponse& response) { return sendControl(toText(response)); },
              [this](Told told) { notify(std::move(told)); })
-    , m_net(m_loop, [this](Told told) { notify(std::move(told)); }) {
+    , m_net(m_loop, [this](Told told) { notify(std::move(told)); })
+    , m_forwards(m_loop, [this](Told told) { notify(std::move(told)); }) {
     // The descriptor itself stays blocking: a message to the engine waits until it is taken, one from it never does.
 }
 

@@ -11,6 +11,7 @@
 #include "app/clerk/content_receiver.h"
 #include "app/clerk/document_reader.h"
 #include "app/clerk/file_service.h"
+#include "app/clerk/forward_desk.h"
 #include "app/clerk/guest_asks.h"
 #include "app/clerk/guest_rpc.h"
 #include "app/clerk/guest_words.h"
@@ -61,12 +62,13 @@ private:
     void revokeShare(const Params& params, const Reply& reply);
     void readsRecorded(const Params& params, const Reply& reply);
     void answerAsk(const Params& params, const Reply& reply);
-    // The net.* methods. False: it is none.
+    // The net.* and forward.* methods. False: it is none.
     [[nodiscard]] bool network(const std::string& method, const Params& params, Descriptors& descriptors, const Reply& reply);
 
     [[nodiscard]] Mux::Events eventsOf(std::string_view name);
     [[nodiscard]] Mux::Events controlEvents();
     [[nodiscard]] Mux::Events filesEvents();
+    [[nodiscard]] Mux::Events networkEvents();
     [[nodiscard]] Mux::Events terminalEvents();
     [[nodiscard]] Status sendControl(std::string_view text);
     // Asks, and again after a pause where the guest answers with an error, until it has greeted or is another's.
@@ -96,6 +98,7 @@ private:
     GuestRpc m_rpc;
     GuestAsks m_asks;
     NetDesk m_net;
+    ForwardDesk m_forwards;
     std::unique_ptr<FileService> m_fileService;
     std::map<std::uint32_t, std::shared_ptr<GuestSession>> m_sessions;
     std::vector<std::function<void(Status there)>> m_waitingForTerminals; // documents, until the guest has answered

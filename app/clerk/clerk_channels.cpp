@@ -57,7 +57,7 @@ Mux::Events Clerk::eventsOf(std::string_view name) {
     if (name == "files") {
         return filesEvents();
     }
-    return name == "terminals" ? terminalEvents() : m_net.events();
+    return name == "terminals" ? terminalEvents() : networkEvents();
 }
 
 void Clerk::attach(const Params& params, Descriptors&& descriptors, const Reply& reply) {
@@ -96,6 +96,7 @@ void Clerk::attachOne(const std::string& name, UniqueFd fd) {
                                 [this, name](const std::string& why) { channelClosed(name, why); });
     if (name == "network") {
         m_net.attach(*slot);
+        m_forwards.attach(*slot);
     }
     (*slot)->start();
 }
@@ -134,6 +135,7 @@ void Clerk::detach(const Params& params, const Reply& reply) {
                 m_fileService.reset(); // its node tables are the next clerk's from now on
             } else if (name == "network") {
                 m_net.channelGone();
+                m_forwards.channelGone();
             }
         } else if (name == "console") {
             m_console.reset();
@@ -340,6 +342,26 @@ Mux::Events Clerk::filesEvents() {
     return events;
 }
 
+// Whose the stream is tells its number (net_wire.h).
+Mux::Events Clerk::networkEvents() {
+    const auto isOurs = [](std::uint32_t stream) { return stream >= net::kFirstHostStream; };
+    auto out = m_net.events();
+    out.accept = [isOurs, theirs = out.accept](std::uint32_t stream) { return isOurs(stream) ? std::nullopt : theirs(stream); };
+    out.data = [this, isOurs, theirs = out.data](std::uint32_t stream, Bytes&& data) {
+        isOurs(stream) ? m_forwards.data(stream, std::move(data)) : theirs(stream, std::move(data));
+    };
+    out.end = [this, isOurs, theirs = out.end](std::uint32_t stream) { isOurs(stream) ? m_forwards.end(stream) : theirs(stream); };
+    out.reset = [this, isOurs, theirs = out.reset](std::uint32_t stream, std::uint32_t reason) {
+        isOurs(stream) ? m_forwards.reset(stream) : theirs(stream, reason);
+    };
+    out.writable = [this, isOurs, theirs = out.writable](std::uint32_t stream) { isOurs(stream) ? m_forwards.writable(stream) : theirs(stream); };
+    out.epoch = [this, theirs = out.epoch](const Epoch& epoch) {
+        m_forwards.channelGone();
+        theirs(epoch);
+    };
+    return out;
+}
+
 Mux::Events Clerk::terminalEvents() {
     const auto find = [this](std::uint32_t stream) -> std::shared_ptr<GuestSession> {
         const auto session = m_sessions.find(stream / control::kSessionStreams);
@@ -397,6 +419,7 @@ void Clerk::channelClosed(std::string_view name, const std::string& why) {
     }
     if (name == "network") {
         m_net.channelGone();
+        m_forwards.channelGone();
     }
     if (name == "terminals") {
         for (const auto& [id, session] : std::map(m_sessions)) {

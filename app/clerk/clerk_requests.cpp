@@ -167,6 +167,10 @@ bool Clerk::network(const std::string& method, const Params& params, Descriptors
         done = m_net.setAuthority(params, descriptors);
     } else if (method == "net.placeholders") {
         done = m_net.setPlaceholders(params);
+    } else if (method == "forward.connected") {
+        done = m_forwards.connected(params, std::move(descriptors));
+    } else if (method == "forward.cut") {
+        done = m_forwards.cut(params);
     } else if (method == "net.live") {
         reply(m_net.live(params));
         return true;

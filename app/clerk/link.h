@@ -49,6 +49,10 @@
 //   net.live {} → {streams:[{number, sent, received, age_ms}…]}    those that are connected, at most 1024
 //   net.mode {offline: bool} → {}    offline: the clerk refuses by itself and asks nothing; so it does until it is told. What is
 //       connected stays
+//   forward.connected {number, port, host, at} + one accepted TCP socket → {}    a client on this computer, which is to be shown the
+//       server at that port of the machine, under http://host:at and no other name (app/relay/forward_guard.h). Numbers are the
+//       engine's, never used again for the same clerk
+//   forward.cut {number} → {}    as net.cut
 //   A number that is over is no error to any of them
 //   ask.answer {number, answer | error} → {}    to "ask", once for each number. `answer` as in guest/protocol/ask.h for the
 //       question of that number, `error` as in rpc.h. A number that nobody waits for any more is no error
@@ -73,6 +77,8 @@
 //       "far end", "sni", "http" (it did not keep to what was agreed), "host tls" (the host's certificate, or what it made of TLS),
 //       "tls" (there is nothing to end it with), "answer" (the host's was none that could be passed on), "refused", "timed out",
 //       "idle", "cut", "channel", "socket"
+//   forward.closed {number, sent, received, how}    sent: to the client. how: "ended", "client", "server", "refused", "timed out",
+//       "idle", "cut", "channel", "socket", "limit"
 //
 // Thread: receive() and send() may be used by one thread each at a time.
 #pragma once

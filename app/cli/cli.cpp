@@ -90,6 +90,7 @@ void addEverything(CLI::App& app, Context& context, const std::vector<std::strin
     addDecideVerbs(app, context);
     addRuleVerbs(app, context);
     addNetworkVerbs(app, context);
+    addForwardVerbs(app, context);
     addCredentialVerbs(app, context);
     addTimelineVerb(app, context);
     addDemoVerb(app, context);

@@ -31,7 +31,7 @@ std::string wish(const Waiting& waiting) {
     case policy::Action::Credential:
         return "use a credential";
     case policy::Action::Forward:
-        return "be reached at a port of this computer";
+        return "show you something in your browser";
     case policy::Action::Program:
         return "run a program";
     }

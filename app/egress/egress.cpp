@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/egress/egress.h"
 
+#include "app/egress/forwards.h"
+
 #include <algorithm>
 
 namespace carrel::egress {
@@ -43,6 +45,7 @@ std::shared_ptr<Egress> Egress::make(Setup setup) {
 
 Egress::Egress(Setup setup)
     : m_to(std::move(setup))
+    , m_forwards(Forwards::make({m_to.agent, m_to.session, m_to.rules, m_to.grants, m_to.record, m_to.decided, {}}))
     , m_mode(m_to.mode)
     , m_minute(Clock::now()) {}
 
@@ -112,10 +115,11 @@ std::uint64_t Egress::attach(std::shared_ptr<ClerkLine> line) {
     bool changed = false;
     {
         const std::lock_guard lock(m_mutex);
-        m_line = std::move(line);
+        m_line = line;
         clerk = ++m_clerk;
         changed = m_mode != mode;
     }
+    m_forwards->attach(clerk, std::move(line));
     if (changed) {
         sayMode(clerk);
     }
@@ -145,6 +149,7 @@ void Egress::detach(std::uint64_t clerk) {
         line.swap(m_line);
         ++m_clerk; // whatever it still says is nobody's
     }
+    m_forwards->detach(clerk);
     for (const auto& [number, stream] : gone) {
         ended(stream, std::nullopt);
     }
@@ -271,6 +276,7 @@ void Egress::stop() {
         m_work.clear();
         clerk = m_clerk;
     }
+    m_forwards->stop();
     detach(clerk);
     m_thread.request_stop();
     if (m_thread.joinable()) {

@@ -48,6 +48,8 @@
 
 namespace carrel::egress {
 
+class Forwards;
+
 inline constexpr std::size_t kMaxStreams = 1024;
 inline constexpr std::size_t kMaxWaiting = 256;       // of them: not open yet
 inline constexpr std::size_t kMaxInLine = 64;         // of those: for the owner to be asked about them
@@ -59,7 +61,7 @@ inline constexpr std::size_t kMaxPlaceholdersTold = 16; // of one request
 inline constexpr std::size_t kMaxOwed = 4096;         // pieces of work for its thread
 inline constexpr std::size_t kMaxOutcomeText = 300;
 
-// To one clerk. Called by attach(), and from then on by the Egress's own thread alone.
+// To one clerk. Thread: any, after attach() those of the Egress and of its forwards.
 class ClerkLine {
 public:
     virtual ~ClerkLine() = default;
@@ -103,7 +105,7 @@ public:
     // first of all, before this returns.
     [[nodiscard]] std::uint64_t attach(std::shared_ptr<ClerkLine> line);
     void detach(std::uint64_t clerk); // its connections are gone with it
-    // net.open, net.closed, net.request. An error: the clerk is broken, and is to be ended.
+    // net.open, net.closed, net.request, forward.closed. An error: the clerk is broken, and is to be ended.
     [[nodiscard]] Status told(std::uint64_t clerk, const std::string& method, const boost::json::object& params);
 
     // Offline cuts everything; allowlist what no rule allows.
@@ -116,6 +118,8 @@ public:
     // One of live(), by the owner's word; answers what it was. NotFound: it is over already.
     [[nodiscard]] Result<LiveConnection> cut(std::uint64_t number);
     [[nodiscard]] std::size_t waiting() const; // not open yet
+    // The other way round: what its machine serves, shown on this computer. Whatever the mode is.
+    [[nodiscard]] Forwards& forwards() { return *m_forwards; }
     // Cuts everything, writes down the last of it, and lets go of the clerk.
     void stop();
 
@@ -235,6 +239,7 @@ private:
     void cutWhatIsOtherNow();
 
     const Setup m_to;
+    const std::shared_ptr<Forwards> m_forwards;
     mutable std::mutex m_mutex; // guards what follows; nothing is called with it held
     std::condition_variable_any m_news;
     std::deque<std::function<void()>> m_work;

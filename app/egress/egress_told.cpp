@@ -2,6 +2,8 @@
 // What clerks say, and how connections end.
 #include "app/egress/egress.h"
 
+#include "app/egress/break_off.h"
+#include "app/egress/forwards.h"
 #include "guest/protocol/plain_text.h"
 #include "guest/protocol/strict_json.h"
 
@@ -48,6 +50,9 @@ Status Egress::told(std::uint64_t clerk, const std::string& method, const json::
     }
     if (method == "net.request") {
         return asked(clerk, params);
+    }
+    if (method.starts_with("forward.")) {
+        return m_forwards->told(clerk, method, params);
     }
     return fail(ErrorCode::Malformed, "a clerk cannot say " + plainText(method, 40));
 }
@@ -160,20 +165,6 @@ void Egress::tellEffect(std::vector<Need>& needs, policy::EffectState state, con
         }
     }
 }
-
-namespace {
-
-// As a reset at both its ends (connect(2): AF_UNSPEC dissolves a connection). An orderly end would make what the program in the
-// machine has got so far look whole.
-void breakOff(int socket) {
-    sockaddr nowhere{};
-    nowhere.sa_family = AF_UNSPEC;
-    if (::connect(socket, &nowhere, sizeof nowhere) != 0) {
-        (void)::shutdown(socket, SHUT_RDWR);
-    }
-}
-
-} // namespace
 
 // It is out of the list, so that nobody else ends it, too.
 void Egress::ended(const StreamPtr& stream, std::optional<SocketCounts> told) {

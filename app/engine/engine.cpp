@@ -382,6 +382,7 @@ api::Handlers Engine::handlers(std::function<void()> stopServer) {
     addApprovalVerbs(*this, all);
     addRuleVerbs(*this, all);
     addNetworkVerbs(*this, all);
+    addForwardVerbs(*this, all);
     addCredentialVerbs(*this, all);
     all["engine.stop"] = [stopServer = std::move(stopServer)](api::Call& call) -> Result<json::value> {
         call.afterAnswer(stopServer);

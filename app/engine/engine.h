@@ -123,6 +123,7 @@ void addTokenVerbs(Engine& engine, api::Handlers& to);
 void addApprovalVerbs(Engine& engine, api::Handlers& to);
 void addRuleVerbs(Engine& engine, api::Handlers& to);
 void addNetworkVerbs(Engine& engine, api::Handlers& to);
+void addForwardVerbs(Engine& engine, api::Handlers& to);
 void addCredentialVerbs(Engine& engine, api::Handlers& to);
 
 // Into the logs of the agents that it is about: a rule that no verb adds or removes. An error only where one is added.

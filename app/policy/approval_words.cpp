@@ -43,7 +43,7 @@ std::string what(const Approval& of) {
     case Action::Credential:
         return "use the credential " + namesOf(question, "name") + " at " + namesOf(question, "host");
     case Action::Forward:
-        return "be reached at port " + namesOf(question, "port") + " of this computer";
+        return "have what it serves at port " + namesOf(question, "port") + " of its machine shown in your browser";
     case Action::Program:
         return "run the program with the content " + namesOf(question, "sha256");
     }

@@ -22,7 +22,8 @@
 //                       no "?" and "[") of the whole: "/**/git-upload-pack"
 //   credential  name    of the credential
 //               host    as above: where it is used
-//   forward     port    on this computer
+//   forward     port    of the agent's machine, whose server is shown in the user's browser. Of high risk, each time: the owner
+//                       says so, and no rule does; one that denies counts all the same
 //   program     sha256  64 hexadecimal digits, of the file's content
 #pragma once
 

@@ -303,7 +303,7 @@ std::string describe(const Rule& rule, std::string_view agentName) {
         out += "use " + anyOf(rule, "name", "any credential", "the credential ") + anyOf(rule, "host", "", " at ");
         break;
     case Action::Forward:
-        out += "be reached at " + anyOf(rule, "port", "any port", "port ") + " of this computer";
+        out += "have what it serves at " + anyOf(rule, "port", "any port", "port ") + " of its machine shown in your browser";
         break;
     case Action::Program:
         out += "run " + anyOf(rule, "sha256", "any program", "the program with the content ");

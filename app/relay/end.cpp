@@ -33,7 +33,7 @@ std::size_t PlainEnd::read(ByteQueue& into, std::size_t most) {
 }
 
 std::size_t PlainEnd::write(ByteSpan plain) {
-    return m_closed ? 0 : appendBounded(m_out, plain);
+    return m_closed || m_state != State::Open ? 0 : appendBounded(m_out, plain);
 }
 
 } // namespace carrel::relay

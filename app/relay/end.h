@@ -56,6 +56,13 @@ protected:
 class PlainEnd final : public End {
 public:
     PlainEnd() = default;
+    // Of a connection that is only made when there is something to say: not to be written to until it is there.
+    void opening() { m_state = State::Opening; }
+    void opened() { m_state = State::Open; }
+    void failed(std::string why) {
+        m_state = State::Failed;
+        m_why = std::move(why);
+    }
     [[nodiscard]] std::size_t feed(ByteSpan wire) override;
     void feedEnd() override { m_wireEnded = true; }
     [[nodiscard]] Bytes takeOutput(std::size_t most) override;
@@ -68,10 +75,11 @@ public:
         m_in.rest();
         m_out.rest();
     }
-    [[nodiscard]] State state() const override { return State::Open; }
+    [[nodiscard]] State state() const override { return m_state; }
     [[nodiscard]] const std::string& why() const override { return m_why; }
 
 private:
+    State m_state = State::Open;
     ByteQueue m_in;
     ByteQueue m_out;
     std::string m_why;

@@ -157,7 +157,9 @@ void HttpRoad::refuse(Refusal refusal) {
     // After the host's faults, and with a body on its way, nobody can say where the next request begins.
     const bool keeps = refusal.status == 403 && m_response == ResponseState::None && m_request == RequestState::Asking && m_head.keepsAlive &&
                        m_head.body.kind == BodyEnd::Kind::None;
-    m_toGuest.append(refusalPage(refusal, m_settings.origin, m_head.method, keeps ? After::KeepAlive : After::Close));
+    const auto after = keeps ? After::KeepAlive : After::Close;
+    m_toGuest.append(m_settings.guard ? m_settings.guard->page(refusal, m_head.method, after)
+                                      : refusalPage(refusal, m_settings.origin, m_head.method, after));
     if (keeps) {
         m_request = RequestState::Head;
         m_since = m_events.now();
@@ -262,7 +264,8 @@ void HttpRoad::tick() {
         break;
     case Late::Handshake:
         if (m_request == RequestState::Read) {
-            refuse({504, "timed-out", "The host did not agree on TLS in time"});
+            const bool tls = m_settings.origin.scheme == Scheme::Https;
+            refuse({504, "timed-out", tls ? "The host did not agree on TLS in time" : "The host was not reached in time"});
         } else {
             breakOff("timed out");
         }

@@ -14,12 +14,12 @@
 //
 // Nothing waits for more than it needs: bodies and events pass as they come, at most about kMostHeld bytes wait in each queue.
 // Does no I/O, and has no clock but the caller's. Ownership: one per connection. Thread: one. The events are called from within the
-// calls below, and may call answer(), nothing else.
+// calls below, and may call answer(), nothing else of it.
 #pragma once
 
 #include "app/relay/end.h"
+#include "app/relay/head_guard.h"
 #include "app/relay/http_body.h"
-#include "app/relay/refusal_page.h"
 #include "app/relay/request_keys.h"
 #include "app/relay/secret_scrubber.h"
 
@@ -71,11 +71,13 @@ public:
         Origin origin;
         Placeholders placeholders; // may be null
         Bounds bounds = {};
+        std::shared_ptr<const HeadGuard> guard = {}; // may be null
     };
     struct Events {
         std::function<Clock::time_point()> now;
         std::function<void(const AskedRequest&)> ask; // to be answered once, by its number
         std::function<void(std::uint64_t request, const Refusal&)> refused; // by the road itself, which was not told to. May be null
+        std::function<void()> wanted = {}; // the host, by a request that was read: its end may begin to open now. May be null
     };
 
     HttpRoad(std::unique_ptr<End> guest, std::unique_ptr<End> host, Settings settings, Events events);
@@ -134,7 +136,7 @@ private:
     [[nodiscard]] bool stepResponse();
     [[nodiscard]] bool waitForRequest();
     [[nodiscard]] bool takeResponseHead();
-    [[nodiscard]] bool takeInterim(const ResponseHead& head);
+    [[nodiscard]] bool takeInterim(ResponseHead& head);
     [[nodiscard]] bool takeResponseBody();
     void sendResponseHead(ResponseHead& head);
     void sendBody(ByteSpan data);
@@ -142,6 +144,7 @@ private:
     void finishExchange();
     [[nodiscard]] bool relayRaw(ByteQueue& from, ByteQueue& to, End& source, bool& ended);
 
+    [[nodiscard]] bool isHeld(ResponseHead& head); // by the guard; and so refused
     void refuse(Refusal refusal);
     void refuseFor(const HttpFault& fault);
     void end(std::string how);

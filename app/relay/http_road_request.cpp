@@ -94,7 +94,15 @@ bool HttpRoad::takeRequestHead() {
         return true;
     }
     m_head = std::move(*head);
+    if (auto no = m_settings.guard ? m_settings.guard->request(m_head) : std::nullopt) {
+        refuse(std::move(*no));
+        return true;
+    }
     m_request = RequestState::Read;
+    m_since = m_events.now(); // a host that is only connected to now has its time
+    if (m_events.wanted) {
+        m_events.wanted();
+    }
     return true;
 }
 

@@ -89,6 +89,9 @@ bool HttpRoad::takeResponseHead() {
     if (head->status < 200) {
         return takeInterim(*head);
     }
+    if (isHeld(*head)) {
+        return true;
+    }
     const bool isCoded = std::any_of(head->fields.begin(), head->fields.end(), [](const Field& field) {
         return isField(field, "content-encoding") && !isSameWord(field.value, "identity");
     });
@@ -102,7 +105,15 @@ bool HttpRoad::takeResponseHead() {
     return true;
 }
 
-bool HttpRoad::takeInterim(const ResponseHead& head) {
+bool HttpRoad::isHeld(ResponseHead& head) {
+    auto no = m_settings.guard ? m_settings.guard->response(head, m_head) : std::nullopt;
+    if (no) {
+        refuse(std::move(*no));
+    }
+    return no.has_value();
+}
+
+bool HttpRoad::takeInterim(ResponseHead& head) {
     if (++m_interim > kMaxInterim || (head.status == 101 && !(head.isWebSocket && m_head.wantsWebSocket))) {
         refuse({502, "bad-answer", "The host switched to another protocol, or gave too many interim answers"});
         return true;
@@ -111,7 +122,7 @@ bool HttpRoad::takeInterim(const ResponseHead& head) {
         m_toGuest.append("HTTP/1.1 100 Continue\r\n\r\n");
         m_head.expectsContinue = false; // said once
     }
-    if (head.status == 101) {
+    if (head.status == 101 && !isHeld(head)) {
         m_toGuest.append("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n");
         for (const auto& field : head.fields) {
             m_toGuest.append(field.name + ": " + m_scrubber.scrubbed(field.value) + "\r\n");

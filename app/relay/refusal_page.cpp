@@ -7,8 +7,6 @@
 
 namespace carrel::relay {
 
-namespace {
-
 std::string_view reasonOf(int status) {
     switch (status) {
     case 400:
@@ -37,6 +35,8 @@ std::string_view reasonOf(int status) {
         return "Forbidden";
     }
 }
+
+namespace {
 
 std::string oneLine(std::string_view text) {
     std::string out = plainText(text, kMaxRefusalText);

@@ -15,6 +15,7 @@ struct Refusal {
     std::string text;    // a sentence; what is not fit for a terminal is left out of it
 };
 enum class After { Close, KeepAlive };
+[[nodiscard]] std::string_view reasonOf(int status); // of those that are answered here
 
 // `method`: of the request, empty where it could not be read.
 [[nodiscard]] std::string refusalPage(const Refusal& refusal, const Origin& origin, std::string_view method, After after);

@@ -20,7 +20,6 @@ constexpr std::uint64_t kListener6 = kWake + 2;
 constexpr std::uint64_t kDatagrams4 = kWake + 3;
 constexpr std::uint64_t kDatagrams6 = kWake + 4;
 constexpr std::uint64_t kDnsStreams = 1ULL << 33U; // and all from there
-constexpr std::uint32_t kLastStream = 0x7fffffff;
 
 constexpr int kAcceptTurn = 64; // then the others have theirs
 constexpr std::uint16_t kDnsPort = 53;
@@ -169,7 +168,9 @@ void NetService::serveWorld(const UniqueFd& networkNamespace) {
     forgetConnections();
     m_dnsStreams.clear();
     m_sockets = {}; // epoll forgets what is closed
-    if (auto sockets = m_world.steer(networkNamespace.get())) {
+    auto sockets = m_world.steer(networkNamespace.get());
+    m_isSteered = sockets.has_value();
+    if (sockets) {
         m_sockets = std::move(*sockets);
     } else { // an agent without a network still works
         m_world.log("the agent has no network: " + sockets.error().text());
@@ -196,7 +197,11 @@ void NetService::take(ChannelEvent& event) {
     if (event.kind == ChannelEvent::Kind::Epoch) {
         forgetConnections(); // their streams are gone
         m_epoch = event.epoch;
+        m_hostStream = 0;
         return;
+    }
+    if (event.epoch == m_epoch && event.stream >= net::kFirstHostStream && event.stream > m_hostStream) {
+        beginInward(event.stream);
     }
     const auto found = m_connections.find(event.stream);
     if (event.epoch != m_epoch || found == m_connections.end()) {
@@ -249,10 +254,14 @@ void NetService::ready(std::uint64_t key, std::uint32_t events) {
 }
 
 void NetService::settle(std::uint32_t stream) {
-    auto& [joined, watched] = m_connections.at(stream);
+    auto& [joined, socket, watched] = m_connections.at(stream);
     if (joined->isOver()) {
         m_connections.erase(stream);
         return;
+    }
+    if (socket != joined->socket()) { // epoll has forgotten the one before it
+        socket = joined->socket();
+        watched = 0;
     }
     const auto wanted = joined->wanted();
     if (wanted == watched) {
@@ -260,7 +269,7 @@ void NetService::settle(std::uint32_t stream) {
     }
     // Nothing wanted, nothing watched: a hang-up would be told for ever.
     const int operation = wanted == 0 ? EPOLL_CTL_DEL : watched == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
-    (void)watch(m_epoll.get(), operation, joined->socket(), stream, wanted);
+    (void)watch(m_epoll.get(), operation, socket, stream, wanted);
     watched = wanted;
 }
 
@@ -310,13 +319,23 @@ void NetService::begin(UniqueFd socket, net::Opening opening) {
     }
     const auto stream = nextStream();
     m_connections.emplace(stream,
-                          Connection{std::make_unique<NetConnection>(*m_channel, m_epoch, stream, std::move(socket), opening)});
+                          Connection{std::make_unique<ProgramConnection>(*m_channel, m_epoch, stream, std::move(socket), opening)});
     settle(stream);
+}
+
+// It is the host's, which takes each id once: what still comes for one that is over opens no other.
+void NetService::beginInward(std::uint32_t stream) {
+    m_hostStream = stream;
+    if (!m_isSteered || m_connections.size() >= net::kMaxConnections) {
+        refuseInward(*m_channel, m_epoch, stream, m_isSteered ? net::Outcome::Limit : net::Outcome::Unreachable);
+        return;
+    }
+    m_connections.emplace(stream, Connection{std::make_unique<ServerConnection>(*m_channel, m_epoch, stream)});
 }
 
 std::uint32_t NetService::nextStream() {
     do {
-        m_nextStream = m_nextStream >= kLastStream ? 1 : m_nextStream + 1;
+        m_nextStream = m_nextStream >= net::kLastGuestStream ? 1 : m_nextStream + 1;
     } while (m_connections.contains(m_nextStream));
     return m_nextStream;
 }

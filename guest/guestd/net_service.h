@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The network of the agent's world: takes every connection that net_steering.h brings, finds the name that its address
 // stands for, and carries it on a stream of the network channel; answers DNS. Nothing else leaves the machine, for it has
-// no network device. Whether a connection may be, the host decides, and believes nothing that is said here.
+// no network device. Whether a connection may be, the host decides, and believes nothing that is said here. And the other way: what
+// the host asks to be connected to is a server of the agent's on its loopback.
 //
 // At most net::kMaxConnections at a time; more are broken off at once, as are those that come while no host is there and
-// those to loopback (which are not brought here, unless somebody aims at the resolver's own port).
+// those of programs to loopback (which are not brought here, unless somebody aims at the resolver's own port).
 //
 // Thread: one of its own, which lives in the agent's network; handle() from the channel's thread, the others from any.
 #pragma once
@@ -38,8 +39,9 @@ public:
     NetService(const NetService&) = delete;
     NetService& operator=(const NetService&) = delete;
 
-    // The host opens no stream here.
-    [[nodiscard]] static std::optional<StreamKind> accept(std::uint32_t) { return std::nullopt; }
+    [[nodiscard]] static std::optional<StreamKind> accept(std::uint32_t stream) {
+        return stream >= net::kFirstHostStream ? std::optional(StreamKind::Bytes) : std::nullopt;
+    }
     [[nodiscard]] Status start();
     // The channel must outlive this and call handle() for every event. Before its first.
     void connect(Channel& channel);
@@ -59,6 +61,7 @@ private:
     void ready(std::uint64_t key, std::uint32_t events);
     void acceptSome(int listener);
     void begin(UniqueFd socket, net::Opening opening);
+    void beginInward(std::uint32_t stream);
     [[nodiscard]] std::uint32_t nextStream();
     void answerDatagrams(int socket);
     void forgetConnections();
@@ -67,7 +70,8 @@ private:
 
     struct Connection {
         std::unique_ptr<NetConnection> joined;
-        std::uint32_t watched = 0; // as epoll knows it
+        int socket = -1; // as epoll knows it, as the next
+        std::uint32_t watched = 0;
     };
 
     const World m_world;
@@ -87,6 +91,8 @@ private:
     EpochNumber m_epoch = 0;
     std::map<std::uint32_t, Connection> m_connections; // by stream
     std::uint32_t m_nextStream = 1;
+    std::uint32_t m_hostStream = 0; // the last that the host has opened in this epoch
+    bool m_isSteered = false;       // this thread is in the agent's world
     std::map<std::uint64_t, DnsStream> m_dnsStreams; // by their key
     std::uint64_t m_nextDns = 0;
 };

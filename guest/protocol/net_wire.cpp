@@ -10,10 +10,11 @@ namespace carrel::net {
 
 namespace {
 
-enum class Kind : std::uint8_t { Name = 1, V4 = 2, V6 = 3 };
+enum class Kind : std::uint8_t { Name = 1, V4 = 2, V6 = 3, Inward = 4 };
 
 constexpr std::size_t kOpeningFixed = 5;
 constexpr std::size_t kAnswerFixed = 3;
+constexpr std::size_t kInwardFixed = 4;
 
 constexpr std::array<std::string_view, 11> kOutcomes{"open",    "waiting",   "denied", "expired", "unresolved", "unreachable",
                                                      "refused", "timed-out", "limit",  "offline", "closed"};
@@ -110,6 +111,14 @@ Bytes toWire(const Opening& opening) {
     return out;
 }
 
+Bytes toWire(const Inward& inward) {
+    Bytes out;
+    appendLe(out, kWireVersion);
+    appendLe(out, static_cast<std::uint8_t>(Kind::Inward));
+    appendLe(out, inward.port);
+    return out;
+}
+
 Bytes toWire(const Answer& answer) {
     std::string text = plainText(answer.text, kMaxAnswerText);
     std::replace_if(text.begin(), text.end(), isControl, ' ');
@@ -173,6 +182,20 @@ Result<std::optional<Taken<Answer>>> answerFrom(ByteSpan bytes) {
         return malformed("words that are no text");
     }
     return Taken<Answer>{{static_cast<Outcome>(outcome), std::string(text)}, kAnswerFixed + length};
+}
+
+Result<std::optional<Taken<Inward>>> inwardFrom(ByteSpan bytes) {
+    if (!bytes.empty() && loadLe<std::uint8_t>(bytes) != kWireVersion) {
+        return malformed("a version that is not known");
+    }
+    if (bytes.size() < kInwardFixed) {
+        return std::nullopt;
+    }
+    const auto port = loadLe<std::uint16_t>(bytes, 2);
+    if (static_cast<Kind>(loadLe<std::uint8_t>(bytes, 1)) != Kind::Inward || port == 0) {
+        return malformed("a destination of no known kind");
+    }
+    return Taken<Inward>{{port}, kInwardFixed};
 }
 
 } // namespace carrel::net

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The heads of a stream on the network channel (control.h): one TCP connection of a program in the machine. Streams are
-// opened by the guest, which takes the ids in turn.
+// opened by the guest, which takes the ids up to kLastGuestStream in turn.
 //
 //   guest → host   one Opening, then what the program sends, as it is; kFlagEnd when the program has ended its half
 //   host → guest   any number of notes (Answer with Outcome::Waiting, at most kMaxNotes), one Answer; after Outcome::Open
@@ -8,10 +8,17 @@
 //                  kFlagEnd at once, and what the program still sends is dropped
 //   Reset          by either: the connection is broken off
 //
+// A connection the other way, to a server of the agent's own on the loopback of its machine: on a stream that the host opens, with
+// ids from kFirstHostStream on, each greater than those before it in the epoch. Without notes, else the same with the sides changed:
+//
+//   host → guest   one Inward, then what the client sends, as it is; kFlagEnd when it has ended its half
+//   guest → host   one Answer, whose outcome is Open, Refused, Unreachable or Limit; after Open what the server sends, and kFlagEnd
+//
 // Wire, little-endian, no padding:
 //   Opening   u8 version, u8 kind (1 name, 2 IPv4, 3 IPv6), u16 port, u8 length, length bytes: the name, or the address in
 //             network order
 //   Answer    u8 version, u8 outcome, u8 length, length bytes of text
+//   Inward    u8 version, u8 kind (4), u16 port
 //
 // The host believes none of it: it is what a program in the machine says that it wants, no more. Thread: pure functions.
 #pragma once
@@ -34,6 +41,8 @@ inline constexpr std::size_t kMaxAnswerText = 240;
 inline constexpr std::size_t kMaxNotes = 8;
 // Of one machine at a time: far beyond what a browser or a package manager opens, and a bound for what the host holds.
 inline constexpr std::size_t kMaxConnections = 1024;
+inline constexpr std::uint32_t kLastGuestStream = 0x7fff'ffff;
+inline constexpr std::uint32_t kFirstHostStream = 0x8000'0000;
 
 using Ipv4 = std::array<std::uint8_t, 4>;
 using Ipv6 = std::array<std::uint8_t, 16>;
@@ -43,6 +52,11 @@ struct Opening {
     Host host;
     std::uint16_t port = 0; // never 0
     friend bool operator==(const Opening&, const Opening&) = default;
+};
+
+struct Inward {
+    std::uint16_t port = 0; // never 0
+    friend bool operator==(const Inward&, const Inward&) = default;
 };
 
 enum class Outcome : std::uint8_t {
@@ -75,6 +89,7 @@ struct Answer {
 [[nodiscard]] std::string textOf(const Host& host);
 
 [[nodiscard]] Bytes toWire(const Opening& opening);
+[[nodiscard]] Bytes toWire(const Inward& inward);
 [[nodiscard]] Bytes toWire(const Answer& answer); // its text is cut to what a head holds
 
 template <class Head> struct Taken {
@@ -84,5 +99,6 @@ template <class Head> struct Taken {
 // Nothing: the head goes on in what has not come yet. Malformed: it never will be one.
 [[nodiscard]] Result<std::optional<Taken<Opening>>> openingFrom(ByteSpan bytes);
 [[nodiscard]] Result<std::optional<Taken<Answer>>> answerFrom(ByteSpan bytes);
+[[nodiscard]] Result<std::optional<Taken<Inward>>> inwardFrom(ByteSpan bytes);
 
 } // namespace carrel::net

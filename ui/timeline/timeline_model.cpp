@@ -67,6 +67,9 @@ constexpr std::array kKinds{
     Kind{"credential.removed", EventGroup::Network, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Credential removed")},
     Kind{"credential.used", EventGroup::Network, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Credential used")},
     Kind{"credential.refused", EventGroup::Network, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Credential refused")},
+    Kind{"forward.opened", EventGroup::Network, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Shown in your browser")},
+    Kind{"forward.traffic", EventGroup::Network, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Looked at in a browser")},
+    Kind{"forward.closed", EventGroup::Network, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "No longer in your browser")},
 };
 
 const Kind* find(std::string_view kind) {

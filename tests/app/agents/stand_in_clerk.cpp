@@ -113,7 +113,8 @@ void StandInClerks::drop(unsigned clerk) {
 
 void StandInClerks::tell(std::string method, json::object params) {
     const std::lock_guard lock(m_mutex);
-    auto& from = method.starts_with("net.") && m_network > 0 ? *std::next(m_clerks.begin(), m_network - 1) : m_clerks.back();
+    const bool ofTheNetwork = method.starts_with("net.") || method.starts_with("forward.");
+    auto& from = ofTheNetwork && m_network > 0 ? *std::next(m_clerks.begin(), m_network - 1) : m_clerks.back();
     from.tell(std::move(method), std::move(params));
 }
 
@@ -162,7 +163,7 @@ StandInClerks::Answer StandInClerks::answerTo(const RpcRequest& request,
     if (request.method == "document.read" && document && descriptors.size() == 2) {
         return document(number, request.params, descriptors[0].get(), descriptors[1].get());
     }
-    if (request.method == "net.connected" && connected && descriptors.size() == 1) {
+    if ((request.method == "net.connected" || request.method == "forward.connected") && connected && descriptors.size() == 1) {
         connected(request.params, UniqueFd(::fcntl(descriptors.front().get(), F_DUPFD_CLOEXEC, 0)));
         return json::object{};
     }

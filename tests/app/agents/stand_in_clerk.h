@@ -114,7 +114,7 @@ public:
     // document.read is answered by this: a viewer's machine. The document to read, the file for its text.
     using Document = std::function<Answer(unsigned clerk, const boost::json::object& params, int document, int text)>;
     void onDocument(Document document);
-    // Told of each net.connected, with the socket that came with it, which is the callee's. The clerk answers {}.
+    // Told of each net.connected and forward.connected, with the socket that came with it, which is the callee's. The clerk answers {}.
     using Connected = std::function<void(const boost::json::object& params, UniqueFd socket)>;
     void onConnected(Connected connected);
     // Told of each request with secrets in a pipe (app/relay/secret_pipe.h), which is the callee's. The clerk answers as without.
@@ -123,7 +123,7 @@ public:
     // The clerks die, or one of them: the first that was started is 1.
     void dropAll();
     void drop(unsigned clerk);
-    // To the engine, from the newest clerk; what begins with "net." from the newest that has the network.
+    // To the engine, from the newest clerk; what begins with "net." or "forward." from the newest that has the network.
     void tell(std::string method, boost::json::object params);
     void tellFrom(unsigned clerk, std::string method, boost::json::object params);
     [[nodiscard]] unsigned count(const std::string& method) const; // requests of that name so far

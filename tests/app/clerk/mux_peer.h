@@ -4,6 +4,7 @@
 #pragma once
 
 #include "guest/protocol/mux.h"
+#include "guest/protocol/net_wire.h"
 #include "guest/protocol/unique_fd.h"
 
 #include <array>
@@ -40,8 +41,8 @@ public:
                        .epoch = {},
                        .spoilt = {},
                        .accept =
-                           [](std::uint32_t id) {
-                               return std::optional(id % 4 == 0 ? StreamKind::Messages : StreamKind::Bytes);
+                           [](std::uint32_t id) { // what the host opens on the network channel is bytes
+                               return std::optional(id % 4 == 0 && id < net::kFirstHostStream ? StreamKind::Messages : StreamKind::Bytes);
                            }}) {
         (void)::fcntl(m_fd.get(), F_SETFL, O_NONBLOCK);
     }

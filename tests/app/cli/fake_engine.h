@@ -182,7 +182,7 @@ public:
         api::Handlers handlers;
         for (const char* verb :
              {"doctor",      "image.build", "image.list",   "image.verify", "image.import", "agent.create",
-              "net.mode", "net.live", "net.cut", "net.presets", "net.allow", "secret.open", "credential.add", "credential.list",
+              "net.mode", "net.live", "net.cut", "net.presets", "net.allow", "forward.open", "forward.list", "forward.close", "secret.open", "credential.add", "credential.list",
               "credential.remove", "credential.test", "credential.unlock", "credential.lock",
               "agent.start", "agent.stop",  "agent.delete", "agent.list",   "share.add",    "share.remove",
               "share.list",  "changes",     "diff",         "apply",        "discard",      "undo",
@@ -262,6 +262,9 @@ private:
             auto next = std::move(script->second.front());
             script->second.pop_front();
             return next;
+        }
+        if (verb == "forward.open" && call.params().contains("hold")) {
+            (void)call.event({{"forward", m_answers.at(verb)->at("forward")}});
         }
         if (verb == "timeline" && call.params().contains("follow")) {
             for (const auto& event : m_answers.at(verb)->as_object().at("events").as_array()) {

@@ -35,7 +35,7 @@ private slots:
         QCOMPARE(words(v, of(Action::Credential, {{"name", "model"}, {"host", "a.org"}})),
                  std::string("The agent desk asks to use the credential model at a.org"));
         QCOMPARE(words(v, of(Action::Forward, {{"port", "80"}})),
-                 std::string("The agent desk asks to be reached at port 80 of this computer"));
+                 std::string("The agent desk asks to have what it serves at port 80 of its machine shown in your browser"));
         World u;
         const auto sha = std::string(64, 'a');
         QCOMPARE(words(u, of(Action::Program, {{"sha256", sha}})), "The agent desk asks to run the program with the content " + sha);

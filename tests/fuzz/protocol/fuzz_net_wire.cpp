@@ -39,5 +39,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         require((*answer)->head.text.size() <= net::kMaxAnswerText);
         sameAgain(**answer, bytes);
     }
+    if (const auto inward = net::inwardFrom(bytes); inward && *inward) {
+        require((*inward)->head.port != 0);
+        sameAgain(**inward, bytes);
+    }
     return 0;
 }

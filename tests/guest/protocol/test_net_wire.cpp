@@ -88,6 +88,30 @@ private slots:
         QCOMPARE((*answerFrom(toWire(Answer{Outcome::Denied, "a\nb\x1b[2J\xff"})))->head.text, std::string("a b [2J?"));
     }
 
+    void inwardComesBackAsItWas() {
+        for (const int port : {1, 8000, 65535}) {
+            const Inward inward{static_cast<std::uint16_t>(port)};
+            auto bytes = toWire(inward);
+            for (std::size_t part = 0; part < bytes.size(); ++part) {
+                const auto early = inwardFrom(ByteSpan(bytes).first(part));
+                QVERIFY(early.has_value() && !early->has_value());
+            }
+            bytes.push_back(std::byte{'x'});
+            QVERIFY(!openingFrom(bytes)); // neither is taken for the other
+            const auto taken = inwardFrom(bytes);
+            QVERIFY(taken.has_value() && taken->has_value());
+            QCOMPARE((*taken)->bytes, bytes.size() - 1);
+            QVERIFY((*taken)->head == inward);
+        }
+    }
+
+    void whatIsNotInwardIsRefused() {
+        QVERIFY(!inwardFrom(raw({2})));
+        QVERIFY(!inwardFrom(raw({1, 4, 0, 0})));
+        QVERIFY(!inwardFrom(raw({1, 1, 80, 0, 1}, "a")));
+        QVERIFY(inwardFrom(raw({1, 4, 80})).has_value());
+    }
+
     void whatIsNoAnswerIsRefused() {
         QVERIFY(!answerFrom(raw({9})));
         QVERIFY(!answerFrom(raw({1, 11, 0})));
