@@ -167,6 +167,8 @@ bool Clerk::network(const std::string& method, const Params& params, Descriptors
         done = m_net.setAuthority(params, descriptors);
     } else if (method == "net.placeholders") {
         done = m_net.setPlaceholders(params);
+    } else if (method == "net.canaries") {
+        done = m_net.setCanaries(params);
     } else if (method == "net.live") {
         reply(m_net.live(params));
         return true;
