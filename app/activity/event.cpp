@@ -97,6 +97,8 @@ std::string_view toString(EventKind kind) {
         return "credential.used";
     case EventKind::CredentialRefused:
         return "credential.refused";
+    case EventKind::CanaryLeft:
+        return "canary.left";
     }
     return "engine.note";
 }

@@ -60,6 +60,7 @@ enum class EventKind {
     CredentialRemoved,
     CredentialUsed,    // for one request of the agent's, before it goes on
     CredentialRefused, // where it would have gone to the wrong place: an alert
+    CanaryLeft,        // or was about to: an alert of high risk. Never its text
 };
 inline constexpr std::array kEventKinds{
     EventKind::AgentCreated, EventKind::AgentDeleted, EventKind::VmState,      EventKind::VmStage,
@@ -72,7 +73,8 @@ inline constexpr std::array kEventKinds{
     EventKind::RuleAdded, EventKind::RuleRemoved, EventKind::RuleReplaced,
     EventKind::GuestLog,     EventKind::EngineNote,
     EventKind::ClientAllowed, EventKind::ClientEnded,  EventKind::NetMode,  EventKind::NetTraffic,
-    EventKind::CredentialAdded, EventKind::CredentialRemoved, EventKind::CredentialUsed, EventKind::CredentialRefused};
+    EventKind::CredentialAdded, EventKind::CredentialRemoved, EventKind::CredentialUsed, EventKind::CredentialRefused,
+    EventKind::CanaryLeft};
 
 [[nodiscard]] std::string_view toString(EventKind kind); // "apply.decided"
 [[nodiscard]] std::optional<EventKind> eventKindFrom(std::string_view text);

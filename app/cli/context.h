@@ -73,6 +73,7 @@ void addShareVerbs(CLI::App& app, Context& context);
 void addReviewVerbs(CLI::App& app, Context& context); // changes, diff, apply, discard, undo
 void addNetworkVerbs(CLI::App& app, Context& context);  // net
 void addCredentialVerbs(CLI::App& app, Context& context); // credential
+void addCanaryVerbs(CLI::App& app, Context& context);     // canary
 void addTimelineVerb(CLI::App& app, Context& context);
 void addDemoVerb(CLI::App& app, Context& context);
 void addTokenVerbs(CLI::App& app, Context& context);

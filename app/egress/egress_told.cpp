@@ -29,6 +29,7 @@ std::optional<std::string> faultOf(std::string_view how) {
                                         Fault{"host tls", "the host's certificate or its TLS was not accepted"},
                                         Fault{"answer", "the host's answer was none that could be passed on"},
                                         Fault{"tls", "there was nothing to end its TLS with"},
+                                        Fault{"packed", "what it sent was compressed so that it could not be searched for canaries"},
                                         Fault{"timed out", "one side let the other wait too long"}};
     const auto* const found = std::find_if(kFaults.begin(), kFaults.end(), [&](const Fault& each) { return each.how == how; });
     return found == kFaults.end() ? std::nullopt : std::optional(std::string(found->words));
@@ -45,6 +46,9 @@ Status Egress::told(std::uint64_t clerk, const std::string& method, const json::
     }
     if (method == "net.request") {
         return asked(clerk, params);
+    }
+    if (method == "net.canary") {
+        return canaryTold(clerk, params);
     }
     return fail(ErrorCode::Malformed, "a clerk cannot say " + plainText(method, 40));
 }

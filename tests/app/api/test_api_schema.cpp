@@ -25,7 +25,7 @@ const QStringList kVerbs{"doctor",       "image.build", "image.list",   "image.v
                          "rule.export", "rule.presets", "rule.import",
                          "net.mode", "net.live", "net.presets", "net.allow",
                          "secret.open", "credential.add", "credential.list", "credential.remove", "credential.test",
-                         "credential.unlock", "credential.lock"};
+                         "credential.unlock", "credential.lock", "canary.add", "canary.list", "canary.plant", "canary.remove"};
 } // namespace
 
 class TestApiSchema : public QObject {
