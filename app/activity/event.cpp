@@ -89,6 +89,8 @@ std::string_view toString(EventKind kind) {
         return "net.mode";
     case EventKind::NetTraffic:
         return "net.traffic";
+    case EventKind::NetCut:
+        return "net.cut";
     case EventKind::CredentialAdded:
         return "credential.added";
     case EventKind::CredentialRemoved:

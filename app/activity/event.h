@@ -56,6 +56,7 @@ enum class EventKind {
     ClientEnded,
     NetMode,    // what the owner decided of an agent's network
     NetTraffic, // its connections, in sums
+    NetCut,     // one of them, by the owner
     CredentialAdded,   // by the owner; no event of these four has its value
     CredentialRemoved,
     CredentialUsed,    // for one request of the agent's, before it goes on
@@ -72,7 +73,7 @@ inline constexpr std::array kEventKinds{
     EventKind::ApprovalEffect, EventKind::ApprovalsTurnedAway, EventKind::RuleKept, EventKind::RuleAnswered,
     EventKind::RuleAdded, EventKind::RuleRemoved, EventKind::RuleReplaced,
     EventKind::GuestLog,     EventKind::EngineNote,
-    EventKind::ClientAllowed, EventKind::ClientEnded,  EventKind::NetMode,  EventKind::NetTraffic,
+    EventKind::ClientAllowed, EventKind::ClientEnded,  EventKind::NetMode,  EventKind::NetTraffic, EventKind::NetCut,
     EventKind::CredentialAdded, EventKind::CredentialRemoved, EventKind::CredentialUsed, EventKind::CredentialRefused,
     EventKind::CanaryLeft};
 

@@ -157,6 +157,8 @@ public:
         std::size_t waiting = 0; // not connected yet
     };
     [[nodiscard]] NetworkNow networkNow() const; // of a machine that does not run: nothing
+    // One of networkNow(), at once. NotFound: it is over already.
+    [[nodiscard]] Result<egress::LiveConnection> cutConnection(std::uint64_t number);
 
     // agent_session.cpp: a connected socket for the caller, and the session's number. A client's command is ended with
     // its token, wherever its socket has got to.
@@ -327,6 +329,7 @@ private:
     void alarm(Alarm what) const;
     void alarmOver(); // if there was one
     [[nodiscard]] std::shared_ptr<egress::AgentCredentials> credentials(); // none: there are none in this home
+    [[nodiscard]] std::optional<AuthorityCertificate> certificate(); // that its machine is to trust
     void settleNetwork();
     void told(const std::string& method, const boost::json::object& params);
     void sharesFailed(const boost::json::array& shares);

@@ -63,6 +63,23 @@ Agent::NetworkNow Agent::networkNow() const {
     return network ? NetworkNow{network->live(), network->waiting()} : NetworkNow{};
 }
 
+// As all that only takes something away: it goes ahead, and is written down later where it cannot be now.
+Result<egress::LiveConnection> Agent::cutConnection(std::uint64_t number) {
+    std::shared_ptr<egress::Egress> network;
+    {
+        const std::lock_guard lock(m_mutex);
+        network = m_network;
+    }
+    auto was = network ? network->cut(number) : fail(ErrorCode::NotFound, "the machine does not run, so nothing of it is connected");
+    if (!was) {
+        return fail(was.error().wrap("There is no connection " + std::to_string(number) + " of the agent " + name() + " to cut",
+                                     "See what is connected now: carrel net live " + name()));
+    }
+    (void)noteOwing(EventKind::NetCut, was->to.text(),
+                    {{"by", kByOwner}, {"number", number}, {"sent", was->bytes.sent}, {"received", was->bytes.received}});
+    return was;
+}
+
 // It may have been changed since openNetwork() looked.
 void Agent::settleNetwork() {
     const std::lock_guard writing(m_recordMutex);
@@ -84,6 +101,20 @@ std::shared_ptr<egress::AgentCredentials> Agent::credentials() {
         m_credentials = std::make_shared<egress::AgentCredentials>(*m_services.credentials, m_record.id, m_record.name, file("."));
     }
     return m_credentials;
+}
+
+// Without it the agent's programs refuse the hosts whose TLS its clerk ends, which is no reason not to start.
+std::optional<AuthorityCertificate> Agent::certificate() {
+    const auto own = credentials();
+    if (!own) {
+        return std::nullopt;
+    }
+    auto certificate = own->certificate();
+    if (!certificate) {
+        noteAfter(EventKind::EngineNote, "the agent's machine was not told which authority to trust", {{"error", certificate.error().text()}});
+        return std::nullopt;
+    }
+    return std::move(*certificate);
 }
 
 std::shared_ptr<egress::Egress> Agent::openNetwork() {

@@ -237,7 +237,7 @@ Status Agent::putClerk() {
         m_sharesFailed.clear(); // the new one tells what it finds
     }
     tellChanged();
-    auto jail = door()->renew(shares);
+    auto jail = door()->renew(shares, certificate());
     if (!jail) {
         return fail(std::move(jail).error());
     }

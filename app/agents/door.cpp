@@ -63,7 +63,7 @@ void Door::close() {
     }
 }
 
-Result<std::shared_ptr<Door::Post>> Door::hire(const std::vector<ServedShare>& shares, Jail& jail) {
+Result<std::shared_ptr<Door::Post>> Door::hire(const std::vector<ServedShare>& shares, const Authority& authority, Jail& jail) {
     auto post = std::make_shared<Post>();
     // Not owned by the calls: a post ends with its clerk's reader (~Post), so it outlives every one of them.
     Post* const it = post.get();
@@ -100,10 +100,11 @@ Result<std::shared_ptr<Door::Post>> Door::hire(const std::vector<ServedShare>& s
         described.push_back(
             {{"id", share.id}, {"name", share.name}, {"mode", share.mode}, {"hidden", hidden}});
     }
-    auto jailed = post->process->request(
-        "prepare",
-        {{"agent", {{"id", m_setup.agentId}, {"name", m_setup.agentName}}}, {"shares", std::move(described)}},
-        descriptors);
+    json::object params{{"agent", {{"id", m_setup.agentId}, {"name", m_setup.agentName}}}, {"shares", std::move(described)}};
+    if (authority) {
+        params["authority"] = toJson(*authority);
+    }
+    auto jailed = post->process->request("prepare", std::move(params), descriptors);
     if (!jailed) {
         return fail(jailed.error().wrap("The agent's clerk could not be confined, so it gets nothing to do",
                                         "Carrel needs a kernel with Landlock (5.13 or newer, switched on)"));
@@ -188,7 +189,7 @@ Status Door::attach(Post& post, const std::vector<ChannelId>& channels) {
     return done ? Status{} : fail(std::move(done).error());
 }
 
-Result<Door::Jail> Door::renew(const std::vector<ServedShare>& shares) {
+Result<Door::Jail> Door::renew(const std::vector<ServedShare>& shares, const Authority& authority) {
     std::shared_ptr<Post> old;
     {
         const std::lock_guard lock(m_mutex);
@@ -199,7 +200,7 @@ Result<Door::Jail> Door::renew(const std::vector<ServedShare>& shares) {
         m_post.reset(); // from here on its end is expected
         m_leaving = old;
     }
-    auto jail = replace(old, shares);
+    auto jail = replace(old, shares, authority);
     std::shared_ptr<Post> left; // never ended under the lock: its reader may wait for that
     std::shared_ptr<Post> came;
     const std::lock_guard lock(m_mutex);
@@ -208,7 +209,8 @@ Result<Door::Jail> Door::renew(const std::vector<ServedShare>& shares) {
     return jail;
 }
 
-Result<Door::Jail> Door::replace(const std::shared_ptr<Post>& old, const std::vector<ServedShare>& shares) {
+Result<Door::Jail> Door::replace(const std::shared_ptr<Post>& old, const std::vector<ServedShare>& shares,
+                                 const Authority& authority) {
     if (old) {
         const json::object all{{"channels", namesOf(kOfTheFolders)}};
         (void)old->process->request("detach", all, {}, {}, kHandOverPatience).has_value();
@@ -220,7 +222,7 @@ Result<Door::Jail> Door::replace(const std::shared_ptr<Post>& old, const std::ve
     CARREL_TRY(tend());
     // Only now: the old clerk has let go of the node tables.
     Jail jail;
-    auto hired = hire(shares, jail);
+    auto hired = hire(shares, authority, jail);
     if (!hired) {
         return fail(std::move(hired).error());
     }
@@ -438,7 +440,7 @@ Status Door::tend() {
         before = std::exchange(m_terminals, nullptr);
     }
     Jail jail;
-    auto hired = hire({}, jail);
+    auto hired = hire({}, {}, jail); // says no hello
     if (!hired) {
         return fail(std::move(hired).error());
     }

@@ -12,6 +12,7 @@
 #include "app/agents/asked.h"
 #include "app/agents/clerk_process.h"
 #include "app/egress/egress.h"
+#include "guest/protocol/authority_certificate.h"
 #include "hypervisor/api/machine.h"
 
 #include <atomic>
@@ -64,7 +65,8 @@ public:
     Door& operator=(const Door&) = delete;
 
     // Puts a new clerk at the door, with or without one before it, whose process is gone by then; also where this fails.
-    [[nodiscard]] Result<Jail> renew(const std::vector<ServedShare>& shares);
+    // `authority`: what the agent's programs are to trust, which that clerk tells the guest.
+    [[nodiscard]] Result<Jail> renew(const std::vector<ServedShare>& shares, const std::optional<AuthorityCertificate>& authority = {});
     // Waits until the guest has answered the hello of this epoch and so has its shares.
     [[nodiscard]] std::future<ClerkProcess::Answer> hello();
     // The same, waiting no longer than a guest that works would need. Cancelled when stopped or called off.
@@ -124,10 +126,11 @@ private:
             leaveNetwork();
         }
     };
-    [[nodiscard]] Result<std::shared_ptr<Post>> hire(const std::vector<ServedShare>& shares, Jail& jail);
+    using Authority = std::optional<AuthorityCertificate>;
+    [[nodiscard]] Result<std::shared_ptr<Post>> hire(const std::vector<ServedShare>& shares, const Authority& authority, Jail& jail);
     [[nodiscard]] Status cutLate(const std::shared_ptr<Post>& post, const std::vector<ServedShare>& shares);
     [[nodiscard]] Status attach(Post& post, const std::vector<hypervisor::ChannelId>& channels);
-    [[nodiscard]] Result<Jail> replace(const std::shared_ptr<Post>& old, const std::vector<ServedShare>& shares);
+    [[nodiscard]] Result<Jail> replace(const std::shared_ptr<Post>& old, const std::vector<ServedShare>& shares, const Authority& authority);
     void told(Post& from, const std::string& method, const boost::json::object& params);
     void recordReads(Post& from, const boost::json::object& params);
     void asked(Post& from, const boost::json::object& params); // door_asks.cpp

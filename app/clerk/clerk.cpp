@@ -127,6 +127,7 @@ void Clerk::prepare(const Params& params, Descriptors&& descriptors, const Reply
     m_agentId = agent.string("id", 64);
     m_agentName = agent.string("name", 64);
     auto shares = FileService::readShares(fields.array("shares", kMaxSharesPerAgent));
+    auto authority = takeAuthority(fields, "authority");
     Status read = agent.finish();
     if (read) {
         read = fields.finish();
@@ -135,6 +136,7 @@ void Clerk::prepare(const Params& params, Descriptors&& descriptors, const Reply
         reply(fail(ErrorCode::InvalidArgument, "the clerk was prepared in a wrong way"));
         return;
     }
+    m_authority = std::move(authority);
     confine::FileView view;
     for (std::size_t i = 0; i < shares->size(); ++i) {
         view.required.push_back(

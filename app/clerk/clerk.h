@@ -17,6 +17,7 @@
 #include "app/clerk/link.h"
 #include "app/clerk/net_desk.h"
 #include "app/clerk/session_relay.h"
+#include "guest/protocol/authority_certificate.h"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -84,6 +85,7 @@ private:
     std::string m_agentId;
     std::string m_agentName;
     boost::json::array m_shares; // as hello tells the guest
+    std::optional<AuthorityCertificate> m_authority; // likewise
     bool m_confined = false;
 
     std::shared_ptr<ChannelPump> m_control;

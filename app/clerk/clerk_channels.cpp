@@ -177,12 +177,15 @@ Status Clerk::sendControl(std::string_view text) {
 }
 
 void Clerk::sayHello() {
-    m_rpc.request("hello",
-                  {{"version", control::kProtocolVersion},
-                   {"capabilities", json::array{}},
-                   {"realtime_ns", realtimeNs()},
-                   {"agent", {{"id", m_agentId}, {"name", m_agentName}}},
-                   {"shares", m_shares}},
+    json::object params{{"version", control::kProtocolVersion},
+                        {"capabilities", json::array{}},
+                        {"realtime_ns", realtimeNs()},
+                        {"agent", {{"id", m_agentId}, {"name", m_agentName}}},
+                        {"shares", m_shares}};
+    if (m_authority) {
+        params["authority"] = toJson(*m_authority);
+    }
+    m_rpc.request("hello", std::move(params),
                   [this, asked = ++m_hello](Result<json::object> answer) {
                       if (asked != m_hello) {
                           return; // the connection it was asked on is gone

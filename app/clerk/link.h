@@ -4,8 +4,9 @@
 // engine treats what comes from a clerk as hostile: a clerk may be broken.
 //
 // Methods, engine → clerk (requests):
-//   prepare {agent:{id,name}, shares:[{id,name,mode,hidden:[pattern…]}], boot} + 2 descriptors per share:
+//   prepare {agent:{id,name}, shares:[{id,name,mode,hidden:[pattern…]}], authority?} + 2 descriptors per share:
 //   root, node table
+//       authority: what the agent's programs are to trust (guest/protocol/authority_certificate.h), for the clerk that says hello.
 //       First and once. The clerk jails itself to exactly these folders and answers {landlock_abi, seccomp}.
 //       It holds no byte of the guest's before.
 //   attach {channels:[name…]} + a descriptor each: control, files, network, terminals, console. Starts an

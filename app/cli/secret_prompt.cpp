@@ -1,10 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/cli/secret_prompt.h"
 
-#include <cstring>
-#include <fcntl.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -56,7 +52,6 @@ bool TypedSecret::isAsked() {
 }
 
 Status TypedSecret::read(const std::string& question) {
-    (void)::prctl(PR_SET_DUMPABLE, 0); // invariant I6: no core file
     return isAsked() ? readLine(STDIN_FILENO, question) : readAll();
 }
 
@@ -72,27 +67,28 @@ Status TypedSecret::readLine(int terminal, const std::string& question) {
         if (got < 0 && errno == EINTR) {
             continue;
         }
-        if (got <= 0 || c == kInterrupt || (c == kEnd && m_size == 0)) {
+        if (got <= 0 || c == kInterrupt || (c == kEnd && m_bytes.empty())) {
             say(terminal, "\r\n");
             return cancelled();
         }
         if (c == '\r' || c == '\n' || c == kEnd) {
             say(terminal, "\r\n");
-            return m_size == 0 ? Status(cancelled()) : Status();
+            return m_bytes.empty() ? Status(cancelled()) : Status();
         }
         if (c == kErase || c == kBackspace) {
-            m_size -= m_size > 0 ? 1 : 0;
+            m_bytes.resize(m_bytes.size() - (m_bytes.empty() ? 0 : 1));
         } else if (c == kKill) {
-            m_size = 0;
-        } else if (m_size < m_bytes.size()) {
-            m_bytes.at(m_size++) = c;
+            m_bytes.resize(0);
+        } else if (m_bytes.size() < m_bytes.capacity()) {
+            m_bytes.data()[m_bytes.size()] = c;
+            m_bytes.resize(m_bytes.size() + 1);
         }
     }
 }
 
 Status TypedSecret::readAll() {
-    while (m_size < m_bytes.size()) {
-        const auto got = ::read(STDIN_FILENO, m_bytes.data() + m_size, m_bytes.size() - m_size);
+    while (m_bytes.size() < m_bytes.capacity()) {
+        const auto got = ::read(STDIN_FILENO, m_bytes.data() + m_bytes.size(), m_bytes.capacity() - m_bytes.size());
         if (got < 0 && errno == EINTR) {
             continue;
         }
@@ -102,13 +98,9 @@ Status TypedSecret::readAll() {
         if (got == 0) {
             break;
         }
-        m_size += static_cast<std::size_t>(got);
+        m_bytes.resize(m_bytes.size() + static_cast<std::size_t>(got));
     }
-    return m_size == 0 ? Status(cancelled()) : Status();
-}
-
-bool TypedSecret::isSameAs(const TypedSecret& other) const {
-    return m_size == other.m_size && ::CRYPTO_memcmp(m_bytes.data(), other.m_bytes.data(), m_size) == 0;
+    return m_bytes.empty() ? Status(cancelled()) : Status();
 }
 
 Result<std::uint64_t> TypedSecret::hand(Context& context) const {
@@ -117,13 +109,8 @@ Result<std::uint64_t> TypedSecret::hand(Context& context) const {
         return fail(opened.error());
     }
     const auto socket = context.takeDescriptor();
-    std::size_t sent = 0;
-    while (socket && sent < m_size) {
-        const auto put = ::send(socket.get(), m_bytes.data() + sent, m_size - sent, MSG_NOSIGNAL);
-        if (put < 0 && errno != EINTR) {
-            return failErrno("giving the engine a secret");
-        }
-        sent += put > 0 ? static_cast<std::size_t>(put) : 0;
+    if (socket) {
+        CARREL_TRY(api::writeSecret(socket, m_bytes));
     }
     const auto number = numberAt(*opened, "secret");
     return socket && number != 0 ? Result<std::uint64_t>(number) : fail(ErrorCode::Malformed, "the engine's answer came without a way for a secret");

@@ -3,10 +3,8 @@
 // stands in memory that is wiped, and goes to the engine through a socket of its own (secret.open). Thread: main.
 #pragma once
 
+#include "app/api/secret_bytes.h"
 #include "app/cli/context.h"
-
-#include <array>
-#include <openssl/crypto.h>
 
 namespace carrel::cli {
 
@@ -14,13 +12,10 @@ class TypedSecret {
 public:
     static constexpr std::size_t kMost = 8 * 1024; // more than the engine takes, so that it says what is wrong
     TypedSecret() = default;
-    ~TypedSecret() { ::OPENSSL_cleanse(m_bytes.data(), m_bytes.size()); }
-    TypedSecret(const TypedSecret&) = delete;
-    TypedSecret& operator=(const TypedSecret&) = delete;
 
     // At a terminal asks on it, without echo; otherwise all of standard input. Cancelled: by Ctrl-C, or nothing was given.
     [[nodiscard]] Status read(const std::string& question);
-    [[nodiscard]] bool isSameAs(const TypedSecret& other) const;
+    [[nodiscard]] bool isSameAs(const TypedSecret& other) const { return m_bytes.isSameAs(other.m_bytes); }
     // To the engine; the number to name it by.
     [[nodiscard]] Result<std::uint64_t> hand(Context& context) const;
     [[nodiscard]] static bool isAsked(); // there is a terminal
@@ -29,8 +24,8 @@ private:
     [[nodiscard]] Status readLine(int terminal, const std::string& question);
     [[nodiscard]] Status readAll();
 
-    std::array<char, kMost> m_bytes{};
-    std::size_t m_size = 0;
+    api::NoCore m_noCore;
+    api::SecretBytes m_bytes{kMost};
 };
 
 } // namespace carrel::cli

@@ -16,6 +16,7 @@ struct NetOptions {
     std::string agent;
     std::string mode;
     std::string preset;
+    std::uint64_t number = 0;
     bool yes = false;
 };
 
@@ -46,7 +47,7 @@ std::string liveText(const json::object& result) {
     if (connections.empty()) {
         return out + "Nothing is connected.\n";
     }
-    Table table({"HOST", "ADDRESS", "SENT", "RECEIVED", "AGE", "BY", "HELD TO THE HOST"});
+    Table table({"NO", "HOST", "ADDRESS", "SENT", "RECEIVED", "AGE", "BY", "HELD TO THE HOST"});
     for (const auto& value : connections) {
         if (!value.is_object()) {
             continue;
@@ -55,12 +56,21 @@ std::string liveText(const json::object& result) {
         const auto address = textAt(one, "address");
         const auto rule = numberAt(one, "rule");
         const auto treat = textAt(one, "treat");
-        table.add({placeText(one), address.empty() ? "unchecked" : shown(address, 60), bytesText(numberAt(one, "sent")),
+        table.add({std::to_string(numberAt(one, "number")), placeText(one), address.empty() ? "unchecked" : shown(address, 60), bytesText(numberAt(one, "sent")),
                    bytesText(numberAt(one, "received")), spanText(static_cast<std::int64_t>(numberAt(one, "age_ms") / 1000)),
                    rule != 0 ? "rule " + std::to_string(rule) : "request " + std::to_string(numberAt(one, "approval")),
-                   treat == "tls" ? "by its TLS name" : treat == "http" ? "by its HTTP name" : "no: anything goes"});
+                   treat == "tls"         ? "by its TLS name"
+                   : treat == "http"      ? "by its HTTP name"
+                   : treat == "terminate" ? "each request is read"
+                                          : "no: anything goes"});
     }
     return out + table.text();
+}
+
+std::string cutText(const json::object& result) {
+    const auto& one = objectAt(result, "connection");
+    return "Cut: " + placeText(one) + ", after " + bytesText(numberAt(one, "sent")) + " sent and " + bytesText(numberAt(one, "received")) + " received.\n" +
+           (numberAt(one, "rule") != 0 ? "Rule " + std::to_string(numberAt(one, "rule")) + " allows the agent to connect there anew.\n" : "");
 }
 
 int allow(Context& context, const NetOptions& options) {
@@ -121,6 +131,16 @@ void addNetworkVerbs(CLI::App& app, Context& context) {
     live->footer("Example: carrel net live clerk");
     live->callback([&context, options] {
         context.action = [&context, options] { return context.show("net.live", json::object{{"agent", options->agent}}, liveText); };
+    });
+    auto* cut = net->add_subcommand("cut", "End one of an agent's connections at once");
+    cut->add_option("NAME", options->agent, "The agent")->required();
+    cut->add_option("NUMBER", options->number, "As 'carrel net live' shows it")->required();
+    cut->footer("Where a rule allows it, the agent may connect anew: carrel rules remove, or carrel net mode NAME offline.\n"
+                "Example: carrel net cut clerk 4");
+    cut->callback([&context, options] {
+        context.action = [&context, options] {
+            return context.show("net.cut", json::object{{"agent", options->agent}, {"number", options->number}}, cutText);
+        };
     });
     net->add_subcommand("presets", "List the sets of rules for the network that Carrel comes with")->callback([&context] {
         context.action = [&context] { return context.show("net.presets", json::object{}, [](const json::object& result) {

@@ -194,7 +194,7 @@ void Egress::setMode(NetMode mode) {
             const std::lock_guard lock(m_mutex);
             waitedFor.insert(asked->waitsFor);
         }
-        post([this, stream, asked, no] { refuseRequest(stream, asked, no); });
+        post([this, stream = stream, asked = asked, no] { refuseRequest(stream, asked, no); });
     }
     waitedFor.erase(0);
     for (const auto approval : waitedFor) { // what nobody may have any more is not asked either
@@ -236,20 +236,23 @@ void Egress::rulesChanged() {
 
 std::vector<LiveConnection> Egress::live() const {
     std::vector<LiveConnection> out;
-    const auto now = Clock::now();
     const std::lock_guard lock(m_mutex);
     for (const auto& [number, stream] : m_streams) {
         if (stream->phase != Phase::Open) {
             continue;
         }
-        const auto counts = countsOf(stream->socket.get());
-        LiveConnection one{number, stream->to, stream->at, stream->treat, 0, 0, counts ? since(stream->before, *counts) : SocketCounts{},
-                           std::chrono::duration_cast<std::chrono::milliseconds>(now - stream->since)};
-        for (const auto& need : stream->needs) {
-            one.rule = need.rule != 0 ? need.rule : one.rule;
-            one.approval = need.approval != 0 ? need.approval : one.approval;
-        }
-        out.push_back(std::move(one));
+        out.push_back(describe(*stream));
+    }
+    return out;
+}
+
+LiveConnection Egress::describe(const Stream& stream) const {
+    const auto counts = countsOf(stream.socket.get());
+    LiveConnection out{stream.number, stream.to, stream.at, stream.treat, 0, 0, counts ? since(stream.before, *counts) : SocketCounts{},
+                       std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - stream.since)};
+    for (const auto& need : stream.needs) {
+        out.rule = need.rule != 0 ? need.rule : out.rule;
+        out.approval = need.approval != 0 ? need.approval : out.approval;
     }
     return out;
 }

@@ -120,6 +120,8 @@ public:
     void credentialsChanged();
     void canariesChanged();
     [[nodiscard]] std::vector<LiveConnection> live() const;
+    // One of live(), by the owner's word; answers what it was. NotFound: it is over already.
+    [[nodiscard]] Result<LiveConnection> cut(std::uint64_t number);
     [[nodiscard]] std::size_t waiting() const; // not open yet
     // Cuts everything, writes down the last of it, and lets go of the clerk.
     void stop();
@@ -187,9 +189,10 @@ private:
     [[nodiscard]] Status opened(std::uint64_t clerk, const boost::json::object& params);
     [[nodiscard]] Status closed(std::uint64_t clerk, const boost::json::object& params);
     void refuse(const StreamPtr& stream, No no);
-    void cut(const StreamPtr& stream, const std::string& why);
+    bool cut(const StreamPtr& stream, const std::string& why); // false: another has ended it
     [[nodiscard]] bool take(const StreamPtr& stream); // out of the list; false: another has done that
     void ended(const StreamPtr& stream, std::optional<SocketCounts> told);
+    [[nodiscard]] LiveConnection describe(const Stream& stream) const; // an open one; m_mutex is held
     void letGo(const StreamPtr& stream); // of its grants
     void tellEffect(std::vector<Need>& needs, policy::EffectState state, const std::string& words); // on its own thread
     void sayMode(std::uint64_t clerk);

@@ -20,19 +20,22 @@ constexpr std::size_t kMaxGivenHost = 255;
 constexpr std::uint64_t kEndsCounted = 1; // the kernel counts the end of a direction
 
 // Of those of a clerk's words (link.h, net.closed) that the owner should know of: it was connected, and came to nothing.
-std::optional<std::string> faultOf(std::string_view how) {
-    struct Fault {
-        std::string_view how, words;
-    };
-    static constexpr std::array kFaults{Fault{"sni", "it did not name this host in the open when it began TLS"},
-                                        Fault{"http", "what it sent is not in the order that HTTP has, or for another host"},
-                                        Fault{"host tls", "the host's certificate or its TLS was not accepted"},
-                                        Fault{"answer", "the host's answer was none that could be passed on"},
-                                        Fault{"tls", "there was nothing to end its TLS with"},
-                                        Fault{"packed", "what it sent was compressed so that it could not be searched for canaries"},
-                                        Fault{"timed out", "one side let the other wait too long"}};
+struct Fault {
+    std::string_view how;
+    Outcome outcome;
+    std::string_view words;
+};
+const Fault* faultOf(std::string_view how) {
+    static constexpr std::array kFaults{
+        Fault{"sni", Outcome::Denied, "it did not name this host in the open when it began TLS"},
+        Fault{"http", Outcome::Denied, "what it sent is not in the order that HTTP has, or for another host"},
+        Fault{"host tls", Outcome::Unreachable, "the host's certificate or its TLS was not accepted"},
+        Fault{"answer", Outcome::Unreachable, "the host's answer was none that could be passed on"},
+        Fault{"tls", Outcome::Unreachable, "there was nothing to end its TLS with"},
+        Fault{"packed", Outcome::Denied, "what it sent was compressed so that it could not be searched for canaries"},
+        Fault{"timed out", Outcome::TimedOut, "one side let the other wait too long"}};
     const auto* const found = std::find_if(kFaults.begin(), kFaults.end(), [&](const Fault& each) { return each.how == how; });
-    return found == kFaults.end() ? std::nullopt : std::optional(std::string(found->words));
+    return found == kFaults.end() ? nullptr : found;
 }
 
 } // namespace
@@ -107,7 +110,7 @@ Status Egress::closed(std::uint64_t clerk, const json::object& params) {
     JsonFields fields(params, "net.closed");
     const auto number = fields.number("number");
     const SocketCounts counts{fields.number("sent"), fields.number("received")};
-    const auto fault = faultOf(fields.string("how", 64));
+    const auto* const fault = faultOf(fields.string("how", 64));
     CARREL_TRY(fields.finish());
     StreamPtr stream;
     {
@@ -119,9 +122,9 @@ Status Egress::closed(std::uint64_t clerk, const json::object& params) {
     }
     if (stream && take(stream)) {
         ended(stream, counts);
-        if (fault) {
+        if (fault != nullptr) {
             const std::lock_guard lock(m_mutex);
-            m_traffic.failed(stream->to.text(), Outcome::Closed, *fault, Clock::now());
+            m_traffic.failed(stream->to.text(), fault->outcome, std::string(fault->words), Clock::now());
         }
     }
     return {};
@@ -235,9 +238,9 @@ void Egress::refuse(const StreamPtr& stream, No no) {
     });
 }
 
-void Egress::cut(const StreamPtr& stream, const std::string& why) {
+bool Egress::cut(const StreamPtr& stream, const std::string& why) {
     if (!take(stream)) {
-        return;
+        return false;
     }
     bool open = false;
     {
@@ -253,6 +256,24 @@ void Egress::cut(const StreamPtr& stream, const std::string& why) {
             say(clerk, "net.refused", {{"number", number}, {"outcome", toString(Outcome::Denied)}, {"text", text}});
         }
     });
+    return true;
+}
+
+Result<LiveConnection> Egress::cut(std::uint64_t number) {
+    StreamPtr stream;
+    std::optional<LiveConnection> was;
+    {
+        const std::lock_guard lock(m_mutex);
+        const auto at = m_streams.find(number);
+        if (at != m_streams.end() && at->second->phase == Phase::Open) {
+            stream = at->second;
+            was = describe(*stream);
+        }
+    }
+    if (!stream || !cut(stream, "the owner cut it")) {
+        return fail(ErrorCode::NotFound, "that connection is over already");
+    }
+    return std::move(*was);
 }
 
 void Egress::say(std::uint64_t clerk, std::string_view method, json::object params, int descriptor) {

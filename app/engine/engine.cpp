@@ -68,7 +68,10 @@ Result<std::unique_ptr<Engine>> Engine::create(api::Home home, Installation inst
     engine->m_credentials = std::make_unique<egress::CredentialBook>(egress::CredentialBook::Setup{
         engine->m_home.folder / "credentials.json", std::move(session.keyring),
         session.sealing ? std::make_unique<egress::SealedFile>(sealed, *session.sealing) : std::make_unique<egress::SealedFile>(sealed), {}});
-    engine->m_credentials->onChange([networks = engine->m_networks.get()] { networks->credentialsChanged(); });
+    engine->m_credentials->onChange([networks = engine->m_networks.get(), &news = engine->m_approvalNews] {
+        networks->credentialsChanged();
+        news.credentialsChanged();
+    });
     engine->m_services.credentials = engine->m_credentials.get();
     approvals.addListener(*engine->m_networks);
     for (auto* listener : session.listeners) {

@@ -34,6 +34,10 @@ json::value textOf(const std::optional<std::string>& text) {
     return text ? json::value(*text) : json::value(nullptr);
 }
 
+std::string whyOf(const Error& error) {
+    return error.text() + (error.hint.empty() ? "" : ". " + error.hint);
+}
+
 json::object describe(Engine& engine, const Credential& of) {
     std::vector<std::string> agents;
     std::transform(of.agents.begin(), of.agents.end(), std::back_inserter(agents), namesOf(engine));
@@ -256,7 +260,7 @@ Result<json::value> test(Engine& engine, api::Call& call) {
     }
     return json::object{{"credential", describe(engine, *of)},
                         {"there", value.has_value()},
-                        {"why", value ? json::value(nullptr) : json::value(value.error().text() + (value.error().hint.empty() ? "" : ". " + value.error().hint))},
+                        {"why", value ? json::value(nullptr) : json::value(whyOf(value.error()))},
                         {"uses", std::move(uses)}};
 }
 
@@ -270,6 +274,7 @@ Result<json::value> unlock(Engine& engine, api::Call& call) {
         return fail(passphrase.error());
     }
     CARREL_TRY(engine.credentials().unlock(*passphrase));
+    engine.approvalNews().credentialsChanged();
     return json::object{{"sealed", "ready"}};
 }
 
@@ -283,9 +288,16 @@ Result<json::value> lock(Engine& engine, api::Call& call) {
     CARREL_TRY(fields.finish());
     if (!only) {
         engine.credentials().lock();
+        engine.approvalNews().credentialsChanged();
     }
     const auto now = engine.credentials().sealed();
-    return now ? Result<json::value>(json::object{{"sealed", wordOf(*now)}}) : fail(now.error());
+    if (!now) {
+        return fail(now.error());
+    }
+    const auto next = engine.credentials().place();
+    return json::object{{"sealed", wordOf(*now)},
+                        {"next", next ? json::value(*next ? toString(**next) : "passphrase") : json::value(nullptr)},
+                        {"why", next ? json::value(nullptr) : json::value(whyOf(next.error()))}};
 }
 
 } // namespace

@@ -77,6 +77,22 @@ Result<json::value> live(Engine& engine, api::Call& call) {
                         {"connections", std::move(connections)}};
 }
 
+Result<json::value> cut(Engine& engine, api::Call& call) {
+    JsonFields fields(call.params(), "net.cut");
+    const auto name = fields.string("agent", 256);
+    const auto number = fields.number("number");
+    CARREL_TRY(fields.finish());
+    const auto agent = engine.agentFor(call, name);
+    if (!agent) {
+        return fail(agent.error());
+    }
+    const auto was = (*agent)->cutConnection(number);
+    if (!was) {
+        return fail(was.error());
+    }
+    return json::object{{"agent", (*agent)->name()}, {"connection", describeLive(*was)}};
+}
+
 Result<json::value> presets(Engine& engine, api::Call& call) {
     CARREL_TRY(JsonFields(call.params(), "net.presets").finish());
     json::array out;
@@ -146,6 +162,7 @@ void addNetworkVerbs(Engine& engine, api::Handlers& to) {
     };
     add("net.mode", mode);
     add("net.live", live);
+    add("net.cut", cut);
     add("net.presets", presets);
     add("net.allow", allow);
 }

@@ -26,5 +26,8 @@ struct Authority {
 // A key on P-256; path length 0, so that nothing it signs can sign again; no name constraints, as an agent may be allowed any host.
 // `agent`: for the eye of whoever reads the machine's list of certificates; at most 40 bytes of it are used.
 [[nodiscard]] Result<Authority> makeAuthority(std::string_view agent, WallTime now);
+// X509_NAME_hash(3ssl) of its subject, as OpenSSL names files in a folder of certificates: 8 lower-case hexadecimal digits.
+// Malformed: no certificate of an authority.
+[[nodiscard]] Result<std::string> nameHashOf(std::string_view certificatePem);
 
 } // namespace carrel::relay

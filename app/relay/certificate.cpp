@@ -7,6 +7,11 @@
 #include <openssl/ec.h>
 #include <openssl/pem.h>
 
+#include <algorithm>
+#include <array>
+#include <climits>
+#include <cstdio>
+
 namespace carrel::relay {
 
 namespace {
@@ -81,6 +86,25 @@ Result<Authority> makeAuthority(std::string_view agent, WallTime now) {
         return failed("The agent's certificate authority could not be written");
     }
     return Authority{std::string(memoryOf(text.get())), secretText(memoryOf(secret.get()))};
+}
+
+Result<std::string> nameHashOf(std::string_view certificatePem) {
+    prepareOpenSsl();
+    ::ERR_clear_error();
+    const BioPtr text(::BIO_new_mem_buf(certificatePem.data(), static_cast<int>(std::min<std::size_t>(certificatePem.size(), INT_MAX))));
+    const CertificatePtr certificate(::PEM_read_bio_X509(text.get(), nullptr, nullptr, nullptr));
+    if (!certificate) {
+        return fail(ErrorCode::Malformed, "The agent's certificate cannot be read: " + takeOpenSslReason());
+    }
+    int done = 0;
+    const auto hash = ::X509_NAME_hash_ex(::X509_get_subject_name(certificate.get()), nullptr, nullptr, &done);
+    if (::X509_check_ca(certificate.get()) != 1 || done != 1) {
+        ::ERR_clear_error();
+        return fail(ErrorCode::Malformed, "The agent's certificate is not that of an authority");
+    }
+    std::array<char, 9> digits{};
+    (void)std::snprintf(digits.data(), digits.size(), "%08lx", hash);
+    return std::string(digits.data());
 }
 
 } // namespace carrel::relay

@@ -42,6 +42,17 @@ HttpResult<std::string> normalisedPath(std::string_view path) {
     return out;
 }
 
+// Steps that stay where they are (RFC 3986, section 5.2.4): apt has one in each request to a repository without a distribution.
+std::string withoutStays(std::string path) {
+    for (auto at = path.find("/./"); at != std::string::npos; at = path.find("/./", at)) {
+        path.erase(at, 2);
+    }
+    if (path.ends_with("/.")) {
+        path.pop_back();
+    }
+    return path;
+}
+
 // Of a normalised path. A piece ends where any server may see its end.
 bool hasDotSegment(std::string_view path) {
     while (!path.empty()) {
@@ -114,6 +125,7 @@ HttpResult<Target> readTarget(std::string_view text, std::string_view method, co
     if (!path) {
         return tl::unexpected(path.error());
     }
+    *path = withoutStays(std::move(*path));
     if (path->find('\\') != std::string::npos || hasDotSegment(*path)) {
         return httpFault(400, "the request's path holds dot segments or a backslash, which are read differently by different servers");
     }

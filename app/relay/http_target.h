@@ -28,7 +28,7 @@ struct Target {
 };
 
 // Origin-form, "*" for OPTIONS, or absolute-form of that very origin. Normalised: unreserved characters decoded, hex digits in upper
-// case. Refused: dot segments, also those that a server may find after it has decoded or cut more ("..%2f", "..;x"), encoded
+// case, steps of one dot left out. Refused: dot segments, also those that a server may find after it has decoded or cut more ("..%2f", "..;x"), encoded
 // control characters, backslashes in the path, fragments, what is not ASCII.
 [[nodiscard]] HttpResult<Target> readTarget(std::string_view text, std::string_view method, const Origin& origin);
 

@@ -29,6 +29,11 @@ Status AgentKeeper::make() {
     if (!m_name.empty()) {
         CARREL_TRY(m_space->setHostname(m_name));
     }
+    if (m_authority) {
+        if (const auto trusted = m_space->trust(*m_authority); !trusted) {
+            m_log("the agent's programs do not trust its authority any more: " + trusted.error().text());
+        }
+    }
     return {};
 }
 
@@ -51,6 +56,12 @@ Status AgentKeeper::setName(const std::string& name) {
         return fail(ErrorCode::Unavailable, "the agent's account does not stand");
     }
     return m_space->setHostname(name);
+}
+
+Status AgentKeeper::setAuthority(const AuthorityCertificate& authority) {
+    const std::lock_guard lock(m_mutex);
+    m_authority = authority;
+    return m_space ? m_space->trust(authority) : Status(); // else make() does it
 }
 
 void AgentKeeper::watch() {

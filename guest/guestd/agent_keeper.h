@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Keeps the agent's account standing: makes it, names it, and makes it again when its first process ended
-// (the kernel then ended everything in it). Thread: any.
+// Keeps the agent's account standing: makes it, names it, tells it whom to trust, and makes it again when its first process
+// ended (the kernel then ended everything in it). Thread: any.
 #pragma once
 
 #include "guest/guestd/agent_space.h"
@@ -24,6 +24,9 @@ public:
     [[nodiscard]] Status start();
     [[nodiscard]] std::shared_ptr<Spawner> spawner(); // null while there is none
     [[nodiscard]] Status setName(const std::string& name);
+    // The agent's programs trust it from here on, also when the account is made again. Where that fails it is asked for again by
+    // the next call, and tried with the next account.
+    [[nodiscard]] Status setAuthority(const AuthorityCertificate& authority);
     // Kills every process of the agent's, for good.
     void end();
 
@@ -38,6 +41,7 @@ private:
     std::mutex m_mutex;
     std::shared_ptr<AgentSpace> m_space;
     std::string m_name;
+    std::optional<AuthorityCertificate> m_authority;
     bool m_end = false;
     std::thread m_thread;
 };

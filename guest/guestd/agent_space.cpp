@@ -2,6 +2,7 @@
 #include "guest/guestd/agent_space.h"
 
 #include "guest/guestd/agent_root.h"
+#include "guest/guestd/trust_variables.h"
 
 #include <cerrno>
 #include <csignal>
@@ -26,9 +27,10 @@ namespace {
 constexpr int kAgentNamespaces =
     CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWCGROUP;
 
-// What a forked helper says through its pipe before it ends: a process id, or the step that failed.
+// What a forked helper says through its pipe before it ends: what it made or found, or the step that failed.
 struct HelperWord {
     pid_t pid = 0;
+    TrustStore store = TrustStore::None;
     int number = 0;
     char step[64] = {};
 };
@@ -347,12 +349,62 @@ Result<PtyPair> AgentSpace::openPty() {
 }
 
 std::map<std::string, std::string> AgentSpace::baseEnvironment() const {
-    return {{"PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
-            {"HOME", "/root"},
-            {"USER", "root"},
-            {"LOGNAME", "root"},
-            {"SHELL", "/bin/bash"},
-            {"LANG", "C.UTF-8"}};
+    std::map<std::string, std::string> out{{"PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
+                                           {"HOME", "/root"},
+                                           {"USER", "root"},
+                                           {"LOGNAME", "root"},
+                                           {"SHELL", "/bin/bash"},
+                                           {"LANG", "C.UTF-8"}};
+    out.merge(trustVariables(m_trustStore));
+    return out;
+}
+
+// By a process with the agent's own rights, in its root: whatever the agent has put in the way there, it reaches nothing else. Not
+// in its PID namespace, so nothing of the agent's can stop it.
+Status AgentSpace::trust(const AuthorityCertificate& authority) {
+    if (m_trusted == authority.pem) {
+        return {};
+    }
+    m_trusted.clear(); // a part of it may be done where the rest fails
+    auto word = makePipe();
+    if (!word) {
+        return fail(word.error());
+    }
+    const pid_t helper = ::fork();
+    if (helper < 0) {
+        return failErrno("making a process");
+    }
+    if (helper == 0) {
+        const int pipe = word->write.get();
+        if (::write(m_cgroupProcs.get(), "0", 1) != 1) {
+            giveUp(pipe, "entering the control group");
+        }
+        if (::setns(m_initPidfd.get(), CLONE_NEWUSER | CLONE_NEWNS) != 0 || !becomeNamespaceRoot()) {
+            giveUp(pipe, "entering the agent's namespaces");
+        }
+        if (const char* failed = dropPrivileges()) {
+            giveUp(pipe, failed);
+        }
+        ::umask(022);
+        HelperWord done;
+        if (const auto kept = keepAuthority("/", authority)) {
+            done.store = *kept;
+        } else {
+            errno = kept.error().sysErrno;
+            giveUp(pipe, kept.error().message.c_str());
+        }
+        [[maybe_unused]] const ssize_t said = ::write(pipe, &done, sizeof done);
+        ::_exit(0);
+    }
+    word->write.reset();
+    const auto answer = readWord(word->read.get(), "the agent's certificates");
+    reap(helper);
+    if (!answer) {
+        return fail(answer.error());
+    }
+    m_trusted = authority.pem;
+    m_trustStore = answer->store;
+    return {};
 }
 
 // By its number, which stays its own until reapInit().

@@ -16,7 +16,9 @@
 #pragma once
 
 #include "guest/guestd/spawner.h"
+#include "guest/guestd/trust_store.h"
 
+#include <atomic>
 #include <chrono>
 #include <memory>
 #include <mutex>
@@ -47,6 +49,9 @@ public:
     [[nodiscard]] std::map<std::string, std::string> baseEnvironment() const override;
     [[nodiscard]] std::string homeFolder() const override { return "/root"; }
 
+    // Puts it into the store of the agent's root and into the environment of what is spawned from here on (trust_store.h,
+    // trust_variables.h). Once for each certificate: what the agent does with its store afterwards is its own affair.
+    [[nodiscard]] Status trust(const AuthorityCertificate& authority);
     [[nodiscard]] UniqueFd networkNamespace() const; // not open: it cannot be told
     [[nodiscard]] Status setHostname(const std::string& name);
     // Readable when PID 1 of the agent has ended, and with it everything.
@@ -71,6 +76,8 @@ private:
     UniqueFd m_initPidfd;
     pid_t m_init = 0;
     std::mutex m_mutex; // m_init's reaping
+    std::atomic<TrustStore> m_trustStore = TrustStore::None;
+    std::string m_trusted; // the certificate that is in the store, as far as is known; of trust() alone, which is called one at a time
 };
 
 // The role of PID 1 of the agent: reaps until the end of time. Called by main() for "carrel-guestd

@@ -87,6 +87,7 @@ Result<ControlCall> hello(const json::object& params) {
             fields.problem("shares", "names one share twice");
         }
     }
+    call.authority = takeAuthority(fields, "authority");
     CARREL_TRY(fields.finish());
     CARREL_TRY(agent.finish());
     return ControlCall(std::move(call));

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "guest/guestd/shares.h"
+#include "guest/protocol/authority_certificate.h"
 #include "guest/protocol/rpc.h"
 
 #include <chrono>
@@ -17,6 +18,7 @@ struct HelloCall {
     std::string agentId;
     std::string agentName;
     std::vector<ShareSpec> shares; // ids and names are each unique
+    std::optional<AuthorityCertificate> authority;
 };
 struct ClockCall {
     std::chrono::nanoseconds realtime{};

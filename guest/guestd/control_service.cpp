@@ -212,6 +212,12 @@ ControlService::Answer ControlService::run(const HelloCall& call, Job& job) {
     sendStage(job.epoch, "guestd");
     CARREL_TRY(m_machine.adoptAgent(call.agentName));
     sendStage(job.epoch, "agent");
+    if (call.authority) { // before anything of the agent's can run
+        if (const auto trusted = m_machine.trust(*call.authority); !trusted) {
+            notify("log", {{"level", "warning"},
+                           {"text", "the agent's programs do not trust the hosts whose connections are looked into: " + trusted.error().text()}});
+        }
+    }
     auto failed = bringSharesInLine(call.shares);
     sendStage(job.epoch, "shares");
     CARREL_TRY(m_machine.takeCommands());

@@ -24,6 +24,8 @@ public:
     [[nodiscard]] virtual std::string bootId() = 0;
     // The agent's account stands and bears this name when it returns.
     [[nodiscard]] virtual Status adoptAgent(const std::string& name) = 0;
+    // The agent's programs trust it when this returns, those that are started from then on by their environment, too.
+    [[nodiscard]] virtual Status trust(const AuthorityCertificate& authority) = 0;
     // The shares are there, so commands may come. Called with each hello.
     [[nodiscard]] virtual Status takeCommands() = 0;
     // Ends the agent's processes; what they wrote is on the disk. Nothing is staged after it.

@@ -208,6 +208,10 @@ Status GuestMachine::adoptAgent(const std::string& name) {
     return m_agent.setName(name);
 }
 
+Status GuestMachine::trust(const AuthorityCertificate& authority) {
+    return m_agent.setAuthority(authority);
+}
+
 void GuestMachine::endAgent() {
     m_agent.end();
     ::sync(); // before anything that may take long: the host's patience ends, and then it cuts the power

@@ -37,6 +37,7 @@ public:
     [[nodiscard]] Status setClock(std::chrono::nanoseconds sinceEpoch) override;
     [[nodiscard]] std::string bootId() override;
     [[nodiscard]] Status adoptAgent(const std::string& name) override;
+    [[nodiscard]] Status trust(const AuthorityCertificate& authority) override;
     [[nodiscard]] Status takeCommands() override;
     void endAgent() override;
     [[nodiscard]] Status settleDown() override;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The agreement between the clerk (host) and carrel-guestd (guest): which streams a channel has, and the control
-// methods. Version 5.
+// methods. Version 6.
 //
 // Any change of what either side sends raises the version: both read strictly, and a machine that was started by an older Carrel
 // goes on while a newer engine takes over. Such a one is told to be started again, before anything is half understood.
@@ -8,12 +8,14 @@
 // control channel: stream 1 (Messages) carries JSON-RPC 2.0 both ways, one text per message.
 //
 //   host → guest requests
-//     hello {version, capabilities:[…], realtime_ns, agent:{id,name}, shares:[Share]} →
+//     hello {version, capabilities:[…], realtime_ns, agent:{id,name}, shares:[Share], authority?} →
 //         {version, capabilities, boot_id, shares_failed:[{share, why, passing}…]}
 //         First on every epoch. Sets the clock, and brings the mounts in line with `shares` (adds and removes), so
 //         that a new clerk needs to know nothing of what its predecessor did. Share = {id, name, mode: "read-only"|"review"}.
 //         One that cannot come or go holds up nothing else: it is told in shares_failed (passing: perhaps it
 //         can in a moment), and the host asks again with another hello of the same epoch.
+//         authority (authority_certificate.h): the agent's programs trust it when the answer arrives; where that cannot be, a
+//         `log` says so. Without it, what they trust stays as it is.
 //     clock {realtime_ns} → {}              after the machine's processors stood still: sent before they go on
 //     share.add {share:Share} → {}          /workspace/<name> is there when the answer arrives
 //     share.remove {id} → {}                its staged work is kept on the guest's disk until it is discarded
@@ -59,7 +61,7 @@
 
 namespace carrel::control {
 
-inline constexpr std::uint64_t kProtocolVersion = 5;
+inline constexpr std::uint64_t kProtocolVersion = 6;
 inline constexpr std::uint32_t kRpcStream = 1;
 inline constexpr std::uint32_t kMaxShareId = 4095;
 inline constexpr std::uint32_t kFirstContentStream = 0x10000;

@@ -2,6 +2,23 @@
 <!DOCTYPE TS>
 <TS version="2.1" language="en_US" sourcelanguage="en_US">
 <context>
+    <name>CredentialForms</name>
+    <message numerus="yes">
+        <source>At most %n host(s).</source>
+        <translation>
+            <numerusform>At most %n host.</numerusform>
+            <numerusform>At most %n hosts.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>At most %n path(s).</source>
+        <translation>
+            <numerusform>At most %n path.</numerusform>
+            <numerusform>At most %n paths.</numerusform>
+        </translation>
+    </message>
+</context>
+<context>
     <name>NetWords</name>
     <message numerus="yes">
         <source>%1, %n time(s)</source>
@@ -32,6 +49,16 @@
         <translation>
             <numerusform>%1: %n file is not really there, %2 only keeps a place for it. The agent cannot read it, and no change of it is applied.</numerusform>
             <numerusform>%1: %n files are not really there, %2 only keeps a place for them. The agent cannot read them, and no change of them is applied.</numerusform>
+        </translation>
+    </message>
+</context>
+<context>
+    <name>carrel::ui::AddCredentialDialog</name>
+    <message numerus="yes">
+        <source>A credential is for at most %n agent(s).</source>
+        <translation>
+            <numerusform>A credential is for at most %n agent.</numerusform>
+            <numerusform>A credential is for at most %n agents.</numerusform>
         </translation>
     </message>
 </context>
@@ -190,6 +217,23 @@
     </message>
 </context>
 <context>
+    <name>carrel::ui::CredentialsPage</name>
+    <message numerus="yes">
+        <source>%1 and %n more</source>
+        <translation>
+            <numerusform>%1 and %n more</numerusform>
+            <numerusform>%1 and %n more</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>These are the first %n of them.</source>
+        <translation>
+            <numerusform>This is the first of them.</numerusform>
+            <numerusform>These are the first %n of them.</numerusform>
+        </translation>
+    </message>
+</context>
+<context>
     <name>carrel::ui::DiffView</name>
     <message numerus="yes">
         <source>%n more line(s) differ. They are too many for this view: look at the files themselves before you decide.</source>
@@ -305,6 +349,20 @@
         <translation>
             <numerusform>%n rule is kept, and counts from now on.</numerusform>
             <numerusform>%n rules are kept, and count from now on.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>and %n more</source>
+        <translation>
+            <numerusform>and %n more</numerusform>
+            <numerusform>and %n more</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%n credential(s) that it can use, and does not see</source>
+        <translation>
+            <numerusform>%n credential that it can use, and does not see</numerusform>
+            <numerusform>%n credentials that it can use, and does not see</numerusform>
         </translation>
     </message>
 </context>

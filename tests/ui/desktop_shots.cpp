@@ -8,12 +8,17 @@
 #include "tests/ui/dark_palette.h"
 #include "ui/agents/agent_page.h"
 #include "ui/agents/create_dialog.h"
+#include "ui/approvals/approvals_model.h"
 #include "ui/approvals/approvals_page.h"
 #include "ui/approvals/request_view.h"
+#include "ui/credentials/add_credential_dialog.h"
+#include "ui/credentials/credentials_page.h"
+#include "ui/credentials/passphrase_dialog.h"
 #include "ui/doctor/doctor_window.h"
 #include "ui/network/mode_dialog.h"
 #include "ui/network/network_page.h"
 #include "ui/network/preset_dialog.h"
+#include "ui/parts/question.h"
 #include "ui/text/languages.h"
 #include "ui/window/main_window.h"
 
@@ -22,6 +27,7 @@
 #include <QElapsedTimer>
 #include <QLabel>
 #include <QLineEdit>
+#include <QListWidget>
 #include <QPushButton>
 #include <QStyleFactory>
 #include <QTabWidget>
@@ -129,6 +135,7 @@ void networkPictures(const Album& album, DesktopWorld& world, MainWindow& window
     });
     until([&] { return find<QAbstractItemView>(*page, "live")->model()->rowCount() == 3; });
     find<QTableView>(*page, "rules")->selectRow(0);
+    find<QTableView>(*page, "live")->selectRow(1);
     album.take(window, "17-network");
     find<QPushButton>(*page, "changeMode")->click();
     album.take(*dialog<ModeDialog>("modeDialog"), "18-network-mode");
@@ -167,6 +174,124 @@ void networkPictures(const Album& album, DesktopWorld& world, MainWindow& window
     look(longName);
     album.take(window, "23-request-network-long-name");
     window.showAgent("scout");
+}
+
+// No keyring: the file that a passphrase seals is made, a credential is added in the window, others by their side, and one is asked for.
+void credentialPictures(const Album& album, DesktopWorld& world, MainWindow& window) {
+    window.showCredentials();
+    auto& page = *find<CredentialsPage>(window, "credentialsPage");
+    until([&] { return find<QWidget>(page, "noCredentials")->isVisible(); });
+    album.take(window, "24-credentials-none");
+    find<QPushButton>(*find<QWidget>(page, "noCredentials"), "emptyAction")->click();
+    until([&] { return dialog<PassphraseDialog>("passphraseDialog") != nullptr && find<QPushButton>(*dialog<PassphraseDialog>("passphraseDialog"), "openFile")->isEnabled(); });
+    const auto type = [](QDialog* in, const char* field, const char* text) { QTest::keyClicks(find<QLineEdit>(*in, field), text); };
+    auto* const passphrase = dialog<PassphraseDialog>("passphraseDialog");
+    type(passphrase, "passphrase", "a desk by the window");
+    type(passphrase, "passphraseAgain", "a desk by the door");
+    find<QPushButton>(*passphrase, "openFile")->click();
+    album.take(*passphrase, "25-passphrase-new");
+    type(passphrase, "passphrase", "a desk by the window");
+    type(passphrase, "passphraseAgain", "a desk by the window");
+    find<QPushButton>(*passphrase, "openFile")->click();
+    until([&] { return dialog<AddCredentialDialog>("addCredentialDialog") != nullptr; });
+    auto* add = dialog<AddCredentialDialog>("addCredentialDialog");
+    album.take(*add, "26-credential-new");
+    find<QComboBox>(*add, "kind")->setCurrentIndex(3);
+    type(add, "credentialName", "Hosting");
+    type(add, "hosts", "https://git.example.org/ada");
+    type(add, "format", "Token");
+    find<QPushButton>(*add, "add")->click();
+    album.take(*add, "27-credential-new-wrong");
+    add->reject();
+    until([&] { return dialog<AddCredentialDialog>("addCredentialDialog") == nullptr; });
+    const auto one = [&](const char* name, const char* hosts, int kind, const char* variable, const char* paths, bool picture) {
+        until([&] { return !dialog<AddCredentialDialog>("addCredentialDialog"); });
+        auto* const empty = find<QPushButton>(*find<QWidget>(page, "noCredentials"), "emptyAction");
+        (empty->isVisible() ? empty : find<QPushButton>(page, "addCredential"))->click();
+        until([&] { return dialog<AddCredentialDialog>("addCredentialDialog") != nullptr; });
+        add = dialog<AddCredentialDialog>("addCredentialDialog");
+        type(add, "credentialName", name);
+        type(add, "hosts", hosts);
+        find<QComboBox>(*add, "kind")->setCurrentIndex(kind);
+        if (kind == 2) {
+            type(add, "user", "ada");
+        }
+        type(add, "value", "0123456789abcdef");
+        type(add, "variable", variable);
+        type(add, "paths", paths);
+        if (kind == 2) {
+            auto* const agents = find<QListWidget>(*add, "agentsOfIt");
+            for (auto* const item : agents->findItems("scout", Qt::MatchExactly)) {
+                item->setCheckState(Qt::Checked);
+            }
+        }
+        if (picture) {
+            album.take(*add, "28-credential-new-filled");
+        }
+        find<QPushButton>(*add, "add")->click();
+        const auto count = find<QAbstractItemView>(page, "credentials")->model()->rowCount();
+        until([&] { return find<QAbstractItemView>(page, "credentials")->model()->rowCount() > count; });
+    };
+    one("hosting", "git.example.org", 2, "GIT_TOKEN", "/ada/*", true);
+    one("models", "api.example.com, eu.api.example.com", 1, "MODELS_KEY", "", false);
+    one("tables", "data.example.org", 0, "", "", false);
+    find<QTableView>(page, "credentials")->selectRow(0);
+    find<QPushButton>(page, "testCredential")->click();
+    until([&] { return find<QWidget>(page, "testResult")->isVisible(); });
+    album.take(window, "29-credentials");
+    find<QPushButton>(page, "removeCredential")->click();
+    album.take(*dialog<Question>("question"), "30-credential-remove");
+    dialog<Question>("question")->reject();
+    find<QPushButton>(page, "lockFile")->click();
+    until([&] { return find<QWidget>(page, "lockedBar")->isVisible(); });
+    album.take(window, "31-credentials-locked");
+    find<QPushButton>(*find<QWidget>(page, "lockedBar"), "")->click();
+    until([&] { return dialog<PassphraseDialog>("passphraseDialog") != nullptr && find<QPushButton>(*dialog<PassphraseDialog>("passphraseDialog"), "openFile")->isEnabled(); });
+    type(dialog<PassphraseDialog>("passphraseDialog"), "passphrase", "a desk by the door");
+    find<QPushButton>(*dialog<PassphraseDialog>("passphraseDialog"), "openFile")->click();
+    until([&] { return find<QLabel>(*dialog<PassphraseDialog>("passphraseDialog"), "passphraseProblem")->isVisible(); });
+    album.take(*dialog<PassphraseDialog>("passphraseDialog"), "32-passphrase-wrong");
+    dialog<PassphraseDialog>("passphraseDialog")->reject();
+    window.showAgent("scout");
+    window.page("scout")->showPage("networkPage");
+    album.take(window, "33-network-with-credentials");
+
+    // As the engine asks for what a request needs, one after the other; of an agent of which nothing waits yet.
+    world.addAgent("courier");
+    const auto agent = world.engine->agent("courier").value();
+    const auto ask = [&](policy::Action action, std::map<std::string, std::string> fields) {
+        policy::Ask wanted;
+        wanted.agent = agent->id();
+        wanted.session = agent->session();
+        wanted.action = action;
+        wanted.about = fields.begin()->second;
+        policy::Request item;
+        item.agent = wanted.agent;
+        item.session = wanted.session;
+        item.action = action;
+        item.fields = {fields.begin(), fields.end()};
+        wanted.items = {item};
+        wanted.evidence = {files::Sha256::of(wanted.about), "request"};
+        return world.engine->approvals().queue().submit(std::move(wanted)).value().id;
+    };
+    const auto look = [&](std::uint64_t id) {
+        window.showApprovals();
+        auto* const list = find<QAbstractItemView>(window, "requests");
+        until([&] {
+            for (int row = 0; row < list->model()->rowCount(); ++row) {
+                if (list->model()->index(row, 0).data(ApprovalsModel::IdRole).toULongLong() == id) {
+                    list->setCurrentIndex(list->model()->index(row, 0));
+                    return true;
+                }
+            }
+            return false;
+        });
+        until([&] { return find<QWidget>(window, "allow")->isEnabled(); });
+    };
+    look(ask(policy::Action::Network, {{"host", "api.example.com"}, {"port", "443"}, {"method", "POST"}, {"path", "/v1/repos/ada/report/issues"}}));
+    album.take(window, "34-request-method-and-path");
+    look(ask(policy::Action::Credential, {{"host", "api.example.com"}, {"name", "models"}}));
+    album.take(window, "35-request-credential");
 }
 
 } // namespace
@@ -264,6 +389,7 @@ int main(int argc, char** argv) {
     album.take(window, "12-request-folder");
 
     networkPictures(album, world, window);
+    credentialPictures(album, world, window);
 
     DoctorWindow doctor(link, &window);
     doctor.resize(680, 520);

@@ -17,6 +17,8 @@
 #include <QTemporaryDir>
 #include <QTest>
 
+#include <fcntl.h>
+
 namespace carrel::ui::test {
 
 // Long enough for a busy computer; only a test that fails waits for it.
@@ -26,7 +28,7 @@ class DesktopWorld {
 public:
     enum class Image { There, Missing };
 
-    explicit DesktopWorld(Image image = Image::There) {
+    explicit DesktopWorld(Image image = Image::There, std::unique_ptr<egress::SecretStore> keyring = nullptr) {
         QStandardPaths::setTestModeEnabled(true);
         QSettings().clear();
         qputenv("XDG_RUNTIME_DIR", dir.path().toUtf8());
@@ -49,6 +51,13 @@ public:
                 return std::vector{egress::Address::parse(at->second).value()};
             };
             return std::make_shared<egress::SystemResolver>(std::move(setup));
+        };
+        session.keyring = std::move(keyring);
+        session.sealing = egress::SealedFile::Cost{4, 1, 1};
+        carrel::test::writeFile(dir.filePath("roots"), "roots"); // nobody's: no clerk here verifies by them
+        session.roots = [file = folder() / "roots"]() -> Result<UniqueFd> {
+            UniqueFd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+            return fd ? Result<UniqueFd>(std::move(fd)) : failErrno("reading the roots");
         };
         auto made = engine::Engine::create(api::openHome().value(), engine::Installation{}, hypervisor::makeFakeBackend(machines), std::move(session));
         if (!made) {

@@ -108,15 +108,23 @@ private slots:
         TimelineModel model(nullptr);
         const json::object denied{{"outcome", "denied"}, {"begun", 1}, {"why", "no rule"}};
         model.add({told(1, "net.traffic", "host", "example.org:443", denied), told(2, "net.traffic", "guest", "example.org:443", denied),
-                   told(3, "net.mode", "host", "ask", {{"by", "owner"}})});
+                   told(3, "net.mode", "host", "ask", {{"by", "owner"}}),
+                   told(4, "net.cut", "host", "example.org:443", {{"by", "owner"}, {"number", 4}, {"sent", 812}, {"received", 0}}),
+                   told(5, "credential.used", "host", "hosting", {{"host", "git.example.org"}, {"port", 443}, {"method", "GET"}, {"path", "/ada"}, {"rule", 3}}),
+                   told(6, "credential.used", "guest", "hosting", {{"path", "/ada"}}),
+                   told(7, "credential.refused", "host", "hosting", {{"alert", true}, {"host", "evil.example"}, {"port", 80}, {"why", "its placeholder was sent"}})});
         const auto detail = [&](int row) { return model.index(row, TimelineModel::Detail).data().toString(); };
         QVERIFY2(detail(0).startsWith("Denied") && detail(0).endsWith(": no rule"), qPrintable(detail(0)));
         QCOMPARE(detail(1), QString("outcome=denied  begun=1  why=no rule"));
         QVERIFY(detail(2).startsWith("Asks first"));
+        QCOMPARE(detail(3), "after " + sizeText(812) + " sent, " + sizeText(0) + " received");
+        QCOMPARE(detail(4), QString("at git.example.org:443, by rule 3: GET /ada"));
+        QCOMPARE(detail(5), QString("path=/ada"));
+        QCOMPARE(detail(6), QString("at evil.example:80: its placeholder was sent"));
         TimelineFilter filter;
         filter.setSourceModel(&model);
         filter.setGroup(EventGroup::Network);
-        QCOMPARE(filter.rowCount(), 3);
+        QCOMPARE(filter.rowCount(), 7);
     }
     void everyKindHasWords() {
         const auto kinds = carrel::test::Schemas(CARREL_SOURCE_DIR "/app/api/schema").load("common.json").at("$defs").at("eventKind").at("enum").as_array();

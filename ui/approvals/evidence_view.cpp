@@ -3,6 +3,7 @@
 
 #include "app/api/answers.h"
 #include "ui/changes/change_details.h"
+#include "ui/credentials/credential_info.h"
 #include "ui/parts/message_bar.h"
 #include "ui/parts/tones.h"
 #include "ui/text/network_words.h"
@@ -48,6 +49,7 @@ QString fieldText(std::string_view field) {
            : field == "port"   ? EvidenceView::tr("Port")
            : field == "method" ? EvidenceView::tr("Method")
            : field == "path"   ? EvidenceView::tr("Path")
+           : field == "name"   ? EvidenceView::tr("Credential")
                                : lineOf(field, 60);
 }
 
@@ -57,7 +59,15 @@ QString networkTitle(const json::array& things) {
     });
     return anything ? EvidenceView::tr("Allowed, programs in the agent's machine may send anything there that they have, what is in your shared "
                                        "folders among it, and get anything back:")
-                    : EvidenceView::tr("Allowed, programs in the agent's machine may make this request, and get anything back:");
+                    : EvidenceView::tr("Allowed, programs in the agent's machine may make this request, with any content and anything behind a ? in the address, "
+                                       "and get anything back:");
+}
+
+QString titleOf(const std::string& action, const json::array& things) {
+    return action == "network"      ? networkTitle(things)
+           : action == "credential" ? EvidenceView::tr("Allowed, Carrel puts the value of this credential into requests of the agent's to this host. What "
+                                                       "it opens there, the agent can do then, as if it were you. The value does not reach the agent's machine:")
+                                    : EvidenceView::tr("What it is about:");
 }
 
 } // namespace
@@ -114,8 +124,10 @@ void EvidenceView::show(const json::object& shown) {
         return;
     }
     // Its fields, of which there are few.
-    const bool network = textAt(approval, "action") == "network";
-    m_title->setText(network ? networkTitle(listAt(shown, "things")) : tr("What it is about:"));
+    const auto action = textAt(approval, "action");
+    const bool credential = action == "credential";
+    const bool network = action == "network" || credential;
+    m_title->setText(titleOf(action, listAt(shown, "things")));
     m_list->setColumnCount(2);
     m_list->setHeaderLabels({tr("What"), tr("Value")});
     m_list->header()->resizeSection(0, 140);
@@ -125,11 +137,9 @@ void EvidenceView::show(const json::object& shown) {
         }
         for (const auto& member : thing.get_object()) {
             const auto& field = member.value();
-            auto* item = new QTreeWidgetItem(m_list);
             const auto value = field.is_string() ? std::string(field.get_string()) : json::serialize(field);
-            item->setText(0, network ? fieldText(member.key()) : lineOf(std::string(member.key()), 60));
-            item->setText(1, network && member.key() != "path" ? hostText(value) : lineOf(value, kWholeColumns));
-            item->setToolTip(1, toolTipOf(item->text(1)));
+            addFact(network ? fieldText(member.key()) : lineOf(std::string(member.key()), 60),
+                    network && member.key() != "path" ? hostText(value) : lineOf(value, kWholeColumns));
         }
     }
     if (!flagAt(shown, "complete")) {
@@ -137,7 +147,43 @@ void EvidenceView::show(const json::object& shown) {
                                                  static_cast<int>(numberAt(approval, "items"))));
         return;
     }
+    if (credential) {
+        askCredential(listAt(shown, "things"));
+        return;
+    }
     emit whole();
+}
+
+void EvidenceView::addFact(const QString& what, const QString& value) {
+    auto* item = new QTreeWidgetItem(m_list);
+    item->setText(0, what);
+    item->setText(1, value);
+    item->setToolTip(1, toolTipOf(value));
+}
+
+// What that credential is bound to, as it is now: how far it reaches is what is decided on.
+void EvidenceView::askCredential(const json::array& things) {
+    std::string name;
+    if (!things.empty() && things.front().is_object()) {
+        name = textAt(things.front().get_object(), "name");
+    }
+    m_request = m_link.ask("credential.list", {}, this, [this, name](const Answer& answer) {
+        m_request = nullptr;
+        if (!answer) {
+            m_bar->say(answer.error().wrap(tr("what the credential is bound to cannot be shown, so it cannot be allowed here").toStdString()));
+            return;
+        }
+        const auto all = credentialsFrom(listAt(*answer, "credentials"));
+        const auto of = std::find_if(all.begin(), all.end(), [&](const CredentialInfo& each) { return each.name == name; });
+        if (of == all.end()) {
+            m_bar->say(MessageBar::Kind::Warning, tr("There is no credential of that name any more, so there is nothing to allow."));
+            return;
+        }
+        addFact(tr("Sent as"), writtenText(*of));
+        addFact(tr("Methods"), methodsText(*of));
+        addFact(tr("Paths"), pathsText(*of));
+        emit whole();
+    });
 }
 
 void EvidenceView::page(std::uint64_t after) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a request is about, in full: of an apply the frozen changes, each with its lines; else its fields. Thread: the window's.
+// What a request is about, in full: of an apply the frozen changes, each with its lines; else its fields, and of a credential what it
+// is bound to. Thread: the window's.
 #pragma once
 
 #include "ui/changes/change_entry.h"
@@ -31,6 +32,8 @@ signals:
 
 private:
     void page(std::uint64_t after);
+    void addFact(const QString& what, const QString& value);
+    void askCredential(const boost::json::array& things);
     [[nodiscard]] bool addChange(const boost::json::object& change);
     void showLines();
 

@@ -52,6 +52,8 @@ RequestView::RequestView(EngineLink& link, QWidget* parent)
     , m_head(new QFrame(this))
     , m_place(new PlainLabel({}, m_head))
     , m_placeNote(new PlainLabel({}, m_head))
+    , m_what(new PlainLabel({}, m_head))
+    , m_whatNote(new PlainLabel({}, m_head))
     , m_risk(new PlainLabel({}, m_head))
     , m_words(new PlainLabel({}, m_head))
     , m_riskReason(new PlainLabel({}, m_head))
@@ -73,7 +75,7 @@ RequestView::RequestView(EngineLink& link, QWidget* parent)
     , m_reopen(new QPushButton(tr("&Open it again"), this))
     , m_bar(new MessageBar(this)) {
     setObjectName("request");
-    for (auto& [widget, name] : {std::pair<QWidget*, const char*>{m_place, "place"}, {m_placeNote, "placeNote"}, {m_risk, "risk"}, {m_words, "words"}, {m_claim, "claim"}, {m_state, "state"}, {m_scope, "scope"},
+    for (auto& [widget, name] : {std::pair<QWidget*, const char*>{m_place, "place"}, {m_placeNote, "placeNote"}, {m_what, "what"}, {m_whatNote, "whatNote"}, {m_risk, "risk"}, {m_words, "words"}, {m_claim, "claim"}, {m_state, "state"}, {m_scope, "scope"},
                                  {m_time, "time"}, {m_rule, "rule"}, {m_toml, "toml"}, {m_word, "word"}, {m_deny, "deny"}, {m_allow, "allow"},
                                  {m_reopen, "reopen"}, {m_bar, "requestBar"}}) {
         widget->setObjectName(name);
@@ -84,13 +86,14 @@ RequestView::RequestView(EngineLink& link, QWidget* parent)
     auto large = bold;
     large.setPointSizeF(large.pointSizeF() * 1.2);
     m_words->setFont(large);
+    m_what->setFont(large);
     auto largest = bold;
     largest.setPointSizeF(largest.pointSizeF() * 1.8);
     m_place->setFont(largest);
     m_head->setFrameShape(QFrame::StyledPanel);
     m_head->setAutoFillBackground(true);
     auto* head = new QVBoxLayout(m_head);
-    for (auto* each : {m_place, m_placeNote, m_risk, m_words, m_riskReason, m_state}) {
+    for (auto* each : {m_place, m_placeNote, m_what, m_whatNote, m_risk, m_words, m_riskReason, m_state}) {
         head->addWidget(each);
     }
     m_claimFrame->setFrameShape(QFrame::StyledPanel);
@@ -297,18 +300,23 @@ void RequestView::fill() {
 // The host, then the port, each letter of them: a long name is broken and never cut.
 void RequestView::fillPlace() {
     const auto& approval = m_approval.all;
-    const auto& place = objectAt(approval, "destination");
-    const bool known = !place.empty();
-    m_place->setVisible(known);
-    m_placeNote->setVisible(known);
-    if (!known) {
+    const auto& things = listAt(m_shown, "things");
+    const auto& first = !things.empty() && things.front().is_object() ? things.front().get_object() : json::object();
+    const bool credential = textAt(approval, "action") == "credential";
+    const auto& place = credential ? first : objectAt(approval, "destination");
+    const auto host = textAt(place, "host");
+    for (auto* each : {m_place, m_placeNote, m_what, m_whatNote}) {
+        each->clear();
+        each->setVisible(false);
+    }
+    if (host.empty()) {
         return;
     }
-    const auto host = textAt(place, "host");
     const auto port = textAt(place, "port");
     constexpr int kLetters = 36; // of the large ones, in a narrow window
-    m_place->setText(brokenText(tr("%1 port %2").arg(hostText(host), hostText(port)), kLetters));
-    m_place->setAccessibleName(tr("Where to: %1, port %2").arg(hostText(host), hostText(port)));
+    m_place->setText(brokenText(port.empty() ? hostText(host) : tr("%1 port %2").arg(hostText(host), hostText(port)), kLetters));
+    m_place->setAccessibleName(port.empty() ? tr("Where to: %1").arg(hostText(host)) : tr("Where to: %1, port %2").arg(hostText(host), hostText(port)));
+    m_place->setVisible(true);
     QStringList notes;
     if (const auto note = hostNote(host); !note.isEmpty()) {
         notes << note;
@@ -324,9 +332,32 @@ void RequestView::fillPlace() {
     if (words.size() > begins.size() && words.starts_with(begins)) {
         auto rest = lineOf(std::string_view(words).substr(begins.size()), kWholeColumns);
         rest[0] = rest[0].toUpper();
-        m_words->setText(rest);
+        m_words->setText(brokenText(rest)); // a path may be in it
     }
     m_riskReason->setText(brokenText(m_riskReason->text())); // its names are hosts, without a space
+    fillWhat(first);
+}
+
+// What is asked of that host: one request of it, or to be there with a key of the owner's.
+void RequestView::fillWhat(const json::object& thing) {
+    constexpr int kLetters = 48;
+    const auto agent = lineOf(textAt(m_approval.all, "agent"), 64);
+    if (textAt(m_approval.all, "action") == "credential") {
+        m_what->setText(brokenText(tr("with the credential %1").arg(lineOf(textAt(thing, "name"), kWholeColumns)), kLetters));
+        m_whatNote->setText(tr("A key of yours: whoever uses it is taken for you there."));
+        m_words->setText(tr("The agent %1 asks to use it, without seeing it").arg(agent));
+    } else if (const auto method = textAt(thing, "method"); !method.empty()) {
+        m_what->setText(brokenText(lineOf(method, 40) + ' ' + lineOf(textAt(thing, "path"), kWholeColumns), kLetters));
+        const bool looks = method == "GET" || method == "HEAD" || method == "OPTIONS";
+        m_whatNote->setText(looks ? tr("It asks the host for something. The request itself can tell the host something, too.")
+                                  : tr("It sends something there, and can change what is there."));
+        m_words->setText(tr("The agent %1 asks to make this request").arg(agent));
+    } else {
+        return;
+    }
+    m_what->setAccessibleName(tr("What for: %1").arg(m_what->text().remove('\n')));
+    m_what->setVisible(true);
+    m_whatNote->setVisible(true);
 }
 
 bool RequestView::wantsFolder() const {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// One request, looked at and decided on. Of one for the network where to, first and large. What Carrel saw, what the agent says (apart, and marked as its word), the changes that it is
+// One request, looked at and decided on. Of one for the network where to, first and large, then what is asked of it there. What Carrel saw, what the agent says (apart, and marked as its word), the changes that it is
 // about, the rule that would be kept; then the answer. Everything that is decided on is named with the decision (digest, revision,
 // how often it was asked), so that nothing else is allowed by it; what changes meanwhile has to be looked at anew. The safe answer is
 // the default; what is of high risk looks different and takes a word to be typed. Looked at, it does not expire for an hour.
@@ -43,6 +43,7 @@ private:
     void shown(const Answer& answer);
     void fill();
     void fillPlace();
+    void fillWhat(const boost::json::object& thing);
     void preview();
     void check();
     void decide(const char* effect);
@@ -66,6 +67,8 @@ private:
     QFrame* m_head;
     PlainLabel* m_place;     // of a request for the network: where to, before all else
     PlainLabel* m_placeNote;
+    PlainLabel* m_what;      // of one that is read: the method and the path; the credential that is to be used there
+    PlainLabel* m_whatNote;  // what that may do
     PlainLabel* m_risk;
     PlainLabel* m_words;
     PlainLabel* m_riskReason;

@@ -15,9 +15,10 @@ using namespace api;
 namespace {
 
 QString heldText(const LiveConnection& one) {
-    return one.treat == "tls"    ? LiveModel::tr("by its TLS name")
-           : one.treat == "http" ? LiveModel::tr("by its HTTP name")
-                                 : LiveModel::tr("no: anything goes");
+    return one.treat == "tls"         ? LiveModel::tr("by its TLS name")
+           : one.treat == "http"      ? LiveModel::tr("by its HTTP name")
+           : one.treat == "terminate" ? LiveModel::tr("each request is read")
+                                      : LiveModel::tr("no: anything goes");
 }
 
 QString cell(const LiveConnection& one, int column) {
@@ -49,7 +50,7 @@ QString tip(const LiveConnection& one, int column) {
     if (column == LiveModel::Address && one.address.empty()) {
         return LiveModel::tr("A proxy connects for this computer. Which address it is, Carrel has not seen.");
     }
-    if (column == LiveModel::Held && one.treat != "tls" && one.treat != "http") {
+    if (column == LiveModel::Held && one.treat != "tls" && one.treat != "http" && one.treat != "terminate") {
         return LiveModel::tr("Whatever the agent sends goes there, and whoever is meant inside is not looked at.");
     }
     return cell(one, column);

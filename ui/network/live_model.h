@@ -34,6 +34,7 @@ public:
 
     void take(const QVector<LiveConnection>& now);
     [[nodiscard]] int countOfRule(std::uint64_t rule) const; // that go on by it
+    [[nodiscard]] const LiveConnection& at(int row) const { return m_rows.at(row); }
 
     [[nodiscard]] int rowCount(const QModelIndex& parent = {}) const override;
     [[nodiscard]] int columnCount(const QModelIndex& parent = {}) const override;

@@ -2,6 +2,7 @@
 #include "ui/network/network_page.h"
 
 #include "app/api/answers.h"
+#include "ui/credentials/credential_info.h"
 #include "ui/network/live_model.h"
 #include "ui/network/mode_dialog.h"
 #include "ui/network/preset_dialog.h"
@@ -15,6 +16,7 @@
 #include <QHBoxLayout>
 #include <QHeaderView>
 #include <QPushButton>
+#include <QShortcut>
 #include <QSplitter>
 #include <QTableView>
 #include <QVBoxLayout>
@@ -81,8 +83,13 @@ NetworkPage::NetworkPage(EngineLink& link, AgentStore& agents, ApprovalStore& ap
     , m_modeWords(new PlainLabel({}, m_modeFrame))
     , m_change(new QPushButton(tr("C&hange…"), m_modeFrame))
     , m_offline(new QPushButton(tr("Cut it o&ff"), m_modeFrame))
+    , m_keysFrame(new QFrame(this))
+    , m_keysTitle(new PlainLabel({}, m_keysFrame))
+    , m_keys(new PlainLabel({}, m_keysFrame))
+    , m_allKeys(new QPushButton(tr("Cr&edentials…"), m_keysFrame))
     , m_liveTitle(new PlainLabel({}, this))
     , m_liveView(tableOf(m_live, "live", tr("What is connected now"), this))
+    , m_cut(new QPushButton(tr("C&ut this connection"), this))
     , m_rulesTitle(new PlainLabel({}, this))
     , m_rulesView(tableOf(m_rules, "rules", tr("Rules that speak of this agent's network"), this))
     , m_preset(new QPushButton(tr("&Allow a set…"), this))
@@ -97,6 +104,12 @@ NetworkPage::NetworkPage(EngineLink& link, AgentStore& agents, ApprovalStore& ap
     connect(&m_refusedNext, &QTimer::timeout, this, &NetworkPage::askRefused);
     connect(m_change, &QPushButton::clicked, this, &NetworkPage::chooseMode);
     connect(m_offline, &QPushButton::clicked, this, [this] { setMode(NetMode::Offline); });
+    connect(m_allKeys, &QPushButton::clicked, this, &NetworkPage::credentialsWanted);
+    connect(m_cut, &QPushButton::clicked, this, &NetworkPage::cut);
+    auto* const cutKey = new QShortcut(QKeySequence::Delete, m_liveView, nullptr, nullptr, Qt::WidgetShortcut);
+    connect(cutKey, &QShortcut::activated, this, &NetworkPage::cut);
+    connect(m_liveView->selectionModel(), &QItemSelectionModel::selectionChanged, this, &NetworkPage::checkLive);
+    connect(m_live, &QAbstractItemModel::rowsRemoved, this, &NetworkPage::checkLive);
     connect(m_preset, &QPushButton::clicked, this, &NetworkPage::choosePreset);
     connect(m_remove, &QPushButton::clicked, this, &NetworkPage::removeRule);
     connect(m_rulesView->selectionModel(), &QItemSelectionModel::selectionChanged, this, &NetworkPage::checkRules);
@@ -106,6 +119,7 @@ NetworkPage::NetworkPage(EngineLink& link, AgentStore& agents, ApprovalStore& ap
     connect(&approvals, &ApprovalStore::changed, this, [this] { // and of rules
         if (isVisible()) {
             askRules();
+            askCredentials();
         }
     });
     connect(&m_link, &EngineLink::ready, this, [this] {
@@ -115,11 +129,13 @@ NetworkPage::NetworkPage(EngineLink& link, AgentStore& agents, ApprovalStore& ap
     });
     fillMode();
     checkRules();
+    checkLive();
 }
 
 void NetworkPage::layOut() {
     for (auto& [widget, name] : {std::pair<QWidget*, const char*>{m_mode, "networkMode"}, {m_modeWords, "networkModeWords"}, {m_change, "changeMode"},
                                  {m_offline, "goOffline"}, {m_liveTitle, "liveTitle"}, {m_rulesTitle, "rulesTitle"}, {m_refusedTitle, "refusedTitle"},
+                                 {m_keysTitle, "keysTitle"}, {m_keys, "keys"}, {m_allKeys, "allKeys"}, {m_cut, "cut"},
                                  {m_preset, "allowPreset"}, {m_remove, "removeRule"}, {m_bar, "networkBar"}}) {
         widget->setObjectName(name);
     }
@@ -140,7 +156,18 @@ void NetworkPage::layOut() {
     mode->addWidget(m_offline);
     auto bold = font();
     bold.setBold(true);
-    for (auto* title : {m_liveTitle, m_rulesTitle, m_refusedTitle}) {
+    m_keysFrame->setFrameShape(QFrame::StyledPanel);
+    m_allKeys->setAccessibleName(tr("Show all credentials"));
+    m_cut->setAccessibleName(tr("Cut the connection that is chosen, at once"));
+    auto* keyWords = new QVBoxLayout;
+    keyWords->addWidget(m_keysTitle);
+    keyWords->addWidget(m_keys);
+    auto* keys = new QHBoxLayout(m_keysFrame);
+    keys->addLayout(keyWords, 1);
+    keys->addWidget(m_allKeys, 0, Qt::AlignVCenter);
+    m_keysTitle->setText(tr("Which credentials reach this agent is not known yet"));
+    m_keys->setVisible(false);
+    for (auto* title : {m_keysTitle, m_liveTitle, m_rulesTitle, m_refusedTitle}) {
         title->setFont(bold);
     }
     m_rulesTitle->setText(tr("Rules"));
@@ -151,22 +178,26 @@ void NetworkPage::layOut() {
     m_rulesView->horizontalHeader()->setSectionResizeMode(RulesModel::Words, QHeaderView::Stretch);
     setWidths(m_refusedView, {34, 28, 8, 24, 40});
     m_refusedView->horizontalHeader()->setStretchLastSection(true);
+    auto* liveButtons = new QHBoxLayout;
+    liveButtons->addWidget(m_cut);
+    liveButtons->addStretch();
     auto* buttons = new QHBoxLayout;
     buttons->addWidget(m_preset);
     buttons->addWidget(m_remove);
     buttons->addStretch();
     auto* splitter = new QSplitter(Qt::Vertical, this);
     splitter->setChildrenCollapsible(false);
-    splitter->addWidget(section(m_liveTitle, m_liveView, nullptr, this));
+    splitter->addWidget(section(m_liveTitle, m_liveView, liveButtons, this));
     splitter->addWidget(section(m_rulesTitle, m_rulesView, buttons, this));
     splitter->addWidget(section(m_refusedTitle, m_refusedView, nullptr, this));
     splitter->setSizes({150, 200, 110});
     auto* all = new QVBoxLayout(this);
     all->addWidget(m_bar);
     all->addWidget(m_modeFrame);
+    all->addWidget(m_keysFrame);
     all->addWidget(splitter, 1);
     QWidget* before = m_change;
-    for (QWidget* each : std::initializer_list<QWidget*>{m_offline, m_liveView, m_rulesView, m_preset, m_remove, m_refusedView}) {
+    for (QWidget* each : std::initializer_list<QWidget*>{m_offline, m_allKeys, m_liveView, m_cut, m_rulesView, m_preset, m_remove, m_refusedView}) {
         setTabOrder(before, each);
         before = each;
     }
@@ -184,6 +215,7 @@ void NetworkPage::showEvent(QShowEvent* event) {
 void NetworkPage::hideEvent(QHideEvent* event) {
     QWidget::hideEvent(event);
     delete m_liveRequest;
+    delete m_keysRequest;
     delete m_rulesRequest;
     delete m_refusedRequest;
     m_liveNext.stop();
@@ -193,6 +225,7 @@ void NetworkPage::hideEvent(QHideEvent* event) {
 void NetworkPage::begin() {
     fillMode();
     askLive();
+    askCredentials();
     askRules();
     askRefused();
 }
@@ -253,6 +286,63 @@ void NetworkPage::takeLive(const Answer& answer) {
     if (m_liveTitle->text() != title) {
         m_liveTitle->setText(title);
     }
+}
+
+void NetworkPage::checkLive() {
+    m_cut->setEnabled(m_liveView->selectionModel()->hasSelection());
+}
+
+// At once, without a question: it is a brake.
+void NetworkPage::cut() {
+    const auto rows = m_liveView->selectionModel()->selectedRows();
+    if (rows.isEmpty()) {
+        return;
+    }
+    const auto& one = m_live->at(rows.front().row());
+    auto params = ofAgent();
+    params["number"] = one.number;
+    m_link.ask("net.cut", std::move(params), this, [this, place = placeText(one.host, std::to_string(one.port))](const Answer& answer) {
+        if (answer) {
+            const auto rule = numberAt(objectAt(*answer, "connection"), "rule");
+            m_bar->say(MessageBar::Kind::Note, tr("The connection to %1 is cut.").arg(place),
+                       rule != 0 ? tr("Rule %1 allows the agent to connect there anew.").arg(rule) : QString());
+        } else if (answer.error().code == ErrorCode::NotFound) {
+            m_bar->say(MessageBar::Kind::Note, tr("The connection to %1 was over already.").arg(place));
+        } else {
+            m_bar->say(answer.error());
+        }
+        askLive();
+    });
+}
+
+void NetworkPage::askCredentials() {
+    delete m_keysRequest;
+    m_keysRequest = m_link.ask("credential.list", {}, this, [this](const Answer& answer) { takeCredentials(answer); });
+}
+
+// Each in a line: what it is called, and where it goes.
+void NetworkPage::takeCredentials(const Answer& answer) {
+    m_keysRequest = nullptr;
+    if (!answer) {
+        m_keysTitle->setText(tr("Which credentials reach this agent is not known now"));
+        m_keys->setVisible(false);
+        return;
+    }
+    constexpr int kShown = 3;
+    QStringList lines;
+    int count = 0;
+    for (const auto& each : credentialsFrom(listAt(*answer, "credentials"))) {
+        if (each.reaches(m_agent.toStdString()) && ++count <= kShown) {
+            const auto line = each.agents.empty() ? tr("%1, at %2, by a rule or when you are asked") : tr("%1, at %2");
+            lines << line.arg(lineOf(each.name, 64), hostsText(each));
+        }
+    }
+    if (count > kShown) {
+        lines << tr("and %n more", nullptr, count - kShown);
+    }
+    m_keysTitle->setText(count == 0 ? tr("No credential reaches this agent") : tr("%n credential(s) that it can use, and does not see", nullptr, count));
+    m_keys->setText(lines.join('\n'));
+    m_keys->setVisible(count > 0);
 }
 
 void NetworkPage::askRules() {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // An agent's network: how it reaches it, what is connected now, the rules that speak of it, and what did not come about lately. Shown,
-// it asks for what is connected once a second, and follows the log; the rules are read when the engine says that they are others.
-// To take the network away is done at once; to give more is asked for by name. Thread: the window's.
+// it asks for what is connected once a second, and follows the log; the rules, and the credentials that reach the agent, are read when
+// the engine says that they are others. To take the network away, or one connection, is done at once; to give more is asked for by
+// name. Thread: the window's.
 #pragma once
 
 #include "ui/agents/agent_store.h"
@@ -29,6 +30,9 @@ class NetworkPage : public QWidget {
 public:
     NetworkPage(EngineLink& link, AgentStore& agents, ApprovalStore& approvals, const QString& agent, QWidget* parent);
 
+signals:
+    void credentialsWanted(); // to be shown, all of them
+
 protected:
     void showEvent(QShowEvent* event) override;
     void hideEvent(QHideEvent* event) override;
@@ -41,6 +45,10 @@ private:
     void setMode(NetMode mode);
     void askLive();
     void takeLive(const Answer& answer);
+    void checkLive();
+    void cut();
+    void askCredentials();
+    void takeCredentials(const Answer& answer);
     void askRules();
     void takeRules(const Answer& answer);
     void askRefused();
@@ -63,8 +71,13 @@ private:
     PlainLabel* m_modeWords;
     QPushButton* m_change;
     QPushButton* m_offline;
+    QFrame* m_keysFrame; // the credentials that reach it
+    PlainLabel* m_keysTitle;
+    PlainLabel* m_keys;
+    QPushButton* m_allKeys;
     PlainLabel* m_liveTitle;
     QTableView* m_liveView;
+    QPushButton* m_cut;
     PlainLabel* m_rulesTitle;
     QTableView* m_rulesView;
     QPushButton* m_preset;
@@ -72,6 +85,7 @@ private:
     PlainLabel* m_refusedTitle;
     QTableView* m_refusedView;
     QPointer<Request> m_liveRequest;
+    QPointer<Request> m_keysRequest;
     QPointer<Request> m_rulesRequest;
     QPointer<Request> m_refusedRequest;
     bool m_rulesAgain = false; // they were said to be others while they were read

@@ -134,6 +134,20 @@ QString trafficText(const boost::json::object& detail) {
     return out;
 }
 
+QString networkEventText(std::string_view kind, const boost::json::object& detail) {
+    const auto place = placeText(textAt(detail, "host"), std::to_string(numberAt(detail, "port")));
+    if (kind == "net.cut") {
+        return NetWords::tr("after %1 sent, %2 received").arg(sizeText(numberAt(detail, "sent")), sizeText(numberAt(detail, "received")));
+    }
+    if (kind == "credential.used") {
+        const auto rule = numberAt(detail, "rule");
+        const auto by = rule != 0 ? NetWords::tr("by rule %1").arg(rule) : NetWords::tr("by your answer to request %1").arg(numberAt(detail, "approval"));
+        // Its path last: it is the agent's, and says nothing of what stands before it.
+        return NetWords::tr("at %1, %2: ").arg(place, by) + lineOf(textAt(detail, "method"), 40) + ' ' + lineOf(textAt(detail, "path"), 400);
+    }
+    return kind == "credential.refused" ? NetWords::tr("at %1: ").arg(place) + lineOf(textAt(detail, "why"), 400) : QString();
+}
+
 QString spanText(std::chrono::milliseconds span) {
     const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(span).count();
     constexpr long long kMinute = 60, kHour = 3600, kDay = 86400;

@@ -62,6 +62,7 @@ constexpr std::array kKinds{
     Kind{"rule.replaced", EventGroup::Approvals, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Rules replaced")},
     Kind{"net.mode", EventGroup::Network, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Way to the network")},
     Kind{"net.traffic", EventGroup::Network, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Connections")},
+    Kind{"net.cut", EventGroup::Network, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Connection cut by you")},
     Kind{"credential.added", EventGroup::Network, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Credential kept")},
     Kind{"credential.removed", EventGroup::Network, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Credential removed")},
     Kind{"credential.used", EventGroup::Network, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Credential used")},
@@ -91,7 +92,7 @@ QString networkWords(const json::object& event) {
     return kind == "net.traffic" ? trafficText(objectAt(event, "detail"))
            : kind == "net.mode"  ? netModeText(netModeFrom(textAt(event, "subject"))) + QStringLiteral(". ") +
                                       netModeExplained(netModeFrom(textAt(event, "subject")))
-                                 : QString();
+                                 : networkEventText(kind, objectAt(event, "detail"));
 }
 
 } // namespace

@@ -9,6 +9,7 @@
 #include "ui/approvals/approval_store.h"
 #include "ui/approvals/approvals_page.h"
 #include "ui/changes/changes_page.h"
+#include "ui/credentials/credentials_page.h"
 #include "ui/doctor/doctor_window.h"
 #include "ui/folders/folders_page.h"
 #include "ui/network/network_page.h"
@@ -43,6 +44,7 @@ MainWindow::MainWindow(EngineLink& link)
     , m_middle(new QStackedWidget(this))
     , m_welcome(new WelcomePage(link, this))
     , m_inbox(new ApprovalsPage(link, *m_approvals, this))
+    , m_credentials(new CredentialsPage(link, m_store, this))
     , m_engineBar(new MessageBar(this))
     , m_bar(new MessageBar(this))
     , m_new(new QPushButton(tr("New agent…"), this)) {
@@ -68,6 +70,7 @@ MainWindow::MainWindow(EngineLink& link)
     sideLayout->addLayout(below);
     m_middle->addWidget(m_welcome);
     m_middle->addWidget(m_inbox);
+    m_middle->addWidget(m_credentials);
     m_splitter->addWidget(side);
     m_splitter->addWidget(m_middle);
     m_splitter->setStretchFactor(1, 1);
@@ -92,6 +95,7 @@ MainWindow::MainWindow(EngineLink& link)
     connect(m_welcome, &WelcomePage::newWanted, this, &MainWindow::newAgent);
     connect(&m_store, &AgentStore::changed, this, &MainWindow::agentsChanged);
     connect(m_approvals.get(), &ApprovalStore::changed, this, &MainWindow::approvalsChanged);
+    connect(m_approvals.get(), &ApprovalStore::changed, m_credentials, &CredentialsPage::refresh); // which approval.wait tells of, too
     connect(&m_link, &EngineLink::changed, this, &MainWindow::engineChanged);
     connect(m_engineBar, &MessageBar::acted, this, [this] {
         if (m_link.state() == EngineLink::State::Other) {
@@ -116,6 +120,10 @@ void MainWindow::makeActions() {
     m_inboxAction = bar->addAction(tr("Approvals"), this, &MainWindow::showApprovals);
     m_inboxAction->setObjectName("approvals");
     m_inboxAction->setShortcut(QKeySequence(Qt::CTRL | Qt::Key_I));
+    auto* credentials = bar->addAction(tr("Credentials"), this, &MainWindow::showCredentials);
+    credentials->setObjectName("credentialsAction");
+    credentials->setShortcut(QKeySequence(Qt::CTRL | Qt::Key_K));
+    credentials->setToolTip(toolTipOf(tr("Keys of yours that agents use and never see (Ctrl+K)")));
     auto* doctor = bar->addAction(tr("This computer"), this, &MainWindow::examine);
     doctor->setObjectName("doctorAction");
     auto* space = new QWidget(bar);
@@ -254,7 +262,9 @@ void MainWindow::addPages(AgentPage& page, const QString& agent) {
     page.addPage(terminal, tr("Terminal"));
     page.addPage(new TimelinePage(m_link, agent, &page), tr("Timeline"));
     page.addPage(new FoldersPage(m_link, m_store, agent, &page), tr("Folders"));
-    page.addPage(new NetworkPage(m_link, m_store, *m_approvals, agent, &page), tr("Network"));
+    auto* const network = new NetworkPage(m_link, m_store, *m_approvals, agent, &page);
+    connect(network, &NetworkPage::credentialsWanted, this, &MainWindow::showCredentials);
+    page.addPage(network, tr("Network"));
 }
 
 void MainWindow::showAgent(const QString& name) {
@@ -273,6 +283,12 @@ void MainWindow::showApprovals() {
     m_list->clearSelection();
     m_list->setCurrentIndex({});
     m_middle->setCurrentWidget(m_inbox);
+}
+
+void MainWindow::showCredentials() {
+    m_list->clearSelection();
+    m_list->setCurrentIndex({});
+    m_middle->setCurrentWidget(m_credentials);
 }
 
 void MainWindow::newAgent() {

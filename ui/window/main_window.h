@@ -24,6 +24,7 @@ class AgentsModel;
 class ApprovalStore;
 class ApprovalsPage;
 class CreateDialog;
+class CredentialsPage;
 class DoctorWindow;
 class MessageBar;
 class WelcomePage;
@@ -37,6 +38,7 @@ public:
     // As the user's click would.
     void showAgent(const QString& name);
     void showApprovals();
+    void showCredentials();
     void newAgent();
     void pauseEverything();
     [[nodiscard]] AgentPage* page(const QString& name); // made when it is first asked for
@@ -66,6 +68,7 @@ private:
     QStackedWidget* m_middle;
     WelcomePage* m_welcome;
     ApprovalsPage* m_inbox;
+    CredentialsPage* m_credentials;
     MessageBar* m_engineBar;
     MessageBar* m_bar;
     QPushButton* m_new;

@@ -166,6 +166,20 @@ Result<relay::Authority> AgentCredentials::authority() {
     return made;
 }
 
+Result<AuthorityCertificate> AgentCredentials::certificate() {
+    auto own = authority();
+    if (!own) {
+        return fail(std::move(own).error());
+    }
+    const auto hash = relay::nameHashOf(own->certificatePem);
+    AuthorityCertificate out{std::move(own->certificatePem), hash.value_or("")};
+    if (!isGood(out)) { // somebody changed the file: what else is in there goes nowhere
+        return fail(ErrorCode::Malformed, (m_folder / "authority.pem").string() + " is damaged",
+                    "Take it away: Carrel makes another one when the agent is started again");
+    }
+    return out;
+}
+
 Result<UniqueFd> openHostRoots() {
     // As every program by OpenSSL has it (X509_get_default_cert_file_env(3)): whoever starts the engine may trust others.
     if (const char* own = std::getenv("SSL_CERT_FILE"); own != nullptr && *own != '\0') {

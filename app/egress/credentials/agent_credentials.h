@@ -9,6 +9,7 @@
 #pragma once
 
 #include "app/egress/credentials/credential_book.h"
+#include "guest/protocol/authority_certificate.h"
 #include "guest/protocol/unique_fd.h"
 
 #include <map>
@@ -32,6 +33,8 @@ public:
     // By variable, for the programs that are started in its machine.
     [[nodiscard]] Result<std::map<std::string, std::string>> environment();
     [[nodiscard]] Result<relay::Authority> authority();
+    // Of the authority, what the agent's machine is told: never the key.
+    [[nodiscard]] Result<AuthorityCertificate> certificate();
 
 private:
     struct Kept {

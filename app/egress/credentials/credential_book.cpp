@@ -123,7 +123,7 @@ SecretStore* CredentialBook::storeOf(Keeper keeper) const {
     return keeper == Keeper::Keyring ? m_to.keyring.get() : m_to.sealed.get();
 }
 
-Result<Keeper> CredentialBook::place() {
+Result<std::optional<Keeper>> CredentialBook::place() {
     if (m_to.keyring) {
         const auto keyring = m_to.keyring->standing();
         if (!keyring) {
@@ -137,17 +137,7 @@ Result<Keeper> CredentialBook::place() {
     if (!sealed) {
         return fail(sealed.error());
     }
-    switch (*sealed) {
-    case SecretStore::Standing::Ready:
-        return Keeper::SealedFile;
-    case SecretStore::Standing::Locked:
-        return fail(ErrorCode::Unavailable, "There is no keyring here, and the file of credentials is locked",
-                    "Unlock it: carrel credential unlock");
-    case SecretStore::Standing::Absent:
-        break;
-    }
-    return fail(ErrorCode::Unavailable, "There is no keyring here to keep the value in",
-                "Choose a passphrase for a sealed file, with: carrel credential unlock");
+    return *sealed == SecretStore::Standing::Ready ? std::optional(Keeper::SealedFile) : std::nullopt;
 }
 
 Result<Credential> CredentialBook::add(Credential wanted, const Secret& value, const Before& before) {
@@ -176,7 +166,11 @@ Result<Credential> CredentialBook::add(Credential wanted, const Secret& value, c
         if (!keeper) {
             return fail(keeper.error());
         }
-        wanted.keeper = *keeper;
+        if (!*keeper) {
+            return fail(ErrorCode::Unavailable, "There is no keyring here, and the file of credentials that is sealed with a passphrase is not open",
+                        "Open it, or choose the passphrase of a new one: carrel credential unlock");
+        }
+        wanted.keeper = **keeper;
         wanted.shape = shapeOf(value);
         wanted.createdMs = m_to.nowMs();
         wanted.usedMs = 0;

@@ -51,6 +51,8 @@ public:
     [[nodiscard]] Status unlock(const Secret& passphrase);
     void lock();
     [[nodiscard]] Result<SecretStore::Standing> sealed() { return m_to.sealed->standing(); }
+    // Where the next value would be kept. Nothing: in the sealed file, once unlock() has opened it. An error: where cannot be told.
+    [[nodiscard]] Result<std::optional<Keeper>> place();
 
     void onChange(std::function<void()> listener) { m_changed = std::move(listener); } // once, before anything is asked
 
@@ -58,7 +60,6 @@ private:
     [[nodiscard]] Status read(); // under m_mutex
     // Under m_changing.
     [[nodiscard]] Status replace(const std::function<void(std::vector<Credential>&)>& change); // in the file, then here
-    [[nodiscard]] Result<Keeper> place();
     [[nodiscard]] SecretStore* storeOf(Keeper keeper) const;
 
     Setup m_to;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/app/agents/stand_in_clerk.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
@@ -93,6 +94,11 @@ void StandInClerks::onConnected(Connected connected) {
     m_connected = std::move(connected);
 }
 
+void StandInClerks::onPiped(Piped piped) {
+    const std::lock_guard lock(m_mutex);
+    m_piped = std::move(piped);
+}
+
 void StandInClerks::dropAll() {
     const std::lock_guard lock(m_mutex);
     for (const auto& each : m_clerks) {
@@ -107,7 +113,8 @@ void StandInClerks::drop(unsigned clerk) {
 
 void StandInClerks::tell(std::string method, json::object params) {
     const std::lock_guard lock(m_mutex);
-    m_clerks.back().tell(std::move(method), std::move(params));
+    auto& from = method.starts_with("net.") && m_network > 0 ? *std::next(m_clerks.begin(), m_network - 1) : m_clerks.back();
+    from.tell(std::move(method), std::move(params));
 }
 
 void StandInClerks::tellFrom(unsigned clerk, std::string method, json::object params) {
@@ -136,8 +143,14 @@ StandInClerks::Answer StandInClerks::answerTo(const RpcRequest& request,
     Content content;
     Document document;
     Connected connected;
+    Piped piped;
     {
         const std::lock_guard lock(m_mutex);
+        const auto* channels = request.method == "attach" ? request.params.if_contains("channels") : nullptr;
+        if (channels != nullptr && std::ranges::count(channels->as_array(), json::value("network")) > 0) {
+            m_network = number;
+        }
+        piped = m_piped;
         ++m_counts[request.method];
         if (const auto found = m_handlers.find(request.method); found != m_handlers.end()) {
             handler = found->second;
@@ -152,6 +165,9 @@ StandInClerks::Answer StandInClerks::answerTo(const RpcRequest& request,
     if (request.method == "net.connected" && connected && descriptors.size() == 1) {
         connected(request.params, UniqueFd(::fcntl(descriptors.front().get(), F_DUPFD_CLOEXEC, 0)));
         return json::object{};
+    }
+    if ((request.method == "net.answer" || request.method == "net.authority") && piped && descriptors.size() == 1) {
+        piped(request.method, request.params, UniqueFd(::fcntl(descriptors.front().get(), F_DUPFD_CLOEXEC, 0)));
     }
     if (request.method == "content.copy" && content && descriptors.size() == 1) {
         const auto bytes = content(request.params);

@@ -117,10 +117,13 @@ public:
     // Told of each net.connected, with the socket that came with it, which is the callee's. The clerk answers {}.
     using Connected = std::function<void(const boost::json::object& params, UniqueFd socket)>;
     void onConnected(Connected connected);
+    // Told of each request with secrets in a pipe (app/relay/secret_pipe.h), which is the callee's. The clerk answers as without.
+    using Piped = std::function<void(const std::string& method, const boost::json::object& params, UniqueFd pipe)>;
+    void onPiped(Piped piped);
     // The clerks die, or one of them: the first that was started is 1.
     void dropAll();
     void drop(unsigned clerk);
-    // To the engine, from the newest clerk.
+    // To the engine, from the newest clerk; what begins with "net." from the newest that has the network.
     void tell(std::string method, boost::json::object params);
     void tellFrom(unsigned clerk, std::string method, boost::json::object params);
     [[nodiscard]] unsigned count(const std::string& method) const; // requests of that name so far
@@ -135,6 +138,8 @@ private:
     Content m_content;
     Document m_document;
     Connected m_connected;
+    Piped m_piped;
+    unsigned m_network = 0; // which of them has it
     std::map<std::string, unsigned> m_counts;
     std::list<StandIn> m_clerks;
     std::list<std::thread> m_threads;

@@ -118,7 +118,7 @@ public:
         }
     }
 
-    Result<boost::json::object> prepare(const std::string& folder) {
+    Result<boost::json::object> prepare(const std::string& folder, const boost::json::value& authority = nullptr) {
         const UniqueFd root(::open(folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
         const UniqueFd table(::memfd_create("nodes", MFD_CLOEXEC));
         return request(
@@ -126,7 +126,8 @@ public:
             {{"agent", {{"id", "0123"}, {"name", "desk"}}},
              {"shares",
               {boost::json::object{
-                  {"id", 1}, {"name", "papers"}, {"mode", "review"}, {"hidden", boost::json::array{}}}}}},
+                  {"id", 1}, {"name", "papers"}, {"mode", "review"}, {"hidden", boost::json::array{}}}}},
+             {"authority", authority}},
             {root.get(), table.get()});
     }
 

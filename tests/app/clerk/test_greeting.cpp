@@ -3,6 +3,7 @@
 // asks again in this epoch, and the engine waits for it.
 #include "tests/app/clerk/clerk_rig.h"
 #include "tests/app/clerk/mux_peer.h"
+#include "tests/support/authority_certificates.h"
 
 #include <QTemporaryDir>
 #include <QtTest>
@@ -15,27 +16,53 @@ using namespace carrel;
 using namespace carrel::clerk;
 using carrel::clerk::test::ClerkRig;
 using carrel::clerk::test::MuxPeer;
+using carrel::test::authorityOfAda;
 namespace json = boost::json;
 
 class TestGreeting : public QObject {
     Q_OBJECT
 private slots:
-    void init() {
-        m_rig = std::make_unique<ClerkRig>([] { return 0; });
-        QVERIFY(m_rig->prepare(m_share.path().toStdString()));
-        int ends[2] = {-1, -1};
-        QCOMPARE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
-        m_guest = std::make_unique<MuxPeer>(UniqueFd(ends[0]), Side::Guest);
-        const UniqueFd host(ends[1]);
-        QVERIFY(m_rig->request("attach", {{"channels", {"control"}}}, {host.get()}));
-        m_greeting = std::async(std::launch::async, [this] { return m_rig->request("hello", {}); });
-    }
+    void init() { begin(nullptr); }
     void cleanup() {
         m_guest.reset(); // whoever still waits is answered
         if (m_greeting.valid()) {
             m_greeting.wait();
         }
         m_rig.reset();
+    }
+
+    // The certificate alone, as it came; and where there is none, nothing.
+    void theAuthorityIsTold() {
+        QVERIFY(answerHello(greeting()));
+        QVERIFY(!m_hello.contains("authority"));
+        cleanup();
+        begin(toJson(authorityOfAda()));
+        QVERIFY(answerHello(fail(ErrorCode::Io, "no space")));
+        const auto isTold = [this] {
+            const auto* authority = m_hello.if_contains("authority");
+            return authority != nullptr && *authority == toJson(authorityOfAda());
+        };
+        QVERIFY(isTold());
+        QVERIFY(answerHello(greeting()));
+        QVERIFY(isTold()); // each time that it is asked
+    }
+    void whatIsNoAuthorityIsRefused_data() {
+        QTest::addColumn<QByteArray>("authority");
+        const auto row = [](const char* name, const json::value& value) { QTest::newRow(name) << QByteArray::fromStdString(json::serialize(value)); };
+        auto withKey = toJson(authorityOfAda());
+        withKey["certificate"] = authorityOfAda().pem + "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n";
+        row("a key with it", withKey);
+        row("no certificate", json::object{{"certificate", "x"}, {"name_hash", "3a5a69f0"}});
+        row("a text", json::value(authorityOfAda().pem));
+        row("no hash", json::object{{"certificate", authorityOfAda().pem}});
+    }
+    void whatIsNoAuthorityIsRefused() {
+        QFETCH(QByteArray, authority);
+        QVERIFY(answerHello(greeting())); // of the other one
+        ClerkRig rig([] { return 0; });
+        const auto prepared = rig.prepare(m_share.path().toStdString(), json::parse(authority.toStdString()));
+        QVERIFY(!prepared && prepared.error().code == ErrorCode::InvalidArgument);
+        QVERIFY(!rig.request("hello", {})); // it is not confined, and does nothing
     }
 
     void isAskedAgain() {
@@ -117,6 +144,16 @@ private slots:
     }
 
 private:
+    void begin(const json::value& authority) {
+        m_rig = std::make_unique<ClerkRig>([] { return 0; });
+        QVERIFY(m_rig->prepare(m_share.path().toStdString(), authority));
+        int ends[2] = {-1, -1};
+        QCOMPARE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+        m_guest = std::make_unique<MuxPeer>(UniqueFd(ends[0]), Side::Guest);
+        const UniqueFd host(ends[1]);
+        QVERIFY(m_rig->request("attach", {{"channels", {"control"}}}, {host.get()}));
+        m_greeting = std::async(std::launch::async, [this] { return m_rig->request("hello", {}); });
+    }
     static json::object greeting(json::array failed = {}) {
         return {{"version", control::kProtocolVersion},
                 {"capabilities", json::array{}},
@@ -140,6 +177,7 @@ private:
                 for (const auto& text : std::exchange(m_guest->streams[control::kRpcStream].messages, {})) {
                     const auto request = json::parse(text).as_object();
                     if (request.contains("method") && request.at("method").as_string() == "hello") {
+                        m_hello = request.at("params").as_object();
                         RpcResponse response{request.at("id").to_number<std::uint64_t>(), json::value()};
                         if (answer) {
                             response.result = json::value(*answer);
@@ -162,6 +200,7 @@ private:
     std::unique_ptr<ClerkRig> m_rig;
     std::unique_ptr<MuxPeer> m_guest;
     std::future<Result<json::object>> m_greeting;
+    json::object m_hello; // the last one
 };
 
 QTEST_GUILESS_MAIN(TestGreeting)

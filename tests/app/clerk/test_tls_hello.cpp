@@ -126,7 +126,7 @@ private slots:
     }
 
     void theGateHoldsUntilTheServerHasAnswered() {
-        const auto gate = makeGate(Treat::Tls, kHost, 443);
+        const auto gate = makeTlsGate(kHost);
         const auto hello = helloFor(kHost);
         const auto both = joined({hello, toBytes("early")});
         QCOMPARE(gate->look(ByteSpan(hello).first(20)).pass, std::size_t{0});
@@ -145,7 +145,7 @@ private slots:
     void theSecondHelloIsLookedAtToo() {
         for (const bool isSame : {true, false}) {
             for (const bool withSpec : {true, false}) {
-                const auto gate = makeGate(Treat::Tls, kHost, 443);
+                const auto gate = makeTlsGate(kHost);
                 QVERIFY(gate->look(helloFor(kHost)).pass > 0);
                 gate->serverSaid(serverHello(Answer::Retry));
                 QVERIFY(!gate->waitsForServer());
@@ -162,7 +162,7 @@ private slots:
     }
 
     void aServerThatSpeaksNoTlsOpensTheGate() {
-        const auto gate = makeGate(Treat::Tls, kHost, 443);
+        const auto gate = makeTlsGate(kHost);
         QVERIFY(gate->look(helloFor(kHost)).pass > 0);
         gate->serverSaid(toBytes("HTTP/1.1 400 Bad Request\r\n"));
         QCOMPARE(gate->look(toBytes("rest")).pass, std::size_t{4});

@@ -182,7 +182,7 @@ public:
         api::Handlers handlers;
         for (const char* verb :
              {"doctor",      "image.build", "image.list",   "image.verify", "image.import", "agent.create",
-              "net.mode", "net.live", "net.presets", "net.allow", "secret.open", "credential.add", "credential.list",
+              "net.mode", "net.live", "net.cut", "net.presets", "net.allow", "secret.open", "credential.add", "credential.list",
               "credential.remove", "credential.test", "credential.unlock", "credential.lock",
               "agent.start", "agent.stop",  "agent.delete", "agent.list",   "share.add",    "share.remove",
               "share.list",  "changes",     "diff",         "apply",        "discard",      "undo",

@@ -177,8 +177,10 @@ private slots:
         row({"net", "mode", "clerk"}, "net.mode", R"({"agent":"clerk"})", "(ask)");
         row({"net", "live", "clerk"}, "net.live", R"({"agent":"clerk"})",
             "1 connection waits for an answer, or for the other side.\n"
-            "HOST             ADDRESS      SENT   RECEIVED  AGE  BY      HELD TO THE HOST\n"
-            "example.org:443  2001:db8::7  812 B  40.2 KB   2 s  rule 7  by its TLS name\n");
+            "NO  HOST             ADDRESS      SENT   RECEIVED  AGE  BY      HELD TO THE HOST\n"
+            "4   example.org:443  2001:db8::7  812 B  40.2 KB   2 s  rule 7  by its TLS name\n");
+        row({"net", "cut", "clerk", "4"}, "net.cut", R"({"agent":"clerk","number":4})",
+            "Cut: example.org:443, after 812 B sent and 40.2 KB received.\nRule 7 allows the agent to connect there anew.\n");
         row({"net", "presets"}, "net.presets", "{}", "Begin from one: carrel net allow NAME PRESET");
         row({"net", "allow", "clerk", "package-registries", "--yes"}, "net.allow",
             R"({"agent":"clerk","preset":"package-registries"})", "1 rule is kept");

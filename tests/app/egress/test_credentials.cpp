@@ -242,11 +242,15 @@ private slots:
         BookWorld w;
         w.memory.silent = true;
         QVERIFY(w.book->add(w.wanted(), secretOf(kValue)).error().code == ErrorCode::Unavailable);
+        QVERIFY(!w.book->place()); // which is said before anybody types one
         w.memory.silent = false;
+        QVERIFY(w.book->place().value() == Keeper::Keyring);
         w.memory.there = false;
+        QVERIFY(w.book->place().value() == std::nullopt);
         const auto none = w.book->add(w.wanted(), secretOf(kValue));
         QVERIFY(!none && none.error().hint.find("credential unlock") != std::string::npos);
         QVERIFY(w.book->unlock(Secret::ofPassphrase(relay::secretText("correct horse")).value()));
+        QVERIFY(w.book->place().value() == Keeper::SealedFile);
         QVERIFY(w.add(w.wanted()).keeper == Keeper::SealedFile && w.memory.values.empty());
         w.memory.there = true; // it stays where it is
         QCOMPARE(std::string(w.book->value(*w.book->find("models"))->reveal()), std::string(kValue));
@@ -299,6 +303,23 @@ private slots:
         QVERIFY(::stat((w.folder / "authority.key").c_str(), &what) == 0 && (what.st_mode & 0777U) == 0600U);
         QVERIFY(::chmod((w.folder / "authority.key").c_str(), 0644) == 0);
         QVERIFY(ann.authority().error().code == ErrorCode::Refused);
+    }
+    // What goes to the machine is the certificate, whatever else somebody has put into its file.
+    void whatTheMachineIsTold() {
+        BookWorld w;
+        AgentCredentials ann(*w.book, "ann", "ann", w.folder);
+        const auto told = ann.certificate();
+        QVERIFY2(told, told ? "" : told.error().text().c_str());
+        QVERIFY(isGood(*told));
+        QCOMPARE(told->pem, ann.authority()->certificatePem);
+        QCOMPARE(boost::json::serialize(toJson(*told)).find("PRIVATE KEY"), std::string::npos);
+        const auto file = w.folder / "authority.pem";
+        for (const auto& damaged : {told->pem + textIn(w.folder / "authority.key"), textIn(w.folder / "authority.key"), told->pem + told->pem, std::string("x")}) {
+            std::ofstream(file, std::ios::binary | std::ios::trunc) << damaged;
+            const auto none = ann.certificate();
+            QVERIFY(!none && none.error().code == ErrorCode::Malformed);
+            QVERIFY(none.error().text().find("authority.pem") != std::string::npos && !none.error().hint.empty());
+        }
     }
 };
 

@@ -296,6 +296,50 @@ private slots:
         w.grants.recheck();
         QVERIFY(isOver(other));
     }
+    void theOwnerCutsOne() {
+        EgressWorld w;
+        w.rule(Effect::Allow, "here.example");
+        w.nameLoopback();
+        QVERIFY(!w.egress->cut(1));
+        QVERIFY(w.openThere(1));
+        TRY_OF(w, 1, "connected raw");
+        const auto first = w.there.accept();
+        QVERIFY(w.openThere(2));
+        TRY_OF(w, 2, "connected raw");
+        const auto second = w.there.accept();
+        const auto kept = w.clerk->socket(1);
+        send(kept, "sent");
+        QCOMPARE(take(first, 4), std::string("sent"));
+        QTRY_COMPARE_WITH_TIMEOUT(w.egress->live().at(0).bytes.sent, std::uint64_t{4}, 60'000);
+        const auto was = w.egress->cut(1);
+        QVERIFY(was && was->number == 1 && was->to.text() == w.thereText() && was->bytes.sent == 4 && was->rule != 0);
+        QVERIFY(isOver(first)); // before this returned, and whatever the clerk does with its descriptor
+        TRY_OF(w, 1, "cut the owner cut it");
+        // The other one goes on.
+        QVERIFY(w.egress->live().size() == 1 && w.egress->live().at(0).number == 2);
+        send(second, "on");
+        QCOMPARE(take(w.clerk->socket(2), 2), std::string("on"));
+        // Twice, and one that has never been.
+        QVERIFY(w.egress->cut(1).error().code == ErrorCode::NotFound && w.egress->cut(77).error().code == ErrorCode::NotFound);
+        w.egress->stop();
+        QCOMPARE(w.sum(w.thereText(), "open", "ended"), std::uint64_t{2});
+        QCOMPARE(w.sum(w.thereText(), "open", "sent"), std::uint64_t{4});
+        QVERIFY(w.grants.list().empty());
+    }
+    // One that is not open yet is none of the list, and is left alone.
+    void whatIsNotOpenIsNotCut() {
+        EgressWorld w;
+        w.rule(Effect::Allow, "here.example");
+        w.nameLoopback();
+        w.resolver->hold = true;
+        QVERIFY(w.openThere(1));
+        QTRY_COMPARE_WITH_TIMEOUT(w.resolver->count(), std::size_t{1}, 60'000);
+        const auto cut = w.egress->cut(1);
+        QVERIFY(!cut && cut.error().code == ErrorCode::NotFound);
+        w.resolver->held.front()(std::vector{Address::parse("127.0.0.1").value()});
+        TRY_OF(w, 1, "connected raw");
+        QVERIFY(w.egress->cut(1));
+    }
     void theModeCuts() {
         EgressWorld w;
         w.rule(Effect::Allow, "here.example");

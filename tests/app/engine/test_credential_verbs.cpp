@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Credentials over a whole engine: from what the owner gives to what a clerk gets for one request, and that the value is nowhere else
 // (invariant I6).
+#include "app/relay/secret_pipe.h"
 #include "tests/app/egress/egress_world.h"
 #include "tests/app/engine/running_engine.h"
 
@@ -45,6 +46,7 @@ struct World {
     std::map<std::string, std::vector<json::object>> told; // by method
     std::map<std::uint64_t, std::string> treats;           // of what is connected
     std::vector<UniqueFd> sockets;
+    std::vector<std::string> lastPiped; // the secrets of the last pipe
     std::string answersGiven; // of the engine, all of them
     RunningEngine e;
     Listener there;
@@ -59,6 +61,14 @@ struct World {
                 return json::object{};
             });
         }
+        e.clerks.onPiped([this](const std::string& method, const json::object&, UniqueFd pipe) {
+            const auto secrets = relay::secretsFrom(pipe, method == "net.answer" ? 2 : 1);
+            const std::lock_guard lock(mutex);
+            lastPiped.clear();
+            for (const auto& each : secrets ? *secrets : std::vector<relay::SecretText>()) {
+                lastPiped.emplace_back(relay::view(each));
+            }
+        });
         e.clerks.onConnected([this](const json::object& params, UniqueFd socket) {
             const std::lock_guard lock(mutex);
             treats[params.at("number").to_number<std::uint64_t>()] = params.at("treat").as_string();
@@ -127,6 +137,10 @@ struct World {
         const std::lock_guard lock(mutex);
         return told[method].empty() ? json::object() : told[method].back();
     }
+    [[nodiscard]] std::vector<std::string> piped() {
+        const std::lock_guard lock(mutex);
+        return lastPiped;
+    }
     [[nodiscard]] json::array events(const std::string& agent, const std::string& kind) {
         json::array out;
         const auto timeline = good("timeline", {{"agent", agent}});
@@ -163,8 +177,10 @@ private slots:
         QVERIFY(w.good("credential.list").at("credentials").as_array().empty());
         const auto refused = w.ask("credential.add", {{"name", "hosting"}, {"hosts", {"here.example"}}, {"secret", w.hand(kValue)}});
         QVERIFY(!refused && refused.error().code == ErrorCode::Unavailable && refused.error().hint.find("unlock") != std::string::npos);
-        QCOMPARE(w.good("credential.lock", {{"look", true}}).at("sealed"), json::value("absent"));
+        const auto before = w.good("credential.lock", {{"look", true}});
+        QVERIFY(before.at("sealed") == json::value("absent") && before.at("next") == json::value("passphrase"));
         w.unlock();
+        QCOMPARE(w.good("credential.lock", {{"look", true}}).at("next"), json::value("file"));
         const auto made = w.add({{"basic", "ada"}, {"agents", {"ann"}}, {"env", "GIT_TOKEN"}, {"methods", {"GET"}}});
         QCOMPARE(made.at("credential").at("agents"), (json::value{"ann"}));
         QCOMPARE(made.at("credential").at("kept"), json::value("file"));
@@ -221,7 +237,8 @@ private slots:
         QCOMPARE(w.count("net.authority"), std::size_t{1});
         w.request(1, 1, {"hosting"});
         TRY(w.count("net.answer") == 1);
-        QCOMPARE(w.last("net.answer").at("inject").at("value"), json::value(std::string("Bearer ") + kValue));
+        QCOMPARE(w.last("net.answer").at("inject"), (json::value{{"header", "Authorization"}, {"credential", "hosting"}}));
+        QCOMPARE(w.piped(), (std::vector<std::string>{std::string("Bearer ") + kValue, kValue}));
         w.e.clerks.tell("net.request", {{"number", 1}, {"request", 2}, {"method", "GET"}, {"path", "/"}, {"placeholders", json::array{}}, {"own_keys", {"authorization"}}});
         TRY(w.count("net.answer") == 2);
         QCOMPARE(w.last("net.answer").at("allow"), json::value(false));

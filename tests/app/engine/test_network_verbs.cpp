@@ -186,6 +186,39 @@ private slots:
         const auto file = w.e.w.engine->services().agentsFolder / w.e.agent("ann")->id() / "agent.json";
         QVERIFY(agents::load(file)->network == egress::NetMode::Ask);
     }
+    void theOwnerCutsOne() {
+        World w;
+        const auto nothingRuns = w.e.ask("net.cut", {{"agent", "ann"}, {"number", 1}});
+        QVERIFY(!nothingRuns && nothingRuns.error().code == ErrorCode::NotFound);
+        (void)w.mode("allowlist");
+        const auto rule = w.allow();
+        w.start();
+        w.open(1);
+        TRY(w.isConnected(1));
+        const auto first = w.there.accept();
+        w.open(2);
+        TRY(w.isConnected(2));
+        const auto cut = w.e.good("net.cut", {{"agent", "ann"}, {"number", 1}});
+        const auto& was = cut.at("connection").as_object();
+        QCOMPARE(was.at("number"), json::value(1));
+        QCOMPARE(was.at("host"), json::value("127.0.0.1"));
+        QCOMPARE(was.at("rule"), json::value(rule));
+        QVERIFY(isOver(first)); // though the clerk keeps its descriptor
+        TRY_OUTCOME(w, 1, "cut: the owner cut it");
+        QVERIFY(w.outcome(2).empty());
+        const auto left = w.live().at("connections").as_array();
+        QVERIFY(left.size() == 1 && left.at(0).at("number") == json::value(2));
+        // Over is over, and said so.
+        for (const std::uint64_t number : {1, 77}) {
+            const auto again = w.e.ask("net.cut", {{"agent", "ann"}, {"number", number}});
+            QVERIFY(!again && again.error().code == ErrorCode::NotFound);
+            QVERIFY2(again.error().text().find("over already") != std::string::npos, again.error().text().c_str());
+        }
+        QVERIFY(w.e.ask("net.cut", {{"agent", "nobody"}, {"number", 2}}).error().code == ErrorCode::NotFound);
+        // Who cut what; and what was not cut is not said to be.
+        QCOMPARE(w.logged("net.cut"), std::vector<std::string>{"host 127.0.0.1:" + std::to_string(w.there.port()) +
+                                                               R"( {"by":"owner","number":1,"sent":0,"received":0})"});
+    }
     void aRuleThatIsRemovedCuts() {
         World w;
         (void)w.mode("allowlist");
@@ -271,6 +304,7 @@ private slots:
         QVERIFY(client);
         for (const auto& [verb, params] : std::map<std::string, json::object>{{"net.mode", {{"agent", "ann"}, {"mode", "ask"}}},
                                                                              {"net.live", {{"agent", "ann"}}},
+                                                                             {"net.cut", {{"agent", "ann"}, {"number", 1}}},
                                                                              {"net.presets", {}},
                                                                              {"net.allow", {{"agent", "ann"}, {"preset", "source-hosting"}}}}) {
             const auto answer = client->call(verb, params);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // An agent's authority and what it issues (RFC 5280): for one host, for a year, kept in bounds, made anew in time.
 #include "app/relay/leaf_issuer.h"
+#include "tests/support/authority_certificates.h"
 
 #include <QtTest>
 #include <openssl/pem.h>
@@ -45,6 +46,24 @@ private slots:
         QVERIFY(::X509_get_ext_by_NID(certificate.get(), NID_name_constraints, -1) < 0);
         QCOMPARE(::EVP_PKEY_get_bits(::X509_get0_pubkey(certificate.get())), 256);
         QVERIFY(authority().certificatePem != makeAuthority("desk", kNow)->certificatePem);
+    }
+
+    // As openssl x509 -hash has it.
+    void theHashOfItsName() {
+        QCOMPARE(nameHashOf(carrel::test::authorityOfAda().pem).value_or(""), carrel::test::authorityOfAda().nameHash);
+        QCOMPARE(nameHashOf(carrel::test::authorityOfBob().pem).value_or(""), carrel::test::authorityOfBob().nameHash);
+        const auto own = nameHashOf(authority().certificatePem);
+        QVERIFY(own && *own == nameHashOf(makeAuthority("desk", kNow)->certificatePem).value_or("")); // of the name alone
+        QVERIFY(carrel::isGood({authority().certificatePem, *own}));
+        auto issuer = issuerOf(authority());
+        const BioPtr leaf(::BIO_new(::BIO_s_mem()));
+        QCOMPARE(::PEM_write_bio_X509(leaf.get(), issuer.leafFor("example.org", kNow).value()->certificate.get()), 1);
+        char* pem = nullptr;
+        const auto size = static_cast<std::size_t>(BIO_get_mem_data(leaf.get(), &pem));
+        for (const std::string& text : {std::string(), std::string("x"), authority().certificatePem.substr(0, 100), std::string(pem, size)}) {
+            const auto none = nameHashOf(text);
+            QVERIFY(!none && none.error().code == ErrorCode::Malformed);
+        }
     }
 
     void aLeafIsForItsHostAlone() {

@@ -110,20 +110,22 @@ def big_file(file, seed):
             out.write(source.randbytes(1 << 20))
 
 
-def helper_initrd(at, release, binaries):
+def helper_initrd(at, release, binaries, modules):
+    """With the modules of the image's kernel that are named, loaded in that order ("fs/fuse/fuse.ko")."""
     tree = at / "initrd-tree"
-    (tree / "helper").mkdir(parents=True)
+    (tree / "helper/modules").mkdir(parents=True)
     shutil.copy(binaries / "guest-helper-init", tree / "helper/init")
-    for module in ("fuse.ko", "virtiofs.ko"):
-        found = list(pathlib.Path(f"/lib/modules/{release}/kernel/fs/fuse").glob(module))
-        if not found:
+    names = ["helper", "helper/init", "helper/modules"]
+    for i, module in enumerate(modules):
+        found = pathlib.Path(f"/lib/modules/{release}/kernel") / module
+        unpacked = at / f"kernel/lib/modules/{release}/kernel" / module
+        if not found.exists() and not unpacked.exists():
             subprocess.run(["apt-get", "download", f"linux-image-{release}"], cwd=at, check=True)
             package = next(at.glob("linux-image-*.deb"))
             subprocess.run(["dpkg-deb", "-x", str(package), str(at / "kernel")], check=True)
-            found = list((at / f"kernel/lib/modules/{release}/kernel/fs/fuse").glob(module))
-        shutil.copy(found[0], tree / "helper" / module)
-    names = "\n".join(["helper", "helper/init", "helper/fuse.ko", "helper/virtiofs.ko"])
-    packed = subprocess.run(["cpio", "--quiet", "-o", "-H", "newc"], input=names.encode(), cwd=tree, check=True,
+        names.append(f"helper/modules/{i}-{found.name}")
+        shutil.copy(found if found.exists() else unpacked, tree / names[-1])
+    packed = subprocess.run(["cpio", "--quiet", "-o", "-H", "newc"], input="\n".join(names).encode(), cwd=tree, check=True,
                             capture_output=True).stdout
     # The kernel unpacks one archive after another; between them zeros up to four bytes.
     (at / "helper.cpio").write_bytes(b"\0" * 512 + packed)
@@ -154,7 +156,8 @@ class World:
             shutil.copy(self.binaries / "carrel-qemu", self.bin)
             return
         shutil.copy(HELPER / "qemu-with-helper.sh", self.bin / "carrel-qemu")
-        initrd = helper_initrd(self.at, (image / "kernel.release").read_text().strip(), self.binaries)
+        initrd = helper_initrd(self.at, (image / "kernel.release").read_text().strip(), self.binaries,
+                               ["fs/fuse/fuse.ko", "fs/fuse/virtiofs.ko"])
         (self.bin / "helper.conf").write_text(
             f"socket={self.at}/peer.sock\nport={self.at}/helper.sock\ninitrd={initrd}\n")
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "guest/guestd/control_call.h"
 #include "guest/guestd/session_start.h"
+#include "tests/support/authority_certificates.h"
 
 #include <QTest>
 
@@ -15,6 +16,7 @@ private slots:
     void good();
     void bad_data();
     void bad();
+    void helloAndAnAuthority();
     void sessionRequests_data();
     void sessionRequests();
 
@@ -69,6 +71,22 @@ void TestControlCall::good() {
     const auto call = parse(method, params);
     QVERIFY2(call.has_value(), call ? "" : call.error().text().c_str());
     QCOMPARE(static_cast<int>(call->index()), index);
+}
+
+void TestControlCall::helloAndAnAuthority() {
+    const auto hello = [](const boost::json::value& authority) {
+        boost::json::object params{{"version", 1}, {"capabilities", boost::json::array{}}, {"realtime_ns", 5}, {"agent", {{"id", "a"}, {"name", "b"}}},
+                                   {"shares", boost::json::array{}}, {"authority", authority}};
+        return controlCallFrom({1, "hello", std::move(params)});
+    };
+    const auto call = hello(toJson(test::authorityOfAda()));
+    QVERIFY(call && std::get<HelloCall>(*call).authority == test::authorityOfAda());
+    const auto without = hello(nullptr);
+    QVERIFY(without && !std::get<HelloCall>(*without).authority);
+    for (const boost::json::value& bad : {boost::json::value("x"), boost::json::value{{"certificate", "x"}, {"name_hash", "3a5a69f0"}}}) {
+        const auto none = hello(bad);
+        QVERIFY(!none && none.error().code == ErrorCode::Malformed);
+    }
 }
 
 void TestControlCall::bad_data() {

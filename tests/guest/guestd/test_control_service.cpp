@@ -3,6 +3,7 @@
 #include "guest/guestd/control_service.h"
 #include "guest/protocol/control.h"
 #include "tests/guest/guestd/channel_pair.h"
+#include "tests/support/authority_certificates.h"
 
 #include <QTest>
 #include <boost/json.hpp>
@@ -112,6 +113,11 @@ public:
         notes.push_back("agent " + name);
         return {};
     }
+    bool diskIsFull = false;
+    [[nodiscard]] Status trust(const AuthorityCertificate& authority) override {
+        notes.push_back("trust " + authority.nameHash);
+        return diskIsFull ? Status(fail(ErrorCode::Io, "writing the certificate: no space")) : Status();
+    }
     [[nodiscard]] Status takeCommands() override {
         notes.push_back("commands");
         return {};
@@ -134,6 +140,8 @@ private slots:
     void init();
     void cleanup();
     void helloBringsSharesInLine();
+    void anAuthorityIsTrustedFirst();
+    void anAuthorityThatCannotBeTrusted();
     void oneShareHoldsUpNoOther();
     void nothingBeforeHello();
     void badMessagesAreSurvived();
@@ -168,6 +176,7 @@ void TestControlService::init() {
     m_shares = {};
     m_machine.notes.clear();
     m_machine.off = false;
+    m_machine.diskIsFull = false;
     m_service = std::make_unique<ControlService>(m_shares, m_machine);
     m_control = std::make_unique<ChannelPair>(
         [](std::uint32_t) { return StreamKind::Messages; },
@@ -228,6 +237,36 @@ void TestControlService::helloBringsSharesInLine() {
                                          "stage agent", "stage shares", "commands",
                                          "stage ready"}; // no command before the shares are there
     QVERIFY(m_machine.notes == notes);
+}
+
+// Before commands are taken, and before the answer.
+void TestControlService::anAuthorityIsTrustedFirst() {
+    auto hello = helloFor({{{"id", 1}, {"name", "papers"}, {"mode", "review"}}});
+    hello["authority"] = toJson(authorityOfAda());
+    QVERIFY(ask(1, "hello", hello).contains("result"));
+    const std::vector<std::string> notes{"clock 42",       "stage guestd", "agent desk", "stage agent",
+                                         "trust 3a5a69f0", "stage shares", "commands",   "stage ready"};
+    QVERIFY(m_machine.notes == notes);
+    hello["authority"] = toJson(authorityOfBob()).at("name_hash");
+    QVERIFY(ask(2, "hello", hello).contains("error"));
+    QVERIFY(m_machine.notes == notes); // nothing is done that is half understood
+}
+
+// The agent gets ready all the same, and the host hears of it.
+void TestControlService::anAuthorityThatCannotBeTrusted() {
+    m_machine.diskIsFull = true;
+    auto hello = helloFor({});
+    hello["authority"] = toJson(authorityOfAda());
+    QVERIFY(ask(1, "hello", hello).contains("result"));
+    QVERIFY(m_machine.notes.back() == "stage ready");
+    std::string told;
+    for (const auto& piece : m_control->streams[control::kRpcStream].pieces) {
+        const auto object = json::parse({piece.constData(), static_cast<std::size_t>(piece.size())}).as_object();
+        if (object.contains("method") && object.at("method") == "log") {
+            told = json::serialize(object.at("params"));
+        }
+    }
+    QVERIFY2(told.find("warning") != std::string::npos && told.find("no space") != std::string::npos, told.c_str());
 }
 
 // What could not be done is told; the rest is done, and commands are taken.

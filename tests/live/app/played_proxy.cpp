@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/live/app/played_proxy.h"
 
+#include <algorithm>
 #include <arpa/inet.h>
+#include <cctype>
 #include <chrono>
 #include <csignal>
 #include <netinet/in.h>
@@ -18,6 +20,30 @@ std::string secondWord(const std::string& head) {
 }
 
 } // namespace
+
+constexpr std::size_t kMostBody = 64 << 20U;
+
+std::string PlayedRequest::field(std::string_view name) const {
+    for (std::size_t at = head.find("\r\n"); at != std::string::npos && at + 4 < head.size(); at = head.find("\r\n", at + 2)) {
+        const auto end = head.find("\r\n", at + 2);
+        const auto line = head.substr(at + 2, end - at - 2);
+        const auto colon = line.find(':');
+        std::string own = line.substr(0, colon);
+        std::transform(own.begin(), own.end(), own.begin(), [](unsigned char c) { return std::tolower(c); });
+        if (own == name) {
+            return line.substr(line.find_first_not_of(' ', colon + 1));
+        }
+    }
+    return {};
+}
+
+std::string playedResponse(int status, std::string_view type, std::string_view body) {
+    std::string out = "HTTP/1.1 " + std::to_string(status) + " X\r\nContent-Type: ";
+    out += type;
+    out += "\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n";
+    out += body;
+    return out;
+}
 
 class PlayedProxy::Line {
 public:
@@ -51,6 +77,27 @@ public:
             head.push_back(c);
         }
         return head;
+    }
+    [[nodiscard]] bool take(std::string& into, std::size_t bytes) {
+        for (char piece[16384]; bytes > 0;) {
+            const auto most = std::min(bytes, sizeof piece);
+            const auto got = m_ssl ? ::SSL_read(m_ssl.get(), piece, static_cast<int>(most)) : ::recv(m_fd, piece, most, 0);
+            if (got <= 0 || into.size() > kMostBody) {
+                return false;
+            }
+            into.append(piece, static_cast<std::size_t>(got));
+            bytes -= static_cast<std::size_t>(got);
+        }
+        return true;
+    }
+    [[nodiscard]] std::optional<std::string> line() {
+        std::string out;
+        while (!out.ends_with("\r\n")) {
+            if (!take(out, 1)) {
+                return std::nullopt;
+            }
+        }
+        return out;
     }
     [[nodiscard]] bool isGoneWithin(int ms) const {
         pollfd gone{m_fd, POLLIN | POLLRDHUP, 0};
@@ -151,11 +198,49 @@ void PlayedProxy::serve(int connection) {
     (void)::shutdown(connection, SHUT_RDWR);
 }
 
+void PlayedProxy::putUp(const std::string& place, PlayedSite site) {
+    const std::lock_guard lock(m_mutex);
+    m_sites[place] = std::move(site);
+}
+
+bool PlayedProxy::answerFor(Line& line, const PlayedSite& site, const std::string& head) {
+    PlayedRequest request{head.substr(0, head.find(' ')), secondWord(head), head, {}};
+    if (request.field("expect") == "100-continue" && !line.send("HTTP/1.1 100 Continue\r\n\r\n")) {
+        return false;
+    }
+    if (const auto length = request.field("content-length"); !length.empty()) {
+        if (!line.take(request.body, std::stoul(length))) {
+            return false;
+        }
+    } else if (request.field("transfer-encoding") == "chunked") {
+        for (std::size_t size = 1; size > 0;) {
+            const auto first = line.line();
+            std::string end;
+            if (!first || !line.take(request.body, size = std::stoul(*first, nullptr, 16)) || !line.take(end, 2)) {
+                return false;
+            }
+        }
+    }
+    auto answer = site(request);
+    return line.send(request.method == "HEAD" ? answer.substr(0, answer.find("\r\n\r\n") + 4) : answer);
+}
+
 void PlayedProxy::answer(Line& line, const std::string& place) {
+    const auto site = [&] {
+        const std::lock_guard lock(m_mutex);
+        const auto at = m_sites.find(place);
+        return at == m_sites.end() ? PlayedSite() : at->second;
+    }();
     while (const auto head = line.head()) {
         {
             const std::lock_guard lock(m_mutex);
             m_requests.push_back(place + "\n" + *head);
+        }
+        if (site) {
+            if (!answerFor(line, site, *head)) {
+                return;
+            }
+            continue;
         }
         const auto path = secondWord(*head);
         if (path == "/for-ever") {

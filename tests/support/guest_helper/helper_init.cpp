@@ -4,10 +4,15 @@
 // carrel.helper:
 //
 //   mount        the peer's share (virtiofs) where guestd mounts Carrel's, so that the agent sees both
+//   net          QEMU's user network (slirp: 10.0.2.0/24, the host is .2) beside Carrel's, in the agent's network
 //   drop         empties the kernel's caches
 //   cpu          jiffies since boot: user and system of all, user and system of guestd
 //   pids NAME    the processes of that name (comm), by number
 //   kill NAME    SIGKILL to each of them; how many there were
+//
+// Modules that the peer needs lie in /helper/modules and are loaded in the order of their names.
+#include <algorithm>
+#include <arpa/inet.h>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
@@ -16,11 +21,19 @@
 #include <ctime>
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/if_link.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <sched.h>
 #include <string>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <vector>
 
@@ -79,6 +92,93 @@ const char* dropCaches(int proc) {
     const bool done = file >= 0 && ::write(file, "3", 1) == 1;
     ::close(file);
     return done ? "ok" : std::strerror(errno);
+}
+
+std::string linkOf(int proc, const std::string& path) {
+    char text[64] = {};
+    return ::readlinkat(proc, path.c_str(), text, sizeof text - 1) > 0 ? text : std::string();
+}
+
+// The network namespace of the agent: the one that is not ours. -1: there is none yet.
+int agentsNetwork(int proc) {
+    const auto own = linkOf(proc, "self/ns/net");
+    const int folder = ::openat(proc, ".", O_RDONLY | O_DIRECTORY);
+    DIR* list = folder < 0 ? nullptr : ::fdopendir(folder);
+    int found = -1;
+    for (const dirent* entry = nullptr; found < 0 && list != nullptr && (entry = ::readdir(list)) != nullptr;) {
+        const auto path = std::string(entry->d_name) + "/ns/net";
+        const auto network = linkOf(proc, path);
+        if (!network.empty() && network != own) {
+            found = ::openat(proc, path.c_str(), O_RDONLY | O_CLOEXEC);
+        }
+    }
+    if (list != nullptr) {
+        ::closedir(list);
+    }
+    return found;
+}
+
+// rtnetlink(7): the device of that index goes over to that namespace.
+bool moveDevice(int index, int network) {
+    struct {
+        nlmsghdr head;
+        ifinfomsg info;
+        rtattr attribute;
+        int fd;
+    } request{};
+    request.head.nlmsg_len = sizeof request;
+    request.head.nlmsg_type = RTM_NEWLINK;
+    request.head.nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
+    request.info.ifi_index = index;
+    request.attribute.rta_len = RTA_LENGTH(sizeof(int));
+    request.attribute.rta_type = IFLA_NET_NS_FD;
+    request.fd = network;
+    const int netlink = ::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+    char answer[4096] = {};
+    const bool asked = ::send(netlink, &request, sizeof request, 0) > 0 && ::recv(netlink, answer, sizeof answer, 0) > 0;
+    ::close(netlink);
+    const auto* head = reinterpret_cast<const nlmsghdr*>(answer);
+    return asked && head->nlmsg_type == NLMSG_ERROR && reinterpret_cast<const nlmsgerr*>(NLMSG_DATA(head))->error == 0;
+}
+
+bool setAddress(unsigned long what, const char* device, const char* address) {
+    const int socket = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    ifreq request{};
+    std::strncpy(request.ifr_name, device, IFNAMSIZ - 1);
+    bool done = false;
+    if (address != nullptr) {
+        auto* to = reinterpret_cast<sockaddr_in*>(&request.ifr_addr);
+        to->sin_family = AF_INET;
+        done = ::inet_pton(AF_INET, address, &to->sin_addr) == 1 && ::ioctl(socket, what, &request) == 0;
+    } else { // it goes up
+        done = ::ioctl(socket, SIOCGIFFLAGS, &request) == 0;
+        request.ifr_flags = static_cast<short>(request.ifr_flags | IFF_UP);
+        done = done && ::ioctl(socket, SIOCSIFFLAGS, &request) == 0;
+    }
+    ::close(socket);
+    return done;
+}
+
+// By a child, which does not come back from there.
+const char* addUserNetwork(int proc) {
+    const int network = agentsNetwork(proc);
+    if (network < 0) {
+        return "no agent yet";
+    }
+    const auto index = ::if_nametoindex("eth0");
+    if (index == 0 || !moveDevice(static_cast<int>(index), network)) {
+        return "no device";
+    }
+    const pid_t child = ::fork();
+    if (child == 0) {
+        const bool done = ::setns(network, CLONE_NEWNET) == 0 && setAddress(SIOCSIFADDR, "eth0", "10.0.2.15") &&
+                          setAddress(SIOCSIFNETMASK, "eth0", "255.255.255.0") && setAddress(0, "eth0", nullptr);
+        ::_exit(done ? 0 : 1);
+    }
+    int status = 1;
+    (void)::waitpid(child, &status, 0);
+    ::close(network);
+    return status == 0 ? "ok" : "it cannot be set up";
 }
 
 std::string slurp(int proc, const std::string& path) {
@@ -152,6 +252,9 @@ std::string answerTo(const std::string& line, int proc) {
     if (verb == "mount") {
         return mountPeer(proc);
     }
+    if (verb == "net") {
+        return addUserNetwork(proc);
+    }
     if (verb == "drop") {
         return dropCaches(proc);
     }
@@ -167,7 +270,7 @@ std::string answerTo(const std::string& line, int proc) {
     return "what?";
 }
 
-void help(int fuse, int virtiofs) {
+void help(const std::vector<int>& modules) {
     // Mounts of its own: /init moves the others to another root.
     const auto mounted = [](const char* type, const std::string& at) {
         (void)::mkdir(at.c_str(), 0755);
@@ -178,8 +281,9 @@ void help(int fuse, int virtiofs) {
     const int sys = mounted("sysfs", "/helper/sys");
     const int dev = mounted("devtmpfs", "/helper/dev");
     const int port = openPort(sys, dev); // virtio is there, so /init has loaded its modules
-    load(fuse);                          // those two only where the peer is wanted
-    load(virtiofs);
+    for (const int module : modules) {
+        load(module);
+    }
     std::string line;
     for (char c = 0;;) {
         const auto got = ::read(port, &c, 1);
@@ -201,11 +305,21 @@ void help(int fuse, int virtiofs) {
 } // namespace
 
 int main(int, char** argv) {
-    const int fuse = ::open("/helper/fuse.ko", O_RDONLY | O_CLOEXEC);
-    const int virtiofs = ::open("/helper/virtiofs.ko", O_RDONLY | O_CLOEXEC);
+    std::vector<std::string> names;
+    DIR* folder = ::opendir("/helper/modules");
+    for (const dirent* entry = nullptr; folder != nullptr && (entry = ::readdir(folder)) != nullptr;) {
+        if (entry->d_name[0] != '.') {
+            names.emplace_back(entry->d_name);
+        }
+    }
+    std::sort(names.begin(), names.end());
+    std::vector<int> modules;
+    for (const auto& name : names) { // while they can be seen: /init has another root
+        modules.push_back(::open(("/helper/modules/" + name).c_str(), O_RDONLY | O_CLOEXEC));
+    }
     if (::fork() == 0) {
         (void)::setsid();
-        help(fuse, virtiofs);
+        help(modules);
     }
     ::execv("/init", argv);
     return 1;

@@ -71,7 +71,7 @@ private slots:
         QVERIFY(top("place") < top("risk") && top("place") < top("words") && top("words") < top("evidence"));
         QVERIFY(place->font().pointSizeF() > find<QLabel>(w.request(), "words")->font().pointSizeF());
         QVERIFY(place->accessibleName().contains("example.org, port 443"));
-        QVERIFY(!find<QLabel>(w.request(), "placeNote")->isVisible());
+        QVERIFY(!find<QLabel>(w.request(), "placeNote")->isVisible() && !find<QLabel>(w.request(), "what")->isVisible());
         QVERIFY(!find<QLabel>(w.request(), "claim")->isVisible()); // it has said nothing
         auto* const fields = find<QTreeWidget>(w.request(), "changes");
         QCOMPARE(fields->topLevelItemCount(), 2);
@@ -104,7 +104,8 @@ private slots:
         NetworkInbox w;
         (void)w.ask("example.org", "", {{"method", "GET"}, {"path", "/tables"}});
         TRY(w.isReady() && find<QTreeWidget>(w.request(), "changes")->topLevelItemCount() == 4);
-        QVERIFY(w.label("words").contains("GET"));
+        QCOMPARE(w.label("what"), QString("GET /tables"));
+        QVERIFY(w.label("whatNote").contains("asks the host for something"));
         for (auto* const each : w.request().findChildren<QLabel*>()) {
             QVERIFY(!each->text().contains("send anything"));
         }

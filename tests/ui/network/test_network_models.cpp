@@ -84,6 +84,10 @@ private slots:
         QVERIFY(model.index(0, LiveModel::Address).data(Qt::ToolTipRole).toString().contains("proxy"));
         QCOMPARE(cell(model, 0, LiveModel::By), QString("your answer to request 12"));
         QCOMPARE(cell(model, 0, LiveModel::Held), QString("no: anything goes"));
+        raw["treat"] = "terminate";
+        model.take(liveFrom({raw}));
+        QCOMPARE(cell(model, 0, LiveModel::Held), QString("each request is read"));
+        QVERIFY(!model.index(0, LiveModel::Held).data(Qt::ToolTipRole).toString().contains("not looked at"));
         QVERIFY(model.index(0, LiveModel::Address).data(Qt::AccessibleTextRole).toString().startsWith("Address: "));
     }
     void rulesOfThisAgentsNetwork() {

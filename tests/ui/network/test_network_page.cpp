@@ -97,6 +97,69 @@ private slots:
         TRY(!offline->isVisible());
         QCOMPARE(textOf(page, "networkMode"), QString("No network"));
     }
+    // One of them, at once and without a question, by the button or by the key; the others go on.
+    void oneIsCut() {
+        NetworkWorld w;
+        const auto rule = w.rule(policy::Effect::Allow, "127.0.0.1", w.there.port());
+        TRY(w.isShown());
+        auto& page = w.page();
+        auto* const cut = find<QPushButton>(page, "cut");
+        auto* const view = find<QTableView>(page, "live");
+        auto& live = modelOf(page, "live");
+        QVERIFY(!cut->isEnabled() && !cut->accessibleName().isEmpty());
+        w.openThere(1);
+        TRY(live.rowCount() == 1);
+        const auto first = w.there.accept();
+        w.openThere(2);
+        w.openThere(3);
+        TRY(live.rowCount() == 3);
+        selectRow(page, "live", 0);
+        QVERIFY(cut->isEnabled());
+        cut->setFocus();
+        QTest::keyClick(cut, Qt::Key_Space);
+        TRY(live.rowCount() == 2);
+        QVERIFY(egress::test::isOver(first));
+        TRY(w.outcome(1) == "cut");
+        auto* const bar = find<MessageBar>(page, "networkBar");
+        QVERIFY2(bar->text().contains(QString("127.0.0.1:%1 is cut").arg(w.there.port())) && bar->text().contains(QString("Rule %1 allows").arg(rule.id)), qPrintable(bar->text()));
+        QVERIFY(!dialog<Question>("question"));
+        view->setFocus();
+        selectRow(page, "live", 0);
+        TRY(view->hasFocus());
+        QTest::keyClick(view, Qt::Key_Delete);
+        TRY(live.rowCount() == 1);
+        TRY(w.outcome(2) == "cut");
+        QVERIFY(w.outcome(3).empty() && w.agent()->networkNow().live.size() == 1);
+        // Who cut what is in the timeline.
+        w.window->page("desk")->showPage("timelinePage");
+        auto* const timeline = find<QAbstractItemView>(*w.window->page("desk"), "events");
+        const auto told = [&] {
+            int found = 0;
+            for (int row = 0; row < timeline->model()->rowCount(); ++row) {
+                for (int column = 0; column < timeline->model()->columnCount(); ++column) {
+                    found += timeline->model()->index(row, column).data().toString().contains("Connection cut by you") ? 1 : 0;
+                }
+            }
+            return found;
+        };
+        TRY(told() == 2);
+    }
+    // It ended by itself a moment before: that is said, and is no error.
+    void oneThatIsOverAlready() {
+        NetworkWorld w;
+        (void)w.rule(policy::Effect::Allow, "127.0.0.1", w.there.port());
+        TRY(w.isShown());
+        auto& page = w.page();
+        w.openThere(1);
+        TRY(modelOf(page, "live").rowCount() == 1);
+        selectRow(page, "live", 0);
+        QVERIFY(w.agent()->cutConnection(1)); // before the window has heard of it
+        auto* const cut = find<QPushButton>(page, "cut");
+        cut->click();
+        TRY(find<MessageBar>(page, "networkBar")->text().contains("was over already"));
+        TRY(modelOf(page, "live").rowCount() == 0);
+        QVERIFY(!cut->isEnabled());
+    }
     // More is given by name alone: neither Return nor an arrow key gives any.
     void moreIsAskedFor() {
         NetworkWorld w(egress::NetMode::Offline);
@@ -235,7 +298,7 @@ private slots:
         TRY(w.isShown());
         auto& page = w.page();
         TRY(find<QPushButton>(page, "goOffline")->isVisible());
-        const QStringList order{"changeMode", "goOffline", "live", "rules", "allowPreset", "removeRule", "refused"};
+        const QStringList order{"changeMode", "goOffline", "allKeys", "live", "cut", "rules", "allowPreset", "removeRule", "refused"};
         QStringList met;
         for (auto* each = page.nextInFocusChain(); each != &page; each = each->nextInFocusChain()) {
             if (order.contains(each->objectName()) && page.isAncestorOf(each)) {

@@ -85,7 +85,9 @@ private slots:
         for (const auto letter : host) {
             QVERIFY2(letter.unicode() > 0x20 && letter.unicode() < 0x7f, qPrintable(host));
         }
-        for (const auto& shown : {outcomeText(raw), trafficText({{"outcome", raw}, {"begun", 1}, {"why", raw}})}) {
+        for (const auto& shown : {outcomeText(raw), trafficText({{"outcome", raw}, {"begun", 1}, {"why", raw}}),
+                                  networkEventText("credential.used", {{"host", raw}, {"method", raw}, {"path", raw}}),
+                                  networkEventText("credential.refused", {{"host", raw}, {"why", raw}})}) {
             QVERIFY2(carrel::test::unfit(shown.toUtf8()).isEmpty(), qPrintable(shown));
         }
     }

@@ -256,7 +256,7 @@ bool MachineRig::until(const std::function<bool()>& done) {
     }
 }
 
-bool MachineRig::greet(const json::array& shares) {
+bool MachineRig::greet(const json::array& shares, const json::value& authority) {
     if (!until([&] { return m_control->mux().isOpen() && m_files->mux().isOpen(); })) {
         return false;
     }
@@ -265,7 +265,8 @@ bool MachineRig::greet(const json::array& shares) {
                                        {"capabilities", json::array{}},
                                        {"realtime_ns", std::chrono::nanoseconds(now).count()},
                                        {"agent", {{"id", "a1"}, {"name", "desk-one"}}},
-                                       {"shares", shares}});
+                                       {"shares", shares},
+                                       {"authority", authority}});
     // Commands are taken only after that, when the shares are there.
     return answer.has_value() && until([&] { return m_terminals->mux().isOpen(); });
 }

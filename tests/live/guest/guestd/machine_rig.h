@@ -69,7 +69,7 @@ public:
 
     // Moves all channels until `done`, or until nothing at all happens for a long while.
     [[nodiscard]] bool until(const std::function<bool()>& done);
-    [[nodiscard]] bool greet(const boost::json::array& shares = {});
+    [[nodiscard]] bool greet(const boost::json::array& shares = {}, const boost::json::value& authority = nullptr);
     [[nodiscard]] Result<boost::json::value> call(const std::string& method, boost::json::object params);
 
     struct Outcome {
