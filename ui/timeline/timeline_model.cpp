@@ -67,6 +67,7 @@ constexpr std::array kKinds{
     Kind{"credential.removed", EventGroup::Network, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Credential removed")},
     Kind{"credential.used", EventGroup::Network, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Credential used")},
     Kind{"credential.refused", EventGroup::Network, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Credential refused")},
+    Kind{"canary.left", EventGroup::Network, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Canary on its way out")},
 };
 
 const Kind* find(std::string_view kind) {

@@ -4,7 +4,7 @@
 #include "app/egress/credentials/credential.h"
 #include "app/policy/rule.h"
 #include "app/relay/canary_set.h"
-#include "guest/protocol/plain_text.h"
+#include "guest/protocol/share_path.h"
 #include "guest/protocol/strict_json.h"
 
 #include <openssl/rand.h>
@@ -24,6 +24,11 @@ constexpr std::string_view kWrittenOtherwise = "\"\\'<>&%"; // in JSON, HTML or 
 
 bool isText(std::string_view text) {
     return std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c <= '~' && kWrittenOtherwise.find(c) == std::string_view::npos; });
+}
+
+bool isOneLine(std::string_view text) {
+    return text.size() <= kMaxPlanted && isUtf8(text) &&
+           std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) >= ' ' && c != 0x7f; });
 }
 
 // Each as likely as any other.
@@ -60,7 +65,7 @@ Status check(const Canary& of) {
     if (of.agents.size() > kMaxCanaryAgents) {
         return bad("A canary is for at most 64 agents", "Name fewer, or none: then it is for all");
     }
-    if (of.planted.size() > kMaxPlanted || plainText(of.planted, kMaxPlanted) != of.planted) {
+    if (!isOneLine(of.planted)) {
         return bad("That cannot be the note of where a canary is", "Use one line of at most 400 bytes");
     }
     if (of.variable && !isVariableName(*of.variable)) {

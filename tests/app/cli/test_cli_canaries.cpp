@@ -22,6 +22,7 @@ private slots:
                   R"({"name":"bait","shape":"aws","agents":["desk","clerk"]})", "Canary bait is:\n\n  AKIAABCDEFGHIJKLMNOP\n");
         checkVerb({"canary", "add", "diary", "--text", "nobody-writes-this"}, "canary.add", R"({"name":"diary","text":"nobody-writes-this"})", "Canary ");
         checkVerb({"canary", "list"}, "canary.list", "{}", "NAME  AGENTS  PLANTED              VARIABLE  ADDED");
+        checkVerb({"canary", "list", "--texts"}, "canary.list", R"({"texts":true})", "TEXT");
         checkVerb({"canary", "remove", "bait"}, "canary.remove", R"({"name":"bait"})",
                   "Canary bait is looked for no more.\nIt may still be there: papers/accounts.txt\n");
         checkVerb({"canary", "plant", "bait", "--at", "papers/accounts.txt"}, "canary.plant", R"({"name":"bait","at":"papers/accounts.txt"})",
@@ -36,8 +37,6 @@ private slots:
         QVERIFY(run({"canary", "list"}).out.contains("with --texts") && !run({"canary", "list"}).out.contains("AKIA"));
         m_engine->setAnswer("canary.list", json::value{{"canaries", json::array{}}});
         QCOMPARE(run({"canary", "list"}).out, QByteArray("There are no canaries. Add one: carrel canary add NAME\n"));
-        QCOMPARE(run({"canary", "list", "--texts"}).status, 0);
-        QVERIFY2(lastParams() == R"({"texts":true})", lastParams());
     }
     void whatIsNoCommand() {
         QCOMPARE(run({"canary"}).status, 2);
