@@ -37,7 +37,7 @@
 #include "app/egress/traffic_book.h"
 #include "app/policy/approval_queue.h"
 #include "app/policy/grants.h"
-#include "app/relay/canary_set.h"
+#include "app/relay/canary_words.h"
 
 #include <boost/json/object.hpp>
 

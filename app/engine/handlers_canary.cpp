@@ -3,7 +3,6 @@
 // goes is told, and the owner puts it there.
 #include "app/engine/engine.h"
 
-#include "app/relay/canary_set.h"
 #include "guest/protocol/strict_json.h"
 
 #include <algorithm>
@@ -38,7 +37,7 @@ Result<json::value> add(Engine& engine, api::Call& call) {
     JsonFields fields(call.params(), "canary.add");
     Canary wanted;
     wanted.name = fields.string("name", 64);
-    const auto text = fields.optionalString("text", relay::kMaxCanary);
+    const auto text = fields.optionalString("text", egress::kMaxCanaryText);
     const auto shape = fields.optionalString("shape", 16);
     std::vector<std::string> names;
     for (const auto& each : fields.optionalArray("agents", egress::kMaxCanaryAgents)) {

@@ -20,26 +20,6 @@ SecretText toHex(std::string_view text, std::string_view digits) {
 
 } // namespace
 
-std::string_view toString(CanaryForm form) {
-    switch (form) {
-    case CanaryForm::Plain:
-        return "plain";
-    case CanaryForm::Base64:
-        return "base64";
-    case CanaryForm::Hex:
-        return "hex";
-    case CanaryForm::Percent:
-        return "percent";
-    case CanaryForm::Gzip:
-        return "gzip";
-    }
-    return "plain";
-}
-
-std::string_view toString(CanaryPlace place) {
-    return place == CanaryPlace::Target ? "target" : place == CanaryPlace::Field ? "field" : "body";
-}
-
 CanarySet::CanarySet(const std::vector<Canary>& canaries) {
     for (const auto& [name, text] : canaries) {
         if (text.size() < kMinCanary || text.size() > kMaxCanary) {

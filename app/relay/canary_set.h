@@ -14,6 +14,7 @@
 #pragma once
 
 #include "app/relay/byte_queue.h"
+#include "app/relay/canary_words.h"
 #include "app/relay/pattern_search.h"
 
 #include <memory>
@@ -21,18 +22,10 @@
 
 namespace carrel::relay {
 
-inline constexpr std::size_t kMinCanary = 12; // its base64 is long enough not to stand somewhere by chance
-inline constexpr std::size_t kMaxCanary = 256;
-
 struct Canary {
     std::string name;
     std::string text; // of kMinCanary to kMaxCanary bytes, else it is not looked for
 };
-
-enum class CanaryForm { Plain, Base64, Hex, Percent, Gzip };
-[[nodiscard]] std::string_view toString(CanaryForm form);
-enum class CanaryPlace { Target, Field, Body };
-[[nodiscard]] std::string_view toString(CanaryPlace place);
 
 struct CanaryHit {
     std::string name;

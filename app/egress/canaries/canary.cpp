@@ -3,7 +3,6 @@
 
 #include "app/egress/credentials/credential.h"
 #include "app/policy/rule.h"
-#include "app/relay/canary_set.h"
 #include "guest/protocol/share_path.h"
 #include "guest/protocol/strict_json.h"
 
@@ -56,7 +55,7 @@ Status check(const Canary& of) {
     if (!isCredentialName(of.name)) {
         return bad("That cannot be the name of a canary", "Use 1 to 64 lower-case letters, digits, \"-\", \"_\" and \".\"");
     }
-    if (of.text.size() < relay::kMinCanary || of.text.size() > relay::kMaxCanary || !isText(of.text) ||
+    if (of.text.size() < relay::kMinCanary || of.text.size() > kMaxCanaryText || !isText(of.text) ||
         std::set<char>(of.text.begin(), of.text.end()).size() < kMinCanaryLetters) {
         return bad("That text is none that could be told from others wherever it is written",
                    "Use 12 to 256 letters, digits and marks without blanks, quotes, backslashes, \"<\", \">\", \"&\" and \"%\", six of them different; or "
@@ -135,7 +134,7 @@ Result<Canary> canaryFrom(const json::object& object) {
     JsonFields fields(object, "a canary");
     Canary out;
     out.name = fields.string("name", kMaxName);
-    out.text = fields.string("text", relay::kMaxCanary);
+    out.text = fields.string("text", kMaxCanaryText);
     out.agents = fields.strings("agents", kMaxCanaryAgents, policy::kMaxIdBytes);
     out.planted = fields.string("planted", kMaxPlanted);
     out.variable = fields.optionalString("env", kMaxVariable);

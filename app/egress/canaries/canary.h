@@ -6,6 +6,7 @@
 // Thread: values, pure functions.
 #pragma once
 
+#include "app/relay/canary_words.h"
 #include "guest/protocol/result.h"
 
 #include <boost/json/object.hpp>
@@ -19,6 +20,7 @@ namespace carrel::egress {
 
 inline constexpr std::size_t kMaxCanaries = 64; // so that one message to a clerk names them all
 inline constexpr std::size_t kMaxCanaryAgents = 64;
+inline constexpr std::size_t kMaxCanaryText = relay::kMaxCanary;
 inline constexpr std::size_t kMaxPlanted = 400;
 inline constexpr std::size_t kMinCanaryLetters = 6; // different ones: else it could stand somewhere by chance
 

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // Canaries on the engine's side: what is one, where they are kept, which clerk is told of them, and what comes of its word that one left.
-#include "app/relay/canary_set.h"
 #include "tests/app/egress/egress_world.h"
 #include "tests/app/egress/memory_store.h"
 
