@@ -76,15 +76,15 @@ public:
         Origin origin;
         Placeholders placeholders; // may be null
         Bounds bounds = {};
-        std::shared_ptr<const HeadGuard> guard = {}; // may be null
         Canaries canaries = {}; // may be null
+        std::shared_ptr<const HeadGuard> guard = {}; // may be null
     };
     struct Events {
         std::function<Clock::time_point()> now;
         std::function<void(const AskedRequest&)> ask; // to be answered once, by its number
         std::function<void(std::uint64_t request, const Refusal&)> refused; // by the road itself, which was not told to. May be null
-        std::function<void()> wanted = {}; // the host, by a request that was read: its end may begin to open now. May be null
         std::function<void(std::uint64_t request, const CanaryFound&)> canary = {}; // once at most: the road is over. May be null
+        std::function<void()> wanted = {}; // the host, by a request that was read: its end may begin to open now. May be null
     };
 
     HttpRoad(std::unique_ptr<End> guest, std::unique_ptr<End> host, Settings settings, Events events);
