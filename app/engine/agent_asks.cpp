@@ -105,7 +105,7 @@ Status AgentAsks::mayTake(const std::string& agent, const ask::Question& questio
     std::size_t all = 0;
     std::size_t looks = 0;
     for (const auto& [number, each] : m_running) {
-        if (each.agent == agent && !each.done) {
+        if (each.agent == agent && !each.answered) {
             ++all;
             looks += each.looks ? 1U : 0U;
         }
@@ -161,7 +161,12 @@ void AgentAsks::asked(const std::string& agent, const ask::Question& question, a
             entry.looks = looksAtWork(question);
             try {
                 entry.thread = std::jthread([this, number, agent, question, answer](const std::stop_token& stop) {
-                    answer(answerTo(agent, question, stop));
+                    auto out = answerTo(agent, question, stop);
+                    {
+                        const std::lock_guard answered(m_mutex); // whoever has its answer has its place again
+                        m_running.at(number).answered = true;
+                    }
+                    answer(std::move(out));
                     const std::lock_guard finished(m_mutex);
                     m_running.at(number).done = true;
                 });

@@ -51,6 +51,7 @@ private:
     struct One {
         std::string agent;
         bool looks = false; // at what is staged
+        bool answered = false; // its place is another's
         bool done = false;
         std::jthread thread;
     };

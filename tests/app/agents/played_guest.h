@@ -7,7 +7,9 @@
 #include "tests/app/agents/agent_world.h"
 
 #include <map>
+#include <memory>
 #include <mutex>
+#include <shared_mutex>
 #include <sys/stat.h>
 
 namespace carrel::agents::test {
@@ -21,10 +23,20 @@ public:
         : m_clerks(clerks)
         , m_share(std::move(share))
         , m_told(std::move(told)) {
-        clerks.on("changes.list", [this](const boost::json::object& params) { return list(params); });
-        clerks.on("changes.settle", [this](const boost::json::object& params) { return forget(params); });
-        clerks.on("changes.discard", [this](const boost::json::object& params) { return forget(params); });
-        clerks.onContent([this](const boost::json::object& params) -> std::optional<std::string> {
+        const auto here = [this, presence = m_presence](auto act) {
+            return [this, presence, act](const boost::json::object& params) -> StandInClerks::Answer {
+                const std::shared_lock lock(presence->mutex);
+                return presence->gone ? StandInClerks::Answer(fail(ErrorCode::Unavailable, "the guest is gone")) : (this->*act)(params);
+            };
+        };
+        clerks.on("changes.list", here(&PlayedGuest::list));
+        clerks.on("changes.settle", here(&PlayedGuest::forget));
+        clerks.on("changes.discard", here(&PlayedGuest::forget));
+        clerks.onContent([this, presence = m_presence](const boost::json::object& params) -> std::optional<std::string> {
+            const std::shared_lock lockOfPresence(presence->mutex);
+            if (presence->gone) {
+                return std::nullopt;
+            }
             if (m_beforeContent) {
                 m_beforeContent();
             }
@@ -42,6 +54,8 @@ public:
         m_clerks.on("changes.settle", {});
         m_clerks.on("changes.discard", {});
         m_clerks.onContent({});
+        const std::lock_guard lock(m_presence->mutex); // what a clerk asks now has its answer first
+        m_presence->gone = true;
     }
     PlayedGuest(const PlayedGuest&) = delete;
     PlayedGuest& operator=(const PlayedGuest&) = delete;
@@ -182,6 +196,11 @@ private:
         return boost::json::object{{"kept", std::move(kept)}};
     }
 
+    struct Presence {
+        std::shared_mutex mutex; // shared by whoever is being answered
+        bool gone = false;
+    };
+    const std::shared_ptr<Presence> m_presence = std::make_shared<Presence>();
     StandInClerks& m_clerks;
     std::filesystem::path m_share;
     std::function<void(std::size_t)> m_told;
