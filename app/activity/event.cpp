@@ -105,6 +105,8 @@ std::string_view toString(EventKind kind) {
         return "forward.traffic";
     case EventKind::ForwardClosed:
         return "forward.closed";
+    case EventKind::CanaryLeft:
+        return "canary.left";
     }
     return "engine.note";
 }

@@ -64,6 +64,7 @@ enum class EventKind {
     ForwardOpened,  // what its machine serves is shown on this computer, by the owner's word
     ForwardTraffic, // who looked at it, in sums
     ForwardClosed,
+    CanaryLeft,        // or was about to: an alert of high risk. Never its text
 };
 inline constexpr std::array kEventKinds{
     EventKind::AgentCreated, EventKind::AgentDeleted, EventKind::VmState,      EventKind::VmStage,
@@ -77,7 +78,7 @@ inline constexpr std::array kEventKinds{
     EventKind::GuestLog,     EventKind::EngineNote,
     EventKind::ClientAllowed, EventKind::ClientEnded,  EventKind::NetMode,  EventKind::NetTraffic, EventKind::NetCut,
     EventKind::CredentialAdded, EventKind::CredentialRemoved, EventKind::CredentialUsed, EventKind::CredentialRefused,
-    EventKind::ForwardOpened, EventKind::ForwardTraffic, EventKind::ForwardClosed};
+    EventKind::ForwardOpened, EventKind::ForwardTraffic, EventKind::ForwardClosed, EventKind::CanaryLeft};
 
 [[nodiscard]] std::string_view toString(EventKind kind); // "apply.decided"
 [[nodiscard]] std::optional<EventKind> eventKindFrom(std::string_view text);

@@ -493,6 +493,8 @@ json::object Agent::describe(Tell what) const {
                      {"shares", std::move(shares)}};
     if (stateNow() == AgentState::Failed) {
         out["reason"] = m_failure;
+    } else if (stateNow() == AgentState::Paused && !m_pausedWhy.empty()) {
+        out["reason"] = m_pausedWhy;
     }
     return out;
 }

@@ -140,7 +140,8 @@ public:
     // with an error that says so; a start that still waits for its turn is none yet. Refused: the agent is being stopped.
     // Unavailable, Io: the hypervisor's; the machine may run on.
     enum class PauseOutcome { Paused, WasPaused, NotRunning };
-    [[nodiscard]] Result<PauseOutcome> pause();
+    // `why`: where it is not the owner who pauses it, for describe().
+    [[nodiscard]] Result<PauseOutcome> pause(const std::string& why = {});
     // The clock is the first thing that its guest hears. Returns when the guest has answered, or not in time: that is no error,
     // and describe() tells. What was paused while it started goes on with that, and is waited for as by start(): an error, or
     // `stop`, leaves its machine alone.
@@ -325,6 +326,11 @@ private:
     [[nodiscard]] Error explainStop(std::string_view step);
     void makeDoor();
     [[nodiscard]] std::shared_ptr<egress::Egress> openNetwork();
+    // A canary left, or was about to: that is in the log, and then the agent is paused.
+    void canaryLeft(std::optional<activity::Event> event, const std::string& why);
+    [[nodiscard]] std::map<std::string, std::string> canaryVariables() const; // for its programs
+    void alarm(Alarm what) const;
+    void alarmOver(); // if there was one
     [[nodiscard]] std::shared_ptr<egress::AgentCredentials> credentials(); // none: there are none in this home
     [[nodiscard]] std::optional<AuthorityCertificate> certificate(); // that its machine is to trust
     void settleNetwork();
@@ -499,6 +505,7 @@ private:
     std::string m_failure;
     std::shared_ptr<hypervisor::Machine> m_machine;
     bool m_paused = false;  // or is to be, as soon as there is a machine
+    std::string m_pausedWhy; // empty: by the owner's own word
     bool m_mayRun = false;  // its start has come so far that it may run
     bool m_booting = false; // it has not been ready since it was made: nobody has worked in it yet
     std::shared_ptr<Door> m_door;

@@ -36,6 +36,7 @@ void Agent::dropMachine() {
         m_startProgress = nullptr;
         m_paused = m_mayRun = m_booting = false;
     }
+    alarmOver();
     tellChanged();
     if (supervisor.joinable()) {
         supervisor.request_stop();

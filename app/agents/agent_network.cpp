@@ -149,7 +149,57 @@ std::shared_ptr<egress::Egress> Agent::openNetwork() {
         return self ? self->note(event.kind, std::move(event.subject), std::move(event.detail), event.provenance)
                     : fail(ErrorCode::Unavailable, "the agent is gone");
     };
+    log.alarm = [weak](std::optional<activity::Event> event, const std::string& why) {
+        if (const auto self = weak.lock()) {
+            self->canaryLeft(std::move(event), why);
+        }
+    };
     return m_services.networks->open(of.id, of.session, of.network, std::move(log), credentials());
+}
+
+// On the network's own thread, which waits for the hypervisor here and for nobody else: whoever holds the brake never waits for it.
+void Agent::canaryLeft(std::optional<activity::Event> event, const std::string& why) {
+    if (event) { // a full disk is no reason to let it go on
+        (void)noteOwing(event->kind, std::move(event->subject), std::move(event->detail));
+    }
+    const auto paused = pause(why);
+    if (!paused) {
+        m_services.complain(name() + ": " + paused.error().text());
+        alarm(Alarm::StillRuns);
+    } else if (*paused != PauseOutcome::NotRunning) {
+        alarm(Alarm::CanaryLeft);
+    }
+}
+
+void Agent::alarm(Alarm what) const {
+    if (m_services.alarm) {
+        m_services.alarm(id(), what);
+    }
+}
+
+void Agent::alarmOver() {
+    std::string why;
+    {
+        const std::lock_guard lock(m_mutex);
+        why.swap(m_pausedWhy);
+    }
+    if (!why.empty()) {
+        alarm(Alarm::Over);
+    }
+}
+
+// Where they cannot be read nobody is told: the list of canaries says so.
+std::map<std::string, std::string> Agent::canaryVariables() const {
+    std::map<std::string, std::string> out;
+    const auto all = m_services.canaries != nullptr ? m_services.canaries->of(id()) : Result<std::vector<egress::Canary>>();
+    if (all) {
+        for (const auto& each : *all) {
+            if (each.variable) {
+                out[*each.variable] = each.text;
+            }
+        }
+    }
+    return out;
 }
 
 } // namespace carrel::agents

@@ -17,6 +17,7 @@ using Clock = std::chrono::steady_clock;
 // A paused machine's process uses less than one part of a hundred; so many looks in a row at more than one in twenty, and it runs.
 constexpr int kPausedLoad = 20;
 constexpr int kRanOnMost = 3;
+constexpr std::string_view kByCanary = "canary"; // in the log, where the owner would be
 
 } // namespace
 
@@ -32,7 +33,7 @@ Status Agent::refusePaused() const {
     return isPaused() ? Status(fail(pausedError(ErrorCode::Refused, name()))) : Status{};
 }
 
-Result<Agent::PauseOutcome> Agent::pause() {
+Result<Agent::PauseOutcome> Agent::pause(const std::string& why) {
     const std::lock_guard brake(m_brake);
     {
         const std::lock_guard lock(m_mutex);
@@ -41,6 +42,7 @@ Result<Agent::PauseOutcome> Agent::pause() {
                         "Its machine ends in a moment, or its power is cut");
         }
         if (m_paused) {
+            m_pausedWhy = why.empty() ? m_pausedWhy : why;
             return PauseOutcome::WasPaused;
         }
         if (!m_machine && m_state != AgentState::Starting) {
@@ -48,7 +50,11 @@ Result<Agent::PauseOutcome> Agent::pause() {
         }
     }
     // A full disk is no reason to let it run on, and may be its doing.
-    (void)noteOwing(EventKind::VmState, std::string(toString(AgentState::Paused)), {{"by", kByOwner}});
+    json::object detail{{"by", kByOwner}};
+    if (!why.empty()) {
+        detail = {{"by", kByCanary}, {"why", why}};
+    }
+    (void)noteOwing(EventKind::VmState, std::string(toString(AgentState::Paused)), std::move(detail));
     std::shared_ptr<hypervisor::Machine> machine;
     {
         const std::lock_guard lock(m_mutex);
@@ -56,6 +62,7 @@ Result<Agent::PauseOutcome> Agent::pause() {
             return PauseOutcome::NotRunning; // it ended by itself just now
         }
         m_paused = true;
+        m_pausedWhy = why.empty() ? m_pausedWhy : why; // one that could not be paused before, or was paused already
         machine = m_machine;
         if (m_door) {
             m_door->hold();
@@ -172,6 +179,7 @@ Result<bool> Agent::letGoOn() {
         return fail(gone.error().wrap("The agent " + name() + " could not be resumed", "Try again, or end it with: carrel stop " + name()));
     }
     noteAfter(EventKind::VmState, std::string(toString(goesOn)), {{"resumed", true}});
+    alarmOver();
     tellChanged();
     return true;
 }
@@ -229,9 +237,12 @@ Status Agent::awaitStart(const Progress& progress, std::stop_token stop) {
 
 namespace {
 
-// How the agent was when its log was last told of that; none: it cannot be read.
-std::optional<std::string> lastStateIn(activity::ActivityLog& log) {
-    std::optional<std::string> last;
+// How the agent was when its log was last told of that, and why it was paused, if it was not by the owner; none: it cannot be read.
+struct LastState {
+    std::string state, why;
+};
+std::optional<LastState> lastStateIn(activity::ActivityLog& log) {
+    std::optional<LastState> last;
     activity::Query query;
     query.kinds = {EventKind::VmState};
     for (;;) {
@@ -242,7 +253,9 @@ std::optional<std::string> lastStateIn(activity::ActivityLog& log) {
         if (page->empty()) {
             return last;
         }
-        last = page->back().event.subject;
+        const auto& event = page->back().event;
+        const auto* why = event.detail.if_contains("why");
+        last = LastState{event.subject, why != nullptr && why->is_string() ? std::string(why->get_string()) : std::string()};
         query.afterSeq = page->back().seq;
     }
 }
@@ -257,8 +270,8 @@ bool Agent::takeOverPaused() {
     const auto last = lastStateIn(*m_log);
     const auto stands = m_machine->state();
     const bool still = stands && *stands == MachineState::Paused;
-    const bool wanted = last == toString(AgentState::Paused);
-    if ((stands && *stands == MachineState::Stopped) || (!wanted && (!still || last == toString(AgentState::Starting)))) {
+    const bool wanted = last && last->state == toString(AgentState::Paused);
+    if ((stands && *stands == MachineState::Stopped) || (!wanted && (!still || (last && last->state == toString(AgentState::Starting))))) {
         return false;
     }
     if (auto paused = still ? Status{} : m_machine->pause(); !paused) {
@@ -268,12 +281,15 @@ bool Agent::takeOverPaused() {
     {
         const std::lock_guard lock(m_mutex);
         m_paused = m_mayRun = true;
+        m_pausedWhy = wanted ? last->why : std::string();
         m_state = AgentState::Starting; // nobody has greeted its guest
         m_door->hold();
     }
     noteAfter(EventKind::EngineNote, "took over the paused machine");
     if (!wanted) {
         noteAfter(EventKind::VmState, std::string(toString(AgentState::Paused)), {{"found", true}});
+    } else if (!last->why.empty()) {
+        alarm(Alarm::CanaryLeft);
     }
     if (auto put = putClerk(); !put) { // whoever looks after it tries again
         m_services.complain(name() + ": " + put.error().text());

@@ -79,7 +79,11 @@ Result<std::uint32_t> Agent::exec(const json::object& params, UniqueFd& callerEn
         bytes += word.get_string().size() + 1;
     }
     json::object start{{"argv", argv}, {"env", json::object{}}, {"tty", nullptr}};
-    // What stands for the agent's credentials; a caller's own variable of that name wins.
+    // Canaries, and what stands for the agent's credentials; a caller's own variable of that name wins.
+    for (const auto& [name, text] : canaryVariables()) {
+        bytes += name.size() + text.size();
+        start["env"].get_object()[name] = text;
+    }
     if (const auto own = credentials()) {
         auto placeholders = own->environment();
         if (!placeholders) {

@@ -317,6 +317,7 @@ void Agent::machineEnded() {
         network = std::exchange(m_network, nullptr);
         m_paused = m_mayRun = m_booting = false;
     }
+    alarmOver();
     if (door) {
         door->close();
     }

@@ -46,6 +46,13 @@ enum class MaySettle {
     Nothing // what the rules say cannot be told, so that any of them could: all of it waits
 };
 
+// What the owner has to look at without having been asked.
+enum class Alarm {
+    CanaryLeft, // or was about to; the agent is paused
+    StillRuns,  // the same, and it could not be paused
+    Over        // the agent was resumed, or its machine has ended
+};
+
 struct Services {
     hypervisor::Backend* backend = nullptr;
     hypervisor::HomeId home;
@@ -83,6 +90,11 @@ struct Services {
     egress::Networks* networks = nullptr;
     // None: agents have no credentials, and no request that TLS hides is read.
     egress::CredentialBook* credentials = nullptr;
+    // None: there are none.
+    egress::CanaryBook* canaries = nullptr;
+    // On any thread, with no lock of the agent's held but the brake's: it must not wait, and call the agent for its name at most.
+    // Empty: nobody is told.
+    std::function<void(const std::string& agentId, Alarm what)> alarm;
     Patience patience;
     std::uint64_t mostReads = ReadBudget::kMost; // written down at once, of each agent
 };

@@ -171,6 +171,8 @@ bool Clerk::network(const std::string& method, const Params& params, Descriptors
         done = m_forwards.connected(params, std::move(descriptors));
     } else if (method == "forward.cut") {
         done = m_forwards.cut(params);
+    } else if (method == "net.canaries") {
+        done = m_net.setCanaries(params);
     } else if (method == "net.live") {
         reply(m_net.live(params));
         return true;

@@ -38,6 +38,8 @@
 //   net.trust {} + one file to read: the certificates that this computer trusts, PEM → {}    before the first "terminate"
 //   net.authority {certificate_pem} + one pipe (app/relay/secret_pipe.h) with the key, PEM → {}    likewise: the agent's own
 //   net.placeholders {list:[{name, text}…]} → {}    what stands for credentials in the machine, in place of what was told before
+//   net.canaries {list:[{name, text}…]} → {}    what must not leave (app/relay/canary_watch.h), in place of what was told before, at
+//       most 64; for connections whose requests are read, from the next request of each
 //   net.answer {number, request, allow: true, bound?, inject?: {header, credential}} → {}    to "net.request". With inject comes one
 //       pipe: the header's whole value, and the secret that must not come back. bound: the host has a credential, and this request
 //       none
@@ -73,10 +75,13 @@
 //   net.request {number, request, method, path, placeholders:[name…], own_keys:[field…]}    of a connection that is read; one at a time
 //       of each, and before a byte of it goes on. path: normalised, without the query. placeholders: of the credentials whose stand
 //       in a header field; own_keys: fields with a key of the program's own
+//   net.canary {number, request, name, where: "target"|"field"|"body", form: "plain"|"base64"|"hex"|"percent"|"gzip"}    a request of a
+//       connection that is read holds a canary. It has not gone on whole, and the connection is broken off at both ends: net.closed
+//       follows. Once for each connection at most
 //   net.closed {number, sent, received, how}    one that was not refused by the engine is over; how: "ended" (both halves), "guest",
 //       "far end", "sni", "http" (it did not keep to what was agreed), "host tls" (the host's certificate, or what it made of TLS),
 //       "tls" (there is nothing to end it with), "answer" (the host's was none that could be passed on), "refused", "timed out",
-//       "idle", "cut", "channel", "socket"
+//       "idle", "cut", "channel", "socket", "canary", "packed" (it was compressed so that it could not be searched for canaries)
 //   forward.closed {number, sent, received, how}    sent: to the client. how: "ended", "client", "server", "refused", "timed out",
 //       "idle", "cut", "channel", "socket", "limit"
 //

@@ -21,6 +21,7 @@ constexpr std::size_t kMaxPemBytes = 16 * 1024;
 constexpr std::size_t kMaxPlaceholders = 64;
 constexpr std::size_t kMaxNameBytes = 64;
 constexpr std::size_t kMaxPlaceholderBytes = 4096;
+constexpr std::size_t kMaxCanaries = 64;
 constexpr std::size_t kMaxToldNames = 16; // of one request: the engine says no to more than one anyway
 constexpr std::size_t kMaxToldName = 64;
 constexpr std::size_t kMaxToldMethod = 32, kMaxToldPath = 4096;
@@ -166,8 +167,9 @@ std::shared_ptr<NetCarrier> NetDesk::roadFor(const NetRelay& relay, Treat treat)
     }
     const auto scheme = treat == Treat::Terminate ? relay::Scheme::Https : relay::Scheme::Http;
     return std::make_shared<NetRoad>(m_loop, relay.stream(), m_channel, std::move(*ends),
-                                     relay::HttpRoad::Settings{{scheme, host, relay.opening().port}, m_placeholders, {}},
-                                     [this, number = relay.number()](const relay::AskedRequest& request) { asked(number, request); });
+                                     relay::HttpRoad::Settings{{scheme, host, relay.opening().port}, m_placeholders, {}, m_canaries},
+                                     [this, number = relay.number()](const relay::AskedRequest& request) { asked(number, request); },
+                                     [this, number = relay.number()](std::uint64_t request, const relay::CanaryFound& found) { foundCanary(number, request, found); });
 }
 
 Status NetDesk::connected(const json::object& params, std::vector<UniqueFd>&& descriptors) {
@@ -211,6 +213,15 @@ void NetDesk::asked(std::uint64_t number, const relay::AskedRequest& request) {
                  {"path", request.path},
                  {"placeholders", list(request.placeholders)},
                  {"own_keys", list(request.ownKeys)}}});
+}
+
+void NetDesk::foundCanary(std::uint64_t number, std::uint64_t request, const relay::CanaryFound& found) {
+    m_toEngine({"net.canary",
+                {{"number", number},
+                 {"request", request},
+                 {"name", found.name},
+                 {"where", relay::toString(found.where)},
+                 {"form", relay::toString(found.form)}}});
 }
 
 void NetDesk::refuseRequest(std::uint64_t number, std::uint64_t request, const char* outcome, const char* text) {
@@ -297,6 +308,31 @@ Status NetDesk::setPlaceholders(const json::object& params) {
     for (const auto& [number, stream] : m_numbers) {
         if (auto* const road = findRoad(number)) {
             road->setPlaceholders(m_placeholders);
+        }
+    }
+    return {};
+}
+
+Status NetDesk::setCanaries(const json::object& params) {
+    JsonFields fields(params, "net.canaries");
+    std::vector<relay::Canary> list;
+    for (const auto& each : fields.array("list", kMaxCanaries)) {
+        if (!each.is_object()) {
+            return fail(inAWrongWay("the canaries"));
+        }
+        JsonFields inner(each.get_object(), "net.canaries.list");
+        list.push_back({inner.string("name", kMaxNameBytes), inner.string("text", relay::kMaxCanary)});
+        if (!inner.finish()) {
+            return fail(inAWrongWay("the canaries"));
+        }
+    }
+    if (!fields.finish()) {
+        return fail(inAWrongWay("the canaries"));
+    }
+    m_canaries = list.empty() ? nullptr : std::make_shared<relay::CanarySet>(list);
+    for (const auto& [number, stream] : m_numbers) {
+        if (auto* const road = findRoad(number)) {
+            road->setCanaries(m_canaries);
         }
     }
     return {};

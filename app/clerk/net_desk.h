@@ -41,6 +41,7 @@ public:
     [[nodiscard]] Status setTrust(const boost::json::object& params, const std::vector<UniqueFd>& descriptors);
     [[nodiscard]] Status setAuthority(const boost::json::object& params, const std::vector<UniqueFd>& descriptors);
     [[nodiscard]] Status setPlaceholders(const boost::json::object& params);
+    [[nodiscard]] Status setCanaries(const boost::json::object& params);
     [[nodiscard]] Status answered(const boost::json::object& params, const std::vector<UniqueFd>& descriptors);
     [[nodiscard]] Result<boost::json::object> live(const boost::json::object& params) const;
 
@@ -54,6 +55,7 @@ private:
     [[nodiscard]] std::shared_ptr<NetCarrier> carrierFor(const NetRelay& relay, Treat treat);
     [[nodiscard]] std::shared_ptr<NetCarrier> roadFor(const NetRelay& relay, Treat treat);
     void asked(std::uint64_t number, const relay::AskedRequest& request);
+    void foundCanary(std::uint64_t number, std::uint64_t request, const relay::CanaryFound& found);
     void refuseRequest(std::uint64_t number, std::uint64_t request, const char* outcome, const char* text);
     [[nodiscard]] NetRoad* findRoad(std::uint64_t number) const; // null: none that reads requests
     [[nodiscard]] bool takeTurn();
@@ -66,6 +68,7 @@ private:
     std::map<std::uint64_t, std::uint32_t> m_numbers; // of streams that the engine knows
     NetTrust m_trust;
     relay::HttpRoad::Placeholders m_placeholders;
+    relay::HttpRoad::Canaries m_canaries; // none: null
     std::uint64_t m_next = 1;
     bool m_offline = true;
     std::function<Clock::time_point()> m_now;

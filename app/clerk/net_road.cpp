@@ -20,7 +20,7 @@ std::string howOf(const std::string& road, const std::string& fault) {
     if (road == "refused") {
         return fault.empty() ? "refused" : fault;
     }
-    constexpr std::array kWords{"ended", "guest", "far end", "timed out", "idle", "cut"};
+    constexpr std::array kWords{"ended", "guest", "far end", "timed out", "idle", "cut", "canary"};
     const bool known = std::find(kWords.begin(), kWords.end(), road) != kWords.end();
     return known ? road : fault.empty() ? "http" : fault;
 }
@@ -28,10 +28,14 @@ std::string howOf(const std::string& road, const std::string& fault) {
 } // namespace
 
 NetRoad::NetRoad(asio::io_context& loop, std::uint32_t stream, std::shared_ptr<ChannelPump> guest, Ends ends, relay::HttpRoad::Settings settings,
-                 Asks asks)
+                 Asks asks, Finds finds)
     : NetCarrier(loop, stream, std::move(guest))
     , m_road(std::move(ends.guest), std::move(ends.farEnd), std::move(settings),
-             {relay::HttpRoad::Clock::now, std::move(asks), [this](std::uint64_t, const relay::Refusal& refusal) { refused(refusal); }}) {}
+             {relay::HttpRoad::Clock::now, std::move(asks), [this](std::uint64_t, const relay::Refusal& refusal) { refused(refusal); },
+              [this, finds = std::move(finds)](std::uint64_t request, const relay::CanaryFound& found) {
+                  m_foundCanary = true;
+                  finds(request, found);
+              }}) {}
 
 void NetRoad::refused(const relay::Refusal& refusal) {
     // Of the words of the road's own; what the engine said no to is not told to it again.
@@ -39,7 +43,7 @@ void NetRoad::refused(const relay::Refusal& refusal) {
         std::string_view outcome, how;
     };
     static constexpr std::array kFaults{Fault{"unreachable", "host tls"}, Fault{"bad-answer", "answer"}, Fault{"bad-request", "http"},
-                                        Fault{"timed-out", "timed out"}};
+                                        Fault{"timed-out", "timed out"}, Fault{"packed", "packed"}};
     const auto* const found = std::find_if(kFaults.begin(), kFaults.end(), [&](const Fault& each) { return each.outcome == refusal.outcome; });
     m_fault = found == kFaults.end() ? "refused" : found->how;
 }
@@ -65,6 +69,10 @@ void NetRoad::setPlaceholders(relay::HttpRoad::Placeholders placeholders) {
     m_road.setPlaceholders(std::move(placeholders));
 }
 
+void NetRoad::setCanaries(relay::HttpRoad::Canaries canaries) {
+    m_road.setCanaries(std::move(canaries));
+}
+
 void NetRoad::move() {
     if (m_moving) { // an answer from within a question
         m_again = true;
@@ -80,6 +88,10 @@ void NetRoad::move() {
     }
     m_moving = false;
     if (isClosed()) {
+        return;
+    }
+    if (m_foundCanary) {
+        over(m_road.how(), Ended::Broken); // at once, whoever still reads
         return;
     }
     if (m_road.isOver()) {
@@ -127,7 +139,7 @@ bool NetRoad::moveToFarEnd() {
             waitWritable();
         }
     }
-    if (m_toFarEnd.empty() && m_road.isHostOutputOver() && !m_toldFarEnd && !isClosed()) {
+    if (m_toFarEnd.empty() && m_road.isHostOutputOver() && !m_road.isBroken() && !m_toldFarEnd && !isClosed()) {
         m_toldFarEnd = true;
         endFarEnd();
     }

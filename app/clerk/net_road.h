@@ -18,12 +18,14 @@ public:
     };
     using Asks = std::function<void(const relay::AskedRequest& request)>; // of the engine, which answers by answer()
 
+    using Finds = std::function<void(std::uint64_t request, const relay::CanaryFound& found)>; // once at most, right before it is over
     NetRoad(boost::asio::io_context& loop, std::uint32_t stream, std::shared_ptr<ChannelPump> guest, Ends ends, relay::HttpRoad::Settings settings,
-            Asks asks);
+            Asks asks, Finds finds);
     void guestWritable() override;
     // Without effect where that request is over.
     void answer(std::uint64_t request, relay::RequestAnswer answer);
     void setPlaceholders(relay::HttpRoad::Placeholders placeholders);
+    void setCanaries(relay::HttpRoad::Canaries canaries);
 
 private:
     void started() override;
@@ -44,6 +46,7 @@ private:
     Bytes m_toFarEnd;   // taken from it, and not written yet
     std::string m_fault; // how a request was refused that the engine was not asked about, or came to nothing
     std::optional<relay::HttpRoad::Clock::time_point> m_timer; // what the patience is set to
+    bool m_foundCanary = false;
     bool m_toldGuestEnd = false; // the road
     bool m_toldGuestOver = false;
     bool m_toldFarEnd = false;

@@ -92,6 +92,7 @@ void addEverything(CLI::App& app, Context& context, const std::vector<std::strin
     addNetworkVerbs(app, context);
     addForwardVerbs(app, context);
     addCredentialVerbs(app, context);
+    addCanaryVerbs(app, context);
     addTimelineVerb(app, context);
     addDemoVerb(app, context);
     addImageVerbs(app, context);

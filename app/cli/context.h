@@ -74,6 +74,7 @@ void addReviewVerbs(CLI::App& app, Context& context); // changes, diff, apply, d
 void addNetworkVerbs(CLI::App& app, Context& context);  // net
 void addForwardVerbs(CLI::App& app, Context& context);  // forward
 void addCredentialVerbs(CLI::App& app, Context& context); // credential
+void addCanaryVerbs(CLI::App& app, Context& context);     // canary
 void addTimelineVerb(CLI::App& app, Context& context);
 void addDemoVerb(CLI::App& app, Context& context);
 void addTokenVerbs(CLI::App& app, Context& context);

@@ -87,8 +87,12 @@ std::optional<NoticeBoard::Step> NoticeBoard::next(std::int64_t nowMs) {
     std::vector<const Entry*> waiting;
     std::size_t onScreen = 0;
     for (const auto& [id, entry] : m_open) {
-        onScreen += entry.notice.server != 0 ? 1 : 0;
+        const bool isAlarm = entry.waiting.what != Waiting::What::Request;
+        onScreen += entry.notice.server != 0 && !isAlarm ? 1 : 0;
         if (wanted(entry)) {
+            if (isAlarm) {
+                return Step{Step::Kind::Show, id, 0, wordsFor(entry.waiting), entry.waiting.revision};
+            }
             waiting.push_back(&entry);
         } else if (entry.notice.server != 0) {
             auto words = wordsFor(entry.waiting);
@@ -141,7 +145,7 @@ NoticeBoard::Notice* NoticeBoard::noticeOf(std::uint64_t key) {
 }
 
 void NoticeBoard::shown(const Step& step, std::uint32_t server, std::int64_t nowMs) {
-    if (step.server == 0) {
+    if (step.server == 0 && step.key < kFirstAlarm) {
         m_appeared.push_back(nowMs);
     }
     auto* notice = noticeOf(step.key);

@@ -6,6 +6,8 @@
 //   - Limits::newPerMinute at most appear anew in a minute; a request that is over before its turn never appears
 //   - what changes is replaced where it is, once in Limits::replaceEvery at most
 //   - what a person has closed stays closed, unless the request has become one of high risk since
+// An alarm comes before all of them and within no limit: there is one of each agent at most, and the next only when a person has let
+// that agent go on.
 // Thread: one at a time. `nowMs` is of a steady clock.
 #pragma once
 

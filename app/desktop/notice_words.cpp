@@ -40,7 +40,24 @@ std::string wish(const Waiting& waiting) {
 
 } // namespace
 
+namespace {
+
+NoticeWords wordsForAlarm(const Waiting& waiting) {
+    const auto name = escaped(api::DisplayText::line(waiting.agentName, kNameColumns).text());
+    const bool stands = waiting.what == Waiting::What::CanaryLeft;
+    return {stands ? "High risk: an agent was paused" : "High risk: an agent could not be paused",
+            "The agent " + name + " was about to send one of your canaries. " +
+                (stands ? "Nobody has got all of it, and the agent stands still.\n" : "The agent may run on: end it with carrel stop.\n") +
+                "See where it was to go with: carrel timeline " + name,
+            Urgency::Critical};
+}
+
+} // namespace
+
 NoticeWords wordsFor(const Waiting& waiting) {
+    if (waiting.what != Waiting::What::Request) {
+        return wordsForAlarm(waiting);
+    }
     const bool high = waiting.risk == policy::Risk::High;
     const auto name = api::DisplayText::line(waiting.agentName, kNameColumns);
     return {high ? "High risk: an agent waits for your answer" : "An agent waits for your answer",

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Telling a person that something waits for an answer. What is told is the host's own: nothing that an agent says of its
-// request, and no name of a file of its. Thread: any; neither call waits for anything but a short lock, and neither fails:
+// Telling a person that something waits: for an answer, or, where it is an alarm, to be looked at. What is told is the host's own:
+// nothing that an agent says of its request, and no name of a file of its. Thread: any; neither call waits for anything but a short lock, and neither fails:
 // a request waits in the queue whether or not somebody could be told.
 #pragma once
 
@@ -11,13 +11,22 @@
 
 namespace carrel::desktop {
 
+// Alarms have numbers of their own, far beyond those of requests.
+inline constexpr std::uint64_t kFirstAlarm = std::uint64_t(1) << 63U;
+
 struct Waiting {
-    std::uint64_t id = 0;       // policy::Approval::id
+    enum class What {
+        Request,
+        CanaryLeft,    // alarms, both: an agent was paused for it,
+        CanaryStillRuns // or could not be
+    };
+    std::uint64_t id = 0;       // policy::Approval::id, or from kFirstAlarm on
     std::uint64_t revision = 1; // of the question
     std::string agentName;      // of any bytes
     policy::Action action = policy::Action::Apply;
     policy::Risk risk = policy::Risk::Routine;
     std::uint64_t items = 1; // how many things it is about
+    What what = What::Request; // of an alarm nothing but the agent's name counts
     friend bool operator==(const Waiting&, const Waiting&) = default;
 };
 

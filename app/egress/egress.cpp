@@ -123,7 +123,10 @@ std::uint64_t Egress::attach(std::shared_ptr<ClerkLine> line) {
     if (changed) {
         sayMode(clerk);
     }
-    post([this, clerk] { tellPlaceholders(clerk, false); });
+    post([this, clerk] {
+        tellPlaceholders(clerk, false);
+        tellCanaries(clerk, false);
+    });
     return clerk;
 }
 

@@ -10,7 +10,8 @@
 // Whose requests are read (Treat::Terminate, and Treat::Http): those of a host that a credential is bound to for this agent, on every
 // port, and of one that rules with methods or paths speak of. There each request is decided on, too, before a byte of it goes on
 // (egress_request.cpp): by those rules, and where it holds a placeholder by what that credential is bound to and by the rules of its use.
-// A use is in the log before the clerk gets the value. A placeholder at a host that it is not for is refused, and an alert.
+// A use is in the log before the clerk gets the value. A placeholder at a host that it is not for is refused, and an alert. So is a canary
+// that the clerk finds in a request (egress_canary.cpp): the connection is cut, and the agent is paused.
 //
 // Order (I5): the decision is in the agent's log before a name is looked up. A destination that a rule has allowed once in this
 // session is not written down again while the same rule stands; so rules do not make a log grow with each connection, and what
@@ -28,6 +29,7 @@
 
 #include "app/activity/event.h"
 #include "app/egress/address_policy.h"
+#include "app/egress/canaries/canary_book.h"
 #include "app/egress/connector.h"
 #include "app/egress/credentials/agent_credentials.h"
 #include "app/egress/outcome.h"
@@ -35,6 +37,7 @@
 #include "app/egress/traffic_book.h"
 #include "app/policy/approval_queue.h"
 #include "app/policy/grants.h"
+#include "app/relay/canary_words.h"
 
 #include <boost/json/object.hpp>
 
@@ -56,7 +59,7 @@ inline constexpr std::size_t kMaxInLine = 64;         // of those: for the owner
 inline constexpr std::size_t kMaxNewDecisions = 600;  // rows of what rules allow, in a minute
 inline constexpr std::size_t kMaxKnownDecisions = 4096;
 inline constexpr std::size_t kMaxUses = 600;          // of credentials, in a minute: each is a row
-inline constexpr std::size_t kMaxAlerts = 200;        // of one session: then they are counted with what was refused
+inline constexpr std::size_t kMaxAlerts = 200;        // of one kind, in one session: then they are counted with what was refused
 inline constexpr std::size_t kMaxPlaceholdersTold = 16; // of one request
 inline constexpr std::size_t kMaxOwed = 4096;         // pieces of work for its thread
 inline constexpr std::size_t kMaxOutcomeText = 300;
@@ -95,6 +98,9 @@ public:
         std::function<Status(activity::Event event)> decided = {}; // durable before it answers; none: nothing that needs it happens
         std::shared_ptr<AgentCredentials> credentials = {};        // none: no request of TLS is read
         std::function<Result<UniqueFd>()> roots = openHostRoots;   // what the clerk verifies hosts by
+        CanaryBook* canaries = nullptr;                            // none: none is looked for
+        // Writes the alert down, if there is one more to be written, and then pauses the agent; why, in words. None: there is nobody.
+        std::function<void(std::optional<activity::Event> event, const std::string& why)> alarm = {};
     };
     [[nodiscard]] static std::shared_ptr<Egress> make(Setup setup);
     ~Egress();
@@ -105,7 +111,7 @@ public:
     // first of all, before this returns.
     [[nodiscard]] std::uint64_t attach(std::shared_ptr<ClerkLine> line);
     void detach(std::uint64_t clerk); // its connections are gone with it
-    // net.open, net.closed, net.request, forward.closed. An error: the clerk is broken, and is to be ended.
+    // net.open, net.closed, net.request, net.canary, forward.closed. An error: the clerk is broken, and is to be ended.
     [[nodiscard]] Status told(std::uint64_t clerk, const std::string& method, const boost::json::object& params);
 
     // Offline cuts everything; allowlist what no rule allows.
@@ -114,6 +120,7 @@ public:
     void rulesChanged();
     // Some came or went: the clerk is told what stands for them now, and what was connected otherwise is cut.
     void credentialsChanged();
+    void canariesChanged();
     [[nodiscard]] std::vector<LiveConnection> live() const;
     // One of live(), by the owner's word; answers what it was. NotFound: it is over already.
     [[nodiscard]] Result<LiveConnection> cut(std::uint64_t number);
@@ -168,6 +175,7 @@ private:
         bool byRequest = false;            // rules speak of its requests
         AskedPtr asked;                    // m_mutex
         std::string uses;                  // m_mutex: the credential of its last request
+        bool canary = false;               // m_mutex: the clerk has told of one
         std::vector<std::uint64_t> grants, requestGrants; // the latter of its last request
     };
     using StreamPtr = std::shared_ptr<Stream>;
@@ -238,6 +246,11 @@ private:
     void tellPlaceholders(std::uint64_t clerk, bool evenNone);
     void cutWhatIsOtherNow();
 
+    // egress_canary.cpp: likewise, but for canaryTold().
+    [[nodiscard]] Status canaryTold(std::uint64_t clerk, const boost::json::object& params);
+    void canaryLeft(const StreamPtr& stream, const std::string& name, relay::CanaryPlace where, relay::CanaryForm form);
+    void tellCanaries(std::uint64_t clerk, bool evenNone);
+
     const Setup m_to;
     const std::shared_ptr<Forwards> m_forwards;
     mutable std::mutex m_mutex; // guards what follows; nothing is called with it held
@@ -257,6 +270,7 @@ private:
     std::size_t m_uses = 0;
     std::uint64_t m_trusting = 0;         // the clerk that was told whom to trust
     std::set<std::string> m_alerted;      // what was one already
+    std::size_t m_canaries = 0;           // that were written down as having left
     std::jthread m_thread; // last: uses the rest
 };
 

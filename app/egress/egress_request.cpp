@@ -331,7 +331,7 @@ void Egress::cutWhatIsOtherNow() {
         const bool unread = stream->treat == Treat::Raw || stream->treat == Treat::Tls;
         if (!bound || (unread && !bound->empty())) {
             cut(stream, "a credential was bound to that host: connect anew");
-        } else if (!uses.empty() && std::none_of(bound->begin(), bound->end(), [&](const Credential& each) { return each.name == uses; })) {
+        } else if (!uses.empty() && std::none_of(bound->begin(), bound->end(), [&uses = uses](const Credential& each) { return each.name == uses; })) {
             cut(stream, "the credential of that connection was taken away");
         }
     }

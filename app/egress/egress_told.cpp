@@ -34,6 +34,7 @@ const Fault* faultOf(std::string_view how) {
         Fault{"host tls", Outcome::Unreachable, "the host's certificate or its TLS was not accepted"},
         Fault{"answer", Outcome::Unreachable, "the host's answer was none that could be passed on"},
         Fault{"tls", Outcome::Unreachable, "there was nothing to end its TLS with"},
+        Fault{"packed", Outcome::Denied, "what it sent was compressed so that it could not be searched for canaries"},
         Fault{"timed out", Outcome::TimedOut, "one side let the other wait too long"}};
     const auto* const found = std::find_if(kFaults.begin(), kFaults.end(), [&](const Fault& each) { return each.how == how; });
     return found == kFaults.end() ? nullptr : found;
@@ -53,6 +54,9 @@ Status Egress::told(std::uint64_t clerk, const std::string& method, const json::
     }
     if (method.starts_with("forward.")) {
         return m_forwards->told(clerk, method, params);
+    }
+    if (method == "net.canary") {
+        return canaryTold(clerk, params);
     }
     return fail(ErrorCode::Malformed, "a clerk cannot say " + plainText(method, 40));
 }

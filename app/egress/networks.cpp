@@ -22,25 +22,34 @@ Networks::Networks(Setup setup)
 std::shared_ptr<Egress> Networks::open(const std::string& agent, const std::string& session, NetMode mode, Log log,
                                        std::shared_ptr<AgentCredentials> credentials) {
     auto out = Egress::make({agent, session, mode, &m_to.queue, &m_to.rules, &m_to.grants, m_to.connector.get(), m_to.resolver(),
-                             m_to.proxies, m_to.ownNetworks, std::move(log.record), std::move(log.decided), std::move(credentials), m_to.roots});
+                             m_to.proxies, m_to.ownNetworks, std::move(log.record), std::move(log.decided), std::move(credentials), m_to.roots,
+                             m_to.canaries, std::move(log.alarm)});
     const std::lock_guard lock(m_mutex);
     std::erase_if(m_open, [](const auto& each) { return each.second.expired(); });
     m_open[agent] = out;
     return out;
 }
 
-void Networks::credentialsChanged() {
-    std::vector<std::shared_ptr<Egress>> all;
-    {
-        const std::lock_guard lock(m_mutex);
-        for (const auto& [agent, one] : m_open) {
-            if (auto of = one.lock()) {
-                all.push_back(std::move(of));
-            }
+std::vector<std::shared_ptr<Egress>> Networks::all() {
+    std::vector<std::shared_ptr<Egress>> out;
+    const std::lock_guard lock(m_mutex);
+    for (const auto& [agent, open] : m_open) {
+        if (auto one = open.lock()) {
+            out.push_back(std::move(one));
         }
     }
-    for (const auto& one : all) {
+    return out;
+}
+
+void Networks::credentialsChanged() {
+    for (const auto& one : all()) {
         one->credentialsChanged();
+    }
+}
+
+void Networks::canariesChanged() {
+    for (const auto& one : all()) {
+        one->canariesChanged();
     }
 }
 
@@ -58,17 +67,8 @@ void Networks::changed(const policy::Approval& approval, std::uint64_t /*number*
 }
 
 void Networks::rulesChanged() {
-    std::vector<std::shared_ptr<Egress>> all;
-    {
-        const std::lock_guard lock(m_mutex);
-        for (const auto& [agent, open] : m_open) {
-            if (auto one = open.lock()) {
-                all.push_back(std::move(one));
-            }
-        }
-    }
-    for (const auto& each : all) {
-        each->rulesChanged();
+    for (const auto& one : all()) {
+        one->rulesChanged();
     }
 }
 

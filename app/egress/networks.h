@@ -20,6 +20,7 @@ public:
         std::function<std::shared_ptr<Resolver>()> resolver;        // of one agent; none: the host's
         std::function<Result<OwnNetworks>()> ownNetworks;           // none: the kernel's word
         std::function<Result<UniqueFd>()> roots = {};               // that hosts are verified by; none: the host's
+        CanaryBook* canaries = nullptr;                             // Egress::Setup
     };
     explicit Networks(Setup setup);
 
@@ -27,14 +28,18 @@ public:
     struct Log {
         std::function<void(activity::Event event)> record;    // of what has happened
         std::function<Status(activity::Event event)> decided; // Egress::Setup
+        std::function<void(std::optional<activity::Event> event, const std::string& why)> alarm = {}; // likewise
     };
     [[nodiscard]] std::shared_ptr<Egress> open(const std::string& agent, const std::string& session, NetMode mode, Log log,
                                                std::shared_ptr<AgentCredentials> credentials = {});
     void credentialsChanged(); // Egress::credentialsChanged, of all
+    void canariesChanged();    // likewise
     void changed(const policy::Approval& approval, std::uint64_t number) override;
     void rulesChanged() override;
 
 private:
+    [[nodiscard]] std::vector<std::shared_ptr<Egress>> all();
+
     Setup m_to;
     std::mutex m_mutex;
     std::map<std::string, std::weak_ptr<Egress>> m_open; // by agent

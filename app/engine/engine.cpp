@@ -56,8 +56,13 @@ Result<std::unique_ptr<Engine>> Engine::create(api::Home home, Installation inst
     });
     engine->m_approvals->addListener(engine->m_approvalNews);
     auto& approvals = *engine->m_approvals;
+    engine->m_canaries = std::make_unique<egress::CanaryBook>(engine->m_home.folder / "canaries.json");
+    engine->m_services.canaries = engine->m_canaries.get();
+    engine->m_services.alarm = std::move(session.alarm);
     engine->m_networks = std::make_unique<egress::Networks>(egress::Networks::Setup{
-        approvals.queue(), approvals.rules(), approvals.grants(), session.proxies ? std::move(*session.proxies) : egress::ProxySettings(), nullptr, std::move(session.resolver), nullptr, std::move(session.roots)});
+        approvals.queue(), approvals.rules(), approvals.grants(), session.proxies ? std::move(*session.proxies) : egress::ProxySettings(), nullptr, std::move(session.resolver), nullptr, std::move(session.roots),
+        engine->m_canaries.get()});
+    engine->m_canaries->onChange([networks = engine->m_networks.get()] { networks->canariesChanged(); });
     engine->m_services.networks = engine->m_networks.get();
     const auto sealed = engine->m_home.folder / "credentials.sealed";
     engine->m_credentials = std::make_unique<egress::CredentialBook>(egress::CredentialBook::Setup{
@@ -384,6 +389,7 @@ api::Handlers Engine::handlers(std::function<void()> stopServer) {
     addNetworkVerbs(*this, all);
     addForwardVerbs(*this, all);
     addCredentialVerbs(*this, all);
+    addCanaryVerbs(*this, all);
     all["engine.stop"] = [stopServer = std::move(stopServer)](api::Call& call) -> Result<json::value> {
         call.afterAnswer(stopServer);
         return json::object{{"stopping", true}};

@@ -40,6 +40,7 @@ public:
         std::unique_ptr<egress::SecretStore> keyring;  // of credentials; without: only the sealed file
         std::optional<egress::SealedFile::Cost> sealing; // what its key costs; without: what it should
         std::function<Result<UniqueFd>()> roots;         // that hosts are verified by; without: the host's
+        std::function<void(const std::string& agentId, agents::Alarm what)> alarm; // agents::Services; outlives the engine
     };
     // The back end is handed in so that tests run the whole engine over the fake one.
     [[nodiscard]] static Result<std::unique_ptr<Engine>> create(api::Home home, Installation installation,
@@ -63,6 +64,7 @@ public:
     [[nodiscard]] Clients& clients() { return *m_clients; }
     [[nodiscard]] Approvals& approvals() { return *m_approvals; }
     [[nodiscard]] egress::CredentialBook& credentials() { return *m_credentials; }
+    [[nodiscard]] egress::CanaryBook& canaries() { return *m_canaries; }
     [[nodiscard]] SecretIntake& intake() { return m_intake; }
     [[nodiscard]] viewer::DocumentViewer& viewer() { return *m_viewer; }
     [[nodiscard]] ApprovalNews& approvalNews() { return m_approvalNews; }
@@ -101,6 +103,7 @@ private:
     std::unique_ptr<Clients> m_clients;
     SecretIntake m_intake;
     std::unique_ptr<egress::CredentialBook> m_credentials; // before the agents and the networks, which use it
+    std::unique_ptr<egress::CanaryBook> m_canaries;        // likewise
     std::mutex m_checkMutex; // one probe at a time
     std::mutex m_createMutex; // one creation at a time; taken before m_agentsMutex
     News m_agentNews;         // before the agents, which tell it
@@ -125,6 +128,7 @@ void addRuleVerbs(Engine& engine, api::Handlers& to);
 void addNetworkVerbs(Engine& engine, api::Handlers& to);
 void addForwardVerbs(Engine& engine, api::Handlers& to);
 void addCredentialVerbs(Engine& engine, api::Handlers& to);
+void addCanaryVerbs(Engine& engine, api::Handlers& to);
 
 // Into the logs of the agents that it is about: a rule that no verb adds or removes. An error only where one is added.
 [[nodiscard]] Status recordRule(Engine& engine, policy::RuleBook::Change change, const policy::Rule& rule);

@@ -2,6 +2,7 @@
 // carrel-engine [--ready-fd N]: serves the home named by CARREL_HOME until it is told to stop (engine.stop, SIGTERM,
 // SIGINT). Machines go on without it; the next engine takes them over.
 #include "app/api/own_programs.h"
+#include "app/desktop/alarm_notices.h"
 #include "app/desktop/approval_notices.h"
 #include "app/desktop/desktop_notifier.h"
 #include "app/desktop/keyring_secrets.h"
@@ -85,14 +86,23 @@ Status serve(int readyFd) {
     desktop::DesktopNotifier::Options notifying;
     notifying.tell = [](const std::string& line) { spdlog::warn("{}", line); };
     desktop::DesktopNotifier notifier(std::move(notifying));
-    desktop::ApprovalNotices notices(notifier, [&names](std::string_view agent) {
+    const auto nameOf = [&names](std::string_view agent) {
         return names == nullptr ? std::string(agent) : names->approvals().nameOf(std::string(agent));
-    });
+    };
+    desktop::ApprovalNotices notices(notifier, nameOf);
+    desktop::AlarmNotices alarms(notifier, nameOf);
     engine::Engine::Session session;
     session.keeper = desktop::chosenSealKeeper({home->folder / "seal.place", home->folder / "rules.key",
                                                 {desktop::sessionBusAddress(), home->id, "Carrel: the seal of the rules"}});
     session.keyring = std::make_unique<desktop::KeyringSecrets>(desktop::KeyringSecrets::Options{desktop::sessionBusAddress(), home->id});
     session.listeners = {&notices};
+    session.alarm = [&alarms](const std::string& agent, agents::Alarm what) {
+        if (what == agents::Alarm::Over) {
+            alarms.over(agent);
+        } else {
+            alarms.raised(agent, what == agents::Alarm::CanaryLeft ? desktop::Waiting::What::CanaryLeft : desktop::Waiting::What::CanaryStillRuns);
+        }
+    };
     session.proxies = egress::ProxySettings::fromEnvironment();
     if (const auto& proxies = *session.proxies; !proxies) { // the agents' connections end with this, and the owner finds it here, too
         spdlog::error("{}. {}", proxies.error().text(), proxies.error().hint);

@@ -28,6 +28,15 @@ SecretText toBase64(std::string_view bytes, Alphabet alphabet) {
     return out;
 }
 
+SecretText base64Core(std::string_view bytes, std::size_t offset, Alphabet alphabet) {
+    SecretText shifted(offset, '\0');
+    shifted.insert(shifted.end(), bytes.begin(), bytes.end());
+    const auto all = toBase64(view(shifted), alphabet);
+    const auto begin = (8 * offset + 5) / 6;
+    const auto end = 8 * shifted.size() / 6;
+    return {all.begin() + static_cast<std::ptrdiff_t>(begin), all.begin() + static_cast<std::ptrdiff_t>(end)};
+}
+
 std::optional<SecretText> fromBase64(std::string_view text) {
     while (text.ends_with('=')) {
         text.remove_suffix(1);

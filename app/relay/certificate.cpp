@@ -7,9 +7,7 @@
 #include <openssl/ec.h>
 #include <openssl/pem.h>
 
-#include <algorithm>
 #include <array>
-#include <climits>
 #include <cstdio>
 
 namespace carrel::relay {
@@ -32,6 +30,14 @@ std::string_view memoryOf(BIO* bio) {
 
 KeyPtr newKey() {
     return KeyPtr(EVP_EC_gen("P-256"));
+}
+
+BioPtr readingFrom(std::string_view text) {
+    return BioPtr(::BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
+}
+
+int noPassphrase(char* /*into*/, int /*size*/, int /*writing*/, void* /*unused*/) {
+    return -1;
 }
 
 CertificatePtr newCertificate(EVP_PKEY* key, WallTime from, WallTime to) {
@@ -91,8 +97,8 @@ Result<Authority> makeAuthority(std::string_view agent, WallTime now) {
 Result<std::string> nameHashOf(std::string_view certificatePem) {
     prepareOpenSsl();
     ::ERR_clear_error();
-    const BioPtr text(::BIO_new_mem_buf(certificatePem.data(), static_cast<int>(std::min<std::size_t>(certificatePem.size(), INT_MAX))));
-    const CertificatePtr certificate(::PEM_read_bio_X509(text.get(), nullptr, nullptr, nullptr));
+    const auto text = readingFrom(certificatePem);
+    const CertificatePtr certificate(::PEM_read_bio_X509(text.get(), nullptr, &noPassphrase, nullptr));
     if (!certificate) {
         return fail(ErrorCode::Malformed, "The agent's certificate cannot be read: " + takeOpenSslReason());
     }

@@ -13,4 +13,9 @@ namespace carrel::relay {
 [[nodiscard]] bool addExtension(X509* certificate, X509* issuer, int kind, const char* value);
 [[nodiscard]] KeyPtr newKey();
 
+// For OpenSSL to read, as long as the text lives.
+[[nodiscard]] BioPtr readingFrom(std::string_view text);
+// In the place of pem_password_cb(3ssl)'s own: for what is encrypted nobody is asked anything, at no terminal.
+int noPassphrase(char* into, int size, int writing, void* unused);
+
 } // namespace carrel::relay

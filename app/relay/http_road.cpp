@@ -166,6 +166,7 @@ void HttpRoad::refuse(Refusal refusal) {
         return;
     }
     m_toHost.clear();
+    m_watch.reset();
     forgetSecret();
     m_life = Life::Lingering;
     m_how = "refused";
@@ -181,6 +182,7 @@ void HttpRoad::end(std::string how) {
     m_how = std::move(how);
     m_since = m_events.now();
     m_toHost.clear();
+    m_watch.reset();
     forgetSecret();
 }
 
@@ -193,6 +195,7 @@ void HttpRoad::breakOff(std::string how) {
     m_life = Life::Over;
     m_broken = true;
     m_how = std::move(how);
+    m_watch.reset();
     forgetSecret();
     for (auto* queue : {&m_fromGuest, &m_fromHost, &m_toGuest, &m_toHost}) {
         queue->clear();

@@ -12,11 +12,15 @@
 // response is then searched for the secret (secret_scrubber.h); it is asked for without a content coding and whole (no Range), and
 // refused if it is coded all the same. A credential is never put on a connection without TLS.
 //
+// Where there are canaries, each request is searched for them (canary_watch.h): its head before it is told, its body as it comes. One
+// that is found is told, and breaks the connection off before it has gone on.
+//
 // Nothing waits for more than it needs: bodies and events pass as they come, at most about kMostHeld bytes wait in each queue.
 // Does no I/O, and has no clock but the caller's. Ownership: one per connection. Thread: one. The events are called from within the
 // calls below, and may call answer(), nothing else of it.
 #pragma once
 
+#include "app/relay/canary_watch.h"
 #include "app/relay/end.h"
 #include "app/relay/head_guard.h"
 #include "app/relay/http_body.h"
@@ -57,6 +61,7 @@ class HttpRoad {
 public:
     using Clock = std::chrono::steady_clock;
     using Placeholders = std::shared_ptr<const std::vector<Placeholder>>;
+    using Canaries = std::shared_ptr<const CanarySet>;
     // How long one waits for the other. Guards against those who hold a connection and say nothing, or a byte an hour.
     struct Bounds {
         std::chrono::seconds handshake{30}; // of both ends
@@ -71,12 +76,14 @@ public:
         Origin origin;
         Placeholders placeholders; // may be null
         Bounds bounds = {};
+        Canaries canaries = {}; // may be null
         std::shared_ptr<const HeadGuard> guard = {}; // may be null
     };
     struct Events {
         std::function<Clock::time_point()> now;
         std::function<void(const AskedRequest&)> ask; // to be answered once, by its number
         std::function<void(std::uint64_t request, const Refusal&)> refused; // by the road itself, which was not told to. May be null
+        std::function<void(std::uint64_t request, const CanaryFound&)> canary = {}; // once at most: the road is over. May be null
         std::function<void()> wanted = {}; // the host, by a request that was read: its end may begin to open now. May be null
     };
 
@@ -98,6 +105,7 @@ public:
 
     void answer(std::uint64_t request, RequestAnswer answer); // without effect if that one is over
     void setPlaceholders(Placeholders placeholders) { m_settings.placeholders = std::move(placeholders); }
+    void setCanaries(Canaries canaries) { m_settings.canaries = std::move(canaries); } // of the next request
     void cut(); // at once
 
     // When to call tick(), if nothing happens before; none: not at all.
@@ -108,7 +116,7 @@ public:
     // it broke off, so that nobody takes what came for the whole.
     [[nodiscard]] bool isOver() const { return m_life == Life::Over; }
     [[nodiscard]] bool isBroken() const { return m_broken; }
-    // "ended", "guest", "far end", "refused", "timed out", "cut", or a sentence; nothing of a peer's in it.
+    // "ended", "guest", "far end", "refused", "timed out", "cut", "canary", or a sentence; nothing of a peer's in it.
     [[nodiscard]] const std::string& how() const { return m_how; }
     [[nodiscard]] std::uint64_t requests() const { return m_number; }
     [[nodiscard]] std::size_t scrubbed() const { return m_scrubbed; } // how often a secret was found and taken out
@@ -129,6 +137,11 @@ private:
     [[nodiscard]] bool takeRequestHead();
     [[nodiscard]] bool askWhenHostIsThere();
     [[nodiscard]] bool takeRequestBody();
+    [[nodiscard]] bool passRequestBody(ByteSpan data);
+    [[nodiscard]] bool endRequestBody();
+    void putRequestBody(ByteSpan data);
+    [[nodiscard]] bool isFine(const CanaryWatch::Verdict& verdict);
+    void foundCanary(const CanaryFound& found);
     [[nodiscard]] std::optional<Refusal> prepareBound(RequestAnswer& answer);
     void sendRequestHead(const RequestAnswer& answer);
 
@@ -180,6 +193,7 @@ private:
     // Of the request under way.
     std::uint64_t m_number = 0;
     RequestHead m_head;
+    std::unique_ptr<CanaryWatch> m_watch; // over its body; none: there is none, or there are no canaries
     BodyReader m_requestBody;
     BodyReader m_responseBody;
     Framing m_responseFraming = Framing::Plain;

@@ -100,10 +100,40 @@ bool HttpRoad::takeRequestHead() {
     }
     m_request = RequestState::Read;
     m_since = m_events.now(); // a host that is only connected to now has its time
+    m_watch.reset();
+    if (m_settings.canaries) {
+        if (const auto found = canaryIn(*m_settings.canaries, m_head)) {
+            foundCanary(*found);
+            return true;
+        }
+        if (m_head.wantsWebSocket) {
+            removeFields(m_head.fields, "sec-websocket-extensions"); // what is compressed within it could not be searched
+        }
+        if (m_head.body.kind != BodyEnd::Kind::None || m_head.wantsWebSocket) {
+            m_watch = std::make_unique<CanaryWatch>(m_settings.canaries, m_head);
+        }
+    }
     if (m_events.wanted) {
         m_events.wanted();
     }
     return true;
+}
+
+void HttpRoad::foundCanary(const CanaryFound& found) {
+    if (m_events.canary) {
+        m_events.canary(m_number, found);
+    }
+    breakOff("canary");
+}
+
+// False: it is over.
+bool HttpRoad::isFine(const CanaryWatch::Verdict& verdict) {
+    if (verdict.found) {
+        foundCanary(*verdict.found);
+    } else if (verdict.refused) {
+        refuse({403, "packed", *verdict.refused});
+    }
+    return verdict.isFine();
 }
 
 bool HttpRoad::askWhenHostIsThere() {
@@ -238,19 +268,52 @@ bool HttpRoad::takeRequestBody() {
         }
         return false;
     }
-    if (!step->data.empty()) {
-        if (m_head.body.kind == BodyEnd::Kind::Chunked) {
-            appendChunk(m_toHost, step->data);
-        } else {
-            m_toHost.append(step->data);
-        }
+    if (!step->data.empty() && !passRequestBody(step->data)) {
+        return true;
     }
     m_fromGuest.drop(step->taken);
-    if (m_requestBody.isDone()) {
-        m_toHost.append(m_head.body.kind == BodyEnd::Kind::Chunked ? "0\r\n\r\n" : "");
-        m_request = RequestState::Sent;
+    if (m_requestBody.isDone() && !endRequestBody()) {
+        return true;
     }
     moved();
+    return true;
+}
+
+void HttpRoad::putRequestBody(ByteSpan data) {
+    if (data.empty()) {
+        return;
+    }
+    if (m_head.body.kind == BodyEnd::Kind::Chunked) {
+        appendChunk(m_toHost, data);
+    } else {
+        m_toHost.append(data);
+    }
+}
+
+bool HttpRoad::passRequestBody(ByteSpan data) {
+    if (!m_watch) {
+        putRequestBody(data);
+        return true;
+    }
+    ByteQueue clean;
+    const bool fine = isFine(m_watch->body(data, clean));
+    if (fine) {
+        putRequestBody(clean.front());
+    }
+    return fine;
+}
+
+bool HttpRoad::endRequestBody() {
+    if (m_watch) {
+        ByteQueue clean;
+        if (!isFine(m_watch->finish(clean))) {
+            return false;
+        }
+        putRequestBody(clean.front());
+        m_watch.reset(); // a request for a WebSocket has no body: its watch goes on
+    }
+    m_toHost.append(m_head.body.kind == BodyEnd::Kind::Chunked ? "0\r\n\r\n" : "");
+    m_request = RequestState::Sent;
     return true;
 }
 

@@ -230,6 +230,8 @@ bool HttpRoad::relayRaw(ByteQueue& from, ByteQueue& to, End& source, bool& ended
         } else if (!ended && source.peerEnd() != End::PeerEnd::No) {
             if (&source == m_host.get()) {
                 m_scrubber.finish(to);
+            } else if (m_watch && !isFine(m_watch->finish(to))) {
+                return false;
             }
             ended = true;
         }
@@ -240,8 +242,10 @@ bool HttpRoad::relayRaw(ByteQueue& from, ByteQueue& to, End& source, bool& ended
     }
     if (&source == m_host.get()) {
         m_scrubber.pass(from.front(), to);
-    } else {
+    } else if (!m_watch) {
         to.append(from.front());
+    } else if (!isFine(m_watch->raw(from.front(), to))) {
+        return false;
     }
     from.clear();
     moved();

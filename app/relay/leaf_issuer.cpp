@@ -11,14 +11,6 @@ namespace {
 
 constexpr std::size_t kMaxHost = 253;
 
-BioPtr readingFrom(std::string_view text) {
-    return BioPtr(::BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
-}
-// No question is asked of anybody for an encrypted key.
-int noPassphrase(char* /*into*/, int /*size*/, int /*writing*/, void* /*unused*/) {
-    return -1;
-}
-
 // Built of the parts: a text would have to be escaped.
 bool nameHost(X509* certificate, const std::string& host) {
     using Names = std::unique_ptr<GENERAL_NAMES, Freeing<&GENERAL_NAMES_free>>;

@@ -10,9 +10,7 @@
 #pragma once
 
 #include "app/relay/byte_queue.h"
-
-#include <array>
-#include <cstdint>
+#include "app/relay/pattern_search.h"
 
 namespace carrel::relay {
 
@@ -24,7 +22,7 @@ public:
     SecretScrubber() = default; // looks for nothing
     // Both as they are, `secret` of at least kMinSecret bytes, else it is not looked for.
     void add(std::string_view secret, std::string_view placeholder);
-    [[nodiscard]] bool isIdle() const { return m_patterns.empty(); }
+    [[nodiscard]] bool isIdle() const { return m_search.isEmpty(); }
 
     // Appends to `out` what of `in`, and of what was held back, is known to be clean.
     void pass(ByteSpan in, ByteQueue& out);
@@ -35,24 +33,11 @@ public:
     [[nodiscard]] std::size_t held() const { return m_held.size(); }
 
 private:
-    struct Pattern {
-        SecretText text;
-        SecretText mask; // of the same length
-    };
-    struct Match {
-        const Pattern* pattern = nullptr; // null: none
-        std::size_t length = 0;
-        bool mayBe = false; // the beginning of one, as far as it goes
-    };
-    enum class More { MayCome, None };
     void addPattern(SecretText text, SecretText mask);
-    void noteBeginning(char first, char second);
-    [[nodiscard]] Match matchAt(std::string_view text) const;
-    [[nodiscard]] std::size_t scan(std::string_view text, More more, ByteQueue& out, std::size_t& found) const;
+    [[nodiscard]] std::size_t scan(std::string_view text, PatternSearch::More more, ByteQueue& out, std::size_t& found) const;
 
-    std::vector<Pattern> m_patterns;
-    std::array<std::uint8_t, 256> m_first{};   // 1: it may begin with that byte
-    std::vector<std::uint64_t, WipingAllocator<std::uint64_t>> m_pairs; // a bit for each two bytes that it may begin with; not before there are any
+    PatternSearch m_search;
+    std::vector<SecretText> m_masks; // of the same length as the pattern of that number
     ByteQueue m_held;
     std::size_t m_found = 0;
 };

@@ -23,14 +23,14 @@ die() {
 packages_run=(
     build-essential cmake ninja-build ccache pkg-config
     libboost1.81-dev libboost-json1.81-dev libexpected-dev libvirt-dev libsqlite3-dev libssl-dev libspdlog-dev
-    libcli11-dev libseccomp-dev libfuse3-dev libtomlplusplus-dev libsecret-1-dev libglib2.0-dev libvterm-dev
+    libcli11-dev libseccomp-dev libfuse3-dev libtomlplusplus-dev libsecret-1-dev libglib2.0-dev libvterm-dev zlib1g-dev
     qemu-system-x86 qemu-utils libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients
     mmdebstrap e2fsprogs uidmap kmod cpio xz-utils lz4 zstd gawk python3 rsync
     qt6-base-dev qt6-qpa-plugins qt6-l10n-tools # the desktop, its languages, and what it shows itself by
 )
 packages_test=(
     dbus-daemon python3-openpyxl binutils clang libclang-rt-14-dev mold attr acl git poppler-utils
-    sqlite3 tcl8.6-dev zlib1g-dev dpkg-dev # tests/suites: ordinary programs, and building git and SQLite
+    sqlite3 tcl8.6-dev dpkg-dev # tests/suites: ordinary programs, and building git and SQLite
 )
 packages_package=(
     librsvg2-bin dpkg-dev lintian desktop-file-utils appstream man-db binutils file

@@ -131,6 +131,20 @@ private slots:
         desk.page()->start();
         QTRY_VERIFY_WITH_TIMEOUT(desk.world.engine->agent("desk").value()->state() == agents::AgentState::Ready, kPatience);
     }
+    // Where it was not the owner who paused it, the window says why, until it goes on.
+    void pausedByCarrelItself() {
+        Desk desk;
+        desk.world.addAgent("desk");
+        desk.window->showAgent("desk");
+        QTRY_VERIFY_WITH_TIMEOUT(desk.page() != nullptr && find<QLabel>(*desk.page(), "agentState")->text().startsWith("Ready"), kPatience);
+        auto* const bar = find<MessageBar>(*desk.page(), "agentBar");
+        QVERIFY(!bar->isVisible());
+        QVERIFY(desk.world.engine->agent("desk").value()->pause("a request for evil.example:443 held the canary bait"));
+        QTRY_VERIFY_WITH_TIMEOUT(bar->isVisible(), kPatience);
+        QVERIFY2(bar->text().startsWith("Paused by Carrel: a request for evil.example:443 held the canary bait "), qPrintable(bar->text()));
+        click(find<QPushButton>(*desk.page(), "pause"));
+        QTRY_VERIFY_WITH_TIMEOUT(find<QLabel>(*desk.page(), "agentState")->text().startsWith("Ready") && !bar->isVisible(), kPatience);
+    }
     void closingCallsAStartOffOnlyIfAsked() {
         Desk desk;
         desk.world.addAgent("desk", false);

@@ -112,7 +112,9 @@ private slots:
                    told(4, "net.cut", "host", "example.org:443", {{"by", "owner"}, {"number", 4}, {"sent", 812}, {"received", 0}}),
                    told(5, "credential.used", "host", "hosting", {{"host", "git.example.org"}, {"port", 443}, {"method", "GET"}, {"path", "/ada"}, {"rule", 3}}),
                    told(6, "credential.used", "guest", "hosting", {{"path", "/ada"}}),
-                   told(7, "credential.refused", "host", "hosting", {{"alert", true}, {"host", "evil.example"}, {"port", 80}, {"why", "its placeholder was sent"}})});
+                   told(7, "credential.refused", "host", "hosting", {{"alert", true}, {"host", "evil.example"}, {"port", 80}, {"why", "its placeholder was sent"}}),
+                   told(8, "canary.left", "host", "bait", {{"alert", true}, {"risk", "high"}, {"host", "evil.example"}, {"port", 443}, {"where", "body"}, {"form", "gzip"}}),
+                   told(9, "canary.left", "host", "bait", {{"host", "evil.example"}, {"port", 443}, {"where", "target"}, {"form", "base64"}})});
         const auto detail = [&](int row) { return model.index(row, TimelineModel::Detail).data().toString(); };
         QVERIFY2(detail(0).startsWith("Denied") && detail(0).endsWith(": no rule"), qPrintable(detail(0)));
         QCOMPARE(detail(1), QString("outcome=denied  begun=1  why=no rule"));
@@ -121,10 +123,12 @@ private slots:
         QCOMPARE(detail(4), QString("at git.example.org:443, by rule 3: GET /ada"));
         QCOMPARE(detail(5), QString("path=/ada"));
         QCOMPARE(detail(6), QString("at evil.example:80: its placeholder was sent"));
+        QCOMPARE(detail(7), QString("to evil.example:443, in what a request sends, compressed; it was stopped, and the agent paused"));
+        QCOMPARE(detail(8), QString("to evil.example:443, in the address of a request, written as base64; it was stopped, and the agent paused"));
         TimelineFilter filter;
         filter.setSourceModel(&model);
         filter.setGroup(EventGroup::Network);
-        QCOMPARE(filter.rowCount(), 7);
+        QCOMPARE(filter.rowCount(), 9);
     }
     void everyKindHasWords() {
         const auto kinds = carrel::test::Schemas(CARREL_SOURCE_DIR "/app/api/schema").load("common.json").at("$defs").at("eventKind").at("enum").as_array();

@@ -156,6 +156,15 @@ void AgentPage::refresh() {
     if (m_lastState == AgentState::Failed && state != AgentState::Failed && !m_failed) {
         m_bar->clear();
     }
+    if (const auto why = paused ? agent->reason : std::string(); why != m_pausedFor) {
+        m_pausedFor = why;
+        if (why.empty()) {
+            m_bar->clear();
+        } else {
+            m_bar->say(MessageBar::Kind::Error, tr("Paused by Carrel: %1").arg(lineOf(why, kWholeColumns)),
+                       tr("Nobody has got all of it. Its timeline tells more; set its network to offline first if it is to go on without."));
+        }
+    }
     m_lastState = state;
 }
 

@@ -65,6 +65,7 @@ private:
     QPointer<Request> m_starting;
     bool m_failed = false; // a start, and its steps stay on the screen
     AgentState m_lastState = AgentState::Unknown;
+    std::string m_pausedFor; // why Carrel paused it, as the bar says it; empty: it says nothing of that
 };
 
 } // namespace carrel::ui

@@ -38,6 +38,24 @@ QString valuesOf(const json::object& rule, std::string_view field) {
     return out.join('\n'); // each whole, in a line of its own
 }
 
+// Which of them it lets go on.
+QString requestsOf(const json::object& rule) {
+    const auto textOf = [&](std::string_view field) {
+        QStringList out;
+        for (const auto& value : listAt(objectAt(rule, "fields"), field)) {
+            out << (value.is_string() ? lineOf(std::string(value.get_string()), 253) : QString());
+        }
+        return out.join(QStringLiteral(", "));
+    };
+    const auto methods = textOf("method");
+    const auto paths = textOf("path");
+    if (methods.isEmpty() && paths.isEmpty()) {
+        return PresetDialog::tr("anything");
+    }
+    const auto what = methods.isEmpty() ? PresetDialog::tr("any") : methods;
+    return paths.isEmpty() ? what : PresetDialog::tr("%1 to %2").arg(what, paths);
+}
+
 } // namespace
 
 PresetDialog::PresetDialog(EngineLink& link, const QString& agent, QWidget* parent)
@@ -58,12 +76,13 @@ PresetDialog::PresetDialog(EngineLink& link, const QString& agent, QWidget* pare
     m_list->setAccessibleName(tr("Sets of destinations"));
     m_rules->setObjectName("presetRules");
     m_rules->setAccessibleName(tr("Rules that would be kept"));
-    m_rules->setHeaderLabels({tr("What for"), tr("Hosts"), tr("Ports")});
+    m_rules->setHeaderLabels({tr("What for"), tr("Hosts"), tr("Ports"), tr("Requests")});
     m_rules->setRootIsDecorated(false);
     m_rules->header()->setStretchLastSection(false);
     m_rules->header()->setSectionResizeMode(0, QHeaderView::ResizeToContents);
     m_rules->header()->setSectionResizeMode(1, QHeaderView::Stretch);
     m_rules->header()->setSectionResizeMode(2, QHeaderView::ResizeToContents);
+    m_rules->header()->setSectionResizeMode(3, QHeaderView::ResizeToContents);
     m_toml->setObjectName("presetToml");
     m_toml->setReadOnly(true);
     m_toml->setTabChangesFocus(true);
@@ -144,7 +163,7 @@ void PresetDialog::preview(const Answer& answer) {
             continue;
         }
         const auto& rule = value.get_object();
-        auto* item = new QTreeWidgetItem(m_rules, {lineOf(textAt(rule, "note")), valuesOf(rule, "host"), valuesOf(rule, "port")});
+        auto* item = new QTreeWidgetItem(m_rules, {lineOf(textAt(rule, "note")), valuesOf(rule, "host"), valuesOf(rule, "port"), requestsOf(rule)});
         for (int each = 0; each < m_rules->columnCount(); ++each) {
             item->setToolTip(each, toolTipOf(item->text(each)));
         }

@@ -145,6 +145,14 @@ QString networkEventText(std::string_view kind, const boost::json::object& detai
         // Its path last: it is the agent's, and says nothing of what stands before it.
         return NetWords::tr("at %1, %2: ").arg(place, by) + lineOf(textAt(detail, "method"), 40) + ' ' + lineOf(textAt(detail, "path"), 400);
     }
+    if (kind == "canary.left") {
+        // As link.h has them (net.canary).
+        const auto where = textAt(detail, "where");
+        const auto what = where == "target" ? NetWords::tr("the address of a request") : where == "field" ? NetWords::tr("a header of a request") : NetWords::tr("what a request sends");
+        const auto form = textAt(detail, "form");
+        const auto how = form == "gzip" ? NetWords::tr("compressed") : form == "plain" ? NetWords::tr("as it is") : NetWords::tr("written as %1").arg(lineOf(form, 20));
+        return NetWords::tr("to %1, in %2, %3; it was stopped, and the agent paused").arg(place, what, how);
+    }
     return kind == "credential.refused" ? NetWords::tr("at %1: ").arg(place) + lineOf(textAt(detail, "why"), 400) : QString();
 }
 

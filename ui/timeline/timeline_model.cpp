@@ -70,6 +70,7 @@ constexpr std::array kKinds{
     Kind{"forward.opened", EventGroup::Network, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Shown in your browser")},
     Kind{"forward.traffic", EventGroup::Network, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Looked at in a browser")},
     Kind{"forward.closed", EventGroup::Network, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "No longer in your browser")},
+    Kind{"canary.left", EventGroup::Network, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Canary on its way out")},
 };
 
 const Kind* find(std::string_view kind) {

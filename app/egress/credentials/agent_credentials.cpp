@@ -171,8 +171,10 @@ Result<AuthorityCertificate> AgentCredentials::certificate() {
     if (!own) {
         return fail(std::move(own).error());
     }
-    const auto hash = relay::nameHashOf(own->certificatePem);
-    AuthorityCertificate out{std::move(own->certificatePem), hash.value_or("")};
+    AuthorityCertificate out{std::move(own->certificatePem), {}};
+    if (isCertificatePem(out.pem)) {
+        out.nameHash = relay::nameHashOf(out.pem).value_or("");
+    }
     if (!isGood(out)) { // somebody changed the file: what else is in there goes nowhere
         return fail(ErrorCode::Malformed, (m_folder / "authority.pem").string() + " is damaged",
                     "Take it away: Carrel makes another one when the agent is started again");

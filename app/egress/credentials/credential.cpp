@@ -44,10 +44,6 @@ bool isFormat(std::string_view format) {
            isPrintable(format) && format.front() != ' ' && format.back() != ' ';
 }
 
-bool isVariable(std::string_view name) {
-    return isOf(name, kMaxVariable, {kUpper, kLower, kDigits, "_"}) && kDigits.find(name.front()) == std::string_view::npos;
-}
-
 bool isPath(std::string_view path) {
     const auto whole = path.ends_with("/*") ? path.substr(0, path.size() - 1) : path;
     policy::Request request;
@@ -76,9 +72,17 @@ std::string_view toString(Keeper keeper) {
     return keeper == Keeper::Keyring ? "keyring" : "file";
 }
 
+bool isCredentialName(std::string_view text) {
+    return isOf(text, kMaxName, {kLower, kDigits, "-_."});
+}
+
+bool isVariableName(std::string_view text) {
+    return isOf(text, kMaxVariable, {kUpper, kLower, kDigits, "_"}) && kDigits.find(text.front()) == std::string_view::npos;
+}
+
 Status check(const Credential& of) {
     const auto bad = [](const char* what, const char* hint) -> Status { return fail(ErrorCode::InvalidArgument, what, hint); };
-    if (!isOf(of.name, kMaxName, {kLower, kDigits, "-_."})) {
+    if (!isCredentialName(of.name)) {
         return bad("That cannot be the name of a credential", "Use 1 to 64 lower-case letters, digits, \"-\", \"_\" and \".\"");
     }
     if (of.hosts.empty() || of.hosts.size() > kMaxCredentialHosts ||
@@ -106,7 +110,7 @@ Status check(const Credential& of) {
     if (of.agents.size() > kMaxCredentialAgents) {
         return bad("A credential is for at most 64 agents", "Name fewer, or none: then a rule, or you, say which");
     }
-    if (of.variable && !isVariable(*of.variable)) {
+    if (of.variable && !isVariableName(*of.variable)) {
         return bad("That cannot be the name of a variable", "Use letters, digits and \"_\", and no digit at the beginning");
     }
     return {};

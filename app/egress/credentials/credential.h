@@ -41,6 +41,8 @@ struct Credential {
     std::int64_t createdMs = 0, usedMs = 0; // since 1970; 0: never
 };
 
+[[nodiscard]] bool isCredentialName(std::string_view text);
+[[nodiscard]] bool isVariableName(std::string_view text); // of an environment
 // InvalidArgument: with what is wrong with it, and what would be right.
 [[nodiscard]] Status check(const Credential& credential);
 [[nodiscard]] bool isFor(const Credential& credential, std::string_view agent);

@@ -67,6 +67,7 @@ private slots:
     void deletedWhereNothingWaits_data();
     void deletedWhereNothingWaits();
     void engineFindsItPaused();
+    void whyItWasPausedOutlivesTheEngine();
     void engineFindsItPausedInItsStart();
     void engineEndsWhatItDiedOver_data();
     void engineEndsWhatItDiedOver();
@@ -275,6 +276,47 @@ void TestAgentPauseLife::deletedWhereNothingWaits() {
 }
 
 // Whether its guest answers or not.
+// Where it was not the owner who paused it, that is told as long as it stands, and so is the owner.
+void TestAgentPauseLife::whyItWasPausedOutlivesTheEngine() {
+    PauseWorld w(true);
+    std::mutex mutex;
+    std::vector<Alarm> alarms;
+    w.services.alarm = [&](const std::string&, Alarm what) {
+        const std::lock_guard lock(mutex);
+        alarms.push_back(what);
+    };
+    const auto told = [&] {
+        const std::lock_guard lock(mutex);
+        return std::exchange(alarms, {});
+    };
+    const auto reason = [&] {
+        const auto of = w.agent->describe();
+        return of.contains("reason") ? std::string(of.at("reason").as_string()) : std::string();
+    };
+    QVERIFY(w.start());
+    QCOMPARE(w.agent->pause("it sent a canary").value(), Paused::Paused);
+    QCOMPARE(reason(), std::string("it sent a canary"));
+    QCOMPARE(w.states().back().detail.at("by"), boost::json::value("canary"));
+    w.restartEngine();
+    QVERIFY(w.paused());
+    QCOMPARE(reason(), std::string("it sent a canary"));
+    QCOMPARE(told(), (std::vector{Alarm::Over, Alarm::CanaryLeft})); // with that engine it was over, and this one says it anew
+    QCOMPARE(w.pause().value(), Paused::WasPaused);
+    QCOMPARE(reason(), std::string("it sent a canary")); // the owner's word takes nothing back
+    QCOMPARE(w.resume().value(), Resumed::Resumed);
+    QCOMPARE(told(), std::vector{Alarm::Over});
+    QVERIFY(reason().empty());
+    QVERIFY(w.pause());
+    w.restartEngine();
+    QVERIFY(w.paused() && reason().empty() && told().empty());
+    // One that the owner had paused already.
+    QCOMPARE(w.agent->pause("it had sent a canary").value(), Paused::WasPaused);
+    QCOMPARE(reason(), std::string("it had sent a canary"));
+    QVERIFY(w.stop());
+    QCOMPARE(told(), std::vector{Alarm::Over});
+    QVERIFY(reason().empty());
+}
+
 void TestAgentPauseLife::engineFindsItPaused() {
     PauseWorld w(true);
     QVERIFY(w.start());

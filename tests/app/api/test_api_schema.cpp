@@ -26,7 +26,7 @@ const QStringList kVerbs{"doctor",       "image.build", "image.list",   "image.v
                          "net.mode", "net.live", "net.cut", "net.presets", "net.allow",
                          "forward.open", "forward.list", "forward.close",
                          "secret.open", "credential.add", "credential.list", "credential.remove", "credential.test",
-                         "credential.unlock", "credential.lock"};
+                         "credential.unlock", "credential.lock", "canary.add", "canary.list", "canary.plant", "canary.remove"};
 } // namespace
 
 class TestApiSchema : public QObject {

@@ -54,6 +54,7 @@ struct Tcp {
         }
         return come;
     }
+    [[nodiscard]] bool isOver() const { return m_over; } // and `come` ends with how
     bool say(const QByteArray& bytes) {
         return ::send(far.get(), bytes.constData(), std::size_t(bytes.size()), MSG_NOSIGNAL) == bytes.size();
     }

@@ -2,6 +2,7 @@
 // Connections whose requests are read, at the clerk: TLS ended on both sides, the engine asked about each request, a credential put in
 // where its placeholder stood. A program and a host that are played, over real sockets.
 #include "tests/app/clerk/net_world.h"
+#include "tests/app/relay/packing.h"
 #include "tests/app/relay/tls_peer.h"
 
 #include "app/relay/secret_pipe.h"
@@ -85,8 +86,8 @@ struct RoadWorld : NetWorld {
         const auto come = tcp.take();
         auto more = come.mid(qsizetype(fromFar));
         fromFar = std::size_t(come.size());
-        while (more.endsWith('$') || more.endsWith('!')) {
-            more.chop(1);
+        if (tcp.isOver()) {
+            more.chop(1); // a byte of TLS may look the same
         }
         const auto said = host.step(asBytes({more.constData(), std::size_t(more.size())}), heardByHost);
         toFar.append(reinterpret_cast<const char*>(said.data()), qsizetype(said.size()));
@@ -121,6 +122,21 @@ struct RoadWorld : NetWorld {
             .has_value();
     }
 };
+
+const std::string kCanary = "ghx_9f8A7b6C5d4e3F2q0K";
+json::object canaries(const std::string& text = kCanary) {
+    return {{"list", json::array{json::object{{"name", "bait"}, {"text", text}}}}};
+}
+// What was told of canaries, each as one text.
+std::vector<std::string> found(const NetWorld& world) {
+    std::vector<std::string> out;
+    for (const auto& each : world.told) {
+        if (each.method == "net.canary") {
+            out.push_back(json::serialize(each.params));
+        }
+    }
+    return out;
+}
 
 const std::string kGet = "GET /v1/models?key=1 HTTP/1.1\r\nHost: api.example.org\r\n";
 
@@ -254,6 +270,94 @@ private slots:
         QVERIFY(world.until([&] { return world.guest->streams[1].ended; }));
         QVERIFY(world.atGuest(1).endsWith("to the end"));
         QCOMPARE(world.how(number), std::string("ended"));
+    }
+
+    // The engine hears of it once, before it hears that the connection is over; the host gets nothing of it, and a reset.
+    void aCanaryBreaksBothEnds() {
+        const auto body = relay::test::packed(std::string(3000, 'u') + kCanary + std::string(300, 'v'));
+        for (const auto& [sent, form] : std::vector<std::pair<std::string, std::string>>{{"the key is " + kCanary + ", and more", "plain"}, {body, "gzip"}}) {
+            RoadWorld world;
+            QVERIFY(world.tellTrust() && world.desk.setCanaries(canaries()) && world.begin());
+            QVERIFY(world.ask(1, "POST /up HTTP/1.1\r\nHost: api.example.org\r\nContent-Length: " + std::to_string(sent.size()) + "\r\n\r\n" + sent));
+            QVERIFY(found(world).empty()); // the engine has not said yes
+            QVERIFY(world.desk.answered({{"number", world.number}, {"request", 1}, {"allow", true}}, {}));
+            QVERIFY(world.until([&] { return world.guest->streams[1].reset && world.tcp.take().endsWith('!'); }));
+            const json::object told{{"number", world.number}, {"request", 1}, {"name", "bait"}, {"where", "body"}, {"form", form}};
+            QCOMPARE(found(world), std::vector<std::string>{json::serialize(told)});
+            QCOMPARE(world.how(world.number), std::string("canary"));
+            QVERIFY(world.told.back().method == "net.closed" && world.live() == 0);
+            world.step();
+            QVERIFY(world.heardByHost.find("ghx_") == std::string::npos && !world.heardByHost.ends_with(sent.substr(sent.size() - 8)));
+        }
+    }
+
+    void aCanaryInAHeadIsNotAskedAbout() {
+        NetWorld world;
+        QVERIFY(world.desk.setCanaries(canaries()));
+        for (const auto& [text, where] : std::vector<std::pair<std::string, std::string>>{
+                 {"GET /x?q=" + kCanary + " HTTP/1.1\r\nHost: www.example.org\r\n\r\n", "target"},
+                 {"GET / HTTP/1.1\r\nHost: www.example.org\r\nCookie: k=" + kCanary + "\r\n\r\n", "field"}}) {
+            const auto stream = static_cast<std::uint32_t>(1 + found(world).size());
+            world.openStream(stream, kWeb);
+            const auto number = world.asked();
+            Tcp tcp;
+            QVERIFY(world.connect(number, tcp, "http"));
+            world.guestSays(stream, text);
+            QVERIFY(world.until([&] { return world.guest->streams[stream].reset && tcp.take().endsWith('!'); }));
+            QCOMPARE(tcp.take(), QByteArray("!"));
+            QCOMPARE(world.how(number), std::string("canary"));
+            QVERIFY(json::parse(found(world).back()).at("where") == json::value(where));
+            QVERIFY(std::none_of(world.told.begin(), world.told.end(), [](const Told& each) { return each.method == "net.request"; }));
+        }
+    }
+
+    void canariesComeAndGo() {
+        RoadWorld world;
+        const auto post = [&](std::uint64_t request) {
+            world.heardByHost.clear();
+            return world.ask(request, "POST /up HTTP/1.1\r\nHost: api.example.org\r\nContent-Length: 22\r\n\r\n" + kCanary) &&
+                   world.desk.answered({{"number", world.number}, {"request", request}, {"allow", true}}, {}).has_value();
+        };
+        const auto passes = [&](std::uint64_t request) {
+            if (!post(request) || !world.talk([&] { return world.heardByHost.ends_with(kCanary); })) {
+                return false;
+            }
+            world.heardByProgram.clear();
+            world.host.toSay = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+            return world.talk([&] { return world.heardByProgram.ends_with("ok"); });
+        };
+        QVERIFY(world.tellTrust() && world.desk.setCanaries(canaries()) && world.begin());
+        QVERIFY(world.desk.setCanaries({{"list", json::array{}}}));
+        QVERIFY(passes(1));
+        QVERIFY(world.desk.setCanaries(canaries("another-word-of-nobody")));
+        QVERIFY(passes(2));
+        QVERIFY(found(world).empty());
+        QVERIFY(world.desk.setCanaries(canaries())); // the connection is the same
+        QVERIFY(post(3));
+        QVERIFY(world.until([&] { return world.guest->streams[1].reset; }));
+        QCOMPARE(found(world).size(), std::size_t{1});
+        // What is said wrongly changes nothing.
+        QVERIFY(!world.desk.setCanaries({}) && !world.desk.setCanaries({{"list", json::array{"text"}}}));
+        QVERIFY(!world.desk.setCanaries({{"list", json::array{json::object{{"name", "bait"}}}}}));
+        QVERIFY(!world.desk.setCanaries({{"list", json::array(65, json::object{{"name", "bait"}, {"text", kCanary}})}}));
+    }
+
+    void whatCannotBeSearchedIsRefused() {
+        NetWorld world;
+        QVERIFY(world.desk.setCanaries(canaries()));
+        world.openStream(1, kWeb);
+        const auto number = world.asked();
+        Tcp tcp;
+        QVERIFY(world.connect(number, tcp, "http"));
+        const auto bomb = relay::test::packed(std::string(8U << 20U, '\0'));
+        world.guestSays(1, "POST /up HTTP/1.1\r\nHost: www.example.org\r\nContent-Length: " + std::to_string(bomb.size()) + "\r\n\r\n" + bomb);
+        QVERIFY(world.until([&] { return world.told.back().method == "net.request"; }));
+        QVERIFY(world.desk.answered({{"number", number}, {"request", 1}, {"allow", true}}, {}));
+        QVERIFY(world.until([&] { return world.guest->streams[1].ended; }));
+        QVERIFY2(world.atGuest(1).contains("HTTP/1.1 403") && world.atGuest(1).contains("unfolds to more"), world.atGuest(1).constData());
+        world.guest->mux().sendEnd(1);
+        QCOMPARE(world.how(number), std::string("packed"));
+        QVERIFY(found(world).empty());
     }
 
     void aCutIsOneForBothSides() {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which notifications there are, without a bus: what they say, how many, and how often.
+#include "app/desktop/alarm_notices.h"
 #include "app/desktop/approval_notices.h"
 #include "app/desktop/notice_board.h"
 
@@ -96,6 +97,62 @@ private slots:
         QVERIFY(wordsForMore(4, 2).urgency == Urgency::Critical);
     }
 
+    void anAlarmSaysWhatItIs() {
+        const Waiting paused{kFirstAlarm, 1, "desk", Action::Apply, Risk::High, 1, Waiting::What::CanaryLeft};
+        auto words = wordsFor(paused);
+        QCOMPARE(words.summary, std::string("High risk: an agent was paused"));
+        QCOMPARE(words.body, std::string("The agent desk was about to send one of your canaries. Nobody has got all of it, and the agent stands still.\n"
+                                         "See where it was to go with: carrel timeline desk"));
+        QVERIFY(words.urgency == Urgency::Critical);
+        auto runs = paused;
+        runs.what = Waiting::What::CanaryStillRuns;
+        words = wordsFor(runs);
+        QVERIFY(words.summary.find("could not be paused") != std::string::npos && words.body.find("carrel stop") != std::string::npos);
+    }
+
+    // An agent can fill the screen with requests, and not keep an alarm from it.
+    void anAlarmComesBeforeAllAndWithinNoLimit() {
+        Screen s;
+        for (std::uint64_t id = 1; id <= 20; ++id) {
+            s.board.open(of(id, Risk::High));
+            s.after(1);
+        }
+        for (std::uint64_t id = 1; id <= 10; ++id) { // and use up what may appear in a minute
+            s.board.close(id);
+            s.after(1);
+        }
+        QVERIFY(s.board.due());
+        const auto before = s.keys();
+        for (std::uint64_t n = 0; n < 3; ++n) {
+            s.board.open({kFirstAlarm + n, 1, "desk", Action::Apply, Risk::High, 1, Waiting::What::CanaryLeft});
+        }
+        s.after(1);
+        for (std::uint64_t n = 0; n < 3; ++n) {
+            QVERIFY(s.keys().contains(kFirstAlarm + n));
+        }
+        for (const auto key : before) {
+            QVERIFY(s.keys().contains(key)); // in nobody's place
+        }
+        s.board.close(kFirstAlarm);
+        s.after(1);
+        QVERIFY(!s.keys().contains(kFirstAlarm));
+    }
+
+    void alarmsAreShownUntilTheyAreOver() {
+        Told told;
+        AlarmNotices alarms(told, [](std::string_view agent) { return "name of " + std::string(agent); });
+        alarms.over("ann");
+        alarms.raised("ann", Waiting::What::CanaryLeft);
+        alarms.raised("bob", Waiting::What::CanaryStillRuns);
+        alarms.raised("ann", Waiting::What::CanaryLeft); // the same one, renewed
+        alarms.over("ann");
+        alarms.over("ann");
+        alarms.raised("ann", Waiting::What::CanaryLeft);
+        const auto id = [](std::uint64_t n) { return std::to_string(kFirstAlarm + n); };
+        QCOMPARE(told.words, (std::vector<std::string>{"show " + id(0) + " name of ann 1", "show " + id(1) + " name of bob 1",
+                                                       "show " + id(0) + " name of ann 1", "withdraw " + id(0), "show " + id(2) + " name of ann 1"}));
+    }
+
     // Whatever an agent is called, the body is well-formed, has no element, and reads as DisplayText made it.
     void nastyNames_data() {
         QTest::addColumn<QByteArray>("name");
@@ -115,11 +172,15 @@ private slots:
         row("long", QByteArray("<&>").repeated(100'000));
     }
     void nastyNames() {
+        nastyName(of(3));
+        nastyName({kFirstAlarm, 1, "desk", Action::Apply, Risk::High, 1, Waiting::What::CanaryLeft});
+    }
+    static void nastyName(Waiting waiting) {
         QFETCH(QByteArray, name);
-        auto waiting = of(3);
+        const auto harmless = wordsFor(waiting);
         waiting.agentName = name.toStdString();
         const auto words = wordsFor(waiting);
-        QCOMPARE(words.summary, wordsFor(of(3)).summary); // nothing of it in there
+        QCOMPARE(words.summary, harmless.summary); // nothing of it in there
         QVERIFY(words.body.size() < 2000);
         QCOMPARE(std::count(words.body.begin(), words.body.end(), '\n'), std::ptrdiff_t{1});
         QVERIFY(QString::fromStdString(words.body).toStdString() == words.body); // UTF-8

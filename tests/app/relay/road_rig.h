@@ -99,7 +99,7 @@ struct RoadRig {
     HttpRoad road;
 
     RoadRig(std::unique_ptr<End> programEnd, std::unique_ptr<End> guest, std::unique_ptr<End> hostEnd, std::unique_ptr<End> far,
-            HttpRoad::Settings settings)
+            HttpRoad::Settings settings, std::function<void(std::uint64_t, const CanaryFound&)> canary = {})
         : program(std::move(programEnd))
         , host(std::move(far))
         , road(std::move(guest), std::move(hostEnd), std::move(settings),
@@ -110,7 +110,7 @@ struct RoadRig {
                         road.answer(request.request, std::move(*answer));
                     }
                 },
-                [this](std::uint64_t, const Refusal& refusal) { refused.push_back(refusal); }}) {}
+                [this](std::uint64_t, const Refusal& refusal) { refused.push_back(refusal); }, std::move(canary)}) {}
 
     // Until nobody has more to say.
     void run() {
@@ -143,7 +143,7 @@ struct RoadRig {
 };
 
 inline HttpRoad::Settings plainSettings() {
-    return {.origin = {Scheme::Http, "example.org", 80}, .placeholders = nullptr, .bounds = {}};
+    return {.origin = {Scheme::Http, "example.org", 80}, .placeholders = nullptr, .bounds = {}, .canaries = nullptr};
 }
 inline std::unique_ptr<RoadRig> plainRig() {
     return std::make_unique<RoadRig>(std::make_unique<PlainEnd>(), std::make_unique<PlainEnd>(), std::make_unique<PlainEnd>(),
@@ -168,7 +168,7 @@ struct TlsWorld {
         return std::make_unique<RoadRig>(TlsClientEnd::create(program, host).value(),
                                          TlsServerEnd::create(server, *agentIssuer.leafFor(host, now).value(), host).value(),
                                          TlsClientEnd::create(clerk, host).value(), TlsServerEnd::create(server, *leaf, host).value(),
-                                         HttpRoad::Settings{{Scheme::Https, host, 443}, placeholders, {}});
+                                         HttpRoad::Settings{{Scheme::Https, host, 443}, placeholders, {}, {}});
     }
 };
 

@@ -36,7 +36,7 @@ std::vector<std::string> valuesOf(const ResponseHead& head, std::string_view nam
 using Values = std::vector<std::string>;
 
 std::unique_ptr<RoadRig> rig() {
-    HttpRoad::Settings settings{kOrigin, nullptr, {}, std::make_shared<ForwardGuard>(kOrigin, 8000)};
+    HttpRoad::Settings settings{kOrigin, nullptr, {}, {}, std::make_shared<ForwardGuard>(kOrigin, 8000)};
     return std::make_unique<RoadRig>(std::make_unique<PlainEnd>(), std::make_unique<PlainEnd>(), std::make_unique<PlainEnd>(), std::make_unique<PlainEnd>(),
                                      std::move(settings));
 }

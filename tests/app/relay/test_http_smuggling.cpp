@@ -27,7 +27,7 @@ std::unique_ptr<RoadRig> rig(std::size_t piece) {
 
 } // namespace
 
-class TestRelayHttpSmuggling : public QObject {
+class TestHttpSmuggling : public QObject {
     Q_OBJECT
 private slots:
     void goodOnesPass_data() {
@@ -189,5 +189,5 @@ private slots:
     }
 };
 
-QTEST_GUILESS_MAIN(TestRelayHttpSmuggling)
+QTEST_GUILESS_MAIN(TestHttpSmuggling)
 #include "test_http_smuggling.moc"

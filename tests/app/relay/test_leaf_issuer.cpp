@@ -60,7 +60,9 @@ private slots:
         QCOMPARE(::PEM_write_bio_X509(leaf.get(), issuer.leafFor("example.org", kNow).value()->certificate.get()), 1);
         char* pem = nullptr;
         const auto size = static_cast<std::size_t>(BIO_get_mem_data(leaf.get(), &pem));
-        for (const std::string& text : {std::string(), std::string("x"), authority().certificatePem.substr(0, 100), std::string(pem, size)}) {
+        for (const std::string& text : {std::string(), std::string("x"), authority().certificatePem.substr(0, 100), std::string(pem, size),
+                                        // for which somebody would have to type a passphrase
+                                        std::string(authority().certificatePem).insert(28, "Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00000000000000000000000000000000\n\n")}) {
             const auto none = nameHashOf(text);
             QVERIFY(!none && none.error().code == ErrorCode::Malformed);
         }

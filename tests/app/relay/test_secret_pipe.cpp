@@ -10,7 +10,7 @@
 using namespace carrel;
 using namespace carrel::relay;
 
-class TestRelaySecretPipe : public QObject {
+class TestSecretPipe : public QObject {
     Q_OBJECT
 private slots:
     void whatIsPutInComesOut() {
@@ -53,5 +53,5 @@ private slots:
     }
 };
 
-QTEST_GUILESS_MAIN(TestRelaySecretPipe)
+QTEST_GUILESS_MAIN(TestSecretPipe)
 #include "test_secret_pipe.moc"

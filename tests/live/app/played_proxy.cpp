@@ -184,7 +184,8 @@ void PlayedProxy::serve(int connection) {
             const std::lock_guard lock(m_mutex);
             m_asked.push_back(place);
             if (place.ends_with(":443") && m_issuer) {
-                leaf = m_issuer->leafFor(place.substr(0, place.rfind(':')), std::chrono::system_clock::now()).value_or(nullptr);
+                const auto host = place.starts_with("wrong.") ? std::string("another.example") : place.substr(0, place.rfind(':'));
+                leaf = m_issuer->leafFor(host, std::chrono::system_clock::now()).value_or(nullptr);
             }
         }
         if (plain.send("HTTP/1.1 200 Connected\r\n\r\n")) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // An HTTP proxy on 127.0.0.1 (RFC 9110, CONNECT) that is the whole internet of a test: it connects to nobody, and answers in the
-// place of every host itself: at port 443 with TLS, by a certificate of an authority of its own, elsewhere by plain HTTP. So names need
+// place of every host itself: at port 443 with TLS, by a certificate of an authority of its own (of "wrong.…" one of another host),
+// elsewhere by plain HTTP. So names need
 // no resolver and nothing leaves this computer.
 // Where a site was put up, that answers; else:
 //   /echo       the request's head

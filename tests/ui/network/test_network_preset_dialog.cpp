@@ -42,21 +42,23 @@ private slots:
         list->setCurrentRow(1);
         QVERIFY(!agree->isEnabled()); // what it would keep has not come
         TRY(agree->isEnabled());
-        QCOMPARE(rules->topLevelItemCount(), 5);
+        QCOMPARE(rules->topLevelItemCount(), 10);
         QCOMPARE(rules->topLevelItem(0)->text(0), QString("GitHub"));
         QVERIFY(rules->topLevelItem(0)->text(1).contains("github.com"));
         QCOMPARE(rules->topLevelItem(0)->text(2), QString("443"));
+        QCOMPARE(rules->topLevelItem(0)->text(3), QString("GET, HEAD"));
+        QCOMPARE(rules->topLevelItem(1)->text(3), QString("POST to /**/git-upload-pack"));
         const auto toml = find<QPlainTextEdit>(*sets, "presetToml")->toPlainText();
-        QCOMPARE(toml.count("[[rule]]"), 5);
+        QCOMPARE(toml.count("[[rule]]"), 10);
         QVERIFY(toml.contains("the agent desk may connect to"));
         QVERIFY(toml.contains(QString::fromStdString(w.agent()->id()))); // for this agent alone
         QCOMPARE(rulesKept(w), std::size_t{0});
         click(agree);
-        TRY(rulesKept(w) == 5);
-        TRY(modelOf(page, "rules").rowCount() == 5);
+        TRY(rulesKept(w) == 10);
+        TRY(modelOf(page, "rules").rowCount() == 10);
         TRY(!dialog<PresetDialog>("presetDialog"));
         const auto said = find<MessageBar>(page, "networkBar")->text();
-        QVERIFY2(said.contains("5 rules are kept") && said.contains("no network all the same"), qPrintable(said));
+        QVERIFY2(said.contains("10 rules are kept") && said.contains("no network all the same"), qPrintable(said));
     }
     void thereAlready() {
         NetworkWorld w;
@@ -65,7 +67,7 @@ private slots:
         known.note = "GitLab";
         known.action = policy::Action::Network;
         known.agent = w.agent()->id();
-        known.fields = {{"host", {"gitlab.com"}}, {"port", {"443"}}};
+        known.fields = {{"host", {"gitlab.com"}}, {"port", {"443"}}, {"method", {"GET", "HEAD"}}};
         QVERIFY(w.world.engine->approvals().rules().add(known));
         TRY(w.isShown());
         click(find<QPushButton>(w.page(), "allowPreset"));
@@ -73,7 +75,7 @@ private slots:
         auto* const sets = dialog<PresetDialog>("presetDialog");
         TRY(find<QListWidget>(*sets, "presets")->count() == 3);
         find<QListWidget>(*sets, "presets")->setCurrentRow(1);
-        TRY(find<QTreeWidget>(*sets, "presetRules")->topLevelItemCount() == 4); // the one that is there is not among them
+        TRY(find<QTreeWidget>(*sets, "presetRules")->topLevelItemCount() == 9); // the one that is there is not among them
         QTest::keyClick(find<QListWidget>(*sets, "presets"), Qt::Key_Return);
         TRY(!dialog<PresetDialog>("presetDialog"));
         QCOMPARE(rulesKept(w), std::size_t{1});

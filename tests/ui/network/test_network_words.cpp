@@ -87,7 +87,8 @@ private slots:
         }
         for (const auto& shown : {outcomeText(raw), trafficText({{"outcome", raw}, {"begun", 1}, {"why", raw}}),
                                   networkEventText("credential.used", {{"host", raw}, {"method", raw}, {"path", raw}}),
-                                  networkEventText("credential.refused", {{"host", raw}, {"why", raw}})}) {
+                                  networkEventText("credential.refused", {{"host", raw}, {"why", raw}}),
+                                  networkEventText("canary.left", {{"host", raw}, {"where", raw}, {"form", raw}})}) {
             QVERIFY2(carrel::test::unfit(shown.toUtf8()).isEmpty(), qPrintable(shown));
         }
     }
