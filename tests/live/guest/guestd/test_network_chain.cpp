@@ -108,6 +108,8 @@ private:
                 if (told.method == "net.open") {
                     ++asked;
                     answer(told.params);
+                } else if (told.method == "net.request") { // of plain HTTP, which is read
+                    (void)m_rig.request("net.answer", {{"number", told.params.at("number")}, {"request", told.params.at("request")}, {"allow", true}});
                 }
             }
             pollfd link{m_rig.link(), POLLIN, 0};
