@@ -334,6 +334,7 @@ private:
     [[nodiscard]] std::shared_ptr<egress::AgentCredentials> credentials(); // none: there are none in this home
     [[nodiscard]] std::optional<AuthorityCertificate> certificate(); // that its machine is to trust
     void settleNetwork();
+    void silenceNetwork(); // until it is settled
     void told(const std::string& method, const boost::json::object& params);
     void sharesFailed(const boost::json::array& shares);
     // Why the machine does not have that share as it should, if so.

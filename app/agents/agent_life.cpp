@@ -88,6 +88,7 @@ Result<bool> Agent::stopInTurn(const Progress& progress, IfPaused ifPaused) {
         atDoor = nullptr;
     } else if (brake.paused) {
         progress("resume", "Letting the machine run, so that it can end what runs in it");
+        silenceNetwork(); // whatever it was about to send when it was paused
         if (auto runs = runOn(*machine, atDoor.get()); runs) {
             brake.paused = false;
             (void)(atDoor && atDoor->awaitHello({}, m_services.patience.stopping));
@@ -116,6 +117,7 @@ Result<bool> Agent::stopInTurn(const Progress& progress, IfPaused ifPaused) {
         progress("cut", atDoor ? "It does not power off; cutting the power" : "Cutting the power");
         if (auto cut = machine->stop(); !cut) {
             putBack(brake);
+            settleNetwork();
             return fail(std::move(cut).error());
         }
     }

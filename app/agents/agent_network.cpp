@@ -95,7 +95,18 @@ Result<std::shared_ptr<egress::Egress>> Agent::running() const {
     return m_network;
 }
 
-// It may have been changed since openNetwork() looked.
+void Agent::silenceNetwork() {
+    std::shared_ptr<egress::Egress> network;
+    {
+        const std::lock_guard lock(m_mutex);
+        network = m_network;
+    }
+    if (network) {
+        network->setMode(NetMode::Offline);
+    }
+}
+
+// It may have been changed since openNetwork() looked, or have been silenced.
 void Agent::settleNetwork() {
     const std::lock_guard writing(m_recordMutex);
     std::shared_ptr<egress::Egress> network;

@@ -81,7 +81,7 @@ Status ForwardDesk::connected(const json::object& params, std::vector<UniqueFd>&
         return {};
     }
     const auto stream = m_next++;
-    auto road = std::make_shared<ForwardRoad>(m_loop, stream, m_channel, relay::Origin{relay::Scheme::Http, host, at}, port);
+    auto road = ForwardRoad::create(m_loop, stream, m_channel, relay::Origin{relay::Scheme::Http, host, at}, port);
     m_roads.emplace(stream, Road{number, road});
     road->start(std::move(descriptors[0]), {}, false,
                 [this, stream](const std::string& how, NetCarrier::Ended ended) { over(stream, how, ended); });

@@ -7,18 +7,27 @@
 
 namespace carrel::clerk {
 
-namespace asio = boost::asio;
-
-namespace {
-
-constexpr std::size_t kPiece = 64 * 1024;
-
-void dropFront(Bytes& bytes, std::size_t count) {
-    bytes.erase(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(count));
+std::shared_ptr<ForwardRoad> ForwardRoad::create(boost::asio::io_context& loop, std::uint32_t stream, std::shared_ptr<ChannelPump> guest,
+                                                 const relay::Origin& origin, std::uint16_t port) {
+    auto serverEnd = std::make_unique<relay::PlainEnd>();
+    auto& known = *serverEnd; // the road's from here on
+    return std::shared_ptr<ForwardRoad>(
+        new ForwardRoad(loop, stream, std::move(guest), origin, port, known, {std::make_unique<relay::PlainEnd>(), std::move(serverEnd)}));
 }
 
+ForwardRoad::ForwardRoad(boost::asio::io_context& loop, std::uint32_t stream, std::shared_ptr<ChannelPump> guest, const relay::Origin& origin,
+                         std::uint16_t port, relay::PlainEnd& serverEnd, Ends ends)
+    : RoadCarrier(loop, stream, std::move(guest), Socket::Program, std::move(ends),
+                  {.origin = origin, .placeholders = nullptr, .bounds = {}, .guard = std::make_shared<relay::ForwardGuard>(origin, port)},
+                  {.now = relay::HttpRoad::Clock::now,
+                   .ask = [this](const relay::AskedRequest& request) { m_road.answer(request.request, {.verdict = relay::Verdict::Allow}); },
+                   .refused = nullptr,
+                   .wanted = [this] { wanted(); }})
+    , m_port(port)
+    , m_serverEnd(serverEnd) {}
+
 // As link.h has it (forward.closed): the road's words, from the client's side.
-std::string howOf(const std::string& road) {
+std::string ForwardRoad::how() const {
     constexpr std::array<std::pair<const char*, const char*>, 7> kWords{{{"ended", "ended"},
                                                                          {"guest", "client"},
                                                                          {"far end", "server"},
@@ -26,26 +35,9 @@ std::string howOf(const std::string& road) {
                                                                          {"timed out", "timed out"},
                                                                          {"idle", "idle"},
                                                                          {"cut", "cut"}}};
-    const auto* const found = std::find_if(kWords.begin(), kWords.end(), [&](const auto& each) { return road == each.first; });
+    const auto* const found = std::find_if(kWords.begin(), kWords.end(), [&](const auto& each) { return m_road.how() == each.first; });
     return found == kWords.end() ? "server" : found->second; // the rest is what was wrong with its answers
 }
-
-} // namespace
-
-ForwardRoad::ForwardRoad(asio::io_context& loop, std::uint32_t stream, std::shared_ptr<ChannelPump> guest, relay::Origin origin, std::uint16_t port)
-    : ForwardRoad(loop, stream, std::move(guest), std::move(origin), port, std::make_unique<relay::PlainEnd>()) {}
-
-ForwardRoad::ForwardRoad(asio::io_context& loop, std::uint32_t stream, std::shared_ptr<ChannelPump> guest, relay::Origin origin, std::uint16_t port,
-                         std::unique_ptr<relay::PlainEnd> serverEnd)
-    : NetCarrier(loop, stream, std::move(guest))
-    , m_port(port)
-    , m_serverEnd(*serverEnd)
-    , m_road(std::make_unique<relay::PlainEnd>(), std::move(serverEnd),
-             {.origin = origin, .placeholders = nullptr, .bounds = {}, .guard = std::make_shared<relay::ForwardGuard>(origin, port)},
-             {.now = relay::HttpRoad::Clock::now,
-              .ask = [this](const relay::AskedRequest& request) { m_road.answer(request.request, {.verdict = relay::Verdict::Allow}); },
-              .refused = nullptr,
-              .wanted = [this] { wanted(); }}) {}
 
 // From within the road: its end towards the server tells it the rest.
 void ForwardRoad::wanted() {
@@ -98,38 +90,7 @@ void ForwardRoad::guestReset() {
     }
 }
 
-void ForwardRoad::move() {
-    if (m_moving) {
-        m_again = true;
-        return;
-    }
-    m_moving = true;
-    for (bool moved = true; moved && !isClosed();) {
-        m_again = false;
-        moved = moveFromClient();
-        moved = moveFromServer() || moved;
-        moved = moveToServer() || moved;
-        moved = moveToClient() || moved || m_again;
-    }
-    m_moving = false;
-    if (isClosed()) {
-        return;
-    }
-    if (m_road.isOver()) {
-        lastWords();
-        return;
-    }
-    waitReadable();
-    keepTime();
-}
-
-bool ForwardRoad::moveFromClient() {
-    const auto took = m_fromClient.empty() ? 0 : m_road.fromGuest(m_fromClient);
-    dropFront(m_fromClient, took);
-    return took > 0;
-}
-
-bool ForwardRoad::moveFromServer() {
+bool ForwardRoad::moveFromStream() {
     if (m_server == Server::Asking) {
         takeAnswer();
     }
@@ -141,137 +102,16 @@ bool ForwardRoad::moveFromServer() {
         take(m_server == Server::Refused ? waiting() : 0); // nobody reads it
         return false;
     }
-    const auto took = waiting() == 0 ? 0 : m_road.fromHost(fromGuest());
-    take(took);
-    if (m_guestEnded && waiting() == 0 && !m_toldServerEnd) {
-        m_toldServerEnd = true;
-        m_road.hostEnded();
-        return true;
-    }
-    return took > 0;
+    return feedFromStream();
 }
 
-bool ForwardRoad::moveToServer() {
-    bool moved = false;
-    while (m_server == Server::There && !m_streamGone && m_guest->mux().queued(m_stream) < kMostQueued) {
-        const auto some = m_road.takeForHost(kPiece);
-        if (some.empty()) {
-            break;
-        }
-        if (!tellGuest(some)) {
-            over("server", Ended::Broken);
-            return false;
-        }
-        moved = true;
-    }
-    if (hasStream() && m_road.isHostOutputOver() && !m_road.isBroken() && !m_toldServerOver) {
+bool ForwardRoad::moveToStream() {
+    const bool moved = m_server == Server::There && !m_streamGone && drainToStream("server");
+    if (hasStream() && isStreamOutputOver() && !m_road.isBroken() && !m_toldServerOver && !isClosed()) {
         m_toldServerOver = true;
         endGuest();
     }
     return moved;
-}
-
-bool ForwardRoad::moveToClient() {
-    bool moved = false;
-    while (!m_writing && !isClosed()) {
-        if (m_toClient.empty()) {
-            m_toClient = m_road.takeForGuest(kPiece);
-        }
-        if (m_toClient.empty()) {
-            break;
-        }
-        const auto put = write(m_toClient);
-        if (!put) {
-            over("client", Ended::Broken);
-            return false;
-        }
-        dropFront(m_toClient, *put);
-        moved = moved || *put > 0;
-        if (!m_toClient.empty()) {
-            waitWritable();
-        }
-    }
-    if (m_toClient.empty() && m_road.isGuestOutputOver() && !m_road.isBroken() && !m_toldClientOver && !isClosed()) {
-        m_toldClientOver = true;
-        endFarEnd();
-    }
-    return moved;
-}
-
-// What the road has left is on its way: the client may read it, within reason, before its connection goes.
-void ForwardRoad::lastWords() {
-    const auto how = howOf(m_road.how());
-    const auto ended = m_road.isBroken() ? Ended::Broken : Ended::Whole;
-    if (m_toClient.empty() && m_road.isGuestOutputOver()) {
-        over(how, ended);
-        return;
-    }
-    if (std::exchange(m_lastWords, true)) {
-        return;
-    }
-    m_patience.expires_after(kLastWordPatience);
-    m_patience.async_wait([self = weak_from_this(), how, ended](const boost::system::error_code& ec) {
-        if (const auto road = self.lock(); road && !ec) {
-            road->over(how, ended);
-        }
-    });
-}
-
-void ForwardRoad::keepTime() {
-    const auto due = m_road.deadline();
-    if (!due || (m_timer && *m_timer <= *due)) { // one that comes early looks again
-        return;
-    }
-    m_timer = due;
-    m_patience.expires_at(*due);
-    m_patience.async_wait([self = weak_from_this()](const boost::system::error_code& ec) {
-        const auto road = self.lock();
-        if (ec || !road || road->isClosed()) {
-            return;
-        }
-        road->m_timer.reset();
-        road->m_road.tick();
-        road->move();
-    });
-}
-
-void ForwardRoad::waitWritable() {
-    m_writing = true;
-    m_socket.async_wait(asio::posix::descriptor_base::wait_write, [self = shared_from_this()](const boost::system::error_code& ec) {
-        self->m_writing = false;
-        if (!ec && !self->isClosed()) {
-            self->move();
-        }
-    });
-}
-
-void ForwardRoad::waitReadable() {
-    if (m_reading || m_clientEnded || !m_fromClient.empty()) {
-        return;
-    }
-    m_reading = true;
-    m_socket.async_wait(asio::posix::descriptor_base::wait_read, [self = shared_from_this()](const boost::system::error_code& ec) {
-        self->m_reading = false;
-        if (ec || self->isClosed()) {
-            return;
-        }
-        auto got = self->read();
-        switch (got.what) {
-        case Read::What::Broken:
-            self->over("client", Ended::Broken);
-            return;
-        case Read::What::End:
-            self->m_clientEnded = true;
-            self->m_road.guestEnded();
-            break;
-        case Read::What::Bytes:
-            self->m_fromClient = std::move(got.bytes);
-            break;
-        case Read::What::Nothing:
-            break;
-        }
-        self->move();
-    });
 }
 
 } // namespace carrel::clerk

@@ -223,6 +223,31 @@ private slots:
         QVERIFY(!w.filesWith("here.example").empty()); // the search finds what there is
     }
 
+    // It runs once more, so that nothing staged is lost; what it was about to send it does not get rid of then.
+    void stoppedWithoutANetwork() {
+        World w;
+        std::atomic<bool> offline = false, offlineBeforeItsEnd = false;
+        w.e.clerks.on("net.mode", [&](const json::object& params) {
+            offline = params.at("offline").as_bool();
+            return json::object{};
+        });
+        w.e.clerks.on("power.off", [&](const json::object&) {
+            offlineBeforeItsEnd = QTest::qWaitFor([&] { return offline.load(); }, 20'000);
+            return json::object{{"staged", json::array{}}};
+        });
+        (void)w.good("canary.add", {{"name", "bait"}, {"text", kText}});
+        w.start();
+        QVERIFY(w.connect(1));
+        w.left(1);
+        TRY(w.ann().at("state") == json::value("paused"));
+        QVERIFY(!offline);
+        (void)w.good("agent.stop", {{"agent", "ann"}});
+        QVERIFY(offlineBeforeItsEnd);
+        QCOMPARE(w.good("net.mode", {{"agent", "ann"}}).at("mode"), json::value("allowlist")); // as the owner has it
+        w.e.clerks.on("power.off", {});
+        w.e.clerks.on("net.mode", {});
+    }
+
     void whatTheOwnerHasTakenAwayPausesNobody() {
         World w;
         (void)w.good("canary.add", {{"name", "bait"}, {"text", kText}, {"agents", {"bob"}}});

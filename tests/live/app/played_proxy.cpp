@@ -253,7 +253,8 @@ void PlayedProxy::answer(Line& line, const std::string& place) {
             return;
         }
         const auto text = path == "/echo" ? *head : "here is " + place + path + "\n";
-        if (!line.send("HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(text.size()) + "\r\n\r\n" + text)) {
+        if (!line.send("HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(text.size()) + "\r\n\r\n" + text) ||
+            PlayedRequest{{}, {}, *head, {}}.field("connection") == "close") {
             return;
         }
     }

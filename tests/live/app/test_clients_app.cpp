@@ -2,8 +2,8 @@
 // What an agent fetches by: git, pip and apt as they are, in a machine without a network device, in ask mode. The hosts are a test's own
 // and known to the machine as those of the world are: by a certificate of an authority that it trusts.
 #include "tests/live/app/chain_checks.h"
-#include "tests/live/app/chain_world.h"
 #include "tests/live/app/played_sites.h"
+#include "tests/live/app/proxied_world.h"
 
 #include <QJsonArray>
 #include <QTest>
@@ -109,15 +109,7 @@ void TestClientsApp::initTestCase() {
         QSKIP(qPrintable(why));
     }
     QVERIFY(m_proxy.valid());
-    for (const char* name : {"HTTP_PROXY", "HTTPS_PROXY"}) {
-        qputenv(name, QByteArray::fromStdString(m_proxy.url()));
-    }
-    for (const char* other : {"http_proxy", "https_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy"}) {
-        qunsetenv(other);
-    }
-    m_world = std::make_unique<ChainWorld>(kAgent.toStdString());
-    writeFile(m_world->folder() / "trusted.pem", m_proxy.authorityPem());
-    qputenv("SSL_CERT_FILE", QByteArray::fromStdString((m_world->folder() / "trusted.pem").string()));
+    m_world = worldBehind(m_proxy, kAgent);
     QVERIFY(m_world->prepare());
     QVERIFY(putUpGit());
     QVERIFY(putUpPackages());

@@ -2,8 +2,7 @@
 // Requests that are read at the door, from a program in a real machine to a host with TLS, by the command line alone: what rules say
 // of methods and paths, and a credential that reaches its host and nothing in the machine (invariant I6).
 #include "tests/live/app/chain_checks.h"
-#include "tests/live/app/chain_world.h"
-#include "tests/live/app/played_proxy.h"
+#include "tests/live/app/proxied_world.h"
 
 #include <QJsonArray>
 #include <QJsonDocument>
@@ -137,14 +136,7 @@ void TestCredentialsApp::initTestCase() {
         QSKIP(qPrintable(why));
     }
     QVERIFY(m_proxy.valid());
-    qputenv("HTTP_PROXY", QByteArray::fromStdString(m_proxy.url()));
-    qputenv("HTTPS_PROXY", QByteArray::fromStdString(m_proxy.url()));
-    for (const char* other : {"http_proxy", "https_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy"}) {
-        qunsetenv(other);
-    }
-    m_world = std::make_unique<ChainWorld>(kAgent.toStdString());
-    writeFile(m_world->folder() / "trusted.pem", m_proxy.authorityPem());
-    qputenv("SSL_CERT_FILE", QByteArray::fromStdString((m_world->folder() / "trusted.pem").string()));
+    m_world = worldBehind(m_proxy, kAgent);
     QVERIFY(m_world->prepare());
     QSTATUS(m_world->carrel({"create", kAgent, "--memory", "768"}), 0);
     QSTATUS(m_world->carrel({"start", kAgent}), 0);
