@@ -231,9 +231,9 @@ private slots:
             offline = params.at("offline").as_bool();
             return json::object{};
         });
-        w.e.clerks.on("power.off", [&](const json::object&) {
+        w.e.clerks.on("power.off", [&](const json::object&) -> carrel::agents::test::StandInClerks::Answer {
             offlineBeforeItsEnd = QTest::qWaitFor([&] { return offline.load(); }, 20'000);
-            return json::object{{"staged", json::array{}}};
+            return fail(ErrorCode::Unavailable, "it is cut"); // it goes on then, and has not long to wait
         });
         (void)w.good("canary.add", {{"name", "bait"}, {"text", kText}});
         w.start();
