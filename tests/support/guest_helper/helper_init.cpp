@@ -190,13 +190,29 @@ std::string slurp(int proc, const std::string& path) {
     return text;
 }
 
+// The parent of a process (proc_pid_stat(5)); 0 when it has gone.
+pid_t parentOf(int proc, pid_t pid) {
+    const auto stat = slurp(proc, std::to_string(pid) + "/stat");
+    const auto name = stat.rfind(')');
+    int parent = 0;
+    if (name != std::string::npos) {
+        (void)std::sscanf(stat.c_str() + name + 1, " %*c %d", &parent);
+    }
+    return parent;
+}
+
+bool isNamed(int proc, pid_t pid, const std::string& name) {
+    return slurp(proc, std::to_string(pid) + "/comm") == name + "\n";
+}
+
+// A child that a program has just forked bears its name until it runs another one: that is not counted.
 std::vector<pid_t> processesNamed(int proc, const std::string& name) {
     std::vector<pid_t> found;
     const int folder = ::openat(proc, ".", O_RDONLY | O_DIRECTORY);
     DIR* list = folder < 0 ? nullptr : ::fdopendir(folder);
     for (const dirent* entry = nullptr; list != nullptr && (entry = ::readdir(list)) != nullptr;) {
         const auto pid = static_cast<pid_t>(std::strtol(entry->d_name, nullptr, 10)); // 0 for what is none
-        if (pid > 0 && slurp(proc, std::string(entry->d_name) + "/comm") == name + "\n") {
+        if (pid > 0 && isNamed(proc, pid, name) && !isNamed(proc, parentOf(proc, pid), name)) {
             found.push_back(pid);
         }
     }
