@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// What an agent fetches by: git, pip and apt as they are, in a machine without a network device, in ask mode. The hosts are a test's own
+// What an agent fetches by: git, pip, apt and npm as they are, in a machine without a network device, in ask mode. The hosts are a test's own
 // and known to the machine as those of the world are: by a certificate of an authority that it trusts.
 #include "tests/live/app/chain_checks.h"
 #include "tests/live/app/played_sites.h"
 #include "tests/live/app/proxied_world.h"
 
+#include <QCryptographicHash>
 #include <QJsonArray>
+#include <QStandardPaths>
 #include <QTest>
 
 #include <algorithm>
@@ -37,12 +39,14 @@ private slots:
     void gitClones();
     void pipInstalls();
     void aptInstalls();
+    void npmInstalls();
     void aHandfulOfPromptsInAll();
     void whatIsReadFromTakesNoPush();
 
 private:
     [[nodiscard]] bool putUpGit();
     [[nodiscard]] bool putUpPackages();
+    [[nodiscard]] bool putUpNpm();
     // Runs it, and allows each destination that is asked about for the rest of the session.
     [[nodiscard]] Ran asking(const QString& script);
 
@@ -86,6 +90,33 @@ with zipfile.ZipFile("files/leaf-1.0-py3-none-any.whl", "w") as wheel:
     m_proxy.putUp("deb.example.org:80", filesOf(at / "debian"));
     return runs("python3", {"wheel.py"}, at) && runs("dpkg-deb", {"--root-owner-group", "--build", "leaf", "leaf_1.0_all.deb"}, at / "debian") &&
            runs("sh", {"-c", "dpkg-scanpackages -m . > Packages"}, at / "debian");
+}
+
+// A registry with one package, and this computer's own Node.js and npm for the machine, whose image has none.
+bool TestClientsApp::putUpNpm() {
+    const auto node = std::filesystem::path(QStandardPaths::findExecutable("node").toStdString());
+    const auto npm = std::filesystem::path(QStandardPaths::findExecutable("npm").toStdString());
+    if (node.empty() || npm.empty()) {
+        return false;
+    }
+    const auto at = m_world->folder() / "npm";
+    std::filesystem::create_directories(at / "tools");
+    std::filesystem::create_directories(at / "web/files");
+    std::filesystem::create_directories(at / "package");
+    std::filesystem::copy(std::filesystem::canonical(node), at / "tools/node");
+    const auto program = std::filesystem::canonical(npm).parent_path().parent_path(); // …/npm/bin/npm-cli.js
+    std::filesystem::copy(program, at / "tools/npm", std::filesystem::copy_options::recursive | std::filesystem::copy_options::copy_symlinks);
+    writeFile(at / "package/package.json", R"({"name": "leaf", "version": "1.0.0", "main": "leaf.js"})");
+    writeFile(at / "package/leaf.js", "console.log('a leaf for Node.js')\n");
+    if (!runs("tar", {"-czf", "web/files/leaf-1.0.0.tgz", "package"}, at)) {
+        return false;
+    }
+    const auto packed = readFile(at / "web/files/leaf-1.0.0.tgz");
+    const auto sum = QCryptographicHash::hash(QByteArray::fromStdString(packed), QCryptographicHash::Sha512).toBase64().toStdString();
+    writeFile(at / "web/leaf", R"({"name": "leaf", "dist-tags": {"latest": "1.0.0"}, "versions": {"1.0.0": {"name": "leaf", "version": "1.0.0",
+        "main": "leaf.js", "dist": {"tarball": "https://npm.example.org/files/leaf-1.0.0.tgz", "integrity": "sha512-)" + sum + R"("}}}})");
+    m_proxy.putUp("npm.example.org:443", filesOf(at / "web"));
+    return true;
 }
 
 Ran TestClientsApp::asking(const QString& script) {
@@ -141,6 +172,23 @@ void TestClientsApp::aptInstalls() {
     QSTATUS(asking("rm -f /etc/apt/sources.list /etc/apt/sources.list.d/* && echo 'deb [trusted=yes] http://deb.example.org ./' > /etc/apt/sources.list && "
                    "apt-get -q update && apt-get -q install -y leaf"), 0);
     QCOMPARE(m_world->shell("cat /usr/share/leaf/leaf.txt").out, "a leaf of Debian's\n");
+}
+
+void TestClientsApp::npmInstalls() {
+    if (!putUpNpm()) {
+        QSKIP("this computer has no Node.js with npm that could be lent to the machine");
+    }
+    QSTATUS(m_world->carrel({"share", "add", kAgent, QString::fromStdString((m_world->folder() / "npm/tools").string()) + ":read-only"}), 0);
+    if (m_world->shell("/workspace/tools/node --version").status != 0) {
+        QSKIP("this computer's Node.js does not run in the machine: it needs libraries that are not there");
+    }
+    // Node.js knows the world's authorities by itself; the test's own it has to be told.
+    const QString npm = "NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt /workspace/tools/node /workspace/tools/npm/bin/npm-cli.js";
+    QSTATUS(asking("mkdir /root/project && cd /root/project && " + npm + " init -y && " + npm + " install --registry https://npm.example.org/ leaf"), 0);
+    QCOMPARE(m_world->shell("cd /root/project && /workspace/tools/node -e 'require(\"leaf\")'").out, "a leaf for Node.js\n");
+    const auto asked = std::ranges::count_if(m_prompts, [](const QString& each) { return each.contains("npm.example.org"); });
+    QVERIFY2(asked == 1, qPrintable(m_prompts.join("\n---\n")));
+    m_prompts.removeIf([](const QString& each) { return each.contains("npm.example.org"); }); // counted
 }
 
 void TestClientsApp::aHandfulOfPromptsInAll() {
