@@ -308,19 +308,31 @@ void NetService::begin(UniqueFd socket, net::Opening opening) {
     if (number) {
         const auto name = m_names.nameOf(*number);
         if (!name) { // a name's that is forgotten, or nobody's
-            resetSocket(std::move(socket));
-            return;
+            return turnAway(std::move(socket), opening, net::Outcome::Unresolved,
+                            "No name stands for this address any more: look the name up again.");
         }
         opening.host = *name;
     }
-    if (m_epoch == 0 || m_connections.size() >= net::kMaxConnections || opening.port == 0 || isLoopback(opening.host)) {
+    if (opening.port == 0 || isLoopback(opening.host)) {
         resetSocket(std::move(socket));
         return;
     }
+    if (m_epoch == 0) {
+        return turnAway(std::move(socket), opening, net::Outcome::Closed, "Carrel was not there to be asked: try again in a moment.");
+    }
+    if (m_connections.size() >= net::kMaxConnections) {
+        return turnAway(std::move(socket), opening, net::Outcome::Limit, "");
+    }
     const auto stream = nextStream();
-    m_connections.emplace(stream,
-                          Connection{std::make_unique<ProgramConnection>(*m_channel, m_epoch, stream, std::move(socket), opening)});
+    auto refused = [this, opening](const net::Answer& why) { m_world.refused(opening, why); };
+    m_connections.emplace(stream, Connection{std::make_unique<ProgramConnection>(*m_channel, m_epoch, stream, std::move(socket), opening,
+                                                                                 std::move(refused))});
     settle(stream);
+}
+
+void NetService::turnAway(UniqueFd socket, const net::Opening& opening, net::Outcome outcome, const char* why) {
+    m_world.refused(opening, {outcome, why});
+    resetSocket(std::move(socket));
 }
 
 // It is the host's, which takes each id once: what still comes for one that is over opens no other.

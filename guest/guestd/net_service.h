@@ -23,6 +23,8 @@ namespace carrel::guestd {
 
 // Where an accepted connection was meant to go; nothing: it cannot be told.
 using WhereTo = std::function<std::optional<net::Opening>(int socket)>;
+// A connection of a program's comes to nothing, and why; before the program finds it broken.
+using ConnectionRefused = std::function<void(const net::Opening& meant, const net::Answer& why)>;
 [[nodiscard]] std::optional<net::Opening> addressMeant(int socket); // by getsockname(2)
 
 class NetService {
@@ -33,6 +35,7 @@ public:
         std::function<Result<NetSockets>(int networkNamespace)> steer = steerNetwork;
         WhereTo whereTo = addressMeant;
         std::function<void(std::string_view)> log = [](std::string_view) {};
+        ConnectionRefused refused = [](const net::Opening&, const net::Answer&) {}; // on the service's thread
     };
     explicit NetService(World world);
     ~NetService();
@@ -61,6 +64,7 @@ private:
     void ready(std::uint64_t key, std::uint32_t events);
     void acceptSome(int listener);
     void begin(UniqueFd socket, net::Opening opening);
+    void turnAway(UniqueFd socket, const net::Opening& opening, net::Outcome outcome, const char* why);
     void beginInward(std::uint32_t stream);
     [[nodiscard]] std::uint32_t nextStream();
     void answerDatagrams(int socket);

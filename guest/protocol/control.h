@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The agreement between the clerk (host) and carrel-guestd (guest): which streams a channel has, and the control
-// methods. Version 6.
+// methods. Version 7.
 //
 // Any change of what either side sends raises the version: both read strictly, and a machine that was started by an older Carrel
 // goes on while a newer engine takes over. Such a one is told to be started again, before anything is half understood.
@@ -61,7 +61,7 @@
 
 namespace carrel::control {
 
-inline constexpr std::uint64_t kProtocolVersion = 6;
+inline constexpr std::uint64_t kProtocolVersion = 7;
 inline constexpr std::uint32_t kRpcStream = 1;
 inline constexpr std::uint32_t kMaxShareId = 4095;
 inline constexpr std::uint32_t kFirstContentStream = 0x10000;

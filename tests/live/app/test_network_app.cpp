@@ -31,6 +31,7 @@ private slots:
     void cleanupTestCase();
     void offlineUntilTheOwnerSaysOtherwise();
     void aRuleAllowsOneHostAndPort();
+    void theMachineKnowsWhyAConnectionWasRefused();
     void anEndedRuleCutsWhatItAllowed();
     void aConnectionOutlivesANewShare();
     void aPersonIsAskedOnceForADestination();
@@ -110,6 +111,21 @@ void TestNetworkApp::aRuleAllowsOneHostAndPort() {
     for (const auto& place : m_proxy.asked()) {
         QCOMPARE(place, "files.example.org:80");
     }
+}
+
+// What speaks no plain HTTP sees a reset, and asks for the rest.
+void TestNetworkApp::theMachineKnowsWhyAConnectionWasRefused() {
+    auto ran = curl("http://why.example.org:8080/");
+    QVERIFY2(ran.status != 0 && ran.err.contains("reset"), ran.all().constData());
+    ran = m_world->carrel({"exec", kAgent, "--", "carrel-ask", "why", "why.example.org"});
+    QSTATUS(ran, 0);
+    QVERIFY2(ran.out.startsWith("connection  ") && ran.out.contains("  denied  why.example.org port 8080  "), ran.all().constData());
+    QCOMPARE(ran.out.count('\n'), 1);
+    QVERIFY2(curl("http://why.example.org/").out.contains("why.example.org"), "the page says it");
+    ran = m_world->carrel({"exec", kAgent, "--", "carrel-ask", "why"});
+    QVERIFY2(ran.status == 0 && ran.out.contains("  denied  why.example.org port 80  "), ran.all().constData());
+    ran = m_world->carrel({"exec", kAgent, "--", "carrel-ask", "why", "never.example.org"});
+    QVERIFY2(ran.status == 4 && ran.out.isEmpty(), ran.all().constData());
 }
 
 void TestNetworkApp::anEndedRuleCutsWhatItAllowed() {
