@@ -32,6 +32,7 @@ private slots:
     void offlineUntilTheOwnerSaysOtherwise();
     void aRuleAllowsOneHostAndPort();
     void theMachineKnowsWhyAConnectionWasRefused();
+    void aProxyIsAHostLikeAnyOther();
     void anEndedRuleCutsWhatItAllowed();
     void aConnectionOutlivesANewShare();
     void aPersonIsAskedOnceForADestination();
@@ -41,7 +42,7 @@ private slots:
 
 private:
     [[nodiscard]] Ran curl(const QString& url) const { return m_world->carrel({"exec", kAgent, "--", "curl", "-sS", "--max-time", "60", url}); }
-    [[nodiscard]] int allow(const QString& host) const; // the rule's number
+    [[nodiscard]] int allow(const QString& host, int port = 80) const; // the rule's number
     [[nodiscard]] std::vector<int> open() const;        // requests that wait
     [[nodiscard]] QJsonArray live() const { return m_world->ask({"net", "live", kAgent}).value("connections").toArray(); }
 
@@ -49,8 +50,8 @@ private:
     std::unique_ptr<ChainWorld> m_world;
 };
 
-int TestNetworkApp::allow(const QString& host) const {
-    return m_world->ask({"rules", "add", "--allow", "--action", "network", "--agent", kAgent, "--field", "host=" + host, "--field", "port=80", "--yes"})
+int TestNetworkApp::allow(const QString& host, int port) const {
+    return m_world->ask({"rules", "add", "--allow", "--action", "network", "--agent", kAgent, "--field", "host=" + host, "--field", QString("port=%1").arg(port), "--yes"})
         .value("rule")
         .toObject()
         .value("id")
@@ -126,6 +127,29 @@ void TestNetworkApp::theMachineKnowsWhyAConnectionWasRefused() {
     QVERIFY2(ran.status == 0 && ran.out.contains("  denied  why.example.org port 80  "), ran.all().constData());
     ran = m_world->carrel({"exec", kAgent, "--", "carrel-ask", "why", "never.example.org"});
     QVERIFY2(ran.status == 4 && ran.out.isEmpty(), ran.all().constData());
+}
+
+// A program that is told to go through one: what counts is the proxy, and not whom it is asked for. At the port of plain HTTP, where
+// requests are read, none can be.
+void TestNetworkApp::aProxyIsAHostLikeAnyOther() {
+    m_proxy.putUp("proxy.example.org:3128", [](const PlayedRequest& request) {
+        return playedResponse(200, "text/plain", "by proxy " + request.method + " " + request.target + "\n");
+    });
+    const auto through = [&](const QString& proxy, const QString& url) {
+        return m_world->carrel({"exec", kAgent, "--", "env", "http_proxy=" + proxy, "curl", "-sS", "--max-time", "60", url});
+    };
+    QVERIFY(allow("inside.example.org") > 0); // no help
+    auto ran = through("http://proxy.example.org:3128", "http://inside.example.org/");
+    QVERIFY2(ran.status != 0 && ran.out.isEmpty(), ran.all().constData());
+    QVERIFY(!contains(m_proxy.asked(), "proxy.example.org:3128"));
+    QVERIFY(allow("proxy.example.org", 3128) > 0);
+    ran = through("http://proxy.example.org:3128", "http://beyond.example.org/a");
+    QSTATUS(ran, 0);
+    QCOMPARE(ran.out, "by proxy GET http://beyond.example.org/a\n");
+    QVERIFY(contains(m_proxy.asked(), "proxy.example.org:3128") && !contains(m_proxy.asked(), "beyond.example.org:80"));
+    ran = through("http://inside.example.org:80", "http://beyond.example.org/b");
+    QVERIFY2(ran.out.contains("the request is one to a proxy") && ran.out.contains("outcome: bad-request"), ran.all().constData());
+    QVERIFY(std::ranges::none_of(m_proxy.requests(), [](const std::string& each) { return each.find("beyond.example.org/b") != std::string::npos; }));
 }
 
 void TestNetworkApp::anEndedRuleCutsWhatItAllowed() {
