@@ -16,7 +16,8 @@
 //         can in a moment), and the host asks again with another hello of the same epoch.
 //         authority (authority_certificate.h): the agent's programs trust it when the answer arrives; where that cannot be, a
 //         `log` says so. Without it, what they trust stays as it is.
-//     clock {realtime_ns} → {}              after the machine's processors stood still: sent before they go on
+//     clock {realtime_ns} → {}              after the machine's processors stood still: sent before they go on; when the host's
+//         clock was set, also because the host has slept; and now and then, because a clock goes wrong by itself
 //     share.add {share:Share} → {}          /workspace/<name> is there when the answer arrives
 //     share.remove {id} → {}                its staged work is kept on the guest's disk until it is discarded
 //     changes.list {share, after: path|"" (+_b64), limit} → {entries:[ChangeEntry…], next: path|null (+_b64), staged}

@@ -121,6 +121,7 @@ struct World {
     net::Opening meant{net::Ipv4{203, 0, 113, 9}, 80};
     sockaddr_in where{};
     sockaddr_in dns{};
+    sockaddr_in ntp{};
     int steered = 0;
     std::mutex mutex;
     QByteArrayList refusals;
@@ -130,8 +131,10 @@ struct World {
                                 NetSockets sockets;
                                 sockets.tcp4 = socketOn(SOCK_STREAM);
                                 sockets.dns4 = socketOn(SOCK_DGRAM);
+                                sockets.ntp4 = socketOn(SOCK_DGRAM);
                                 where = nameOf(sockets.tcp4.get());
                                 dns = nameOf(sockets.dns4.get());
+                                ntp = nameOf(sockets.ntp4.get());
                                 return sockets;
                             },
                         .whereTo = [this](int) { return std::optional(meant); },
@@ -417,6 +420,24 @@ private slots:
         QVERIFY(world.host.until([&] { return world.host.streams.size() == 1; }));
         world.meant.host = std::string("www.example.org");
         QVERIFY(world.stream() != 0);
+    }
+
+    // By this clock, whoever was asked; what is no such question is not answered, and the next one is.
+    void theTime() {
+        World world;
+        const auto server = connectTo(world.ntp, SOCK_DGRAM);
+        std::string query(48, '\0');
+        query[0] = 0x23;
+        query.replace(40, 8, "sent now");
+        QVERIFY(sendAll(server.get(), std::string(48, '\x16')) && sendAll(server.get(), "x") && sendAll(server.get(), query + "x"));
+        const auto before = std::time(nullptr);
+        QVERIFY(sendAll(server.get(), query));
+        QByteArray answer(512, 0);
+        QCOMPARE(::recv(server.get(), answer.data(), 512, 0), ssize_t{48});
+        QCOMPARE(answer.mid(24, 8), QByteArray("sent now"));
+        const auto told = qFromBigEndian<quint32>(answer.constData() + 40) - 2'208'988'800U;
+        QVERIFY(told >= before && told <= std::time(nullptr));
+        QVERIFY(world.host.streams.empty());
     }
 
     void questionsByTcp() {
