@@ -74,7 +74,8 @@ void TestNetworkApp::initTestCase() {
     }
     QVERIFY(m_proxy.valid());
     qputenv("HTTP_PROXY", QByteArray::fromStdString(m_proxy.url()));
-    for (const char* other : {"http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy"}) {
+    qputenv("ALL_PROXY", QByteArray::fromStdString(m_proxy.url())); // for what is neither port's
+    for (const char* other : {"http_proxy", "HTTPS_PROXY", "https_proxy", "all_proxy", "NO_PROXY", "no_proxy"}) {
         qunsetenv(other);
     }
     m_world = std::make_unique<ChainWorld>(kAgent.toStdString());
