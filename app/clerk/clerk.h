@@ -32,7 +32,8 @@ namespace carrel::clerk {
 
 class Clerk {
 public:
-    explicit Clerk(UniqueFd link);
+    // `drift`: how long a guest's clock may go by itself.
+    explicit Clerk(UniqueFd link, std::chrono::nanoseconds drift = kDriftPatience);
     // Runs until the engine's end of the link closes. The exit status of the process.
     [[nodiscard]] int run();
 
@@ -116,7 +117,7 @@ private:
     boost::json::array m_sharesFailed; // as told
     std::optional<Error> m_neverGreets; // asking again would not help
     boost::asio::steady_timer m_helloAgain{m_loop};
-    GuestClock m_guestClock{m_loop, [this](std::function<void()> answered) { sendClock(std::move(answered)); }};
+    GuestClock m_guestClock;
 };
 
 } // namespace carrel::clerk
