@@ -15,7 +15,7 @@ namespace carrel::clerk {
 namespace asio = boost::asio;
 namespace json = boost::json;
 
-Clerk::Clerk(UniqueFd link)
+Clerk::Clerk(UniqueFd link, std::chrono::nanoseconds drift)
     : m_link(m_loop, link.release())
     , m_rpc([this](std::string_view text) { return sendControl(text); },
             [this](const std::string& method, const Params& params) { guestNotification(method, params); },
@@ -26,7 +26,8 @@ Clerk::Clerk(UniqueFd link)
     , m_asks([this](const RpcResponse& response) { return sendControl(toText(response)); },
              [this](Told told) { notify(std::move(told)); })
     , m_net(m_loop, [this](Told told) { notify(std::move(told)); })
-    , m_forwards(m_loop, [this](Told told) { notify(std::move(told)); }) {
+    , m_forwards(m_loop, [this](Told told) { notify(std::move(told)); })
+    , m_guestClock(m_loop, [this](std::function<void()> answered) { sendClock(std::move(answered)); }, drift) {
     // The descriptor itself stays blocking: a message to the engine waits until it is taken, one from it never does.
 }
 

@@ -13,6 +13,7 @@
 #include "app/clerk/file_service.h"
 #include "app/clerk/forward_desk.h"
 #include "app/clerk/guest_asks.h"
+#include "app/clerk/guest_clock.h"
 #include "app/clerk/guest_rpc.h"
 #include "app/clerk/guest_words.h"
 #include "app/clerk/link.h"
@@ -31,7 +32,8 @@ namespace carrel::clerk {
 
 class Clerk {
 public:
-    explicit Clerk(UniqueFd link);
+    // `drift`: how long a guest's clock may go by itself.
+    explicit Clerk(UniqueFd link, std::chrono::nanoseconds drift = kDriftPatience);
     // Runs until the engine's end of the link closes. The exit status of the process.
     [[nodiscard]] int run();
 
@@ -54,6 +56,7 @@ private:
     [[nodiscard]] std::shared_ptr<ChannelPump>* slotOf(std::string_view name);
     void hello(const Reply& reply);
     void setClock(const Params& params, const Reply& reply);
+    void sendClock(std::function<void()> answered);
     void exec(const Params& params, Descriptors&& descriptors, const Reply& reply);
     void readDocument(const Params& params, Descriptors&& descriptors, const Reply& reply);
     void listChanges(const Params& params, const Reply& reply);
@@ -114,6 +117,7 @@ private:
     boost::json::array m_sharesFailed; // as told
     std::optional<Error> m_neverGreets; // asking again would not help
     boost::asio::steady_timer m_helloAgain{m_loop};
+    GuestClock m_guestClock;
 };
 
 } // namespace carrel::clerk

@@ -252,6 +252,7 @@ void Clerk::greeted(json::object greeting) {
         m_greeting = std::move(greeting);
         answerWaiting(*m_greeting);
     }
+    m_guestClock.greeted();
     if (m_helloFailed > 0) {
         helloAgain();
     }
@@ -264,6 +265,7 @@ void Clerk::forgetHello() {
     m_helloFailed = 0;
     m_neverGreets.reset();
     m_greeting.reset();
+    m_guestClock.forgotten();
 }
 
 void Clerk::answerWaiting(const Result<json::object>& greeting) {
@@ -294,12 +296,17 @@ void Clerk::setClock(const Params& params, const Reply& reply) {
         reply(fail(ErrorCode::Unavailable, "the agent's machine does not answer", "Try again in a moment"));
         return;
     }
-    m_rpc.request("clock", {{"realtime_ns", realtimeNs()}}, [this](const Result<json::object>& answer) {
+    sendClock([] {});
+    boost::asio::post(m_loop, [reply] { reply(json::object{}); }); // after what sends it
+}
+
+void Clerk::sendClock(std::function<void()> answered) {
+    m_rpc.request("clock", {{"realtime_ns", realtimeNs()}}, [this, answered = std::move(answered)](const Result<json::object>& answer) {
         if (answer && !answer->empty()) {
             notify("notice", {{"text", "The agent's machine sent a control message that makes no sense"}});
         }
+        answered();
     });
-    boost::asio::post(m_loop, [reply] { reply(json::object{}); }); // after what sends it
 }
 
 void Clerk::guestNotification(const std::string& method, const Params& params) {

@@ -167,11 +167,9 @@ void NetRelay::answerRefusal() {
             }
             speaks = Speaks::Else;
         }
+        send(m_refusal);
         if (speaks == Speaks::Http) {
-            send({net::Outcome::Open, {}});
             (void)m_guest->mux().sendBytes(m_stream, httpRefusal(m_opening, m_refusal)).has_value();
-        } else {
-            send(m_refusal);
         }
         m_how = "refused";
     }

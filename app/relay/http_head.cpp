@@ -163,8 +163,11 @@ HttpResult<RequestHead> readRequestLine(std::string_view line, const Origin& ori
     if (!version) {
         return httpFault(505, "the request is of another version of HTTP than 1.0 and 1.1");
     }
-    if (head.method == "CONNECT" || head.method == "PRI") {
-        return httpFault(405, "the request wants a tunnel or another protocol");
+    if (head.method == "CONNECT") {
+        return httpFault(405, "the request wants a tunnel, as from a proxy; where requests are read, no host is one");
+    }
+    if (head.method == "PRI") {
+        return httpFault(405, "the request wants another protocol");
     }
     auto target = readTarget(line.substr(first + 1, last - first - 1), head.method, origin);
     if (!target) {

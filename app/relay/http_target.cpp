@@ -8,7 +8,7 @@ namespace carrel::relay {
 namespace {
 
 constexpr const char* kNoTarget = "the request's target is not in good order";
-constexpr const char* kOtherOrigin = "the request is for another host than the connection";
+constexpr const char* kToAProxy = "the request is one to a proxy, for another host than the connection; where requests are read, no host is one";
 
 bool isUnreserved(char c) {
     constexpr std::string_view kMarks = "-._~";
@@ -113,10 +113,11 @@ HttpResult<Target> readTarget(std::string_view text, std::string_view method, co
         std::string_view authority;
         const auto rest = afterAuthority(text, origin.scheme, authority);
         if (!rest) {
-            return httpFault(400, kNoTarget);
+            const bool isOfTheOther = afterAuthority(text, origin.scheme == Scheme::Https ? Scheme::Http : Scheme::Https, authority).has_value();
+            return isOfTheOther ? httpFault(421, kToAProxy) : httpFault(400, kNoTarget);
         }
         if (!origin.isNamedBy(authority)) {
-            return httpFault(421, kOtherOrigin);
+            return httpFault(421, kToAProxy);
         }
         text = *rest;
     }

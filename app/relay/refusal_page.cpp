@@ -52,7 +52,7 @@ std::string refusalPage(const Refusal& refusal, const Origin& origin, std::strin
     std::string text = oneLine(refusal.text);
     text += text.empty() || text.back() == '.' ? "" : ".";
     const std::string body = "Carrel did not let this request through to " + origin.text() + ". " + text + "\noutcome: " + outcome +
-                             "\nhost: " + origin.text() + "\ndetails: carrel-ask why\n";
+                             "\nhost: " + origin.text() + "\n";
     return "HTTP/1.1 " + std::to_string(refusal.status) + " " + std::string(reasonOf(refusal.status)) +
            "\r\nContent-Type: text/plain; charset=utf-8\r\nCache-Control: no-store\r\nX-Carrel-Outcome: " + outcome + "\r\n" +
            (after == After::Close ? "Connection: close\r\n" : "") + "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" +

@@ -20,6 +20,11 @@ namespace {
 
 constexpr std::size_t kMaxAnswer = 128 * 1024;
 
+// Not the asking program's mistake.
+tl::unexpected<Error> nonsense() {
+    return fail(ErrorCode::Internal, "Carrel's answer makes no sense");
+}
+
 tl::unexpected<Error> gone() {
     return fail(ErrorCode::Unavailable, "the connection to Carrel ended");
 }
@@ -98,10 +103,10 @@ Result<std::string> Client::receiveLine(Clock::time_point until) {
     return fail(ErrorCode::Internal, "Carrel's answer is too long");
 }
 
-Result<Standings> Client::exchange(const Question& question, json::object params, Clock::time_point until) {
+Result<json::object> Client::exchange(std::string_view method, json::object params, Clock::time_point until) {
     const std::uint64_t id = m_next++;
     // What was not taken may have been refused with a word: it is there to be read.
-    const auto sent = send(toText(RpcRequest{id, std::string(methodOf(question)), std::move(params)}) + "\n", until);
+    const auto sent = send(toText(RpcRequest{id, std::string(method), std::move(params)}) + "\n", until);
     const auto line = receiveLine(until);
     if (!line) {
         return fail(sent ? line.error() : sent.error());
@@ -112,13 +117,27 @@ Result<Standings> Client::exchange(const Question& question, json::object params
         return fail(std::move(response->result).error());
     }
     if (response == nullptr || response->id != id || !response->result || !response->result->is_object()) {
-        return fail(ErrorCode::Internal, "Carrel's answer makes no sense");
+        return nonsense();
     }
-    auto standings = standingsFrom(question, response->result->get_object());
-    if (!standings) { // not the asking program's mistake
-        return fail(ErrorCode::Internal, "Carrel's answer makes no sense");
+    return std::move(response->result->get_object());
+}
+
+Result<Standings> Client::exchange(const Question& question, json::object params, Clock::time_point until) {
+    const auto answer = exchange(methodOf(question), std::move(params), until);
+    if (!answer) {
+        return fail(answer.error());
     }
-    return standings;
+    auto standings = standingsFrom(question, *answer);
+    return standings ? std::move(standings) : nonsense();
+}
+
+Result<net::Refusals> Client::refusals(const net::RefusalsWanted& wanted, Clock::time_point until) {
+    const auto answer = exchange(net::kRefusalsMethod, toJson(wanted), until);
+    if (!answer) {
+        return fail(answer.error());
+    }
+    auto refusals = net::refusalsFrom(*answer);
+    return refusals ? std::move(refusals) : nonsense();
 }
 
 Result<Standings> Client::ask(const Question& question, Clock::time_point until) {

@@ -4,6 +4,7 @@
 
 #include "guest/ask/ask_paths.h"
 #include "guest/protocol/ask.h"
+#include "guest/protocol/net_refusals.h"
 #include "guest/protocol/unique_fd.h"
 
 #include <chrono>
@@ -21,6 +22,7 @@ public:
     [[nodiscard]] Result<Standings> ask(const Question& question, Clock::time_point until);
     // `question` is an Apply without its places.
     [[nodiscard]] Result<Standings> askApply(const Apply& question, const std::vector<NamedPlace>& places, Clock::time_point until);
+    [[nodiscard]] Result<net::Refusals> refusals(const net::RefusalsWanted& wanted, Clock::time_point until);
     // Until then, or until the other end goes.
     void pause(Clock::time_point until);
 
@@ -28,6 +30,7 @@ private:
     explicit Client(UniqueFd socket)
         : m_socket(std::move(socket)) {}
     [[nodiscard]] Result<Standings> exchange(const Question& question, boost::json::object params, Clock::time_point until);
+    [[nodiscard]] Result<boost::json::object> exchange(std::string_view method, boost::json::object params, Clock::time_point until);
     [[nodiscard]] Status send(std::string_view text, Clock::time_point until);
     [[nodiscard]] Result<std::string> receiveLine(Clock::time_point until);
     [[nodiscard]] Status ready(short events, Clock::time_point until);

@@ -143,15 +143,19 @@ private:
     }
 
     Status judgeId() {
-        if (m_plain.empty() && m_command.verb == Command::Verb::Why) {
+        const bool isWhy = m_command.verb == Command::Verb::Why;
+        if (m_plain.empty() && isWhy) {
             return {};
         }
         if (m_plain.size() != 1) {
             return wrong("name one request by its number");
         }
+        if (isWhy && (m_command.host = net::hostFrom(m_plain.front()))) {
+            return {};
+        }
         m_command.id = numberFrom<std::uint64_t>(m_plain.front());
         if (!m_command.id || *m_command.id == 0 || *m_command.id > kMaxId) {
-            return wrong("\"" + m_plain.front() + "\" is not the number of a request");
+            return wrong("\"" + m_plain.front() + "\" is not the number of a request" + (isWhy ? ", and no host's name or address" : ""));
         }
         return {};
     }
@@ -192,7 +196,8 @@ std::string_view helpText() {
            "  carrel-ask folder --reason TEXT            be given another folder\n"
            "  carrel-ask wait ID                         wait for the answer to a request\n"
            "  carrel-ask withdraw ID                     take a request back\n"
-           "  carrel-ask why [ID]                        how a request stands, or the last ones\n"
+           "  carrel-ask why [ID | HOST]                 how a request stands; why connections to a host were refused;\n"
+           "                                             or the last of both\n"
            "\n"
            "apply and folder wait until there is an answer.\n"
            "  --no-wait       print the request's number instead, and come back with wait\n"
@@ -200,7 +205,11 @@ std::string_view helpText() {
            "  --reason TEXT   one line, 280 characters at most; it is shown as what you say\n"
            "\n"
            "Exit status: 0 allowed, 1 denied, 2 nobody answered in time, 3 cancelled, 64 wrong words, 69 nobody can be\n"
-           "asked now, 75 not answered yet. withdraw: 0 taken back, 1 it was answered before. why without a number: 0.\n";
+           "asked now, 75 not answered yet. withdraw: 0 taken back, 1 it was answered before. why without a number: 0 there\n"
+           "is something, 4 there is nothing.\n"
+           "\n"
+           "A connection that is refused is reset, and listed by why. A request that is refused on one that is open says why in its\n"
+           "own answer (403), and is not listed.\n";
 }
 
 Result<Command> commandFrom(const std::vector<std::string>& words) {

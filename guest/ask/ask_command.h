@@ -2,7 +2,7 @@
 // The words that carrel-ask was started with. Thread: pure functions.
 #pragma once
 
-#include "guest/protocol/result.h"
+#include "guest/protocol/net_wire.h"
 
 #include <chrono>
 #include <cstdint>
@@ -20,6 +20,7 @@ struct Command {
     std::vector<std::string> paths; // Apply, as they were given
     std::string reason;             // Apply, Folder: one that the host takes
     std::optional<std::uint64_t> id;
+    std::optional<net::Host> host; // Why: of the connections to it
     std::optional<std::chrono::seconds> waits; // none: until it is answered
     Then then = Then::Wait;
 };

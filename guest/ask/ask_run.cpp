@@ -5,6 +5,8 @@
 #include "guest/ask/ask_command.h"
 
 #include <algorithm>
+#include <array>
+#include <ctime>
 
 namespace carrel::ask {
 
@@ -18,6 +20,20 @@ constexpr std::chrono::seconds kPause{1}; // where a wait ends early, and nothin
 std::string oneLine(std::string text) {
     std::replace_if(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, ' ');
     return text;
+}
+
+// "connection  2026-11-27 22:40:10  denied  example.org port 443  A rule denies it. (3 times)", in the program's own time zone.
+std::string lineOf(const net::Refusal& refusal) {
+    const auto at = static_cast<std::time_t>(refusal.at);
+    std::tm parts{};
+    std::array<char, 32> when{};
+    if (::localtime_r(&at, &parts) == nullptr || std::strftime(when.data(), when.size(), "%Y-%m-%d %H:%M:%S", &parts) == 0) {
+        when = {"at an unknown time"};
+    }
+    const auto words = refusal.words.empty() ? std::string(net::reasonOf(refusal.outcome)) : oneLine(refusal.words);
+    return "connection  " + std::string(when.data()) + "  " + std::string(net::toString(refusal.outcome)) + "  " +
+           net::textOf(refusal.meant.host) + " port " + std::to_string(refusal.meant.port) + "  " + words +
+           (refusal.times > 1 ? " (" + std::to_string(refusal.times) + " times)" : "") + "\n";
 }
 
 int exitOf(State state) {
@@ -84,7 +100,7 @@ public:
         case Command::Verb::Withdraw:
             return withdrawn(client->ask(Withdraw{*command->id}, latest));
         default:
-            return listed(*command, client->ask(Why{command->id}, latest));
+            return command->id ? stands(*command->id, client->ask(Why{command->id}, latest)) : why(*client, command->host, latest);
         }
     }
 
@@ -155,22 +171,38 @@ private:
         return answer->front().state == State::Cancelled ? 0 : 1;
     }
 
-    int listed(const Command& command, const Result<Standings>& answer) {
+    int stands(std::uint64_t id, const Result<Standings>& answer) {
         if (!answer) {
             return complain(answer.error());
         }
-        if (command.id && answer->size() == 1) {
-            return tell(answer->front());
+        return answer->size() == 1 ? tell(answer->front())
+                                   : complain({ErrorCode::NotFound, "there is no request " + std::to_string(id), {}, 0, nullptr});
+    }
+
+    // The machine itself knows what was refused: that is told also where nobody can be asked.
+    int why(Client& client, const std::optional<net::Host>& host, Client::Clock::time_point latest) {
+        const auto refusals = client.refusals({host}, latest);
+        if (!refusals) {
+            return complain(refusals.error());
         }
-        if (command.id) {
-            return complain({ErrorCode::NotFound, "there is no request " + std::to_string(*command.id), {}, 0, nullptr});
+        for (const auto& each : *refusals) {
+            m_at.out(lineOf(each));
         }
-        if (answer->empty()) {
-            m_at.out("Nothing has been asked.\n");
+        Result<Standings> asked = Standings();
+        if (!host) {
+            asked = client.ask(Why{}, latest);
         }
-        for (const auto& standing : *answer) {
-            m_at.out(std::to_string(standing.id) + "  " + std::string(toString(standing.state)) + "  " + oneLine(standing.words) +
-                     "\n");
+        for (const auto& standing : asked ? *asked : Standings()) {
+            m_at.out(std::to_string(standing.id) + "  " + std::string(toString(standing.state)) + "  " + oneLine(standing.words) + "\n");
+        }
+        if (!asked) {
+            const int status = complain(asked.error());
+            return refusals->empty() ? status : 0;
+        }
+        if (refusals->empty() && asked->empty()) {
+            m_at.err(host ? "No connection to " + net::textOf(*host) + " was refused. A refused HTTP request says why in its own answer (403).\n"
+                          : "Nothing has been asked, and no connection was refused.\n");
+            return kExitNothing;
         }
         return 0;
     }

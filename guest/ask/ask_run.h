@@ -16,6 +16,7 @@ inline constexpr int kExitAllowed = 0;
 inline constexpr int kExitDenied = 1;
 inline constexpr int kExitExpired = 2;
 inline constexpr int kExitCancelled = 3;
+inline constexpr int kExitNothing = 4; // why: nothing there
 inline constexpr int kExitUsage = 64;
 inline constexpr int kExitUnavailable = 69;
 inline constexpr int kExitOpen = 75; // EX_TEMPFAIL: come back

@@ -51,8 +51,9 @@ void AskDesk::Shared::knock() const {
     [[maybe_unused]] const ssize_t done = ::write(wake.get(), &one, sizeof one);
 }
 
-AskDesk::AskDesk(HostAsks& asks, ShareIds shareIds, Bounds bounds)
+AskDesk::AskDesk(HostAsks& asks, const RefusalBook& refusals, ShareIds shareIds, Bounds bounds)
     : m_asks(asks)
+    , m_refusals(refusals)
     , m_shareIds(std::move(shareIds))
     , m_bounds(bounds)
     , m_shared(std::make_shared<Shared>()) {
@@ -231,13 +232,17 @@ AskDesk::Goes AskDesk::takeLine(std::uint64_t number, Connection& one, std::size
     }
     one.id = line->id;
     one.doing = Doing::Waiting;
-    if (!line->question) {
-        answer(one, fail(std::move(line->question).error()), now);
+    if (!line->asked) {
+        answer(one, fail(std::move(line->asked).error()), now);
         return Goes::On;
     }
-    const ask::Question question = *line->question;
+    if (const auto* wanted = std::get_if<net::RefusalsWanted>(&*line->asked)) {
+        answer(one, json::value(toJson(m_refusals.list(*wanted))), now);
+        return Goes::On;
+    }
+    const auto question = std::get<ask::Question>(std::move(*line->asked));
     m_asks.ask(
-        std::move(*line->question),
+        question,
         [shared = m_shared, number, question](Result<ask::Standings> standings) {
             Result<json::value> result;
             if (standings) {

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // The socket in the agent's own root by which its programs ask the host (carrel-ask is one of them, and any may be): a line
-// of JSON with a question, a line with its answer (ask_line.h), then the next. Peers are hostile: so many connections, so long
-// a line, so long until it is whole, so long until the answer is taken. Whoever hangs up is forgotten; what it asked is not
-// taken back.
+// of JSON with a question, a line with its answer (ask_line.h), then the next. What connections were refused is answered here, by
+// the book of them. Peers are hostile: so many connections, so long a line, so long until it is whole, so long until the answer is
+// taken. Whoever hangs up is forgotten; what it asked is not taken back.
 //
-// Ownership: borrows the asks, which must outlive it. Thread: one of its own; start() and stop() from one thread.
+// Ownership: borrows the asks and the book, which must outlive it. Thread: one of its own; start() and stop() from one thread.
 #pragma once
 
 #include "guest/guestd/ask_line.h"
 #include "guest/guestd/host_asks.h"
+#include "guest/guestd/refusal_book.h"
 #include "guest/protocol/unique_fd.h"
 
 #include <map>
@@ -28,9 +29,9 @@ public:
         std::chrono::milliseconds toTake = std::chrono::seconds(30); // the whole answer
     };
 
-    AskDesk(HostAsks& asks, ShareIds shareIds, Bounds bounds);
-    AskDesk(HostAsks& asks, ShareIds shareIds)
-        : AskDesk(asks, std::move(shareIds), Bounds()) {}
+    AskDesk(HostAsks& asks, const RefusalBook& refusals, ShareIds shareIds, Bounds bounds);
+    AskDesk(HostAsks& asks, const RefusalBook& refusals, ShareIds shareIds)
+        : AskDesk(asks, refusals, std::move(shareIds), Bounds()) {}
     ~AskDesk(); // stops
     AskDesk(const AskDesk&) = delete;
     AskDesk& operator=(const AskDesk&) = delete;
@@ -73,6 +74,7 @@ private:
         void knock() const;
     };
     HostAsks& m_asks;
+    const RefusalBook& m_refusals;
     ShareIds m_shareIds;
     Bounds m_bounds;
     UniqueFd m_listener;

@@ -28,7 +28,10 @@ Status nameToId(json::value& item, const ShareIds& shareIds) {
     return {};
 }
 
-Result<ask::Question> questionOf(RpcRequest&& request, const ShareIds& shareIds) {
+Result<Asked> askedOf(RpcRequest&& request, const ShareIds& shareIds) {
+    if (request.method == net::kRefusalsMethod) {
+        return net::refusalsWantedFrom(request.params);
+    }
     auto* paths = request.params.if_contains("paths");
     if (auto* list = paths == nullptr ? nullptr : paths->if_array(); list != nullptr && list->size() <= ask::kMaxPaths) {
         for (auto& item : *list) {
@@ -48,7 +51,7 @@ std::optional<AskLine> askLineFrom(std::string_view text, const ShareIds& shareI
         return std::nullopt;
     }
     const std::uint64_t id = *request->id;
-    return AskLine{id, questionOf(std::move(*request), shareIds)};
+    return AskLine{id, askedOf(std::move(*request), shareIds)};
 }
 
 } // namespace carrel::guestd

@@ -45,7 +45,7 @@ void sayStage(std::string_view name) {
 }
 
 GuestMachine::GuestMachine()
-    : m_network({.log = say})
+    : m_network({.log = say, .refused = [this](const net::Opening& meant, const net::Answer& why) { m_refusals.note(meant, why); }})
     , m_agent({.workspace = kWorkspace, .shelf = kAgentShelf}, [this](AgentSpace& space) { m_network.adopt(space.networkNamespace()); },
               [this](std::string_view text) {
                   say(text);
@@ -60,7 +60,7 @@ GuestMachine::GuestMachine()
                         m_control.notify("changes.touched", {{"share", share}});
                     }})
     , m_control(m_shares, *this)
-    , m_asks(m_control.asks(),
+    , m_asks(m_control.asks(), m_refusals,
              [this](std::string_view name) -> std::optional<std::uint32_t> {
                  for (const auto& share : m_shares.mounted()) {
                      if (share.name == name) {

@@ -7,6 +7,7 @@
 #include "guest/guestd/ask_desk.h"
 #include "guest/guestd/control_service.h"
 #include "guest/guestd/net_service.h"
+#include "guest/guestd/refusal_book.h"
 #include "guest/guestd/session_server.h"
 #include "guest/guestd/union_shares.h"
 
@@ -48,6 +49,7 @@ private:
     [[nodiscard]] Status prepareFolders();
     [[nodiscard]] Status openChannels();
 
+    RefusalBook m_refusals;
     NetService m_network;
     AgentKeeper m_agent;
     UnionShares m_shares;

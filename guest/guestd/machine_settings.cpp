@@ -101,8 +101,20 @@ Status startProcessors(const std::string& folder) {
     }
 }
 
+Correction correctionBy(std::chrono::nanoseconds ahead) {
+    return ahead > std::chrono::nanoseconds(0) && ahead <= kLittle ? Correction::Slow : Correction::Step;
+}
+
 Status setClock(std::chrono::nanoseconds sinceEpoch) {
     timespec now{};
+    (void)::clock_gettime(CLOCK_REALTIME, &now);
+    const auto ahead = std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec) - sinceEpoch;
+    if (correctionBy(ahead) == Correction::Slow) {
+        const timeval back{0, -static_cast<suseconds_t>(ahead / std::chrono::microseconds(1))};
+        if (::adjtime(&back, nullptr) == 0) {
+            return {};
+        }
+    }
     now.tv_sec = static_cast<time_t>(sinceEpoch.count() / 1'000'000'000);
     now.tv_nsec = static_cast<long>(sinceEpoch.count() % 1'000'000'000);
     if (::clock_settime(CLOCK_REALTIME, &now) != 0) {

@@ -19,7 +19,12 @@ namespace carrel::guestd {
 [[nodiscard]] Result<std::uint64_t> growFileSystem(const std::string& mount);
 // Starts the processors that the kernel was told to leave alone (maxcpus=). The first that does not start ends it.
 [[nodiscard]] Status startProcessors(const std::string& folder = "/sys/devices/system/cpu");
+// Forward at once, and back by more than kLittle; by less it goes slower until it is right (adjtime(3)), so that no program sees time go
+// back for a little.
 [[nodiscard]] Status setClock(std::chrono::nanoseconds sinceEpoch);
+inline constexpr std::chrono::milliseconds kLittle{128}; // as NTP has it (RFC 5905, STEPT)
+enum class Correction { Step, Slow };
+[[nodiscard]] Correction correctionBy(std::chrono::nanoseconds ahead); // of a clock that is ahead by so much, or behind
 // /proc/sys/kernel/random/boot_id: tells a restarted machine from a resumed one.
 [[nodiscard]] std::string bootId();
 

@@ -168,8 +168,9 @@ void NetConnection::finishIfDone() {
 }
 
 ProgramConnection::ProgramConnection(Channel& channel, EpochNumber epoch, std::uint32_t stream, UniqueFd socket,
-                                     const net::Opening& opening)
-    : NetConnection(channel, epoch, stream, std::move(socket)) {
+                                     const net::Opening& opening, Refused refused)
+    : NetConnection(channel, epoch, stream, std::move(socket))
+    , m_refused(std::move(refused)) {
     if (m_channel.openStream(m_epoch, m_stream, StreamKind::Bytes) == Channel::Sent::Gone ||
         !m_channel.sendBytes(m_epoch, m_stream, toWire(opening))) {
         breakOff(ECONNREFUSED);
@@ -177,7 +178,7 @@ ProgramConnection::ProgramConnection(Channel& channel, EpochNumber epoch, std::u
 }
 
 void ProgramConnection::headData() {
-    for (;;) {
+    while (!m_isRefused) {
         const auto answer = net::answerFrom(come());
         if (!answer) {
             breakOff(EPROTO);
@@ -192,10 +193,16 @@ void ProgramConnection::headData() {
             join();
             return;
         }
-        if (head.outcome != net::Outcome::Waiting || ++m_notes > net::kMaxNotes) {
-            breakOff(ECONNREFUSED);
+        if (head.outcome != net::Outcome::Waiting) {
+            m_isRefused = true;
+            m_refused(head);
+        } else if (++m_notes > net::kMaxNotes) {
+            breakOff(EPROTO);
             return;
         }
+    }
+    if (!come().empty()) {
+        join();
     }
 }
 

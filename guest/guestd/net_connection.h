@@ -4,6 +4,7 @@
 //
 //   ProgramConnection   a program's to the world, if the host lets it
 //     Opening → Joined → Over              Opening: the host has not said yet; what the program sends is on its way all the same
+//     Opening → Refused → Joined → Over    Joined: with what the host says instead; where it says nothing the socket is broken off
 //   ServerConnection    to a server of the agent's own, for somebody at the host
 //     Head → Connecting → Joined → Over
 //
@@ -12,6 +13,8 @@
 
 #include "guest/guestd/channel.h"
 #include "guest/protocol/net_wire.h"
+
+#include <functional>
 
 namespace carrel::guestd {
 
@@ -73,14 +76,18 @@ private:
 
 class ProgramConnection final : public NetConnection {
 public:
+    // The host said no; called before the program finds its connection broken.
+    using Refused = std::function<void(const net::Answer&)>;
     // Opens the stream and sends the head. `socket` does not block.
-    ProgramConnection(Channel& channel, EpochNumber epoch, std::uint32_t stream, UniqueFd socket, const net::Opening& opening);
+    ProgramConnection(Channel& channel, EpochNumber epoch, std::uint32_t stream, UniqueFd socket, const net::Opening& opening, Refused refused);
 
 private:
     void headData() override;
     void headEnd() override;
     [[nodiscard]] Before before() const override { return Before::Reading; }
 
+    const Refused m_refused;
+    bool m_isRefused = false;
     std::size_t m_notes = 0;
 };
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "guest/guestd/net_service.h"
 
+#include "guest/guestd/ntp_answer.h"
+
 #include <array>
 #include <cstring>
 #include <netinet/in.h>
@@ -17,8 +19,10 @@ namespace {
 constexpr std::uint64_t kWake = 1ULL << 32U;
 constexpr std::uint64_t kListener4 = kWake + 1;
 constexpr std::uint64_t kListener6 = kWake + 2;
-constexpr std::uint64_t kDatagrams4 = kWake + 3;
-constexpr std::uint64_t kDatagrams6 = kWake + 4;
+constexpr std::uint64_t kNames4 = kWake + 3;
+constexpr std::uint64_t kNames6 = kWake + 4;
+constexpr std::uint64_t kTimes4 = kWake + 5;
+constexpr std::uint64_t kTimes6 = kWake + 6;
 constexpr std::uint64_t kDnsStreams = 1ULL << 33U; // and all from there
 
 constexpr int kAcceptTurn = 64; // then the others have theirs
@@ -175,10 +179,12 @@ void NetService::serveWorld(const UniqueFd& networkNamespace) {
     } else { // an agent without a network still works
         m_world.log("the agent has no network: " + sockets.error().text());
     }
-    const std::array<std::pair<int, std::uint64_t>, 4> all{{{m_sockets.tcp4.get(), kListener4},
+    const std::array<std::pair<int, std::uint64_t>, 6> all{{{m_sockets.tcp4.get(), kListener4},
                                                             {m_sockets.tcp6.get(), kListener6},
-                                                            {m_sockets.dns4.get(), kDatagrams4},
-                                                            {m_sockets.dns6.get(), kDatagrams6}}};
+                                                            {m_sockets.dns4.get(), kNames4},
+                                                            {m_sockets.dns6.get(), kNames6},
+                                                            {m_sockets.ntp4.get(), kTimes4},
+                                                            {m_sockets.ntp6.get(), kTimes6}}};
     for (const auto& [fd, key] : all) {
         if (fd >= 0) {
             (void)watch(m_epoll.get(), EPOLL_CTL_ADD, fd, key, EPOLLIN);
@@ -239,10 +245,14 @@ void NetService::ready(std::uint64_t key, std::uint32_t events) {
         return acceptSome(m_sockets.tcp4.get());
     case kListener6:
         return acceptSome(m_sockets.tcp6.get());
-    case kDatagrams4:
-        return answerDatagrams(m_sockets.dns4.get());
-    case kDatagrams6:
-        return answerDatagrams(m_sockets.dns6.get());
+    case kNames4:
+        return answerNames(m_sockets.dns4.get());
+    case kNames6:
+        return answerNames(m_sockets.dns6.get());
+    case kTimes4:
+        return answerTimes(m_sockets.ntp4.get());
+    case kTimes6:
+        return answerTimes(m_sockets.ntp6.get());
     default:
         break;
     }
@@ -308,19 +318,31 @@ void NetService::begin(UniqueFd socket, net::Opening opening) {
     if (number) {
         const auto name = m_names.nameOf(*number);
         if (!name) { // a name's that is forgotten, or nobody's
-            resetSocket(std::move(socket));
-            return;
+            return turnAway(std::move(socket), opening, net::Outcome::Unresolved,
+                            "No name stands for this address any more: look the name up again.");
         }
         opening.host = *name;
     }
-    if (m_epoch == 0 || m_connections.size() >= net::kMaxConnections || opening.port == 0 || isLoopback(opening.host)) {
+    if (opening.port == 0 || isLoopback(opening.host)) {
         resetSocket(std::move(socket));
         return;
     }
+    if (m_epoch == 0) {
+        return turnAway(std::move(socket), opening, net::Outcome::Closed, "Carrel was not there to be asked: try again in a moment.");
+    }
+    if (m_connections.size() >= net::kMaxConnections) {
+        return turnAway(std::move(socket), opening, net::Outcome::Limit, "");
+    }
     const auto stream = nextStream();
-    m_connections.emplace(stream,
-                          Connection{std::make_unique<ProgramConnection>(*m_channel, m_epoch, stream, std::move(socket), opening)});
+    auto refused = [this, opening](const net::Answer& why) { m_world.refused(opening, why); };
+    m_connections.emplace(stream, Connection{std::make_unique<ProgramConnection>(*m_channel, m_epoch, stream, std::move(socket), opening,
+                                                                                 std::move(refused))});
     settle(stream);
+}
+
+void NetService::turnAway(UniqueFd socket, const net::Opening& opening, net::Outcome outcome, const char* why) {
+    m_world.refused(opening, {outcome, why});
+    resetSocket(std::move(socket));
 }
 
 // It is the host's, which takes each id once: what still comes for one that is over opens no other.
@@ -340,7 +362,18 @@ std::uint32_t NetService::nextStream() {
     return m_nextStream;
 }
 
-void NetService::answerDatagrams(int socket) {
+void NetService::answerNames(int socket) {
+    answerDatagrams(socket, [this](ByteSpan query) { return dnsAnswer(query, m_names); });
+}
+
+void NetService::answerTimes(int socket) {
+    answerDatagrams(socket, [](ByteSpan query) {
+        const auto came = std::chrono::system_clock::now();
+        return ntpAnswer(query, came, came);
+    });
+}
+
+void NetService::answerDatagrams(int socket, const AnswerTo& answerTo) {
     for (int i = 0; i < kAcceptTurn; ++i) {
         std::array<std::byte, kMaxDnsQuery + 1> buffer;
         sockaddr_storage from{};
@@ -357,7 +390,7 @@ void NetService::answerDatagrams(int socket) {
         if (got < 0) {
             return;
         }
-        const Bytes answer = dnsAnswer({buffer.data(), static_cast<std::size_t>(got)}, m_names);
+        const Bytes answer = answerTo({buffer.data(), static_cast<std::size_t>(got)});
         cmsghdr* const header = CMSG_FIRSTHDR(&message);
         if (answer.empty() || header == nullptr) {
             continue;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The network of the agent's world: takes every connection that net_steering.h brings, finds the name that its address
-// stands for, and carries it on a stream of the network channel; answers DNS. Nothing else leaves the machine, for it has
+// stands for, and carries it on a stream of the network channel; answers DNS, and questions for the time. Nothing else leaves the machine, for it has
 // no network device. Whether a connection may be, the host decides, and believes nothing that is said here. And the other way: what
 // the host asks to be connected to is a server of the agent's on its loopback.
 //
@@ -23,6 +23,8 @@ namespace carrel::guestd {
 
 // Where an accepted connection was meant to go; nothing: it cannot be told.
 using WhereTo = std::function<std::optional<net::Opening>(int socket)>;
+// A connection of a program's comes to nothing, and why; before the program finds it broken.
+using ConnectionRefused = std::function<void(const net::Opening& meant, const net::Answer& why)>;
 [[nodiscard]] std::optional<net::Opening> addressMeant(int socket); // by getsockname(2)
 
 class NetService {
@@ -33,6 +35,7 @@ public:
         std::function<Result<NetSockets>(int networkNamespace)> steer = steerNetwork;
         WhereTo whereTo = addressMeant;
         std::function<void(std::string_view)> log = [](std::string_view) {};
+        ConnectionRefused refused = [](const net::Opening&, const net::Answer&) {}; // on the service's thread
     };
     explicit NetService(World world);
     ~NetService();
@@ -61,9 +64,13 @@ private:
     void ready(std::uint64_t key, std::uint32_t events);
     void acceptSome(int listener);
     void begin(UniqueFd socket, net::Opening opening);
+    void turnAway(UniqueFd socket, const net::Opening& opening, net::Outcome outcome, const char* why);
     void beginInward(std::uint32_t stream);
     [[nodiscard]] std::uint32_t nextStream();
-    void answerDatagrams(int socket);
+    using AnswerTo = std::function<Bytes(ByteSpan query)>; // empty: none
+    void answerDatagrams(int socket, const AnswerTo& answerTo);
+    void answerNames(int socket);
+    void answerTimes(int socket);
     void forgetConnections();
     // Asks epoll what the connection wants now, or lets go of it.
     void settle(std::uint32_t stream);

@@ -17,12 +17,13 @@ namespace carrel::guestd {
 namespace {
 
 constexpr std::uint16_t kDnsPort = 53;
+constexpr std::uint16_t kNtpPort = 123;
 // At the resolver's address, where nobody else listens; connections come by the steering and not by this number.
 constexpr std::uint16_t kListenPort = 1;
 constexpr int kBacklog = 4096;
 
 // Places in the map of sockets.
-enum Slot : std::int32_t { kTcp4 = 0, kTcp6 = 1, kDns4 = 2, kDns6 = 3, kSlots = 4 };
+enum Slot : std::int32_t { kTcp4 = 0, kTcp6 = 1, kDns4 = 2, kDns6 = 3, kNtp4 = 4, kNtp6 = 5, kSlots = 6 };
 
 long bpf(bpf_cmd command, bpf_attr& what) {
     return ::syscall(SYS_bpf, command, &what, sizeof what);
@@ -103,15 +104,15 @@ Program steering(int map) {
     program.load(Program::R4, offsetof(bpf_sk_lookup, local_port)); // in host order
     program.load(Program::R2, offsetof(bpf_sk_lookup, family));
     const auto isV6 = program.jumpUnless(Program::R2, AF_INET);
-    const auto choose = [&](std::int32_t tcp, std::int32_t dns) {
-        const auto isUdp = program.jumpUnless(Program::R3, IPPROTO_TCP);
-        program.store(kKey, tcp);
-        found.push_back(program.jumpAlways());
-        program.land(isUdp);
-        const auto isOther = program.jumpUnless(Program::R4, kDnsPort);
-        program.store(kKey, dns);
+    const auto chooseUnless = [&](Program::Jump isOther, std::int32_t slot) {
+        program.store(kKey, slot);
         found.push_back(program.jumpAlways());
         program.land(isOther);
+    };
+    const auto choose = [&](std::int32_t tcp, std::int32_t dns, std::int32_t ntp) {
+        chooseUnless(program.jumpUnless(Program::R3, IPPROTO_TCP), tcp);
+        chooseUnless(program.jumpUnless(Program::R4, kDnsPort), dns);
+        chooseUnless(program.jumpUnless(Program::R4, kNtpPort), ntp);
         program.exit(SK_DROP); // no socket: the kernel says so to the sender
     };
 
@@ -119,7 +120,7 @@ Program steering(int map) {
     own.push_back(program.jumpIf(Program::R2, word(kOwnAddress4.data())));
     program.mask(Program::R2, 0xff); // the first byte
     own.push_back(program.jumpIf(Program::R2, 127));
-    choose(kTcp4, kDns4);
+    choose(kTcp4, kDns4, kNtp4);
 
     program.land(isV6);
     const auto isOwn6 = [&](const net::Ipv6& address) {
@@ -135,7 +136,7 @@ Program steering(int map) {
     loopback.back() = 1;
     isOwn6(loopback);
     isOwn6(kOwnAddress6);
-    choose(kTcp6, kDns6);
+    choose(kTcp6, kDns6, kNtp6);
 
     program.land(found);
     program.loadMap(Program::R1, map);
@@ -201,7 +202,7 @@ Result<UniqueFd> attach(const NetSockets& sockets, int networkNamespace) {
     if (!map) {
         return failErrno("making the map of sockets");
     }
-    const std::array<const UniqueFd*, kSlots> slots{&sockets.tcp4, &sockets.tcp6, &sockets.dns4, &sockets.dns6};
+    const std::array<const UniqueFd*, kSlots> slots{&sockets.tcp4, &sockets.tcp6, &sockets.dns4, &sockets.dns6, &sockets.ntp4, &sockets.ntp6};
     for (std::int32_t slot = 0; slot < kSlots; ++slot) {
         const auto socket = static_cast<std::uint64_t>(slots[static_cast<std::size_t>(slot)]->get());
         bpf_attr put{};
@@ -250,7 +251,9 @@ Result<NetSockets> steerNetwork(int networkNamespace) {
     for (const auto& wanted : {Wanted{&sockets.tcp4, AF_INET, SOCK_STREAM, kListenPort},
                                Wanted{&sockets.tcp6, AF_INET6, SOCK_STREAM, kListenPort},
                                Wanted{&sockets.dns4, AF_INET, SOCK_DGRAM, kDnsPort},
-                               Wanted{&sockets.dns6, AF_INET6, SOCK_DGRAM, kDnsPort}}) {
+                               Wanted{&sockets.dns6, AF_INET6, SOCK_DGRAM, kDnsPort},
+                               Wanted{&sockets.ntp4, AF_INET, SOCK_DGRAM, kNtpPort},
+                               Wanted{&sockets.ntp6, AF_INET6, SOCK_DGRAM, kNtpPort}}) {
         auto made = socketAt(wanted.family, wanted.type, wanted.port);
         if (!made) {
             return fail(made.error());

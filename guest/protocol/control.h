@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The agreement between the clerk (host) and carrel-guestd (guest): which streams a channel has, and the control
-// methods. Version 6.
+// methods. Version 7.
 //
 // Any change of what either side sends raises the version: both read strictly, and a machine that was started by an older Carrel
 // goes on while a newer engine takes over. Such a one is told to be started again, before anything is half understood.
@@ -16,7 +16,8 @@
 //         can in a moment), and the host asks again with another hello of the same epoch.
 //         authority (authority_certificate.h): the agent's programs trust it when the answer arrives; where that cannot be, a
 //         `log` says so. Without it, what they trust stays as it is.
-//     clock {realtime_ns} → {}              after the machine's processors stood still: sent before they go on
+//     clock {realtime_ns} → {}              after the machine's processors stood still: sent before they go on; when the host's
+//         clock was set, also because the host has slept; and now and then, because a clock goes wrong by itself
 //     share.add {share:Share} → {}          /workspace/<name> is there when the answer arrives
 //     share.remove {id} → {}                its staged work is kept on the guest's disk until it is discarded
 //     changes.list {share, after: path|"" (+_b64), limit} → {entries:[ChangeEntry…], next: path|null (+_b64), staged}
@@ -61,7 +62,7 @@
 
 namespace carrel::control {
 
-inline constexpr std::uint64_t kProtocolVersion = 6;
+inline constexpr std::uint64_t kProtocolVersion = 7;
 inline constexpr std::uint32_t kRpcStream = 1;
 inline constexpr std::uint32_t kMaxShareId = 4095;
 inline constexpr std::uint32_t kFirstContentStream = 0x10000;

@@ -58,6 +58,29 @@ std::optional<Outcome> outcomeFrom(std::string_view text) {
     return found == kOutcomes.end() ? std::nullopt : std::optional(static_cast<Outcome>(found - kOutcomes.begin()));
 }
 
+std::string_view reasonOf(Outcome outcome) {
+    switch (outcome) {
+    case Outcome::Expired:
+        return "Nobody answered in time whether it may be reached.";
+    case Outcome::Unresolved:
+        return "No host of that name was found.";
+    case Outcome::Unreachable:
+        return "It cannot be reached.";
+    case Outcome::Refused:
+        return "It refused the connection.";
+    case Outcome::TimedOut:
+        return "It did not answer in time.";
+    case Outcome::Limit:
+        return "Too many connections are open or wait.";
+    case Outcome::Offline:
+        return "The agent has no network.";
+    case Outcome::Closed:
+        return "The connection was given up.";
+    default:
+        return "It may not be reached.";
+    }
+}
+
 bool isHostName(std::string_view text) {
     if (text.empty() || text.size() > kMaxHostName) {
         return false;
@@ -87,6 +110,24 @@ std::string textOf(const Host& host) {
         ::inet_ntop(AF_INET6, std::get<Ipv6>(host).data(), text.data(), text.size());
     }
     return text.data();
+}
+
+std::optional<Host> hostFrom(std::string_view text) {
+    std::string given(text.substr(0, kMaxHostName + 1));
+    Ipv4 v4;
+    Ipv6 v6;
+    if (given.find('\0') != std::string::npos) {
+        return std::nullopt;
+    }
+    if (::inet_pton(AF_INET, given.c_str(), v4.data()) == 1) {
+        return v4;
+    }
+    if (::inet_pton(AF_INET6, given.c_str(), v6.data()) == 1) {
+        return v6;
+    }
+    std::transform(given.begin(), given.end(), given.begin(),
+                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+    return isHostName(given) ? std::optional<Host>(std::move(given)) : std::nullopt;
 }
 
 Bytes toWire(const Opening& opening) {

@@ -5,7 +5,8 @@
 //   guest → host   one Opening, then what the program sends, as it is; kFlagEnd when the program has ended its half
 //   host → guest   any number of notes (Answer with Outcome::Waiting, at most kMaxNotes), one Answer; after Outcome::Open
 //                  what the far end sends, as it is, and kFlagEnd when it has ended its half; after any other outcome
-//                  kFlagEnd at once, and what the program still sends is dropped
+//                  either kFlagEnd at once, and the program finds its connection broken, or what it is told instead, in its own
+//                  language, and kFlagEnd. What the program still sends is dropped
 //   Reset          by either: the connection is broken off
 //
 // A connection the other way, to a server of the agent's own on the loopback of its machine: on a stream that the host opens, with
@@ -74,6 +75,8 @@ enum class Outcome : std::uint8_t {
 };
 [[nodiscard]] std::string_view toString(Outcome outcome); // "open", "timed-out", …
 [[nodiscard]] std::optional<Outcome> outcomeFrom(std::string_view text);
+// What one that is no connection means, as a sentence about the host, which is named before it.
+[[nodiscard]] std::string_view reasonOf(Outcome outcome);
 
 struct Answer {
     Outcome outcome = Outcome::Open;
@@ -87,6 +90,8 @@ struct Answer {
 [[nodiscard]] bool isHostName(std::string_view text);
 // The name, or the address as inet_ntop(3) writes it.
 [[nodiscard]] std::string textOf(const Host& host);
+// The other way; of a name any letters will do. Nothing: neither a name nor an address.
+[[nodiscard]] std::optional<Host> hostFrom(std::string_view text);
 
 [[nodiscard]] Bytes toWire(const Opening& opening);
 [[nodiscard]] Bytes toWire(const Inward& inward);

@@ -29,7 +29,7 @@ public:
     // Answers the errno of what it tried. Runs in a signal handler: system calls only.
     using Attempt = int (*)();
 
-    explicit ClerkRig(Attempt toTry) {
+    explicit ClerkRig(Attempt toTry, std::chrono::nanoseconds drift = kDriftPatience) {
         auto ends = makeLinkPair();
         int report[2] = {-1, -1};
         if (!ends || ::pipe2(report, O_CLOEXEC) != 0) {
@@ -49,7 +49,7 @@ public:
             struct sigaction action {};
             action.sa_handler = tryIt;
             (void)::sigaction(SIGUSR1, &action, nullptr);
-            ::_exit(Clerk(std::move(ends->second)).run());
+            ::_exit(Clerk(std::move(ends->second), drift).run());
         }
         m_link = std::move(ends->first);
     }

@@ -143,9 +143,34 @@ private slots:
         QVERIFY(told >= before && told <= after);
     }
 
+    // Nobody asks for it; a guest that does not answer hears of it once.
+    void theClockIsKept() {
+        cleanup();
+        begin(nullptr, std::chrono::milliseconds(20));
+        QVERIFY(answerHello(greeting()));
+        QVERIFY(m_greeting.get());
+        std::vector<json::object> said;
+        const auto hears = [&](std::size_t count) {
+            return QTest::qWaitFor([&] {
+                (void)m_guest->pump();
+                for (const auto& text : std::exchange(m_guest->streams[control::kRpcStream].messages, {})) {
+                    said.push_back(json::parse(text).as_object());
+                }
+                return said.size() >= count;
+            }, 60'000);
+        };
+        for (std::size_t count = 1; count <= 3; ++count) {
+            QVERIFY(hears(count));
+            QCOMPARE(said.size(), count);
+            QVERIFY(said.back().at("method") == "clock");
+            const auto answer = toText(RpcResponse{said.back().at("id").to_number<std::uint64_t>(), json::value(json::object())});
+            QVERIFY(m_guest->mux().sendBytes(control::kRpcStream, asBytes(answer)).has_value());
+        }
+    }
+
 private:
-    void begin(const json::value& authority) {
-        m_rig = std::make_unique<ClerkRig>([] { return 0; });
+    void begin(const json::value& authority, std::chrono::nanoseconds drift = kDriftPatience) {
+        m_rig = std::make_unique<ClerkRig>([] { return 0; }, drift);
         QVERIFY(m_rig->prepare(m_share.path().toStdString(), authority));
         int ends[2] = {-1, -1};
         QCOMPARE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);

@@ -135,7 +135,8 @@ private slots:
         world.guestSays(1, "ple.org\r\n\r\n");
         QVERIFY(world.until([&] { return world.guest->streams[1].ended; }));
         const auto said = world.atGuest(1);
-        QVERIFY2(said.startsWith(kOpen + status), said.constData());
+        const auto head = wire({net::outcomeFrom(outcome.toStdString()).value(), "rule 7  X-Evil: 1"}); // for who asks why
+        QVERIFY2(said.startsWith(head + status), said.constData());
         QVERIFY(said.contains("X-Carrel-Outcome: " + outcome.toUtf8() + "\r\n"));
         QVERIFY(said.contains("www.example.org"));
         QVERIFY(!said.contains("\nX-Evil"));

@@ -114,6 +114,27 @@ private slots:
         }
     }
 
+    // Where requests are read, that is: a proxy that is allowed at any other port is spoken with as it is.
+    void whatIsForAProxyIsToldSo_data() {
+        QTest::addColumn<QByteArray>("line");
+        QTest::addColumn<QByteArray>("status");
+        QTest::newRow("a tunnel") << QByteArray("CONNECT secure.example.org:443 HTTP/1.1") << QByteArray("405 ");
+        QTest::newRow("a tunnel to itself") << QByteArray("CONNECT www.example.org:80 HTTP/1.1") << QByteArray("405 ");
+        QTest::newRow("another host") << QByteArray("GET http://other.example.org/ HTTP/1.1") << QByteArray("421 ");
+        QTest::newRow("another port") << QByteArray("GET http://www.example.org:8080/ HTTP/1.1") << QByteArray("421 ");
+        QTest::newRow("another scheme") << QByteArray("GET https://www.example.org/ HTTP/1.1") << QByteArray("421 ");
+    }
+    void whatIsForAProxyIsToldSo() {
+        QFETCH(QByteArray, line);
+        QFETCH(QByteArray, status);
+        const auto one = rig(100'000);
+        QCOMPARE(one->ask((line + "\r\nHost: www.example.org\r\n\r\n").toStdString()), std::string());
+        const auto page = QByteArray::fromStdString(one->program.heard);
+        QVERIFY2(page.startsWith("HTTP/1.1 " + status) && page.contains("a proxy") && page.contains("where requests are read, no host is one."),
+                 page.constData());
+        QVERIFY(one->asked.empty());
+    }
+
     void badBodiesDoNot_data() {
         QTest::addColumn<QByteArray>("body");
         for (const char* body : {"x\r\n", "\r\n", "-1\r\n", "0x5\r\nhello\r\n", " 5\r\nhello\r\n", "5\nhello\r\n", "5\rhello\r\n", "5\r\nhelloX\r\n",

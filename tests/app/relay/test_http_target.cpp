@@ -50,7 +50,7 @@ private slots:
         QTest::addColumn<QString>("given");
         for (const char* given : {"", "a", "/../a", "/a/..", "/%2e%2E/a", "/.%2e", "/a/..%2fb", "/a%5c..%5Cb", "/..;x/a", "/..%3bx/a", "/a\\b",
                                   "/.%2fa", "/.;x/a", "/a/./../b", "/a%00", "/a%0d%0aHost:x", "/a%7f", "/a%", "/a%4", "/a%zz", "/a#b", "/a b", "/\xc3\xa9", "*", "example.org:443",
-                                  "ftp://example.org/", "http://example.org/", "/a%2"}) {
+                                  "ftp://example.org/", "/a%2"}) {
             QTest::newRow(given[0] == '\0' ? "empty" : given) << given;
         }
     }
@@ -61,7 +61,7 @@ private slots:
 
     void anotherHostIsRefused() {
         for (const char* given : {"https://evil.example/", "https://example.org.evil.example/", "https://example.org:444/", "https://user@example.org/",
-                                  "https://example.org@evil.example/", "https:///"}) {
+                                  "https://example.org@evil.example/", "https:///", "http://example.org/"}) {
             QCOMPARE(targetOf(given), std::string("refused 421"));
         }
         QCOMPARE(targetOf("*", "OPTIONS"), std::string("*|"));

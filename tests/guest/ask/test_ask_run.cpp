@@ -89,11 +89,16 @@ json::object standing(std::uint64_t id, std::string_view state, std::string_view
     return {{"id", id}, {"state", state}, {"words", words}};
 }
 
+json::object refused(std::string_view outcome, std::string_view words, int times) {
+    return {{"at", 1795819210}, {"host", "example.org"}, {"port", 443}, {"outcome", outcome}, {"words", words}, {"times", times}};
+}
+
 } // namespace
 
 class TestAskRun : public QObject {
     Q_OBJECT
 private slots:
+    void initTestCase() { qputenv("TZ", "UTC"); }
     void init() {
         m_folder = std::make_unique<QTemporaryDir>();
         m_at = {};
@@ -157,11 +162,51 @@ private slots:
     }
 
     void lists() {
-        const Desk desk(m_at.socket, [](const RpcRequest& request) {
-            return line(request, json::object{{"requests", {standing(8, "open"), standing(7, "expired", "late")}}});
+        json::array refusals;
+        json::array requests{standing(8, "open"), standing(7, "expired", "late")};
+        const Desk desk(m_at.socket, [&](const RpcRequest& request) {
+            return line(request, request.method == "ask.why" ? json::object{{"requests", requests}} : json::object{{"refusals", refusals}});
         });
         QCOMPARE(run({"why"}), 0);
         QCOMPARE(m_out, std::string("8  open  so it is\n7  expired  late\n"));
+        refusals = {refused("denied", "a\x1brule", 3), refused("offline", "", 1)};
+        m_out.clear();
+        QCOMPARE(run({"why"}), 0);
+        QCOMPARE(m_out, std::string("connection  2026-11-27 22:40:10  denied  example.org port 443  a rule (3 times)\n"
+                                    "connection  2026-11-27 22:40:10  offline  example.org port 443  The agent has no network.\n"
+                                    "8  open  so it is\n7  expired  late\n"));
+        refusals.clear();
+        requests.clear();
+        m_out.clear();
+        QCOMPARE(run({"why"}), 4);
+        QVERIFY(m_out.empty());
+        QCOMPARE(m_err, std::string("Nothing has been asked, and no connection was refused.\n"));
+    }
+
+    // Of one host, nobody but the machine itself is asked.
+    void whyAHostWasRefused() {
+        json::array refusals{refused("denied", "a rule", 1)};
+        const Desk desk(m_at.socket, [&](const RpcRequest& request) { return line(request, json::object{{"refusals", refusals}}); });
+        QCOMPARE(run({"why", "Example.org"}), 0);
+        QCOMPARE(m_out, std::string("connection  2026-11-27 22:40:10  denied  example.org port 443  a rule\n"));
+        refusals.clear();
+        QCOMPARE(run({"why", "example.org"}), 4);
+        QVERIFY2(m_err.find("No connection to example.org was refused. A refused HTTP request says why") == 0, m_err.c_str());
+        QCOMPARE(desk.heard(), std::vector<std::string>(2, R"(net.refusals {"host":"example.org"})"));
+    }
+
+    // What the machine knows is told also where nobody can be asked.
+    void refusalsWithoutAHost() {
+        json::array refusals{refused("closed", "", 1)};
+        const Desk desk(m_at.socket, [&](const RpcRequest& request) {
+            return line(request, request.method == "ask.why" ? Result<json::value>(fail(ErrorCode::Unavailable, "Carrel does not answer"))
+                                                             : json::object{{"refusals", refusals}});
+        });
+        QCOMPARE(run({"why"}), 0);
+        QVERIFY2(m_out.find("closed  example.org port 443  The connection was given up.") != std::string::npos, m_out.c_str());
+        QCOMPARE(m_err, std::string("carrel-ask: Carrel does not answer\n"));
+        refusals.clear();
+        QCOMPARE(run({"why"}), 69);
     }
 
     void takesBack() {
@@ -216,12 +261,14 @@ private slots:
         QTest::newRow("no JSON") << QByteArray("yes\n");
         QTest::newRow("another's") << QByteArray("{\"jsonrpc\":\"2.0\",\"id\":99,\"result\":{\"id\":7,\"state\":\"allowed\",\"words\":\"\"}}\n");
         QTest::newRow("an unknown state") << QByteArray("{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"id\":7,\"state\":\"sure\",\"words\":\"\"}}\n");
+        QTest::newRow("no object") << QByteArray("{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":7}\n");
         QTest::newRow("without end") << QByteArray(200'000, 'x');
     }
     void nonsenseIsNoAnswer() {
         QFETCH(QByteArray, text);
         const Desk desk(m_at.socket, [&](const RpcRequest&) { return text.toStdString(); });
         QCOMPARE(run({"wait", "7"}), 69);
+        QCOMPARE(run({"why", "example.org"}), 69);
         QVERIFY(m_out.empty());
     }
 

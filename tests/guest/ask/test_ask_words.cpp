@@ -42,7 +42,9 @@ private slots:
         QVERIFY(wait && wait->id == 12U && wait->waits == 300s);
         QVERIFY(command({"withdraw", "12"})->id == 12U);
         QVERIFY(!command({"why"})->id);
-        QVERIFY(command({"why", "3"})->id == 3U);
+        QVERIFY(command({"why", "3"})->id == 3U && !command({"why", "3"})->host);
+        QVERIFY(command({"why", "Example.org"})->host == net::Host("example.org") && !command({"why", "example.org"})->id);
+        QVERIFY(command({"why", "203.0.113.9"})->host == net::Host(net::Ipv4{203, 0, 113, 9}));
         for (const QStringList& words : {QStringList{"--help"}, QStringList{"help"}, QStringList{"wait", "--help"}}) {
             QVERIFY(command(words)->verb == Command::Verb::Help);
         }
@@ -62,7 +64,10 @@ private slots:
         row("no number, but a word", {"wait", "all"});
         row("number 0", {"wait", "0"});
         row("a negative one", {"withdraw", "-1"});
-        row("a number and more", {"why", "1x"});
+        row("a number and more", {"wait", "1x"});
+        row("a host and its port", {"why", "example.org:443"});
+        row("a URL", {"why", "https://example.org/"});
+        row("two hosts", {"why", "example.org", "example.org"});
         row("two", {"wait", "1", "2"});
         row("beyond all numbers", {"wait", "99999999999999999999"});
         row("no time", {"wait", "1", "--for", "soon"});

@@ -276,6 +276,28 @@ private slots:
         QVERIFY(waiting.hear().find("allowed") != std::string::npos);
     }
 
+    // By guestd itself: also where nobody is there who could be asked, and beside what waits for somebody.
+    void refusedConnectionsAreToldByTheMachine() {
+        m_asks->newEpoch(2, HostAsks::Clock::now());
+        Program waiting(m_path);
+        QVERIFY(waiting.ask(1, "ask.wait", kWait));
+        m_refusals.note({"example.org", 443}, {net::Outcome::Denied, "a rule"});
+        m_refusals.note({"other.example.org", 443}, {net::Outcome::Offline, ""});
+        Program program(m_path);
+        QVERIFY(program.ask(3, "net.refusals", {}));
+        QCOMPARE(program.hear().substr(0, 100).find(R"({"jsonrpc":"2.0","id":3,"result":{"refusals":[{"at":)"), 0U);
+        QVERIFY(program.ask(4, "net.refusals", {{"host", "example.org"}}));
+        const auto answer = std::get<RpcResponse>(parseRpc(program.hear()).value());
+        const auto told = net::refusalsFrom(answer.result.value().as_object());
+        QVERIFY(told && told->size() == 1);
+        QVERIFY((told->front().meant == net::Opening{"example.org", 443}));
+        QCOMPARE(told->front().words, std::string("a rule"));
+        QVERIFY(program.ask(5, "net.refusals", {{"host", "a b"}}));
+        QVERIFY(program.hear().find("malformed") != std::string::npos);
+        const std::lock_guard lock(m_mutex);
+        QVERIFY(m_sent.empty());
+    }
+
     // An earlier guestd's socket is no obstacle.
     void startsAgainAtItsPlace() {
         open({});
@@ -288,7 +310,7 @@ private slots:
 private:
     void open(AskDesk::Bounds bounds) {
         m_desk = std::make_unique<AskDesk>(
-            *m_asks,
+            *m_asks, m_refusals,
             [](std::string_view name) { return name == "papers" ? std::optional<std::uint32_t>(4) : std::nullopt; }, bounds);
         const auto started = m_desk->start(m_path);
         QVERIFY2(started, started ? "" : started.error().text().c_str());
@@ -312,6 +334,7 @@ private:
     std::mutex m_mutex;
     std::vector<RpcRequest> m_sent;
     std::unique_ptr<HostAsks> m_asks;
+    RefusalBook m_refusals;
     std::unique_ptr<AskDesk> m_desk;
 };
 

@@ -33,6 +33,14 @@ private slots:
         const auto refused = guestd::startProcessors(folder.path().toStdString());
         QVERIFY(!refused && refused.error().message.find("processor 1") != std::string::npos);
     }
+    // Time goes back only where it was wrong by so much that waiting would not help.
+    void theClockIsCorrected() {
+        using guestd::Correction;
+        using namespace std::chrono_literals;
+        QVERIFY(guestd::correctionBy(-1ns) == Correction::Step && guestd::correctionBy(-24h) == Correction::Step);
+        QVERIFY(guestd::correctionBy(1ns) == Correction::Slow && guestd::correctionBy(guestd::kLittle) == Correction::Slow);
+        QVERIFY(guestd::correctionBy(guestd::kLittle + 1ns) == Correction::Step && guestd::correctionBy(24h) == Correction::Step);
+    }
     void oneProcessorNeedsNothing() {
         QTemporaryDir folder;
         QVERIFY(guestd::startProcessors(folder.path().toStdString()));

@@ -113,21 +113,37 @@ struct World {
     }
     QByteArray come(std::uint32_t id) { return host.streams[id].bytes.mid(wire(meant).size()); }
 
+    QByteArrayList refused() {
+        const std::lock_guard lock(mutex);
+        return refusals;
+    }
+
     net::Opening meant{net::Ipv4{203, 0, 113, 9}, 80};
     sockaddr_in where{};
     sockaddr_in dns{};
+    sockaddr_in ntp{};
     int steered = 0;
+    std::mutex mutex;
+    QByteArrayList refusals;
     NetService service{{.steer =
                             [this](int) -> Result<NetSockets> {
                                 ++steered;
                                 NetSockets sockets;
                                 sockets.tcp4 = socketOn(SOCK_STREAM);
                                 sockets.dns4 = socketOn(SOCK_DGRAM);
+                                sockets.ntp4 = socketOn(SOCK_DGRAM);
                                 where = nameOf(sockets.tcp4.get());
                                 dns = nameOf(sockets.dns4.get());
+                                ntp = nameOf(sockets.ntp4.get());
                                 return sockets;
                             },
-                        .whereTo = [this](int) { return std::optional(meant); }}};
+                        .whereTo = [this](int) { return std::optional(meant); },
+                        .refused =
+                            [this](const net::Opening& to, const net::Answer& why) {
+                                const std::lock_guard lock(mutex);
+                                refusals << QByteArray::fromStdString(net::textOf(to.host) + " " + std::to_string(to.port) + " " +
+                                                                      std::string(net::toString(why.outcome)) + " " + why.text);
+                            }}};
     ChannelPair host{[](std::uint32_t) { return StreamKind::Bytes; },
                      {"network", NetService::accept, [this](ChannelEvent&& event) { service.handle(std::move(event)); }}};
     bool ready = false;
@@ -183,19 +199,55 @@ private slots:
 
     void aNoIsAReset_data() {
         QTest::addColumn<QByteArray>("said");
-        QTest::newRow("denied") << wire(net::Answer{net::Outcome::Denied, "a rule"});
-        QTest::newRow("offline") << wire(net::Answer{net::Outcome::Offline, {}});
-        QTest::newRow("nonsense") << QByteArray("HTTP/1.1 200 OK\r\n");
-        QTest::newRow("notes without end") << wire(net::Answer{net::Outcome::Waiting, {}}).repeated(net::kMaxNotes + 1);
+        QTest::addColumn<QByteArray>("why"); // as it can be asked for by then; empty: nothing was said
+        QTest::newRow("denied") << wire(net::Answer{net::Outcome::Denied, "a rule"}) << QByteArray("203.0.113.9 80 denied a rule");
+        QTest::newRow("offline") << wire(net::Answer{net::Outcome::Offline, {}}) << QByteArray("203.0.113.9 80 offline ");
+        QTest::newRow("expired after a note") << wire(net::Answer{net::Outcome::Waiting, "a"}) + wire(net::Answer{net::Outcome::Expired, "b"})
+                                              << QByteArray("203.0.113.9 80 expired b");
+        QTest::newRow("nonsense") << QByteArray("HTTP/1.1 200 OK\r\n") << QByteArray();
+        QTest::newRow("notes without end") << wire(net::Answer{net::Outcome::Waiting, {}}).repeated(net::kMaxNotes + 1) << QByteArray();
     }
     void aNoIsAReset() {
         QFETCH(QByteArray, said);
+        QFETCH(QByteArray, why);
         World world;
         const auto program = world.program();
         const auto id = world.stream();
         world.say(id, said);
+        if (!why.isEmpty()) {
+            world.host.mux().sendEnd(id);
+        }
         QVERIFY(world.host.until([&] { return world.host.streams[id].reset; }));
         QCOMPARE(take(program.get(), 1), kReset);
+        QCOMPARE(world.refused(), why.isEmpty() ? QByteArrayList() : QByteArrayList{why});
+    }
+
+    // What the program is told in its own language comes to it, and is a refusal all the same.
+    void aNoInItsOwnWords_data() {
+        QTest::addColumn<bool>("atOnce");
+        QTest::newRow("at once") << true;
+        QTest::newRow("later") << false;
+    }
+    void aNoInItsOwnWords() {
+        QFETCH(bool, atOnce);
+        World world;
+        const auto program = world.program();
+        QVERIFY(sendAll(program.get(), "GET / HTTP/1.1\r\n\r\n"));
+        const auto id = world.stream();
+        const auto head = wire(net::Answer{net::Outcome::Denied, "a rule"});
+        world.say(id, atOnce ? head + "HTTP/1.1 403 " : head);
+        world.flush();
+        if (!atOnce) {
+            QTRY_COMPARE(world.refused().size(), 1);
+            world.say(id, "HTTP/1.1 403 ");
+        }
+        world.say(id, "Forbidden");
+        world.host.mux().sendEnd(id);
+        world.flush();
+        QCOMPARE(take(program.get(), 1000), QByteArray("HTTP/1.1 403 Forbidden"));
+        QCOMPARE(world.refused(), QByteArrayList{"203.0.113.9 80 denied a rule"});
+        QVERIFY(::shutdown(program.get(), SHUT_WR) == 0);
+        QVERIFY(world.host.until([&] { return world.host.streams[id].ended; }));
     }
 
     void anEndWithoutAWordIsANo() {
@@ -322,6 +374,7 @@ private slots:
         const auto oneMore = world.program();
         QCOMPARE(take(oneMore.get(), 1), kReset);
         QCOMPARE(world.host.streams.size(), net::kMaxConnections);
+        QCOMPARE(world.refused(), QByteArrayList{"203.0.113.9 80 limit "});
         resetSocket(std::move(programs.front()));
         const auto first = world.host.streams.begin()->first;
         QVERIFY(world.host.until([&] { return world.host.streams[first].reset; }));
@@ -331,13 +384,15 @@ private slots:
 
     void whatIsNobodysIsBrokenOff_data() {
         QTest::addColumn<QString>("address");
-        QTest::newRow("loopback") << "127.0.0.1";
-        QTest::newRow("anything") << "0.0.0.0";
-        QTest::newRow("a name's that was not given out") << "198.18.9.9";
-        QTest::newRow("the resolver's") << "198.18.0.1";
+        QTest::addColumn<bool>("isTold"); // to whoever asks why
+        QTest::newRow("loopback") << "127.0.0.1" << false;
+        QTest::newRow("anything") << "0.0.0.0" << false;
+        QTest::newRow("a name's that was not given out") << "198.18.9.9" << true;
+        QTest::newRow("the resolver's") << "198.18.0.1" << true;
     }
     void whatIsNobodysIsBrokenOff() {
         QFETCH(QString, address);
+        QFETCH(bool, isTold);
         World world;
         net::Ipv4 bytes{};
         QVERIFY(::inet_pton(AF_INET, qPrintable(address), bytes.data()) == 1);
@@ -345,6 +400,9 @@ private slots:
         const auto program = world.program();
         QCOMPARE(take(program.get(), 1), kReset);
         QVERIFY(world.host.streams.empty());
+        const auto refused = world.refused();
+        QCOMPARE(refused.size(), isTold ? 1 : 0);
+        QVERIFY(!isTold || refused[0].startsWith(address.toLatin1() + " 80 unresolved No name stands"));
     }
 
     void aNameTravelsAsAName() {
@@ -362,6 +420,24 @@ private slots:
         QVERIFY(world.host.until([&] { return world.host.streams.size() == 1; }));
         world.meant.host = std::string("www.example.org");
         QVERIFY(world.stream() != 0);
+    }
+
+    // By this clock, whoever was asked; what is no such question is not answered, and the next one is.
+    void theTime() {
+        World world;
+        const auto server = connectTo(world.ntp, SOCK_DGRAM);
+        std::string query(48, '\0');
+        query[0] = 0x23;
+        query.replace(40, 8, "sent now");
+        QVERIFY(sendAll(server.get(), std::string(48, '\x16')) && sendAll(server.get(), "x") && sendAll(server.get(), query + "x"));
+        const auto before = std::time(nullptr);
+        QVERIFY(sendAll(server.get(), query));
+        QByteArray answer(512, 0);
+        QCOMPARE(::recv(server.get(), answer.data(), 512, 0), ssize_t{48});
+        QCOMPARE(answer.mid(24, 8), QByteArray("sent now"));
+        const auto told = qFromBigEndian<quint32>(answer.constData() + 40) - 2'208'988'800U;
+        QVERIFY(told >= before && told <= std::time(nullptr));
+        QVERIFY(world.host.streams.empty());
     }
 
     void questionsByTcp() {

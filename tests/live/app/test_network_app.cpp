@@ -31,6 +31,8 @@ private slots:
     void cleanupTestCase();
     void offlineUntilTheOwnerSaysOtherwise();
     void aRuleAllowsOneHostAndPort();
+    void theMachineKnowsWhyAConnectionWasRefused();
+    void aProxyIsAHostLikeAnyOther();
     void anEndedRuleCutsWhatItAllowed();
     void aConnectionOutlivesANewShare();
     void aPersonIsAskedOnceForADestination();
@@ -40,7 +42,7 @@ private slots:
 
 private:
     [[nodiscard]] Ran curl(const QString& url) const { return m_world->carrel({"exec", kAgent, "--", "curl", "-sS", "--max-time", "60", url}); }
-    [[nodiscard]] int allow(const QString& host) const; // the rule's number
+    [[nodiscard]] int allow(const QString& host, int port = 80) const; // the rule's number
     [[nodiscard]] std::vector<int> open() const;        // requests that wait
     [[nodiscard]] QJsonArray live() const { return m_world->ask({"net", "live", kAgent}).value("connections").toArray(); }
 
@@ -48,8 +50,8 @@ private:
     std::unique_ptr<ChainWorld> m_world;
 };
 
-int TestNetworkApp::allow(const QString& host) const {
-    return m_world->ask({"rules", "add", "--allow", "--action", "network", "--agent", kAgent, "--field", "host=" + host, "--field", "port=80", "--yes"})
+int TestNetworkApp::allow(const QString& host, int port) const {
+    return m_world->ask({"rules", "add", "--allow", "--action", "network", "--agent", kAgent, "--field", "host=" + host, "--field", QString("port=%1").arg(port), "--yes"})
         .value("rule")
         .toObject()
         .value("id")
@@ -72,7 +74,8 @@ void TestNetworkApp::initTestCase() {
     }
     QVERIFY(m_proxy.valid());
     qputenv("HTTP_PROXY", QByteArray::fromStdString(m_proxy.url()));
-    for (const char* other : {"http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy"}) {
+    qputenv("ALL_PROXY", QByteArray::fromStdString(m_proxy.url())); // for what is neither port's
+    for (const char* other : {"http_proxy", "HTTPS_PROXY", "https_proxy", "all_proxy", "NO_PROXY", "no_proxy"}) {
         qunsetenv(other);
     }
     m_world = std::make_unique<ChainWorld>(kAgent.toStdString());
@@ -110,6 +113,44 @@ void TestNetworkApp::aRuleAllowsOneHostAndPort() {
     for (const auto& place : m_proxy.asked()) {
         QCOMPARE(place, "files.example.org:80");
     }
+}
+
+// What speaks no plain HTTP sees a reset, and asks for the rest.
+void TestNetworkApp::theMachineKnowsWhyAConnectionWasRefused() {
+    auto ran = curl("http://why.example.org:8080/");
+    QVERIFY2(ran.status != 0 && ran.err.contains("reset"), ran.all().constData());
+    ran = m_world->carrel({"exec", kAgent, "--", "carrel-ask", "why", "why.example.org"});
+    QSTATUS(ran, 0);
+    QVERIFY2(ran.out.startsWith("connection  ") && ran.out.contains("  denied  why.example.org port 8080  "), ran.all().constData());
+    QCOMPARE(ran.out.count('\n'), 1);
+    QVERIFY2(curl("http://why.example.org/").out.contains("why.example.org"), "the page says it");
+    ran = m_world->carrel({"exec", kAgent, "--", "carrel-ask", "why"});
+    QVERIFY2(ran.status == 0 && ran.out.contains("  denied  why.example.org port 80  "), ran.all().constData());
+    ran = m_world->carrel({"exec", kAgent, "--", "carrel-ask", "why", "never.example.org"});
+    QVERIFY2(ran.status == 4 && ran.out.isEmpty(), ran.all().constData());
+}
+
+// A program that is told to go through one: what counts is the proxy, and not whom it is asked for. At the port of plain HTTP, where
+// requests are read, none can be.
+void TestNetworkApp::aProxyIsAHostLikeAnyOther() {
+    m_proxy.putUp("proxy.example.org:3128", [](const PlayedRequest& request) {
+        return playedResponse(200, "text/plain", "by proxy " + request.method + " " + request.target + "\n");
+    });
+    const auto through = [&](const QString& proxy, const QString& url) {
+        return m_world->carrel({"exec", kAgent, "--", "env", "http_proxy=" + proxy, "curl", "-sS", "--max-time", "60", url});
+    };
+    QVERIFY(allow("inside.example.org") > 0); // no help
+    auto ran = through("http://proxy.example.org:3128", "http://inside.example.org/");
+    QVERIFY2(ran.status != 0 && ran.out.isEmpty(), ran.all().constData());
+    QVERIFY(!contains(m_proxy.asked(), "proxy.example.org:3128"));
+    QVERIFY(allow("proxy.example.org", 3128) > 0);
+    ran = through("http://proxy.example.org:3128", "http://beyond.example.org/a");
+    QSTATUS(ran, 0);
+    QCOMPARE(ran.out, "by proxy GET http://beyond.example.org/a\n");
+    QVERIFY(contains(m_proxy.asked(), "proxy.example.org:3128") && !contains(m_proxy.asked(), "beyond.example.org:80"));
+    ran = through("http://inside.example.org:80", "http://beyond.example.org/b");
+    QVERIFY2(ran.out.contains("the request is one to a proxy") && ran.out.contains("outcome: bad-request"), ran.all().constData());
+    QVERIFY(std::ranges::none_of(m_proxy.requests(), [](const std::string& each) { return each.find("beyond.example.org/b") != std::string::npos; }));
 }
 
 void TestNetworkApp::anEndedRuleCutsWhatItAllowed() {

@@ -108,6 +108,7 @@ private slots:
     void namesAreAnswered_data();
     void namesAreAnswered();
     void datagramsAreRefusedAtOnce();
+    void theTimeIsTheHosts();
     void aRefusalIsAReset();
     void halfCloseBothWays();
     void muchGoesThroughWhole();
@@ -223,7 +224,7 @@ void TestNetworkLive::namesAreAnswered() {
 void TestNetworkLive::datagramsAreRefusedAtOnce() {
     for (const auto* where : {"AF_INET,socket.SOCK_DGRAM);s.connect((\"203.0.113.9\",443))",
                               "AF_INET6,socket.SOCK_DGRAM);s.connect((\"2001:db8::9\",443))",
-                              "AF_INET,socket.SOCK_DGRAM);s.connect((\"198.18.0.2\",123))"}) {
+                              "AF_INET,socket.SOCK_DGRAM);s.connect((\"198.18.0.2\",124))"}) {
         const auto said = out("python3 -c 'import socket\ns=socket.socket(socket." + std::string(where) +
                               "\ns.send(b\"x\")\ntry:\n s.recv(1)\nexcept ConnectionRefusedError: print(\"refused\")'");
         QCOMPARE(said, QByteArray("refused\n"));
@@ -234,6 +235,23 @@ void TestNetworkLive::datagramsAreRefusedAtOnce() {
                  "try:\n s.recv(1)\nexcept ConnectionRefusedError: print(\"refused\")\n"
                  "s.connect((\"127.0.0.1\",443));s.send(b\"y\");print(l.recv(1))'"),
              QByteArray("refused\nb'y'\n"));
+}
+
+// Whoever is asked: by name, by an address of any kind. The machine's clock is the host's, and its answer is that.
+void TestNetworkLive::theTimeIsTheHosts() {
+    for (const auto* where : {"AF_INET,socket.SOCK_DGRAM);s.connect((\"203.0.113.9\",123))",
+                              "AF_INET6,socket.SOCK_DGRAM);s.connect((\"2001:db8::9\",123))",
+                              "AF_INET,socket.SOCK_DGRAM);s.connect((\"time.example.org\",123))"}) {
+        const auto before = QDateTime::currentSecsSinceEpoch();
+        const auto said = out("python3 -c 'import socket\ns=socket.socket(socket." + std::string(where) +
+                              "\ns.settimeout(60);s.send(b\"\\x23\"+bytes(39)+b\"sent now\");a=s.recv(99)\n"
+                              "print(len(a),a[0]==0x24,a[1],a[12:16],a[24:32],int.from_bytes(a[40:44],\"big\")-2208988800)'");
+        const auto after = QDateTime::currentSecsSinceEpoch();
+        const QByteArray form("48 True 10 b'LOCL' b'sent now' ");
+        QVERIFY2(said.startsWith(form), said.constData());
+        const auto told = said.mid(form.size()).trimmed().toLongLong();
+        QVERIFY2(told >= before - 1 && told <= after + 1, said.constData());
+    }
 }
 
 void TestNetworkLive::aRefusalIsAReset() {
