@@ -48,6 +48,7 @@ private:
     [[nodiscard]] Status prepareFolders();
     [[nodiscard]] Status openChannels();
 
+    const ByteSpan m_window; // empty: there is none
     NetService m_network;
     AgentKeeper m_agent;
     UnionShares m_shares;

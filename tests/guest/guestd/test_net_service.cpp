@@ -129,7 +129,7 @@ struct World {
                             },
                         .whereTo = [this](int) { return std::optional(meant); }}};
     ChannelPair host{[](std::uint32_t) { return StreamKind::Bytes; },
-                     {"network", NetService::accept, [this](ChannelEvent&& event) { service.handle(std::move(event)); }}};
+                     {"network", NetService::accept, [this](ChannelEvent&& event) { service.handle(std::move(event)); }, Channel::TellWritable::Asked}};
     bool ready = false;
 };
 
