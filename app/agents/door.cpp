@@ -174,8 +174,9 @@ Status Door::attach(Post& post, const std::vector<ChannelId>& channels) {
         owned.push_back(std::move(*fd));
     }
     auto names = namesOf(channels);
-    // Files go through memory where the machine shares some.
-    if (std::ranges::find(channels, ChannelId::Files) != channels.end()) {
+    // What is sent in bulk goes through memory where the machine shares some.
+    const auto inBulk = [](ChannelId channel) { return channel == ChannelId::Files || channel == ChannelId::Network; };
+    if (std::ranges::any_of(channels, inBulk)) {
         if (auto window = m_machine.openWindow(); window) {
             names.emplace_back(clerk::kWindowName);
             descriptors.push_back(window->get());

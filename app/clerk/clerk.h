@@ -52,6 +52,8 @@ private:
     void attach(const Params& params, Descriptors&& descriptors, const Reply& reply);
     void detach(const Params& params, const Reply& reply);
     void attachOne(const std::string& name, UniqueFd fd);
+    void attachNetwork(UniqueFd fd, UniqueFd window); // window: none, everything goes over the channel
+    [[nodiscard]] std::shared_ptr<ChannelPump> pumpFor(const std::string& name, UniqueFd fd, Mux::Options options);
     void attachConsole(UniqueFd fd);
     [[nodiscard]] std::shared_ptr<ChannelPump>* slotOf(std::string_view name);
     void hello(const Reply& reply);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The clerk's channels: taking them over, letting go of them, and what the guest says on each.
 #include "app/clerk/clerk.h"
+#include "app/clerk/window.h"
 #include "guest/protocol/plain_text.h"
 #include "guest/protocol/strict_json.h"
 
@@ -72,12 +73,21 @@ void Clerk::attach(const Params& params, Descriptors&& descriptors, const Reply&
         reply(fail(ErrorCode::InvalidArgument, "the clerk was given channels in a wrong way"));
         return;
     }
+    UniqueFd window;
     for (std::size_t i = 0; i < names.size(); ++i) {
-        if (names[i] == kWindowName && m_fileService) {
-            m_fileService->setWindow(std::move(descriptors[i]));
-            continue;
+        if (names[i] == kWindowName) {
+            window = std::move(descriptors[i]);
         }
-        attachOne(names[i], std::move(descriptors[i]));
+    }
+    for (std::size_t i = 0; i < names.size(); ++i) {
+        if (names[i] == "network") {
+            attachNetwork(std::move(descriptors[i]), std::move(window));
+        } else if (names[i] != kWindowName) {
+            attachOne(names[i], std::move(descriptors[i]));
+        }
+    }
+    if (window && m_fileService) {
+        m_fileService->setWindow(std::move(window));
     }
     reply(json::object{});
 }
@@ -92,13 +102,28 @@ void Clerk::attachOne(const std::string& name, UniqueFd fd) {
     if (name == "files") {
         options.maxQueued = kMaxFilesQueued;
     }
-    *slot = ChannelPump::create(m_loop, std::move(fd), ChannelPump::Peer::Guest, eventsOf(name), options,
-                                [this, name](const std::string& why) { channelClosed(name, why); });
-    if (name == "network") {
-        m_net.attach(*slot);
-        m_forwards.attach(*slot);
-    }
+    *slot = pumpFor(name, std::move(fd), std::move(options));
     (*slot)->start();
+}
+
+std::shared_ptr<ChannelPump> Clerk::pumpFor(const std::string& name, UniqueFd fd, Mux::Options options) {
+    return ChannelPump::create(m_loop, std::move(fd), ChannelPump::Peer::Guest, eventsOf(name), std::move(options),
+                               [this, name](const std::string& why) { channelClosed(name, why); });
+}
+
+void Clerk::attachNetwork(UniqueFd fd, UniqueFd window) {
+    Mux::Options options;
+    if (window) {
+        const auto memory = std::make_shared<Window>(std::move(window));
+        const auto parts = windowParts(memory->size());
+        options.ringOut = {parts.ringSlots, [memory, at = parts.ringAt](std::size_t slot, ByteSpan bytes) {
+                               return memory->put(at + slot * kRingSlotBytes, kRingSlotBytes, bytes);
+                           }};
+    }
+    m_network = pumpFor("network", std::move(fd), std::move(options));
+    m_net.attach(m_network);
+    m_forwards.attach(m_network);
+    m_network->start();
 }
 
 void Clerk::attachConsole(UniqueFd fd) {

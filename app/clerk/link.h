@@ -11,8 +11,8 @@
 //       It holds no byte of the guest's before.
 //   attach {channels:[name…]} + a descriptor each: control, files, network, terminals, console. Starts an
 //   epoch on each
-//       With "files" may come "window": the file that is memory of the machine (lower_wire.h, "window"),
-//       until files goes
+//       With "files" or "network" may come "window": the file that is memory of the machine (lower_wire.h, "window";
+//       placing_ring.h), until that channel goes
 //   detach {channels:[name…]} → {}   lets go of them, for the next clerk
 //       Landlock cannot be widened, nor narrowed by folder, so a new share or an ended one means a new clerk. The
 //       terminals and the network have a clerk of their own, which was prepared with no share and stays.

@@ -4,7 +4,7 @@
 // process could cut the file short, and a write would then extend it again where a store would end this
 // process (SIGBUS).
 //
-// Ownership: the file service's. Thread: the event loop's.
+// Ownership: the file service's, and another one the network's: each keeps to its part (guest/protocol/placing_ring.h). Thread: the event loop's.
 #pragma once
 
 #include "guest/protocol/bytes.h"
@@ -18,6 +18,7 @@ class Window {
 public:
     Window() = default; // holds nothing
     explicit Window(UniqueFd file);
+    [[nodiscard]] std::uint64_t size() const { return m_size; }
     // False: the guest offered a part that does not exist or is too small, or it cannot be written; send the
     // bytes otherwise.
     [[nodiscard]] bool put(std::uint64_t offset, std::uint64_t offered, ByteSpan bytes);

@@ -39,19 +39,21 @@ Channel::Channel(UniqueFd descriptor, Options options)
                     },
                 .writable =
                     [this](std::uint32_t stream) {
-                        if (m_options.tellWritable == TellWritable::Yes) {
+                        if (m_options.tellWritable == TellWritable::Yes || m_asked.erase(stream) > 0) {
                             record({ChannelEvent::Kind::Writable, 0, stream, 0, {}});
                         }
                     },
                 .epoch =
                     [this](const Epoch&) {
                         ++m_epoch;
+                        m_asked.clear();
                         record({ChannelEvent::Kind::Epoch, 0, 0, 0, {}});
                     },
                 // The host sees it too and begins a new epoch; until then there is nothing to do.
                 .spoilt = [](std::string_view) {},
                 .accept = [this](std::uint32_t stream) { return m_options.accept(stream); },
-            }) {}
+            },
+            Mux::Options{.ringIn = m_options.ring}) {}
 
 Channel::~Channel() {
     stop();
@@ -284,6 +286,15 @@ std::optional<std::size_t> Channel::queued(EpochNumber epoch, std::uint32_t stre
         return std::nullopt;
     }
     return m_mux.queued(stream);
+}
+
+bool Channel::tellWhenWritable(EpochNumber epoch, std::uint32_t stream) {
+    const std::lock_guard lock(m_mutex);
+    if (epoch != m_epoch || !m_mux.isOpen() || m_mux.queued(stream) == 0) {
+        return false;
+    }
+    m_asked.insert(stream);
+    return true;
 }
 
 Status Channel::waitQueuedBelow(EpochNumber epoch, std::uint32_t stream, std::size_t bytes,

@@ -18,6 +18,7 @@
 #include <condition_variable>
 #include <functional>
 #include <mutex>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -44,12 +45,13 @@ struct ChannelEvent {
 class Channel {
 public:
     enum class Sent { Queued, Gone };
-    enum class TellWritable { No, Yes };
+    enum class TellWritable { No, Asked, Yes }; // Asked: see tellWhenWritable()
     struct Options {
         std::string name;
         std::function<std::optional<StreamKind>(std::uint32_t stream)> accept;
         std::function<void(ChannelEvent&&)> handler;
         TellWritable tellWritable = TellWritable::Yes; // each one wakes the channel's thread
+        RingReader ring = {};                          // where the host puts large pieces
     };
 
     Channel(UniqueFd descriptor, Options options);
@@ -73,6 +75,9 @@ public:
     Sent consumed(EpochNumber epoch, std::uint32_t stream, std::size_t bytes);
     // Bytes that wait for credit or for the wire; none when the epoch is over.
     [[nodiscard]] std::optional<std::size_t> queued(EpochNumber epoch, std::uint32_t stream) const;
+
+    // Told once of the stream, when all that is queued now has gone. False: there is nothing queued, or the epoch is over.
+    [[nodiscard]] bool tellWhenWritable(EpochNumber epoch, std::uint32_t stream);
 
     // Blocks until fewer than `bytes` wait for this stream, or the epoch is over, or `cancelled` (checked at
     // every wake-up; see wakeWaiters).
@@ -104,6 +109,7 @@ private:
     std::condition_variable m_progress; // bytes went out, or the epoch changed
     Mux m_mux;
     EpochNumber m_epoch = 0;
+    std::set<std::uint32_t> m_asked; // streams, by tellWhenWritable()
     Bytes m_pending; // taken from the mux, not yet written
     std::size_t m_pendingDone = 0;
     RoomWanted m_roomWanted = RoomWanted::No;

@@ -45,7 +45,8 @@ void sayStage(std::string_view name) {
 }
 
 GuestMachine::GuestMachine()
-    : m_network({.log = say, .refused = [this](const net::Opening& meant, const net::Answer& why) { m_refusals.note(meant, why); }})
+    : m_window(openSharedWindow())
+    , m_network({.log = say, .refused = [this](const net::Opening& meant, const net::Answer& why) { m_refusals.note(meant, why); }})
     , m_agent({.workspace = kWorkspace, .shelf = kAgentShelf}, [this](AgentSpace& space) { m_network.adopt(space.networkNamespace()); },
               [this](std::string_view text) {
                   say(text);
@@ -54,7 +55,8 @@ GuestMachine::GuestMachine()
     , m_shares({.workspace = kWorkspace,
                 .staged = kStagedFolder,
                 .owner = kAgentFirstId,
-                .window = openSharedWindow(),
+                .window = m_window.empty() ? nullptr
+                                          : std::make_shared<worktree::ReadWindow>(m_window.first(windowParts(m_window.size()).files)),
                 .touched =
                     [this](std::uint32_t share) {
                         m_control.notify("changes.touched", {{"share", share}});
@@ -134,6 +136,8 @@ Status GuestMachine::openChannels() {
         std::unique_ptr<Channel>* channel;
         Channel::Options options;
     };
+    const auto parts = windowParts(m_window.size());
+    const RingReader ring{parts.ringSlots, m_window.subspan(parts.ringAt, parts.ringSlots * kRingSlotBytes)};
     Wanted all[] = {
         {control::kPortControl,
          &m_controlChannel,
@@ -145,7 +149,7 @@ Status GuestMachine::openChannels() {
           Channel::TellWritable::No}},
         {control::kPortNetwork,
          &m_networkChannel,
-         {"network", NetService::accept, [this](ChannelEvent&& event) { m_network.handle(std::move(event)); }}},
+         {"network", NetService::accept, [this](ChannelEvent&& event) { m_network.handle(std::move(event)); }, Channel::TellWritable::Asked, ring}},
         {control::kPortTerminals,
          &m_terminalsChannel,
          {"terminals", SessionServer::accept,

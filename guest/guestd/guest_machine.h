@@ -49,6 +49,7 @@ private:
     [[nodiscard]] Status prepareFolders();
     [[nodiscard]] Status openChannels();
 
+    const ByteSpan m_window; // empty: there is none
     RefusalBook m_refusals;
     NetService m_network;
     AgentKeeper m_agent;

@@ -126,7 +126,7 @@ void NetConnection::readSome() {
         return;
     }
     // What is queued now is told of by hostWritable() once it has gone.
-    m_reading = m_channel.queued(m_epoch, m_stream).value_or(0) < kMostQueued;
+    m_reading = m_channel.queued(m_epoch, m_stream).value_or(0) < kMostQueued || !m_channel.tellWhenWritable(m_epoch, m_stream);
 }
 
 void NetConnection::writeSome() {

@@ -97,6 +97,12 @@ void NetService::wake() {
 }
 
 void NetService::handle(ChannelEvent&& event) {
+    // To connect to a server of the agent's takes its network.
+    if (event.kind == ChannelEvent::Kind::Epoch || event.stream < net::kFirstHostStream) {
+        const std::lock_guard lock(m_state);
+        take(event);
+        return;
+    }
     {
         // Bounded: data by the streams' credit, the rest by the number of streams.
         const std::lock_guard lock(m_mutex);
@@ -135,14 +141,16 @@ void NetService::run() {
     std::array<epoll_event, 64> events;
     for (;;) {
         const int count = ::epoll_wait(m_epoll.get(), events.data(), static_cast<int>(events.size()), -1);
-        if (!takeInbox()) { // first: a connection that came after the host did finds it there
+        if (!takeInbox()) {
             break;
         }
+        const std::lock_guard lock(m_state);
         for (int i = 0; i < count; ++i) {
             const auto& event = events[static_cast<std::size_t>(i)];
             ready(event.data.u64, event.events);
         }
     }
+    const std::lock_guard lock(m_state);
     forgetConnections();
 }
 
@@ -162,6 +170,7 @@ bool NetService::takeInbox() {
     if (world) {
         serveWorld(*world);
     }
+    const std::lock_guard lock(m_state);
     for (auto& event : events) {
         take(event);
     }
@@ -169,11 +178,18 @@ bool NetService::takeInbox() {
 }
 
 void NetService::serveWorld(const UniqueFd& networkNamespace) {
-    forgetConnections();
-    m_dnsStreams.clear();
+    {
+        const std::lock_guard lock(m_state);
+        forgetConnections();
+        m_dnsStreams.clear();
+        m_isSteered = false;
+    }
     m_sockets = {}; // epoll forgets what is closed
     auto sockets = m_world.steer(networkNamespace.get());
-    m_isSteered = sockets.has_value();
+    {
+        const std::lock_guard lock(m_state);
+        m_isSteered = sockets.has_value();
+    }
     if (sockets) {
         m_sockets = std::move(*sockets);
     } else { // an agent without a network still works

@@ -7,7 +7,8 @@
 // At most net::kMaxConnections at a time; more are broken off at once, as are those that come while no host is there and
 // those of programs to loopback (which are not brought here, unless somebody aims at the resolver's own port).
 //
-// Thread: one of its own, which lives in the agent's network; handle() from the channel's thread, the others from any.
+// Thread: one of its own, which lives in the agent's network; handle() from the channel's thread, which carries what comes for a
+// program's connection out at once: handing it over would wake the other one for every piece. The others from any.
 #pragma once
 
 #include "guest/guestd/dns_stream.h"
@@ -92,7 +93,8 @@ private:
     std::condition_variable m_serving;
     bool m_stop = false;
     std::thread m_thread;
-    // Below: the thread's own.
+    // Below: under m_state, but for the thread's own m_sockets. Held while the channel is called, never the other way about.
+    std::mutex m_state;
     NetSockets m_sockets;
     NameTable m_names;
     EpochNumber m_epoch = 0;

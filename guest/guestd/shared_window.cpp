@@ -23,7 +23,7 @@ std::string firstLine(const std::string& path) {
     return line;
 }
 
-std::shared_ptr<worktree::ReadWindow> mapDevice(const std::string& folder) {
+ByteSpan mapDevice(const std::string& folder) {
     // Its memory answers only once it is switched on, which no driver did.
     std::ofstream(folder + "/enable") << "1";
     // Write-combining where there is that: the plain file maps it uncached.
@@ -36,21 +36,20 @@ std::shared_ptr<worktree::ReadWindow> mapDevice(const std::string& folder) {
         const auto size = static_cast<std::size_t>(info.st_size);
         void* memory = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, file.get(), 0);
         if (memory != MAP_FAILED) {
-            return std::make_shared<worktree::ReadWindow>(
-                std::span<const std::byte>(static_cast<const std::byte*>(memory), size));
+            return {static_cast<const std::byte*>(memory), size};
         }
     }
-    return nullptr;
+    return {};
 }
 
 } // namespace
 
-std::shared_ptr<worktree::ReadWindow> openSharedWindow(const std::string& devices) {
+ByteSpan openSharedWindow(const std::string& devices) {
     DIR* list = ::opendir(devices.c_str());
     if (list == nullptr) {
-        return nullptr;
+        return {};
     }
-    std::shared_ptr<worktree::ReadWindow> window;
+    ByteSpan window;
     while (const dirent* entry = ::readdir(list)) {
         const std::string folder = devices + "/" + entry->d_name;
         if (entry->d_name[0] != '.' && firstLine(folder + "/vendor") == kVendor &&

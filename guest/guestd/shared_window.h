@@ -4,16 +4,14 @@
 // mapped (kernel, Documentation/PCI/sysfs-pci.rst). Thread: any.
 #pragma once
 
-#include "guest/worktree/read_window.h"
+#include "guest/protocol/bytes.h"
 
-#include <memory>
 #include <string>
 
 namespace carrel::guestd {
 
-// Nothing where the machine has no such device or the kernel does not let it be mapped (lockdown(7)): files
-// then go over the channel alone. The mapping stays until the process ends.
-[[nodiscard]] std::shared_ptr<worktree::ReadWindow>
-openSharedWindow(const std::string& devices = "/sys/bus/pci/devices");
+// Empty where the machine has no such device or the kernel does not let it be mapped (lockdown(7)): everything
+// then goes over the channels alone. The mapping stays until the process ends.
+[[nodiscard]] ByteSpan openSharedWindow(const std::string& devices = "/sys/bus/pci/devices");
 
 } // namespace carrel::guestd

@@ -45,15 +45,19 @@ std::string_view checkShape(std::uint8_t type, std::uint8_t flags, std::uint32_t
         }
         return (flags & ~allowed) != 0 ? "a frame has flags that do not belong to its type" : "";
     };
+    const bool both = (flags & kFlagMore) != 0 && (flags & kFlagEnd) != 0;
     switch (static_cast<FrameType>(type)) {
     case FrameType::Data:
-        if ((flags & kFlagMore) != 0 && (flags & kFlagEnd) != 0) {
+    case FrameType::Placed:
+        if (both) {
             return "a frame says that a message goes on and that it ends";
         }
         if (length == 0 && (flags & kFlagEnd) == 0) {
             return "a data frame is empty";
         }
-        return exactly(length, true, kFlagMore | kFlagEnd);
+        return exactly(static_cast<FrameType>(type) == FrameType::Data ? length : 2 * sizeof(std::uint32_t), true, kFlagMore | kFlagEnd);
+    case FrameType::Room:
+        return exactly(sizeof(std::uint32_t), false, kFlagNone);
     case FrameType::Credit:
         return exactly(sizeof(std::uint32_t), true, kFlagNone);
     case FrameType::Reset:

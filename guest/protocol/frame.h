@@ -27,7 +27,7 @@
 // often).
 //
 // Checked on every header before its payload is buffered: tag, length, known type, flags that belong to the
-// type, the zero field, the exact length of Credit, Reset, Ping and Pong, stream 0 for Ping and Pong and only
+// type, the zero field, the exact length of all but Data, stream 0 for Ping, Pong and Room and only
 // there, and that an empty Data frame carries kFlagEnd (so that nothing without cost can be sent for ever).
 //
 // Ownership: an object per direction of a connection. Thread: not shared; any one thread.
@@ -63,12 +63,14 @@ enum class FrameType : std::uint8_t {
     Reset = 3,  // the stream ended abnormally; payload: u32 errno-like reason, Linux numbering
     Ping = 4,   // stream 0; payload 8 bytes, answered by Pong with the same
     Pong = 5,
+    Placed = 6, // as Data, but its bytes lie in the ring (placing_ring.h): payload u32 slot, u32 bytes there, 1 to kMaxFramePayload
+    Room = 7,   // stream 0; payload u32: so many more slots of the ring may be written to
 };
 
 enum FrameFlag : std::uint8_t {
     kFlagNone = 0,
-    kFlagMore = 1, // Data: the message goes on in the next Data frame of this stream
-    kFlagEnd = 2,  // Data: the sender will send no more on this stream (half close); never with kFlagMore
+    kFlagMore = 1, // Data, Placed: the message goes on in the next Data frame of this stream
+    kFlagEnd = 2,  // Data, Placed: the sender will send no more on this stream (half close); never with kFlagMore
     kFlagAck =
         4, // Reset: answers a Reset; what follows it is of no stream that was reset before. Not answered
 };

@@ -10,7 +10,7 @@ namespace carrel {
 Mux::Impl::Impl(Side ourSide, Events ourEvents, Options ourOptions)
     : side(ourSide)
     , events(std::move(ourEvents))
-    , options(ourOptions)
+    , options(std::move(ourOptions))
     , decoder(side, {.frame = [this](Frame&& frame) { onFrame(std::move(frame)); },
                      .epoch = [this](const Epoch& epoch) { onEpoch(epoch); },
                      .spoilt = [this](std::string_view why) { onSpoilt(why); }}) {}
@@ -25,6 +25,9 @@ void Mux::Impl::forgetAll() {
     grants.clear();
     carry.clear();
     carryUsed = 0;
+    freeSlots = 0;
+    nextSlot = 0;
+    taken = 0;
 }
 
 void Mux::Impl::onEpoch(const Epoch& epoch) {
@@ -34,8 +37,16 @@ void Mux::Impl::onEpoch(const Epoch& epoch) {
     if (side == Side::Guest) {
         carry = encodeGuestHello(epoch);
     }
+    sayRoom();
     if (events.epoch) {
         events.epoch(epoch);
+    }
+}
+
+// All of the ring: the peer has written to none of it in this epoch.
+void Mux::Impl::sayRoom() {
+    if (options.ringIn.slotCount > 0) {
+        pushSmall({FrameType::Room, kFlagNone, 0, detail::u32Payload(static_cast<std::uint32_t>(options.ringIn.slotCount))});
     }
 }
 
@@ -83,7 +94,7 @@ void Mux::Impl::dropIfOver(std::uint32_t id, std::uint64_t serial) {
 }
 
 Mux::Mux(Side side, Events events, Options options)
-    : m_impl(std::make_unique<Impl>(side, std::move(events), options)) {}
+    : m_impl(std::make_unique<Impl>(side, std::move(events), std::move(options))) {}
 Mux::Mux(Side side, Events events)
     : Mux(side, std::move(events), Options()) {}
 Mux::~Mux() = default;
@@ -108,6 +119,7 @@ void Mux::beginLocal(std::uint32_t tag) {
     m_impl->decoder.beginLocal(tag);
     m_impl->tag = m_impl->decoder.tag();
     m_impl->open = true;
+    m_impl->sayRoom();
 }
 
 bool Mux::isOpen() const {

@@ -28,6 +28,7 @@
 #pragma once
 
 #include "guest/protocol/frame.h"
+#include "guest/protocol/placing_ring.h"
 
 #include <cstdint>
 #include <memory>
@@ -72,6 +73,8 @@ public:
         std::size_t maxMessage = kMaxMessageBytes;
         std::size_t maxQueued =
             8 * 1024 * 1024; // sender's bound per stream; sendX answers LimitExceeded beyond it
+        RingWriter ringOut = {}; // large pieces go through it (placing_ring.h)
+        RingReader ringIn = {};
     };
 
     Mux(Side side, Events events, Options options);

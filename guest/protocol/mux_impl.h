@@ -69,6 +69,7 @@ struct Mux::Impl {
     void onEpoch(const Epoch& epoch);
     void onSpoilt(std::string_view why);
     void spoil(std::string_view why);
+    void sayRoom();
 
     // Its streams.
     Stream* find(std::uint32_t id);
@@ -78,6 +79,8 @@ struct Mux::Impl {
 
     // Receiving.
     void onFrame(Frame&& frame);
+    void onPlaced(Frame&& frame);
+    void onRoom(std::uint32_t slots);
     void onData(Frame&& frame);
     std::string_view checkData(const Stream& stream, std::size_t size, bool more, bool end) const;
     // The data to deliver: nothing while a message is incomplete.
@@ -102,6 +105,8 @@ struct Mux::Impl {
     void writeFrame(Bytes& out, std::size_t max, const Turn& turn, Stream& stream,
                     const detail::SendQueue::Piece& piece, std::vector<Turn>& drained);
     void announceDrained(const std::vector<Turn>& drained);
+    // Puts the bytes into the ring, and tells where. False: they have to go as they are.
+    bool place(Bytes& out, std::uint8_t flags, std::uint32_t stream, ByteSpan bytes);
 
     const Side side;
     const Events events;
@@ -124,6 +129,9 @@ struct Mux::Impl {
     std::deque<Turn> ring;            // streams with something to send, in turn
     Bytes carry;                      // begun, not yet taken: a hello, or a frame cut by takeOutput's max
     std::size_t carryUsed = 0;
+    std::uint32_t freeSlots = 0; // slots that may be written to
+    std::uint32_t nextSlot = 0;  // of those
+    std::uint32_t taken = 0;     // slots that the peer may have back, and has not been told so
 };
 
 } // namespace carrel

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "guest/protocol/mux_impl.h"
 
+#include <algorithm>
+
 namespace carrel {
 
 using detail::Stream;
@@ -10,6 +12,8 @@ namespace {
 
 // A peer's credit beyond this is not flow control but an attempt at an overflow.
 constexpr std::uint64_t kMaxCredit = std::uint64_t{1} << 31U;
+// Slots that are free again are told of together.
+constexpr std::uint32_t kRoomWorthTelling = kMaxRingSlots / 4;
 
 } // namespace
 
@@ -17,6 +21,12 @@ void Mux::Impl::onFrame(Frame&& frame) {
     switch (frame.type) {
     case FrameType::Data:
         onData(std::move(frame));
+        break;
+    case FrameType::Placed:
+        onPlaced(std::move(frame));
+        break;
+    case FrameType::Room:
+        onRoom(loadLe<std::uint32_t>(frame.payload));
         break;
     case FrameType::Credit:
         onCredit(frame.stream, loadLe<std::uint32_t>(frame.payload));
@@ -30,6 +40,32 @@ void Mux::Impl::onFrame(Frame&& frame) {
     case FrameType::Pong:
         break;
     }
+}
+
+void Mux::Impl::onPlaced(Frame&& frame) {
+    const auto slot = loadLe<std::uint32_t>(frame.payload);
+    const auto size = loadLe<std::uint32_t>(frame.payload, sizeof slot);
+    if (slot >= options.ringIn.slotCount || size == 0 || size > kRingSlotBytes) {
+        spoil("what was put into memory is not there");
+        return;
+    }
+    const auto bytes = options.ringIn.memory.subspan(slot * kRingSlotBytes, size);
+    frame.payload.assign(bytes.begin(), bytes.end());
+    if (++taken >= std::min<std::size_t>(kRoomWorthTelling, options.ringIn.slotCount)) {
+        pushSmall({FrameType::Room, kFlagNone, 0, u32Payload(std::exchange(taken, 0))});
+    }
+    onData(std::move(frame));
+}
+
+void Mux::Impl::onRoom(std::uint32_t slots) {
+    if (options.ringOut.slotCount == 0) {
+        return; // of no use to this side, and no harm
+    }
+    if (slots == 0 || slots > options.ringOut.slotCount - freeSlots) {
+        spoil("room came that is not there");
+        return;
+    }
+    freeSlots += slots;
 }
 
 void Mux::Impl::onData(Frame&& frame) {

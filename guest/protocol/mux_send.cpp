@@ -14,6 +14,8 @@ namespace {
 
 // A frame is not cut smaller than this just to fill the rest of an output buffer.
 constexpr std::size_t kWorthAFrame = 4096;
+// What is shorter fits into two buffers of a port's, and is there as soon without the detour.
+constexpr std::size_t kWorthPlacing = 8192;
 // Resets, their acknowledgements and pongs that wait for the wire. A peer that makes more of them than this
 // without reading is not served any longer.
 constexpr std::size_t kMaxSmallFrames = 4 * kMaxStreams;
@@ -162,13 +164,15 @@ void Mux::Impl::writeFrame(Bytes& out, std::size_t max, const Turn& turn, Stream
         flags = kFlagEnd;
         stream.endSent = true;
     }
-    if (out.capacity() < out.size() + size + kFrameOverhead) {
-        // Room for what this stream has to send, not doubled step by step.
-        const std::size_t frames = stream.queue.bytes() / kMaxFramePayload + 1;
-        const std::size_t wanted = out.size() + stream.queue.bytes() + frames * kFrameOverhead;
-        out.reserve(std::max(out.size() + size + kFrameOverhead, std::min(wanted, max)));
+    if (!place(out, flags, turn.id, piece.data)) {
+        if (out.capacity() < out.size() + size + kFrameOverhead) {
+            // Room for what this stream has to send, not doubled step by step.
+            const std::size_t frames = stream.queue.bytes() / kMaxFramePayload + 1;
+            const std::size_t wanted = out.size() + stream.queue.bytes() + frames * kFrameOverhead;
+            out.reserve(std::max(out.size() + size + kFrameOverhead, std::min(wanted, max)));
+        }
+        encodeFrame(out, tag, FrameType::Data, flags, turn.id, piece.data);
     }
-    encodeFrame(out, tag, FrameType::Data, flags, turn.id, piece.data);
     if (size > 0) {
         stream.credit -= size;
         stream.queue.pop(size);
@@ -176,6 +180,23 @@ void Mux::Impl::writeFrame(Bytes& out, std::size_t max, const Turn& turn, Stream
             drained.push_back(turn);
         }
     }
+}
+
+bool Mux::Impl::place(Bytes& out, std::uint8_t flags, std::uint32_t stream, ByteSpan bytes) {
+    if (freeSlots == 0 || bytes.size() < kWorthPlacing) {
+        return false;
+    }
+    if (!options.ringOut.put(nextSlot, bytes)) {
+        freeSlots = 0; // nor will the next piece find more
+        return false;
+    }
+    Bytes where;
+    appendLe(where, nextSlot);
+    appendLe(where, static_cast<std::uint32_t>(bytes.size()));
+    encodeFrame(out, tag, FrameType::Placed, flags, stream, where);
+    nextSlot = (nextSlot + 1) % static_cast<std::uint32_t>(options.ringOut.slotCount);
+    --freeSlots;
+    return true;
 }
 
 void Mux::Impl::announceDrained(const std::vector<Turn>& drained) {

@@ -85,7 +85,7 @@ struct DiskSpec {
 // puts there, and says so on a channel. A guest finds it as a PCI device (1af4:1110, "ivshmem", QEMU's
 // docs/specs/ivshmem-spec.rst).
 struct WindowSpec {
-    Mebibytes size{8}; // a power of two
+    Mebibytes size{16}; // a power of two; of it only what is used takes memory
 };
 
 // Limits: each is checked by validate().

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A program for one Mux with a well-behaved peer and, at will, hostile frames between: operations of a few
-// bytes each. Neither crashes, hands out more than was sent, or holds more than its bounds.
+// bytes each, with the ring between them. Neither crashes, hands out more than was sent, or holds more than its bounds.
 #include "guest/protocol/mux.h"
 
 #include <algorithm>
@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::uint32_t kTag = 0x44332211;
 constexpr std::size_t kMaxMessage = 100'000;
+constexpr std::size_t kSlots = 3;
 
 std::optional<StreamKind> kindOf(std::uint32_t stream) {
     if (stream % 8 == 7) {
@@ -22,7 +23,7 @@ std::optional<StreamKind> kindOf(std::uint32_t stream) {
 }
 
 struct End {
-    explicit End(Side side)
+    End(Side side, Bytes& memory)
         : mux(side,
               {.data =
                    [this](std::uint32_t stream, Bytes&& data) {
@@ -38,7 +39,23 @@ struct End {
                .epoch = [this](const Epoch&) { held.clear(); },
                .spoilt = [this](std::string_view) { held.clear(); },
                .accept = [](std::uint32_t stream) { return kindOf(stream); }},
-              {.window = 50'000, .maxMessage = kMaxMessage, .maxQueued = 300'000}) {}
+              optionsFor(side, memory)) {}
+
+    static Mux::Options optionsFor(Side side, Bytes& memory) {
+        Mux::Options options{.window = 50'000, .maxMessage = kMaxMessage, .maxQueued = 300'000};
+        if (side == Side::Guest) {
+            options.ringIn = {kSlots, memory};
+        } else {
+            options.ringOut = {kSlots, [&memory](std::size_t slot, ByteSpan bytes) {
+                                   if (slot >= kSlots || bytes.size() > kRingSlotBytes) {
+                                       std::abort();
+                                   }
+                                   std::copy(bytes.begin(), bytes.end(), memory.begin() + static_cast<std::ptrdiff_t>(slot * kRingSlotBytes));
+                                   return true;
+                               }};
+        }
+        return options;
+    }
 
     // What a callback does, as the program last said.
     void react(std::uint32_t stream) {
@@ -140,9 +157,9 @@ private:
             break;
         case 9: { // a frame that the peer never sent
             Bytes frame;
-            const auto type = static_cast<FrameType>(1 + next() % 5U);
+            const auto type = static_cast<FrameType>(1 + next() % 7U);
             const auto flags = static_cast<std::uint8_t>(next() % 8U);
-            const Bytes payload(type == FrameType::Data ? std::min(size(), kMaxFramePayload) : 4,
+            const Bytes payload(type == FrameType::Data ? std::min(size(), kMaxFramePayload) : type == FrameType::Placed ? 8 : 4,
                                 std::byte{next()});
             encodeFrame(frame, kTag, type, flags, stream, payload);
             end.mux.feed(frame);
@@ -164,8 +181,9 @@ private:
     }
 
     std::span<const std::uint8_t> m_rest;
-    End m_host{Side::Host};
-    End m_guest{Side::Guest};
+    Bytes m_memory = Bytes(kSlots * kRingSlotBytes);
+    End m_host{Side::Host, m_memory};
+    End m_guest{Side::Guest, m_memory};
 };
 
 } // namespace

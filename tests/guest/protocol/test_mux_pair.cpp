@@ -59,8 +59,9 @@ class Life {
 public:
     explicit Life(unsigned seed)
         : m_random(seed)
-        , m_host(Side::Host, options())
-        , m_guest(Side::Guest, options()) {
+        , m_memory(seed % 3 * 2 * kRingSlotBytes) // none, two slots, four
+        , m_host(Side::Host, hostOptions())
+        , m_guest(Side::Guest, guestOptions()) {
         m_guest.doomed = kFirstDoomed + 1;
     }
 
@@ -108,6 +109,20 @@ private:
     Mux::Options options() {
         Mux::Options out;
         out.window = static_cast<std::uint32_t>(1 + below(m_random, 2 * kInitialWindow));
+        return out;
+    }
+
+    Mux::Options hostOptions() {
+        auto out = options();
+        out.ringOut = {m_memory.size() / kRingSlotBytes, [this](std::size_t slot, ByteSpan bytes) {
+                           std::copy(bytes.begin(), bytes.end(), m_memory.begin() + static_cast<std::ptrdiff_t>(slot * kRingSlotBytes));
+                           return true;
+                       }};
+        return out;
+    }
+    Mux::Options guestOptions() {
+        auto out = options();
+        out.ringIn = {m_memory.size() / kRingSlotBytes, m_memory};
         return out;
     }
 
@@ -197,6 +212,7 @@ private:
     }
 
     std::mt19937 m_random;
+    Bytes m_memory; // that both see
     int m_epochs = 0;
     End m_host;
     End m_guest;
