@@ -46,7 +46,7 @@
 // files channel: stream = share id (1 … kMaxShareId, Messages): FUSE requests guest → host, replies and notifications
 //   host → guest; see lower_wire.h. Streams ≥ kFirstContentStream: content.send.
 //
-// network channel: each TCP connection of a program is a stream of Bytes, opened by the guest; see net_wire.h. The host opens none.
+// network channel: each TCP connection of a program is a stream of Bytes, opened by the guest; see net_wire.h. For a forward the host opens one.
 //
 // terminals channel: a session s (1 … kMaxSessions, chosen by the host) owns streams 4s … 4s+3:
 //   4s   Messages, JSON: host → guest first {"start": {argv:[…], env:{…}, cwd, tty: null|{rows, cols, term}}}, then
