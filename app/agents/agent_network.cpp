@@ -165,7 +165,11 @@ std::shared_ptr<egress::Egress> Agent::openNetwork() {
             self->canaryLeft(std::move(event), why);
         }
     };
-    return m_services.networks->open(of.id, of.session, of.network, std::move(log), credentials());
+    auto own = credentials();
+    if (own) {
+        own->newMachine();
+    }
+    return m_services.networks->open(of.id, of.session, of.network, std::move(log), std::move(own));
 }
 
 // On the network's own thread, which waits for the hypervisor here and for nobody else: whoever holds the brake never waits for it.
