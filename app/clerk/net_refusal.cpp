@@ -22,7 +22,7 @@ const char* statusOf(net::Outcome outcome) {
     }
 }
 
-const char* reasonOf(net::Outcome outcome) {
+const char* reasonOf(net::Outcome outcome, bool told) {
     switch (outcome) {
     case net::Outcome::Expired:
         return "Nobody answered in time whether it may be reached.";
@@ -35,7 +35,7 @@ const char* reasonOf(net::Outcome outcome) {
     case net::Outcome::TimedOut:
         return "It did not answer in time.";
     case net::Outcome::Limit:
-        return "Too many connections are open or wait.";
+        return told ? "A limit is reached." : "Too many connections are open or wait.";
     case net::Outcome::Offline:
         return "The agent has no network.";
     case net::Outcome::Closed:
@@ -63,7 +63,7 @@ Speaks speaksHttp(ByteSpan bytes) {
 Bytes httpRefusal(const net::Opening& opening, const net::Answer& answer) {
     std::string said = plainText(answer.text, net::kMaxAnswerText);
     std::replace_if(said.begin(), said.end(), [](char c) { return static_cast<unsigned char>(c) < ' ' || c == 0x7f; }, ' ');
-    std::string body = "Carrel: no connection to " + net::textOf(opening.host) + ". " + reasonOf(answer.outcome);
+    std::string body = "Carrel: no connection to " + net::textOf(opening.host) + ". " + reasonOf(answer.outcome, !said.empty());
     body += (said.empty() ? "" : " (" + said + ")") + "\n";
     return toBytes(std::string("HTTP/1.1 ") + statusOf(answer.outcome) +
                    "\r\nContent-Type: text/plain; charset=utf-8\r\nCache-Control: no-store\r\nX-Carrel-Outcome: " +
