@@ -211,11 +211,7 @@ std::shared_ptr<egress::Egress> Agent::openNetwork() {
             self->canaryLeft(std::move(event), why);
         }
     };
-    auto own = credentials();
-    if (own) {
-        own->newMachine();
-    }
-    return m_services.networks->open(of.id, of.session, of.network, std::move(log), std::move(own), {of.limits, volume()});
+    return m_services.networks->open(of.id, of.session, of.network, std::move(log), credentials(), {of.limits, volume()});
 }
 
 // On the network's own thread, which waits for the hypervisor here and for nobody else: whoever holds the brake never waits for it.
