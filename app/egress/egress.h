@@ -267,7 +267,7 @@ private:
         std::optional<std::uint64_t> most;
     };
     [[nodiscard]] Status usedTold(std::uint64_t clerk, const UsedWord& word);
-    // Counts, and gives the clerk what it may use next; where that is nothing any more, all that is open has been ended, and why.
+    // Counts, and gives the clerk what it may use next; where that is nothing any more, all that there is has been ended, and why.
     [[nodiscard]] std::optional<No> meter();
     [[nodiscard]] std::optional<No> limitNow();
     void meterIfDue();

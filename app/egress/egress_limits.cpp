@@ -150,22 +150,33 @@ void Egress::tellLimits(std::uint64_t clerk, const Limits& limits, std::optional
 }
 
 Egress::No Egress::endAll(No no) {
-    std::vector<std::pair<StreamPtr, AskedPtr>> open;
+    struct One {
+        StreamPtr stream;
+        AskedPtr asked;
+        bool open = false;
+    };
+    std::vector<One> all;
+    std::set<std::uint64_t> waitedFor;
     {
         const std::lock_guard lock(m_mutex);
         for (const auto& [number, stream] : m_streams) {
-            if (stream->phase == Phase::Open) {
-                open.emplace_back(stream, stream->asked);
-            }
+            all.push_back({stream, stream->asked, stream->phase == Phase::Open});
+            waitedFor.insert(stream->asked ? stream->asked->waitsFor : stream->waitsFor);
         }
     }
-    for (const auto& [stream, asked] : open) {
+    for (const auto& [stream, asked, open] : all) {
         if (asked) { // nothing goes on for it, and it can be told so in HTTP
             refuseRequest(stream, asked, no);
+        } else if (!open) {
+            refuse(stream, no);
         } else if (cut(stream, no.text)) {
             const std::lock_guard lock(m_mutex);
             m_traffic.failed(stream->to.text(), no.outcome, no.text, Clock::now());
         }
+    }
+    waitedFor.erase(0);
+    for (const auto approval : waitedFor) { // what nobody may have any more is not asked either
+        (void)m_to.queue->withdraw(m_to.agent, approval).has_value();
     }
     return no;
 }

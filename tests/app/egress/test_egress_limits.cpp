@@ -125,10 +125,14 @@ private slots:
     void beyondItNobodyIsAsked() {
         Folder f;
         EgressWorld w(NetMode::Ask, ProxySettings(), {{0, kDay}, f.volume()});
-        QVERIFY(w.egress->told(w.at, "net.used", {{"bytes", kDay}}));
         QVERIFY(w.openThere(1));
+        QTRY_COMPARE_WITH_TIMEOUT(w.queue.list(true).size(), std::size_t{1}, 60'000);
+        QVERIFY(w.egress->told(w.at, "net.used", {{"bytes", kDay}}));
         TRY_BEGINS(w, 1, "refused limit");
-        QVERIFY(w.queue.list(true).empty() && w.resolver->count() == 0);
+        TRY(w.queue.list(true).at(0).state == policy::ApprovalState::Cancelled); // nobody waits for it any more
+        QVERIFY(w.openThere(2));
+        TRY_BEGINS(w, 2, "refused limit");
+        QVERIFY(w.queue.list(true).size() == 1 && w.resolver->count() == 0);
     }
 
     // A clerk that was taken over takes no notice of its allowance, and says nothing of what it carries.
