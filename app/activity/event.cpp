@@ -91,6 +91,10 @@ std::string_view toString(EventKind kind) {
         return "net.traffic";
     case EventKind::NetCut:
         return "net.cut";
+    case EventKind::NetLimit:
+        return "net.limit";
+    case EventKind::NetSpent:
+        return "net.spent";
     case EventKind::CredentialAdded:
         return "credential.added";
     case EventKind::CredentialRemoved:

@@ -57,6 +57,8 @@ enum class EventKind {
     NetMode,    // what the owner decided of an agent's network
     NetTraffic, // its connections, in sums
     NetCut,     // one of them, by the owner
+    NetLimit,   // what the owner lets them carry
+    NetSpent,   // that of a day was used up: an alert
     CredentialAdded,   // by the owner; no event of these four has its value
     CredentialRemoved,
     CredentialUsed,    // for one request of the agent's, before it goes on
@@ -77,6 +79,7 @@ inline constexpr std::array kEventKinds{
     EventKind::RuleAdded, EventKind::RuleRemoved, EventKind::RuleReplaced,
     EventKind::GuestLog,     EventKind::EngineNote,
     EventKind::ClientAllowed, EventKind::ClientEnded,  EventKind::NetMode,  EventKind::NetTraffic, EventKind::NetCut,
+    EventKind::NetLimit, EventKind::NetSpent,
     EventKind::CredentialAdded, EventKind::CredentialRemoved, EventKind::CredentialUsed, EventKind::CredentialRefused,
     EventKind::ForwardOpened, EventKind::ForwardTraffic, EventKind::ForwardClosed, EventKind::CanaryLeft};
 

@@ -152,6 +152,13 @@ public:
     // owner's word about the network is a brake like pause().
     [[nodiscard]] Status setNetwork(egress::NetMode mode);
     [[nodiscard]] egress::NetMode network() const;
+    // None: as it is. InvalidArgument: no limit that there can be.
+    [[nodiscard]] Status setLimits(std::optional<std::uint64_t> rate, std::optional<std::uint64_t> day);
+    struct LimitsNow {
+        egress::Limits limits;
+        std::uint64_t used = 0; // today
+    };
+    [[nodiscard]] LimitsNow limitsNow();
     struct NetworkNow {
         std::vector<egress::LiveConnection> live;
         std::size_t waiting = 0; // not connected yet
@@ -325,6 +332,9 @@ private:
     void noteSilence(const std::string& what, const StartWatch::Stall& silence);
     [[nodiscard]] Error explainStop(std::string_view step);
     void makeDoor();
+    enum class Gives { More, Less };
+    [[nodiscard]] Status take(const AgentRecord& next, Gives gives, activity::Event event, const std::function<void(egress::Egress&)>& tell);
+    [[nodiscard]] std::shared_ptr<egress::DayVolume> volume();
     [[nodiscard]] std::shared_ptr<egress::Egress> openNetwork();
     // A canary left, or was about to: that is in the log, and then the agent is paused.
     void canaryLeft(std::optional<activity::Event> event, const std::string& why);
@@ -512,6 +522,7 @@ private:
     std::shared_ptr<Door> m_door;
     std::shared_ptr<egress::Egress> m_network; // while there is a door
     std::shared_ptr<egress::AgentCredentials> m_credentials; // once they were asked for
+    std::shared_ptr<egress::DayVolume> m_volume;             // likewise
     std::optional<StartWatch> m_watch;
     std::set<std::string> m_stagesTold; // of this machine; bounded
     std::string m_guestFailure; // what the guest said of a failed start

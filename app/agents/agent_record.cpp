@@ -96,6 +96,8 @@ Status save(const AgentRecord& record, const std::filesystem::path& file) {
                               {"accelerator", record.accelerator},
                               {"session", record.session},
                               {"network", egress::toString(record.network)},
+                              {"network_rate", record.limits.rate},
+                              {"network_day", record.limits.day},
                               {"shares", std::move(shares)}};
     return files::replaceDurably(file, json::serialize(object));
 }
@@ -131,6 +133,10 @@ Result<AgentRecord> load(const std::filesystem::path& file) {
             fields.problem("network", "is no way to the network that is known");
         }
         record.network = mode.value_or(egress::NetMode::Offline);
+    }
+    record.limits = {fields.optionalNumber("network_rate").value_or(0), fields.optionalNumber("network_day").value_or(0)};
+    if (!egress::check(record.limits)) { // one that is not understood is none that could be let go of
+        fields.problem("network_day", "or network_rate is no limit that is known");
     }
     for (const auto& item : fields.array("shares", 64)) {
         if (!item.is_object()) {

@@ -3,7 +3,6 @@
 #include "app/egress/egress.h"
 
 #include "guest/protocol/plain_text.h"
-#include "guest/protocol/strict_json.h"
 
 #include <algorithm>
 
@@ -11,24 +10,6 @@ namespace carrel::egress {
 
 namespace json = boost::json;
 using activity::EventKind;
-
-namespace {
-
-constexpr std::size_t kMaxGivenName = 64, kMaxGivenWord = 16;
-
-// One of the words that link.h has; anything else is a problem.
-template <class Word> Word wordFrom(JsonFields& fields, const char* name, std::initializer_list<Word> words) {
-    const auto given = fields.string(name, kMaxGivenWord);
-    for (const auto each : words) {
-        if (toString(each) == given) {
-            return each;
-        }
-    }
-    fields.problem(name, "is none that there is");
-    return *words.begin();
-}
-
-} // namespace
 
 void Egress::tellCanaries(std::uint64_t clerk, bool evenNone) {
     const auto all = m_to.canaries != nullptr ? m_to.canaries->of(m_to.agent) : Result<std::vector<Canary>>();
@@ -59,20 +40,11 @@ void Egress::canariesChanged() {
     });
 }
 
-Status Egress::canaryTold(std::uint64_t clerk, const json::object& params) {
-    using relay::CanaryForm;
-    using relay::CanaryPlace;
-    JsonFields fields(params, "net.canary");
-    const auto number = fields.number("number");
-    (void)fields.number("request");
-    const auto name = fields.string("name", kMaxGivenName);
-    const auto where = wordFrom(fields, "where", {CanaryPlace::Target, CanaryPlace::Field, CanaryPlace::Body});
-    const auto form = wordFrom(fields, "form", {CanaryForm::Plain, CanaryForm::Base64, CanaryForm::Hex, CanaryForm::Percent, CanaryForm::Gzip});
-    CARREL_TRY(fields.finish());
+Status Egress::canaryTold(std::uint64_t clerk, const CanaryWord& word) {
     StreamPtr stream;
     {
         const std::lock_guard lock(m_mutex);
-        const auto at = m_streams.find(number);
+        const auto at = m_streams.find(word.number);
         if (m_stopped || clerk != m_clerk || at == m_streams.end()) {
             return {}; // it was cut at the same time
         }
@@ -85,7 +57,7 @@ Status Egress::canaryTold(std::uint64_t clerk, const json::object& params) {
             return fail(ErrorCode::LimitExceeded, "a clerk asks faster than it is answered");
         }
     }
-    post([this, stream, name, where, form] { canaryLeft(stream, name, where, form); });
+    post([this, stream, word] { canaryLeft(stream, word.name, word.where, word.form); });
     return {};
 }
 

@@ -5,7 +5,6 @@
 
 #include "app/relay/secret_pipe.h"
 #include "guest/protocol/plain_text.h"
-#include "guest/protocol/strict_json.h"
 
 #include <algorithm>
 #include <array>
@@ -16,30 +15,17 @@ namespace json = boost::json;
 using activity::EventKind;
 using Clock = std::chrono::steady_clock;
 
-namespace {
-
-constexpr std::size_t kMaxGivenMethod = 32;
-constexpr std::size_t kMaxGivenPath = 4096;
-constexpr std::size_t kMaxGivenName = 64;
-
-} // namespace
-
-Status Egress::asked(std::uint64_t clerk, const json::object& params) {
-    JsonFields fields(params, "net.request");
-    const auto number = fields.number("number");
+Status Egress::asked(std::uint64_t clerk, RequestWord word) {
     auto one = std::make_shared<Asked>();
-    one->number = fields.number("request");
-    one->method = fields.string("method", kMaxGivenMethod);
-    one->path = fields.string("path", kMaxGivenPath);
-    one->placeholders = fields.strings("placeholders", kMaxPlaceholdersTold, kMaxGivenName);
-    if (params.contains("own_keys")) {
-        one->ownKeys = fields.strings("own_keys", kMaxPlaceholdersTold, kMaxGivenName);
-    }
-    CARREL_TRY(fields.finish());
+    one->number = word.request;
+    one->method = std::move(word.method);
+    one->path = std::move(word.path);
+    one->placeholders = std::move(word.placeholders);
+    one->ownKeys = std::move(word.ownKeys);
     StreamPtr stream;
     {
         const std::lock_guard lock(m_mutex);
-        const auto at = m_streams.find(number);
+        const auto at = m_streams.find(word.number);
         if (m_stopped || clerk != m_clerk || at == m_streams.end()) {
             return {}; // it was cut at the same time
         }
@@ -72,6 +58,9 @@ void Egress::judge(const StreamPtr& stream, const AskedPtr& asked) {
             return;
         }
         asked->waitsFor = 0;
+    }
+    if (const auto no = limitNow()) {
+        return refuseRequest(stream, asked, *no);
     }
     if (!std::exchange(asked->looked, true)) {
         if (const auto no = look(stream, *asked)) {

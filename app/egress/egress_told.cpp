@@ -5,7 +5,6 @@
 #include "app/egress/break_off.h"
 #include "app/egress/forwards.h"
 #include "guest/protocol/plain_text.h"
-#include "guest/protocol/strict_json.h"
 
 #include <algorithm>
 #include <array>
@@ -18,7 +17,6 @@ using Clock = std::chrono::steady_clock;
 
 namespace {
 
-constexpr std::size_t kMaxGivenHost = 255;
 constexpr std::uint64_t kEndsCounted = 1; // the kernel counts the end of a direction
 
 // Of those of a clerk's words (link.h, net.closed) that the owner should know of: it was connected, and came to nothing.
@@ -43,32 +41,26 @@ const Fault* faultOf(std::string_view how) {
 } // namespace
 
 Status Egress::told(std::uint64_t clerk, const std::string& method, const json::object& params) {
-    if (method == "net.open") {
-        return opened(clerk, params);
-    }
-    if (method == "net.closed") {
-        return closed(clerk, params);
-    }
-    if (method == "net.request") {
-        return asked(clerk, params);
-    }
     if (method.starts_with("forward.")) {
         return m_forwards->told(clerk, method, params);
     }
-    if (method == "net.canary") {
-        return canaryTold(clerk, params);
-    }
-    return fail(ErrorCode::Malformed, "a clerk cannot say " + plainText(method, 40));
+    struct Take {
+        Egress& self;
+        std::uint64_t clerk;
+        Status operator()(const OpenWord& word) const { return self.opened(clerk, word); }
+        Status operator()(const ClosedWord& word) const { return self.closed(clerk, word); }
+        Status operator()(RequestWord& word) const { return self.asked(clerk, std::move(word)); }
+        Status operator()(const CanaryWord& word) const { return self.canaryTold(clerk, word); }
+        Status operator()(const UsedWord& word) const { return self.usedTold(clerk, word); }
+    };
+    auto word = clerkWordFrom(method, params);
+    return word ? std::visit(Take{*this, clerk}, *word) : fail(std::move(word).error());
 }
 
-Status Egress::opened(std::uint64_t clerk, const json::object& params) {
-    JsonFields fields(params, "net.open");
-    const auto number = fields.number("number");
-    const auto host = fields.string("host", kMaxGivenHost);
-    const auto port = fields.number("port", UINT16_MAX);
-    CARREL_TRY(fields.finish());
+Status Egress::opened(std::uint64_t clerk, const OpenWord& word) {
+    const auto number = word.number;
     auto stream = std::make_shared<Stream>(Stream{clerk, number, {Address(Address::V4Bytes{}), 0}});
-    auto to = Destination::parse(host, port);
+    auto to = Destination::parse(word.host, word.port);
     std::optional<No> no;
     if (!to) { // the machine's doing, perhaps, which must not bring down its clerk
         no = No{Outcome::Denied, to.error().message};
@@ -99,6 +91,7 @@ Status Egress::opened(std::uint64_t clerk, const json::object& params) {
         } else if (m_streams.size() - open >= kMaxWaiting) {
             no = No{Outcome::Limit, "too many connections of this agent wait"};
         }
+        stream->shown = ++*m_to.numbers;
         m_streams.emplace(number, stream);
     }
     post([this, stream, no = std::move(no)] {
@@ -111,22 +104,18 @@ Status Egress::opened(std::uint64_t clerk, const json::object& params) {
     return {};
 }
 
-Status Egress::closed(std::uint64_t clerk, const json::object& params) {
-    JsonFields fields(params, "net.closed");
-    const auto number = fields.number("number");
-    const SocketCounts counts{fields.number("sent"), fields.number("received")};
-    const auto* const fault = faultOf(fields.string("how", 64));
-    CARREL_TRY(fields.finish());
+Status Egress::closed(std::uint64_t clerk, const ClosedWord& word) {
+    const auto* const fault = faultOf(word.how);
     StreamPtr stream;
     {
         const std::lock_guard lock(m_mutex);
-        const auto at = m_streams.find(number);
+        const auto at = m_streams.find(word.number);
         if (clerk == m_clerk && at != m_streams.end()) { // else it was cut at the same time
             stream = at->second;
         }
     }
     if (stream && take(stream)) {
-        ended(stream, counts);
+        ended(stream, word.bytes);
         if (fault != nullptr) {
             const std::lock_guard lock(m_mutex);
             m_traffic.failed(stream->to.text(), fault->outcome, std::string(fault->words), Clock::now());
@@ -196,6 +185,7 @@ void Egress::ended(const StreamPtr& stream, std::optional<SocketCounts> told) {
             } else {
                 breakOff(socket.get());
             }
+            m_ended += std::min(bytes.sent, kMostLimit) + std::min(bytes.received, kMostLimit);
             m_traffic.ended(stream->to.text(), stream->unchecked, bytes, now);
         } else {
             m_traffic.failed(stream->to.text(), Outcome::Closed, "whoever asked has gone", now);
@@ -255,7 +245,7 @@ Result<LiveConnection> Egress::cut(std::uint64_t number) {
     std::optional<LiveConnection> was;
     {
         const std::lock_guard lock(m_mutex);
-        const auto at = m_streams.find(number);
+        const auto at = std::find_if(m_streams.begin(), m_streams.end(), [&](const auto& each) { return each.second->shown == number; });
         if (at != m_streams.end() && at->second->phase == Phase::Open) {
             stream = at->second;
             was = describe(*stream);

@@ -3,6 +3,7 @@
 
 #include "app/api/answers.h"
 #include "ui/credentials/credential_info.h"
+#include "ui/network/limits_dialog.h"
 #include "ui/network/live_model.h"
 #include "ui/network/mode_dialog.h"
 #include "ui/network/preset_dialog.h"
@@ -81,7 +82,9 @@ NetworkPage::NetworkPage(EngineLink& link, AgentStore& agents, ApprovalStore& ap
     , m_modeFrame(new QFrame(this))
     , m_mode(new PlainLabel({}, m_modeFrame))
     , m_modeWords(new PlainLabel({}, m_modeFrame))
+    , m_limitWords(new PlainLabel({}, m_modeFrame))
     , m_change(new QPushButton(tr("C&hange…"), m_modeFrame))
+    , m_limit(new QPushButton(tr("&Limits…"), m_modeFrame))
     , m_offline(new QPushButton(tr("Cut it o&ff"), m_modeFrame))
     , m_keysFrame(new QFrame(this))
     , m_keysTitle(new PlainLabel({}, m_keysFrame))
@@ -103,6 +106,7 @@ NetworkPage::NetworkPage(EngineLink& link, AgentStore& agents, ApprovalStore& ap
     connect(&m_liveNext, &QTimer::timeout, this, &NetworkPage::askLive);
     connect(&m_refusedNext, &QTimer::timeout, this, &NetworkPage::askRefused);
     connect(m_change, &QPushButton::clicked, this, &NetworkPage::chooseMode);
+    connect(m_limit, &QPushButton::clicked, this, &NetworkPage::chooseLimits);
     connect(m_offline, &QPushButton::clicked, this, [this] { setMode(NetMode::Offline); });
     connect(m_allKeys, &QPushButton::clicked, this, &NetworkPage::credentialsWanted);
     connect(m_cut, &QPushButton::clicked, this, &NetworkPage::cut);
@@ -128,12 +132,14 @@ NetworkPage::NetworkPage(EngineLink& link, AgentStore& agents, ApprovalStore& ap
         }
     });
     fillMode();
+    fillLimits();
     checkRules();
     checkLive();
 }
 
 void NetworkPage::layOut() {
     for (auto& [widget, name] : {std::pair<QWidget*, const char*>{m_mode, "networkMode"}, {m_modeWords, "networkModeWords"}, {m_change, "changeMode"},
+                                 {m_limitWords, "networkLimits"}, {m_limit, "changeLimits"},
                                  {m_offline, "goOffline"}, {m_liveTitle, "liveTitle"}, {m_rulesTitle, "rulesTitle"}, {m_refusedTitle, "refusedTitle"},
                                  {m_keysTitle, "keysTitle"}, {m_keys, "keys"}, {m_allKeys, "allKeys"}, {m_cut, "cut"},
                                  {m_preset, "allowPreset"}, {m_remove, "removeRule"}, {m_bar, "networkBar"}}) {
@@ -146,13 +152,16 @@ void NetworkPage::layOut() {
     m_mode->setFont(large);
     m_modeFrame->setFrameShape(QFrame::StyledPanel);
     m_change->setAccessibleName(tr("Change how the agent %1 reaches the network").arg(m_agent));
+    m_limit->setAccessibleName(tr("Change how much the agent %1 may carry over the network").arg(m_agent));
     m_offline->setAccessibleName(tr("Cut the agent %1 off the network at once").arg(m_agent));
     auto* words = new QVBoxLayout;
     words->addWidget(m_mode);
     words->addWidget(m_modeWords);
+    words->addWidget(m_limitWords);
     auto* mode = new QHBoxLayout(m_modeFrame);
     mode->addLayout(words, 1);
     mode->addWidget(m_change);
+    mode->addWidget(m_limit);
     mode->addWidget(m_offline);
     auto bold = font();
     bold.setBold(true);
@@ -197,7 +206,7 @@ void NetworkPage::layOut() {
     all->addWidget(m_keysFrame);
     all->addWidget(splitter, 1);
     QWidget* before = m_change;
-    for (QWidget* each : std::initializer_list<QWidget*>{m_offline, m_allKeys, m_liveView, m_cut, m_rulesView, m_preset, m_remove, m_refusedView}) {
+    for (QWidget* each : std::initializer_list<QWidget*>{m_limit, m_offline, m_allKeys, m_liveView, m_cut, m_rulesView, m_preset, m_remove, m_refusedView}) {
         setTabOrder(before, each);
         before = each;
     }
@@ -261,6 +270,34 @@ void NetworkPage::setMode(NetMode mode) {
     });
 }
 
+void NetworkPage::fillLimits() {
+    m_limit->setEnabled(!m_limits.empty());
+    const auto words = m_limits.empty() ? tr("How much it may carry is not known yet.") : limitsText(m_limits);
+    if (m_limitWords->text() != words) {
+        m_limitWords->setText(words);
+    }
+}
+
+void NetworkPage::chooseLimits() {
+    auto* const dialog = new LimitsDialog(m_agent, numberAt(m_limits, "rate"), numberAt(m_limits, "day"), this);
+    connect(dialog, &LimitsDialog::chosen, this, &NetworkPage::setLimits);
+    dialog->open();
+}
+
+void NetworkPage::setLimits(std::uint64_t rate, std::uint64_t day) {
+    auto params = ofAgent();
+    params["rate"] = rate;
+    params["day"] = day;
+    m_link.ask("net.limit", std::move(params), this, [this](const Answer& answer) {
+        if (!answer) {
+            m_bar->say(answer.error());
+        } else {
+            m_bar->clear();
+        }
+        askLive();
+    });
+}
+
 void NetworkPage::askLive() {
     delete m_liveRequest; // whatever it is about to say is older
     m_liveNext.stop();
@@ -277,6 +314,8 @@ void NetworkPage::takeLive(const Answer& answer) {
         m_liveTitle->setText(tr("What is connected now is not known"));
         return;
     }
+    m_limits = objectAt(*answer, "limits");
+    fillLimits();
     m_live->take(liveFrom(listAt(*answer, "connections")));
     const int count = m_live->rowCount();
     auto title = count == 0 ? tr("Nothing is connected") : tr("%n connection(s) now", nullptr, count);

@@ -2,6 +2,7 @@
 #include "ui/text/network_words.h"
 
 #include "app/api/answers.h"
+#include "guest/protocol/byte_amount.h"
 #include "ui/text/plain.h"
 
 #include <QCoreApplication>
@@ -104,7 +105,7 @@ QString outcomeText(std::string_view outcome) {
         {"unreachable", QT_TRANSLATE_NOOP("NetWords", "Could not be reached")},
         {"refused", QT_TRANSLATE_NOOP("NetWords", "The other side refused it")},
         {"timed-out", QT_TRANSLATE_NOOP("NetWords", "The other side did not answer")},
-        {"limit", QT_TRANSLATE_NOOP("NetWords", "Too many at once")},
+        {"limit", QT_TRANSLATE_NOOP("NetWords", "A limit was reached")},
         {"offline", QT_TRANSLATE_NOOP("NetWords", "The agent has no network")},
         {"closed", QT_TRANSLATE_NOOP("NetWords", "Whoever asked had gone")},
     }};
@@ -134,10 +135,40 @@ QString trafficText(const boost::json::object& detail) {
     return out;
 }
 
+QString limitsText(const boost::json::object& limits) {
+    const auto rate = numberAt(limits, "rate");
+    const auto day = numberAt(limits, "day");
+    const bool counted = limits.contains("used"); // else it is an event's
+    const auto used = numberAt(limits, "used");
+    const auto amount = [](std::uint64_t bytes) { return QString::fromStdString(amountText(bytes)); };
+    QStringList out;
+    if (rate > 0) {
+        out += NetWords::tr("At most %1 a second, all its connections together.").arg(amount(rate));
+    }
+    if (day > 0) {
+        out += !counted      ? NetWords::tr("At most %1 a day.").arg(amount(day))
+               : used >= day ? NetWords::tr("The %1 of today are used up: nothing is connected to until tomorrow, or until you allow more.").arg(amount(day))
+                             : NetWords::tr("At most %1 a day, of which %2 are used.").arg(amount(day), sizeText(used));
+    }
+    if (out.isEmpty()) {
+        out += NetWords::tr("There is no limit on how much it may carry.");
+        if (counted && used > 0) {
+            out += NetWords::tr("Today: %1.").arg(sizeText(used));
+        }
+    }
+    return out.join(' ');
+}
+
 QString networkEventText(std::string_view kind, const boost::json::object& detail) {
     const auto place = placeText(textAt(detail, "host"), std::to_string(numberAt(detail, "port")));
     if (kind == "net.cut") {
         return NetWords::tr("after %1 sent, %2 received").arg(sizeText(numberAt(detail, "sent")), sizeText(numberAt(detail, "received")));
+    }
+    if (kind == "net.limit") {
+        return limitsText(detail);
+    }
+    if (kind == "net.spent") {
+        return NetWords::tr("what was connected is cut, and nothing else is connected to until tomorrow, or until you allow more");
     }
     if (kind == "credential.used") {
         const auto rule = numberAt(detail, "rule");

@@ -63,6 +63,8 @@ constexpr std::array kKinds{
     Kind{"net.mode", EventGroup::Network, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Way to the network")},
     Kind{"net.traffic", EventGroup::Network, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Connections")},
     Kind{"net.cut", EventGroup::Network, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Connection cut by you")},
+    Kind{"net.limit", EventGroup::Network, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Limits of the network")},
+    Kind{"net.spent", EventGroup::Network, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Day's limit used up")},
     Kind{"credential.added", EventGroup::Network, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Credential kept")},
     Kind{"credential.removed", EventGroup::Network, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Credential removed")},
     Kind{"credential.used", EventGroup::Network, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Credential used")},

@@ -38,6 +38,7 @@ private slots:
     void aPersonIsAskedOnceForADestination();
     void aDeniedOneIsToldWhy();
     void theTimelineTellsOfIt();
+    void aDayThatIsUsedUpCutsAndSaysSo();
     void offlineCutsAtOnce();
 
 private:
@@ -225,6 +226,32 @@ void TestNetworkApp::theTimelineTellsOfIt() { // I9
         }
     }
     QVERIFY2(kinds.contains("approval.asked") && kinds.indexOf("approval.asked") < kinds.indexOf("approval.decided"), qPrintable(kinds.join(' ')));
+}
+
+void TestNetworkApp::aDayThatIsUsedUpCutsAndSaysSo() {
+    constexpr int kMiB = 1024 * 1024;
+    m_proxy.putUp("large.example.org:80", [](const PlayedRequest&) { return playedResponse(200, "text/plain", std::string(4 * kMiB, 'x')); });
+    QVERIFY(allow("large.example.org") > 0);
+    const auto download = [this] {
+        return m_world->carrel({"exec", kAgent, "--", "curl", "-sS", "-o", "/dev/null", "-w", "%{http_code} %{size_download}", "http://large.example.org/"});
+    };
+    const auto used = m_world->ask({"net", "limit", kAgent}).value("limits").toObject().value("used").toInt();
+    QSTATUS(m_world->carrel({"net", "limit", kAgent, "--day", QString::number(used + kMiB)}), 0);
+    const auto cut = download();
+    QVERIFY2(cut.status > 0 && cut.status != 125 && cut.out.startsWith("200 "), cut.all().constData()); // curl says that it is not all of it
+    const auto came = cut.out.mid(4).toInt();
+    QVERIFY2(came > kMiB / 2 && came <= kMiB, cut.out.constData());
+    const auto page = curl("http://large.example.org/");
+    QVERIFY2(page.out.contains("A limit is reached.") && page.out.contains("that its owner lets it carry in a day"), page.all().constData());
+    int told = 0;
+    for (const auto& event : m_world->timeline()) {
+        told += event.value("kind").toString() == "net.spent" ? 1 : 0;
+    }
+    QCOMPARE(told, 1);
+    QSTATUS(m_world->carrel({"net", "limit", kAgent, "--day", "none"}), 0);
+    const auto whole = download();
+    QSTATUS(whole, 0);
+    QCOMPARE(whole.out, QByteArray("200 " + QByteArray::number(4 * kMiB)));
 }
 
 void TestNetworkApp::offlineCutsAtOnce() {
