@@ -124,8 +124,8 @@ std::uint64_t Egress::attach(std::shared_ptr<ClerkLine> line) {
         sayMode(clerk);
     }
     post([this, clerk] {
-        tellPlaceholders(clerk, false);
-        tellCanaries(clerk, false);
+        tellPlaceholders(clerk, IfNone::SayNothing);
+        tellCanaries(clerk, IfNone::SayNothing);
     });
     return clerk;
 }
