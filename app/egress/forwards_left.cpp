@@ -39,6 +39,7 @@ Result<std::vector<activity::Event>> forwardsLeftOpen(activity::ActivityLog& log
         one.timeNs = 0; // when it is written: when it ended nobody saw
         one.detail.erase("by");
         one.detail.erase("until");
+        one.detail.erase("approval");
         one.detail["why"] = "The engine ended";
     }
     return open;

@@ -44,7 +44,9 @@ QString forwardEventText(std::string_view kind, const boost::json::object& detai
         return NetWords::tr("at %1: ").arg(place) + lineOf(textAt(detail, "why"), 400);
     }
     const auto until = textAt(detail, "until");
-    return until.empty() ? NetWords::tr("at %1").arg(place) : NetWords::tr("at %1, until %2").arg(place, momentText(until));
+    const auto approval = numberAt(detail, "approval");
+    return (until.empty() ? NetWords::tr("at %1").arg(place) : NetWords::tr("at %1, until %2").arg(place, momentText(until))) +
+           (approval != 0 ? NetWords::tr("; the agent asked for it in request %1").arg(approval) : QString());
 }
 
 QString canaryEventText(std::string_view kind, const boost::json::object& detail) {

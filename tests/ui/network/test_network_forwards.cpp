@@ -6,6 +6,8 @@
 #include "app/egress/forwards.h"
 #include "tests/support/nasty_texts.h"
 #include "tests/support/unfit_text.h"
+#include "ui/approvals/approvals_page.h"
+#include "ui/approvals/request_view.h"
 #include "ui/network/forwards_model.h"
 #include "ui/network/show_server_dialog.h"
 #include "ui/parts/question.h"
@@ -60,6 +62,11 @@ UniqueFd connectTo(const egress::Forward& forward) {
 ShowServerDialog* asked(NetworkPage& page) {
     click(find<QPushButton>(page, "showServer"));
     return QTest::qWaitFor([] { return dialog<ShowServerDialog>("showServerDialog") != nullptr; }, kPatience) ? dialog<ShowServerDialog>("showServerDialog") : nullptr;
+}
+
+bool says(const QWidget& within, const QString& text) {
+    const auto labels = within.findChildren<QLabel*>();
+    return std::any_of(labels.begin(), labels.end(), [&](const QLabel* each) { return each->isVisible() && each->text().contains(text); });
 }
 
 bool isAgreeable(const QDialog& dialog) {
@@ -245,6 +252,27 @@ private slots:
         TRY(find<MessageBar>(*shown, "showServerBar")->text().contains("does not run"));
         QVERIFY(!isAgreeable(*shown));
         shown->reject();
+    }
+    // An agent asks for it: of high risk, for this once, and allowed by typing the port. Where it is shown is for the owner alone.
+    void anAgentAsks() {
+        NetworkWorld w;
+        TRY(w.isShown());
+        QVERIFY(w.world.engine->approvals().askForward(w.agent(), 8000, "the preview is ready"));
+        w.window->showApprovals();
+        auto& view = find<ApprovalsPage>(*w.window, "approvalsPage")->request();
+        auto* const allow = find<QPushButton>(view, "allow");
+        TRY(find<QLineEdit>(view, "word")->isVisible());
+        QVERIFY(says(view, "HIGH RISK") && says(view, "port 8000 of its machine shown in your browser") && says(view, "WebRTC") && says(view, "is not told"));
+        QVERIFY(!find<QWidget>(view, "scope")->isVisible());
+        QTest::keyClicks(find<QLineEdit>(view, "word"), "800");
+        QVERIFY(!allow->isEnabled());
+        QTest::keyClicks(find<QLineEdit>(view, "word"), "0");
+        TRY(allow->isEnabled());
+        click(allow);
+        TRY(forwardsOf(w).list().size() == 1);
+        TRY(says(view, QString::fromStdString(forwardsOf(w).list().front().url())));
+        TRY(w.isShown());
+        TRY(modelOf(w.page(), "forwards").rowCount() == 1);
     }
     void theEngineGoesAndComes() {
         NetworkWorld w;
