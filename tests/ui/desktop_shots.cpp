@@ -286,7 +286,7 @@ void credentialPictures(const Album& album, DesktopWorld& world, MainWindow& win
         wanted.evidence = {files::Sha256::of(wanted.about), "request"};
         return world.engine->approvals().queue().submit(std::move(wanted)).value().id;
     };
-    const auto look = [&](std::uint64_t id) {
+    const auto choose = [&](std::uint64_t id) {
         window.showApprovals();
         auto* const list = find<QAbstractItemView>(window, "requests");
         until([&] {
@@ -298,12 +298,18 @@ void credentialPictures(const Album& album, DesktopWorld& world, MainWindow& win
             }
             return false;
         });
+    };
+    const auto look = [&](std::uint64_t id) {
+        choose(id);
         until([&] { return find<QWidget>(window, "allow")->isEnabled(); });
     };
     look(ask(policy::Action::Network, {{"host", "api.example.com"}, {"port", "443"}, {"method", "POST"}, {"path", "/v1/repos/ada/report/issues"}}));
     album.take(window, "34-request-method-and-path");
     look(ask(policy::Action::Credential, {{"host", "api.example.com"}, {"name", "models"}}));
     album.take(window, "35-request-credential");
+    choose(world.engine->approvals().askForward(agent, 8080, "the preview of the report is ready").value().id);
+    until([&] { return find<QWidget>(window, "word")->isVisible(); }); // of high risk
+    album.take(window, "38-request-server");
 }
 
 } // namespace

@@ -17,6 +17,7 @@ QTableView* tableOf(QAbstractItemModel* model, const char* name, const QString& 
     view->verticalHeader()->setVisible(false);
     view->verticalHeader()->setDefaultSectionSize(view->fontMetrics().height() + 6);
     view->horizontalHeader()->setHighlightSections(false);
+    view->setMinimumHeight(3 * view->verticalHeader()->defaultSectionSize()); // its heading and two rows: several stand in a low window
     return view;
 }
 
