@@ -109,6 +109,12 @@ std::string_view toString(EventKind kind) {
         return "forward.traffic";
     case EventKind::ForwardClosed:
         return "forward.closed";
+    case EventKind::CanaryAdded:
+        return "canary.added";
+    case EventKind::CanaryPlanted:
+        return "canary.planted";
+    case EventKind::CanaryRemoved:
+        return "canary.removed";
     case EventKind::CanaryLeft:
         return "canary.left";
     }

@@ -66,7 +66,10 @@ enum class EventKind {
     ForwardOpened,  // what its machine serves is shown on this computer, by the owner's word
     ForwardTraffic, // who looked at it, in sums
     ForwardClosed,
-    CanaryLeft,        // or was about to: an alert of high risk. Never its text
+    CanaryAdded,   // by the owner, as the next two; no event of these four has its text
+    CanaryPlanted, // where, in the owner's words
+    CanaryRemoved,
+    CanaryLeft,    // or was about to: an alert of high risk
 };
 inline constexpr std::array kEventKinds{
     EventKind::AgentCreated, EventKind::AgentDeleted, EventKind::VmState,      EventKind::VmStage,
@@ -81,7 +84,8 @@ inline constexpr std::array kEventKinds{
     EventKind::ClientAllowed, EventKind::ClientEnded,  EventKind::NetMode,  EventKind::NetTraffic, EventKind::NetCut,
     EventKind::NetLimit, EventKind::NetSpent,
     EventKind::CredentialAdded, EventKind::CredentialRemoved, EventKind::CredentialUsed, EventKind::CredentialRefused,
-    EventKind::ForwardOpened, EventKind::ForwardTraffic, EventKind::ForwardClosed, EventKind::CanaryLeft};
+    EventKind::ForwardOpened, EventKind::ForwardTraffic, EventKind::ForwardClosed,
+    EventKind::CanaryAdded, EventKind::CanaryPlanted, EventKind::CanaryRemoved, EventKind::CanaryLeft};
 
 [[nodiscard]] std::string_view toString(EventKind kind); // "apply.decided"
 [[nodiscard]] std::optional<EventKind> eventKindFrom(std::string_view text);

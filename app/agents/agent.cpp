@@ -155,6 +155,7 @@ Status Agent::openStores() {
     }
     m_own = std::move(*own);
     learnBirths();
+    closeForwardsLeft();
     recoverApplies();
     return {};
 }

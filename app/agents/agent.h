@@ -183,6 +183,8 @@ public:
     // CredentialAdded; CredentialRemoved, which goes ahead likewise.
     [[nodiscard]] Status noteCredential(activity::EventKind kind, const std::string& name, boost::json::object detail);
     void noteCredentialOwing(activity::EventKind kind, const std::string& name, boost::json::object detail);
+    // CanaryAdded, CanaryPlanted, CanaryRemoved. The latter waits for the log, too: an agent that is looked at less gets more.
+    [[nodiscard]] Status noteCanary(activity::EventKind kind, const std::string& name, boost::json::object detail);
 
     // agent_shares.cpp. `approval`: the request that allowed it, written down with it; 0: none.
     [[nodiscard]] Result<boost::json::object> addShare(const NewShare& wanted, std::uint64_t approval = 0);
@@ -269,6 +271,7 @@ public:
 private:
     Agent(const Services& services, std::filesystem::path folder, AgentRecord record);
     [[nodiscard]] Status openStores();
+    void closeForwardsLeft(); // in the log; agent_network.cpp
     void recoverApplies();
     [[nodiscard]] Status numberApplies();
     // What an interruption left in these folders is settled, and has its number before anything new gets one. Where that fails

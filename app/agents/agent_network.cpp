@@ -3,6 +3,7 @@
 #include "app/agents/agent.h"
 
 #include "app/egress/forwards.h"
+#include "app/egress/forwards_left.h"
 
 namespace carrel::agents {
 
@@ -136,6 +137,17 @@ Result<std::shared_ptr<egress::Egress>> Agent::running() const {
         return fail(ErrorCode::Unavailable, "the agent " + m_record.name + " does not run", "Start it first: carrel start " + m_record.name);
     }
     return m_network;
+}
+
+void Agent::closeForwardsLeft() {
+    auto left = egress::forwardsLeftOpen(*m_log);
+    if (!left) {
+        m_services.complain(name() + ": " + left.error().wrap("what was shown in a browser could not be looked for in the log").text());
+        return;
+    }
+    for (auto& each : *left) { // where one cannot be written, the next start finds it
+        noteAfter(each.kind, std::move(each.subject), std::move(each.detail));
+    }
 }
 
 void Agent::silenceNetwork() {

@@ -127,8 +127,8 @@ std::uint64_t Egress::attach(std::shared_ptr<ClerkLine> line) {
     }
     post([this, clerk] {
         (void)meter(); // before it is handed a connection
-        tellPlaceholders(clerk, false);
-        tellCanaries(clerk, false);
+        tellPlaceholders(clerk, IfNone::SayNothing);
+        tellCanaries(clerk, IfNone::SayNothing);
     });
     return clerk;
 }

@@ -210,6 +210,16 @@ private:
     void tellEffect(std::vector<Need>& needs, policy::EffectState state, const std::string& words); // on its own thread
     void sayMode(std::uint64_t clerk);
     void say(std::uint64_t clerk, std::string_view method, boost::json::object params, int descriptor = -1);
+    // What it is to look for, all of it; an error, and it looks for nothing, `trouble` goes into the log. None: where it was told of some.
+    struct NamedText {
+        std::string name, text;
+    };
+    enum class IfNone { Say, SayNothing };
+    void tellTexts(std::uint64_t clerk, std::string_view method, const Result<std::vector<NamedText>>& all, IfNone ifNone, const char* trouble);
+    // On its own thread: with the clerk that is there by then.
+    void postWithClerk(std::function<void(std::uint64_t clerk)> work);
+    // Of a connection whose requests it reads; m_mutex is held. Null: it was cut at the same time. Malformed: `what`, where it cannot be.
+    [[nodiscard]] Result<StreamPtr> readBy(std::uint64_t clerk, std::uint64_t number, const char* what) const;
     [[nodiscard]] bool isThere(const StreamPtr& stream) const; // m_mutex is held
 
     // egress_decide.cpp: on its own thread.
@@ -252,13 +262,13 @@ private:
     [[nodiscard]] bool takeAsked(const StreamPtr& stream, const AskedPtr& asked); // false: it is over
     void alert(const StreamPtr& stream, const std::string& credential, const std::string& why);
     [[nodiscard]] Status tellTrust(std::uint64_t clerk); // once, before the first connection that is read
-    void tellPlaceholders(std::uint64_t clerk, bool evenNone);
+    void tellPlaceholders(std::uint64_t clerk, IfNone ifNone);
     void cutWhatIsOtherNow();
 
     // egress_canary.cpp: likewise, but for canaryTold().
     [[nodiscard]] Status canaryTold(std::uint64_t clerk, const CanaryWord& word);
     void canaryLeft(const StreamPtr& stream, const std::string& name, relay::CanaryPlace where, relay::CanaryForm form);
-    void tellCanaries(std::uint64_t clerk, bool evenNone);
+    void tellCanaries(std::uint64_t clerk, IfNone ifNone);
 
     // egress_limits.cpp: likewise, but for usedTold() and settleVolume().
     struct Given { // to a clerk

@@ -25,16 +25,13 @@ Status Egress::asked(std::uint64_t clerk, RequestWord word) {
     StreamPtr stream;
     {
         const std::lock_guard lock(m_mutex);
-        const auto at = m_streams.find(word.number);
-        if (m_stopped || clerk != m_clerk || at == m_streams.end()) {
-            return {}; // it was cut at the same time
+        auto its = readBy(clerk, word.number, "a clerk asks for a request where there is none to ask for");
+        if (!its || !*its) {
+            return its ? Status() : fail(std::move(its).error());
         }
-        stream = at->second;
-        if (stream->phase != Phase::Open || (stream->treat != Treat::Terminate && stream->treat != Treat::Http) || stream->asked) {
-            return fail(ErrorCode::Malformed, "a clerk asks for a request where there is none to ask for");
-        }
-        if (m_work.size() >= kMaxOwed) {
-            return fail(ErrorCode::LimitExceeded, "a clerk asks faster than it is answered");
+        stream = std::move(*its);
+        if (stream->asked) {
+            return fail(ErrorCode::Malformed, "a clerk asks for a request before another is answered");
         }
         stream->asked = one;
     }
@@ -271,32 +268,20 @@ Status Egress::tellTrust(std::uint64_t clerk) {
     return {};
 }
 
-void Egress::tellPlaceholders(std::uint64_t clerk, bool evenNone) {
+void Egress::tellPlaceholders(std::uint64_t clerk, IfNone ifNone) {
     const auto all = m_to.credentials ? m_to.credentials->placeholders() : Result<std::vector<AgentCredentials::Placeholder>>();
-    if (!all) {
-        activity::Event event;
-        event.kind = EventKind::EngineNote;
-        event.subject = "the placeholders of credentials could not be told to the clerk";
-        event.detail = {{"error", all.error().text()}};
-        m_to.record(std::move(event));
-        return;
-    }
-    json::array list;
-    for (const auto& each : *all) {
-        list.push_back({{"name", each.of.name}, {"text", each.text}});
-    }
-    if (evenNone || !list.empty()) {
-        say(clerk, "net.placeholders", {{"list", std::move(list)}});
-    }
+    tellTexts(clerk, "net.placeholders", all.map([](const std::vector<AgentCredentials::Placeholder>& placeholders) {
+        std::vector<NamedText> out;
+        for (const auto& each : placeholders) {
+            out.push_back({each.of.name, each.text});
+        }
+        return out;
+    }), ifNone, "the placeholders of credentials could not be told to the clerk");
 }
 
 void Egress::credentialsChanged() {
-    post([this] {
-        const auto clerk = [&] {
-            const std::lock_guard lock(m_mutex);
-            return m_clerk;
-        }();
-        tellPlaceholders(clerk, true);
+    postWithClerk([this](std::uint64_t clerk) {
+        tellPlaceholders(clerk, IfNone::Say);
         cutWhatIsOtherNow();
     });
 }

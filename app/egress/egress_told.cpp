@@ -133,6 +133,49 @@ bool Egress::take(const StreamPtr& stream) {
     return there;
 }
 
+void Egress::tellTexts(std::uint64_t clerk, std::string_view method, const Result<std::vector<NamedText>>& all, IfNone ifNone, const char* trouble) {
+    if (!all) {
+        activity::Event event;
+        event.kind = activity::EventKind::EngineNote;
+        event.subject = trouble;
+        event.detail = {{"error", all.error().text()}};
+        m_to.record(std::move(event));
+        return;
+    }
+    json::array list;
+    for (const auto& each : *all) {
+        list.push_back({{"name", each.name}, {"text", each.text}});
+    }
+    if (ifNone == IfNone::Say || !list.empty()) {
+        say(clerk, method, {{"list", std::move(list)}});
+    }
+}
+
+void Egress::postWithClerk(std::function<void(std::uint64_t clerk)> work) {
+    post([this, work = std::move(work)] {
+        const auto clerk = [&] {
+            const std::lock_guard lock(m_mutex);
+            return m_clerk;
+        }();
+        work(clerk);
+    });
+}
+
+Result<Egress::StreamPtr> Egress::readBy(std::uint64_t clerk, std::uint64_t number, const char* what) const {
+    const auto at = m_streams.find(number);
+    if (m_stopped || clerk != m_clerk || at == m_streams.end()) {
+        return StreamPtr();
+    }
+    const auto& stream = at->second;
+    if (stream->phase != Phase::Open || (stream->treat != Treat::Terminate && stream->treat != Treat::Http)) {
+        return fail(ErrorCode::Malformed, what);
+    }
+    if (m_work.size() >= kMaxOwed) {
+        return fail(ErrorCode::LimitExceeded, "a clerk asks faster than it is answered");
+    }
+    return stream;
+}
+
 bool Egress::isThere(const StreamPtr& stream) const {
     const auto at = m_streams.find(stream->number);
     return at != m_streams.end() && at->second == stream;

@@ -189,6 +189,9 @@ Result<Forward> Forwards::open(const Wanted& wanted) {
 
     auto detail = placeOf(facts);
     detail["by"] = "owner";
+    if (wanted.approval != 0) {
+        detail["approval"] = wanted.approval;
+    }
     if (wanted.untilMs) {
         detail["until"] = activity::formatTime(*wanted.untilMs * 1'000'000);
     }

@@ -3,6 +3,7 @@
 
 #include "app/api/answers.h"
 #include "ui/credentials/credential_info.h"
+#include "ui/network/forwards_section.h"
 #include "ui/network/limits_dialog.h"
 #include "ui/network/live_model.h"
 #include "ui/network/mode_dialog.h"
@@ -11,6 +12,7 @@
 #include "ui/network/rules_model.h"
 #include "ui/parts/message_bar.h"
 #include "ui/parts/question.h"
+#include "ui/parts/table_view.h"
 #include "ui/text/plain.h"
 
 #include <QFrame>
@@ -33,28 +35,6 @@ constexpr std::chrono::seconds kLiveEvery{1};
 constexpr std::chrono::seconds kAgainAfter{2};
 constexpr int kLatelyEvents = 10'000; // of the log that are looked through at first
 constexpr int kPage = 1000;
-
-QTableView* tableOf(QAbstractItemModel* model, const char* name, const QString& called, QWidget* parent) {
-    auto* view = new QTableView(parent);
-    view->setObjectName(name);
-    view->setAccessibleName(called);
-    view->setModel(model);
-    view->setSelectionBehavior(QAbstractItemView::SelectRows);
-    view->setSelectionMode(QAbstractItemView::SingleSelection);
-    view->setTabKeyNavigation(false);
-    view->setWordWrap(false);
-    view->verticalHeader()->setVisible(false);
-    view->verticalHeader()->setDefaultSectionSize(view->fontMetrics().height() + 6);
-    view->horizontalHeader()->setHighlightSections(false);
-    return view;
-}
-
-void setWidths(QTableView* view, std::initializer_list<int> letters) {
-    int column = 0;
-    for (const int each : letters) {
-        view->horizontalHeader()->resizeSection(column++, each * view->fontMetrics().averageCharWidth());
-    }
-}
 
 QWidget* section(QWidget* title, QWidget* view, QLayout* buttons, QWidget* parent) {
     auto* out = new QWidget(parent);
@@ -93,6 +73,7 @@ NetworkPage::NetworkPage(EngineLink& link, AgentStore& agents, ApprovalStore& ap
     , m_liveTitle(new PlainLabel({}, this))
     , m_liveView(tableOf(m_live, "live", tr("What is connected now"), this))
     , m_cut(new QPushButton(tr("C&ut this connection"), this))
+    , m_forwards(new ForwardsSection(link, agent, *m_bar, this))
     , m_rulesTitle(new PlainLabel({}, this))
     , m_rulesView(tableOf(m_rules, "rules", tr("Rules that speak of this agent's network"), this))
     , m_preset(new QPushButton(tr("&Allow a set…"), this))
@@ -197,18 +178,20 @@ void NetworkPage::layOut() {
     auto* splitter = new QSplitter(Qt::Vertical, this);
     splitter->setChildrenCollapsible(false);
     splitter->addWidget(section(m_liveTitle, m_liveView, liveButtons, this));
+    splitter->addWidget(m_forwards);
     splitter->addWidget(section(m_rulesTitle, m_rulesView, buttons, this));
     splitter->addWidget(section(m_refusedTitle, m_refusedView, nullptr, this));
-    splitter->setSizes({150, 200, 110});
+    splitter->setSizes({140, 110, 170, 110});
     auto* all = new QVBoxLayout(this);
     all->addWidget(m_bar);
     all->addWidget(m_modeFrame);
     all->addWidget(m_keysFrame);
     all->addWidget(splitter, 1);
-    QWidget* before = m_change;
-    for (QWidget* each : std::initializer_list<QWidget*>{m_limit, m_offline, m_allKeys, m_liveView, m_cut, m_rulesView, m_preset, m_remove, m_refusedView}) {
-        setTabOrder(before, each);
-        before = each;
+    QWidgetList order{m_change, m_limit, m_offline, m_allKeys, m_liveView, m_cut};
+    order += m_forwards->inTabOrder();
+    order += QWidgetList{m_rulesView, m_preset, m_remove, m_refusedView};
+    for (int i = 1; i < order.size(); ++i) {
+        setTabOrder(order.at(i - 1), order.at(i));
     }
 }
 
@@ -328,16 +311,16 @@ void NetworkPage::takeLive(const Answer& answer) {
 }
 
 void NetworkPage::checkLive() {
-    m_cut->setEnabled(m_liveView->selectionModel()->hasSelection());
+    m_cut->setEnabled(chosenRow(m_liveView) >= 0);
 }
 
 // At once, without a question: it is a brake.
 void NetworkPage::cut() {
-    const auto rows = m_liveView->selectionModel()->selectedRows();
-    if (rows.isEmpty()) {
+    const int row = chosenRow(m_liveView);
+    if (row < 0) {
         return;
     }
-    const auto& one = m_live->at(rows.front().row());
+    const auto& one = m_live->at(row);
     auto params = ofAgent();
     params["number"] = one.number;
     m_link.ask("net.cut", std::move(params), this, [this, place = placeText(one.host, std::to_string(one.port))](const Answer& answer) {
@@ -414,15 +397,15 @@ void NetworkPage::takeRules(const Answer& answer) {
 }
 
 void NetworkPage::checkRules() {
-    m_remove->setEnabled(m_rulesView->selectionModel()->hasSelection());
+    m_remove->setEnabled(chosenRow(m_rulesView) >= 0);
 }
 
 void NetworkPage::removeRule() {
-    const auto rows = m_rulesView->selectionModel()->selectedRows();
-    if (rows.isEmpty()) {
+    const int row = chosenRow(m_rulesView);
+    if (row < 0) {
         return;
     }
-    const auto rule = m_rules->at(rows.front().row());
+    const auto rule = m_rules->at(row);
     QStringList words;
     if (rule.everyAgent) {
         words << tr("It counts for every agent.");

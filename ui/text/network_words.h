@@ -34,7 +34,7 @@ enum class NetMode { Offline, Ask, Allowlist, Unknown };
 // Of an event net.traffic, in one line: how many, how much, or what became of it.
 [[nodiscard]] QString trafficText(const boost::json::object& detail);
 
-// Of an event net.cut, net.limit, net.spent, credential.used, credential.refused or canary.left, in one line; of any other: empty.
+// Of an event net.cut, net.limit, net.spent, credential.used, credential.refused, of canaries or of forwards, in one line; of any other: empty.
 [[nodiscard]] QString networkEventText(std::string_view kind, const boost::json::object& detail);
 
 [[nodiscard]] QString spanText(std::chrono::milliseconds span); // "12 s", "3 min", "2 h 5 min"

@@ -72,6 +72,9 @@ constexpr std::array kKinds{
     Kind{"forward.opened", EventGroup::Network, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Shown in your browser")},
     Kind{"forward.traffic", EventGroup::Network, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Looked at in a browser")},
     Kind{"forward.closed", EventGroup::Network, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "No longer in your browser")},
+    Kind{"canary.added", EventGroup::Network, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Canary kept")},
+    Kind{"canary.planted", EventGroup::Network, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Canary planted")},
+    Kind{"canary.removed", EventGroup::Network, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Canary removed")},
     Kind{"canary.left", EventGroup::Network, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Canary on its way out")},
 };
 

@@ -357,7 +357,7 @@ private slots:
         TRY(w.isShown());
         auto& page = w.page();
         TRY(find<QPushButton>(page, "goOffline")->isVisible());
-        const QStringList order{"changeMode", "goOffline", "allKeys", "live", "cut", "rules", "allowPreset", "removeRule", "refused"};
+        const QStringList order{"changeMode", "goOffline", "allKeys", "live", "cut", "forwards", "openForward", "stopForward", "showServer", "rules", "allowPreset", "removeRule", "refused"};
         QStringList met;
         for (auto* each = page.nextInFocusChain(); each != &page; each = each->nextInFocusChain()) {
             if (order.contains(each->objectName()) && page.isAncestorOf(each)) {
