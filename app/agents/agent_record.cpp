@@ -83,7 +83,7 @@ Status save(const AgentRecord& record, const std::filesystem::path& file) {
         putPath(item, "dir", share.dir);
         shares.push_back(std::move(item));
     }
-    const json::object object{{"schema", kSchema},
+    json::object object{{"schema", kSchema},
                               {"id", record.id},
                               {"name", record.name},
                               {"memory_mib", record.memoryMib},
@@ -96,9 +96,14 @@ Status save(const AgentRecord& record, const std::filesystem::path& file) {
                               {"accelerator", record.accelerator},
                               {"session", record.session},
                               {"network", egress::toString(record.network)},
-                              {"network_rate", record.limits.rate},
-                              {"network_day", record.limits.day},
                               {"shares", std::move(shares)}};
+    // Only where there are some: a version before there were any reads what it does not need to know of.
+    if (record.limits.rate != 0) {
+        object["network_rate"] = record.limits.rate;
+    }
+    if (record.limits.day != 0) {
+        object["network_day"] = record.limits.day;
+    }
     return files::replaceDurably(file, json::serialize(object));
 }
 

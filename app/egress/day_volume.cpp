@@ -79,6 +79,12 @@ std::uint64_t DayVolume::used() {
     return m_used;
 }
 
+std::string DayVolume::day() {
+    const std::lock_guard lock(m_mutex);
+    look();
+    return m_day;
+}
+
 void DayVolume::add(std::uint64_t bytes) {
     const std::lock_guard lock(m_mutex);
     look();

@@ -24,6 +24,7 @@ public:
     explicit DayVolume(std::filesystem::path file, std::function<std::string()> today = {});
 
     [[nodiscard]] std::uint64_t used(); // today
+    [[nodiscard]] std::string day();
     void add(std::uint64_t bytes);      // to it; not written down before cover() or settle()
     // That much more may be used, for it is written down now. An error: it is not.
     [[nodiscard]] Status cover(std::uint64_t ahead);

@@ -119,6 +119,7 @@ std::uint64_t Egress::attach(std::shared_ptr<ClerkLine> line) {
         const std::lock_guard lock(m_mutex);
         m_line = line;
         clerk = ++m_clerk;
+        m_tally = std::make_shared<Tally>();
         changed = m_mode != mode;
     }
     m_forwards->attach(clerk, std::move(line));
@@ -146,6 +147,7 @@ void Egress::sayMode(std::uint64_t clerk) {
 void Egress::detach(std::uint64_t clerk) {
     std::map<std::uint64_t, StreamPtr> gone;
     std::shared_ptr<ClerkLine> line;
+    std::shared_ptr<Tally> tally;
     {
         const std::lock_guard lock(m_mutex);
         if (clerk != m_clerk) {
@@ -154,12 +156,13 @@ void Egress::detach(std::uint64_t clerk) {
         gone.swap(m_streams);
         line.swap(m_line);
         ++m_clerk; // whatever it still says is nobody's
+        tally = std::exchange(m_tally, std::make_shared<Tally>());
     }
     m_forwards->detach(clerk);
     for (const auto& [number, stream] : gone) {
         ended(stream, std::nullopt);
     }
-    settleVolume();
+    (void)count(*tally); // what ended before, too; what another ends now, is counted there
 }
 
 void Egress::setMode(NetMode mode) {

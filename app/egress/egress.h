@@ -163,6 +163,10 @@ private:
         bool inLine = false;        // until there is room for its question
     };
     using AskedPtr = std::shared_ptr<Asked>;
+    struct Tally { // of one clerk, in bytes; m_mutex
+        std::uint64_t ended = 0, told = 0, counted = 0; // of connections that have; as it says; in the volume by now
+        std::string day; // m_counting: of the last count
+    };
     struct Stream { // its thread's while it is not open, but for what m_mutex is named for
         std::uint64_t clerk = 0, number = 0; // the latter as that clerk has it
         Destination to;
@@ -177,6 +181,7 @@ private:
         bool unchecked = false;
         UniqueFd socket; // open: kept to cut it
         SocketCounts before;
+        std::shared_ptr<Tally> tally; // its clerk's
         std::chrono::steady_clock::time_point since;
         std::optional<Endpoint> at;
         Treat treat = Treat::Raw;          // m_mutex once it is open
@@ -270,7 +275,7 @@ private:
     void canaryLeft(const StreamPtr& stream, const std::string& name, relay::CanaryPlace where, relay::CanaryForm form);
     void tellCanaries(std::uint64_t clerk, IfNone ifNone);
 
-    // egress_limits.cpp: likewise, but for usedTold() and settleVolume().
+    // egress_limits.cpp: likewise, but for usedTold() and count().
     struct Given { // to a clerk
         std::uint64_t clerk = 0;
         Limits limits;
@@ -283,12 +288,16 @@ private:
     void meterIfDue();
     void tellLimits(std::uint64_t clerk, const Limits& limits, std::optional<std::uint64_t> most);
     No endAll(No no);
-    [[nodiscard]] std::uint64_t countAnew(); // what came since the last time; m_mutex is held
-    [[nodiscard]] bool isMetered() const;    // likewise
-    void settleVolume();                     // a clerk has gone
+    [[nodiscard]] std::uint64_t countAnew(Tally& tally, bool anotherDay); // what came since the last time; m_mutex is held
+    [[nodiscard]] bool isMetered() const;                                 // likewise
+    struct Used {
+        std::uint64_t today = 0, byClerk = 0; // the latter since that clerk came
+    };
+    Used count(Tally& tally); // into the volume
 
     const Setup m_to;
     const std::shared_ptr<Forwards> m_forwards;
+    std::mutex m_counting; // before m_mutex: what was counted is in the volume before anybody counts again
     mutable std::mutex m_mutex; // guards what follows; nothing is called with it held
     std::condition_variable_any m_news;
     std::deque<std::function<void()>> m_work;
@@ -299,7 +308,7 @@ private:
     std::map<std::uint64_t, StreamPtr> m_streams; // of that clerk, by its number
     TrafficBook m_traffic;
     Limits m_limits;
-    std::uint64_t m_ended = 0, m_toldUsed = 0, m_counted = 0; // of that clerk, in bytes: in what has ended; as it says; in the volume by now
+    std::shared_ptr<Tally> m_tally = std::make_shared<Tally>(); // of that clerk
     // Its thread's own.
     std::set<std::pair<std::string, std::uint64_t>> m_known; // destinations, with the rule that allows them
     std::chrono::steady_clock::time_point m_minute;

@@ -30,43 +30,47 @@ std::uint64_t sumOf(const SocketCounts& bytes) {
 
 } // namespace
 
-std::uint64_t Egress::countAnew() {
-    auto all = m_ended;
+std::uint64_t Egress::countAnew(Tally& tally, bool anotherDay) {
+    auto all = tally.ended;
     for (const auto& [number, stream] : m_streams) {
-        if (stream->phase == Phase::Open) {
+        if (stream->phase == Phase::Open && stream->tally.get() == &tally) {
             const auto counts = countsOf(stream->socket.get());
             all += counts ? sumOf(since(stream->before, *counts)) : 0;
         }
     }
-    all = std::max(all, m_toldUsed); // sent and not yet acknowledged, perhaps; a clerk can make it more, and never less
-    const auto come = all > m_counted ? all - m_counted : 0;
-    m_counted += come;
+    if (anotherDay && tally.counted > all) { // what it said beyond what there was, it pays for today and not in advance
+        tally.counted = all;
+        tally.told = 0;
+    }
+    all = std::max(all, tally.told); // sent and not yet acknowledged, perhaps; a clerk can make it more, and never less
+    const auto come = all > tally.counted ? all - tally.counted : 0;
+    tally.counted += come;
     return come;
 }
 
-void Egress::settleVolume() {
-    std::uint64_t come = 0;
+Egress::Used Egress::count(Tally& tally) {
+    if (!m_to.volume) {
+        return {};
+    }
+    const std::lock_guard counting(m_counting);
+    const auto day = m_to.volume->day();
+    const bool another = std::exchange(tally.day, day) != day;
+    std::uint64_t come = 0, byClerk = 0;
     {
         const std::lock_guard lock(m_mutex);
-        come = countAnew();
-        m_ended = m_toldUsed = m_counted = 0; // those of the next clerk
+        come = countAnew(tally, another);
+        byClerk = tally.counted;
     }
-    if (m_to.volume) {
-        m_to.volume->add(come);
-    }
+    m_to.volume->add(come);
+    return {m_to.volume->used(), byClerk};
 }
 
 std::uint64_t Egress::usedToday() {
-    if (!m_to.volume) {
-        return 0;
-    }
-    std::uint64_t come = 0;
-    {
+    const auto tally = [this] {
         const std::lock_guard lock(m_mutex);
-        come = countAnew();
-    }
-    m_to.volume->add(come);
-    return m_to.volume->used();
+        return m_tally;
+    }();
+    return count(*tally).today;
 }
 
 void Egress::setLimits(const Limits& limits) {
@@ -87,18 +91,18 @@ std::optional<Egress::No> Egress::limitNow() {
     {
         const std::lock_guard lock(m_mutex);
         day = m_limits.day;
-        known = m_given && m_given->clerk == m_clerk && m_given->limits == m_limits && (!m_given->most || *m_given->most > m_counted);
+        known = m_given && m_given->clerk == m_clerk && m_given->limits == m_limits && (!m_given->most || *m_given->most > m_tally->counted);
     }
     const bool spent = day != 0 && (!m_to.volume || m_to.volume->used() >= day);
     return known && !spent ? std::nullopt : meter();
 }
 
 std::optional<Egress::No> Egress::meter() {
-    const auto [limits, clerk] = [&] {
+    const auto [limits, clerk, tally] = [&] {
         const std::lock_guard lock(m_mutex);
-        return std::pair(m_limits, m_clerk);
+        return std::tuple(m_limits, m_clerk, m_tally);
     }();
-    const auto spent = usedToday();
+    const auto [spent, counted] = count(*tally);
     if (limits.day == 0) {
         tellLimits(clerk, limits, {});
         return std::nullopt;
@@ -119,10 +123,6 @@ std::optional<Egress::No> Egress::meter() {
                                        "tomorrow, or when the owner allows more (carrel net limit)"});
     }
     const auto piece = std::min(limits.day - spent, pieceOf(limits.day));
-    const auto counted = [&] {
-        const std::lock_guard lock(m_mutex);
-        return m_counted;
-    }();
     const bool current = m_given && m_given->clerk == clerk && m_given->limits == limits && m_given->most && *m_given->most > counted;
     const auto rest = current ? *m_given->most - counted : 0;
     const auto ahead = rest > piece / 2 ? rest : piece;
@@ -183,7 +183,7 @@ Egress::No Egress::endAll(No no) {
 
 bool Egress::isMetered() const {
     const auto isOpen = [](const auto& each) { return each.second->phase == Phase::Open; };
-    return m_to.volume && (m_ended > m_counted || (m_limits.day != 0 && std::any_of(m_streams.begin(), m_streams.end(), isOpen)));
+    return m_to.volume && (m_tally->ended > m_tally->counted || (m_limits.day != 0 && std::any_of(m_streams.begin(), m_streams.end(), isOpen)));
 }
 
 // Once a second while there is something to be counted.
@@ -213,7 +213,7 @@ Status Egress::usedTold(std::uint64_t clerk, const UsedWord& word) {
         if (m_work.size() >= kMaxOwed) {
             return fail(ErrorCode::LimitExceeded, "a clerk asks faster than it is answered");
         }
-        m_toldUsed = std::max(m_toldUsed, std::min(word.bytes, kMostLimit));
+        m_tally->told = std::max(m_tally->told, std::min(word.bytes, kMostLimit));
     }
     post([this] { (void)meter(); });
     return {};

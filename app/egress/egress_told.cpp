@@ -92,6 +92,7 @@ Status Egress::opened(std::uint64_t clerk, const OpenWord& word) {
             no = No{Outcome::Limit, "too many connections of this agent wait"};
         }
         stream->shown = ++*m_to.numbers;
+        stream->tally = m_tally;
         m_streams.emplace(number, stream);
     }
     post([this, stream, no = std::move(no)] {
@@ -207,6 +208,7 @@ void Egress::ended(const StreamPtr& stream, std::optional<SocketCounts> told) {
     stream->stop.request_stop();
     UniqueFd socket;
     AskedPtr asked;
+    bool late = false; // its clerk has been settled with
     {
         const std::lock_guard lock(m_mutex);
         asked.swap(stream->asked);
@@ -215,6 +217,10 @@ void Egress::ended(const StreamPtr& stream, std::optional<SocketCounts> told) {
         if (stream->phase == Phase::Open) {
             const auto counted = countsOf(socket.get());
             auto bytes = counted ? since(stream->before, *counted) : SocketCounts{};
+            if (told) {
+                bytes.sent += bytes.queued; // the kernel goes on delivering it
+            }
+            stream->tally->ended += bytes.sent + bytes.received; // by the kernel alone
             if (told) {
                 // The clerk counts to the byte, and the kernel cannot be lied to: more than it says is believed, less is not.
                 const auto believed = [](std::uint64_t kernel, std::uint64_t clerk) {
@@ -228,11 +234,14 @@ void Egress::ended(const StreamPtr& stream, std::optional<SocketCounts> told) {
             } else {
                 breakOff(socket.get());
             }
-            m_ended += std::min(bytes.sent, kMostLimit) + std::min(bytes.received, kMostLimit);
+            late = stream->tally != m_tally;
             m_traffic.ended(stream->to.text(), stream->unchecked, bytes, now);
         } else {
             m_traffic.failed(stream->to.text(), Outcome::Closed, "whoever asked has gone", now);
         }
+    }
+    if (late) {
+        (void)count(*stream->tally);
     }
     letGo(stream);
     post([this, stream, asked] {

@@ -20,6 +20,7 @@
 #include <QHeaderView>
 #include <QPushButton>
 #include <QShortcut>
+#include <QScrollArea>
 #include <QSplitter>
 #include <QTableView>
 #include <QVBoxLayout>
@@ -186,7 +187,12 @@ void NetworkPage::layOut() {
     all->addWidget(m_bar);
     all->addWidget(m_modeFrame);
     all->addWidget(m_keysFrame);
-    all->addWidget(splitter, 1);
+    auto* scroll = new QScrollArea(this); // in a low window
+    scroll->setWidgetResizable(true);
+    scroll->setFrameShape(QFrame::NoFrame);
+    scroll->setFocusPolicy(Qt::NoFocus);
+    scroll->setWidget(splitter);
+    all->addWidget(scroll, 1);
     QWidgetList order{m_change, m_limit, m_offline, m_allKeys, m_liveView, m_cut};
     order += m_forwards->inTabOrder();
     order += QWidgetList{m_rulesView, m_preset, m_remove, m_refusedView};

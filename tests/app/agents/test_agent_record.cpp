@@ -101,6 +101,14 @@ void TestAgentRecord::oneFromBeforeHasNoNetwork() {
     QVERIFY(unlimited && unlimited->limits == egress::Limits{});
     put(QByteArray(written).replace(R"("network_day":2147483648)", R"("network_day":5)"));
     QVERIFY(!load(m_file));
+    // Without limits it is one that such a version reads.
+    auto none = sample();
+    none.limits = {};
+    QVERIFY(save(none, m_file));
+    QFile saved(QString::fromStdString(m_file.string())); // another one in its place
+    QVERIFY(saved.open(QIODevice::ReadOnly));
+    const auto text = saved.readAll();
+    QVERIFY(text.contains("\"network\"") && !text.contains("network_"));
 }
 
 // Control characters take the most room when they are written.

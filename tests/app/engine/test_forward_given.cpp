@@ -77,7 +77,7 @@ private slots:
         const auto look = w.e.good("approval.show", {{"id", id}});
         const auto& of = look.at("approval").as_object();
         QVERIFY(of.at("action") == json::value("forward") && of.at("risk") == json::value("high") && of.at("can_be_rule") == json::value(false));
-        QCOMPARE(look.at("confirm"), json::value("8000"));
+        QCOMPARE(look.at("confirm"), json::value("port-8000"));
         QCOMPARE(of.at("words"), json::value("The agent ann asks to have what it serves at port 8000 of its machine shown in your browser"));
         QVERIFY(of.at("claim") == json::value(kAsked.reason) && of.at("risk_reason").as_string().find("WebRTC") != json::string::npos);
         const auto done = w.decide(id, "allow", {{"seconds", 3600}});
@@ -103,6 +103,12 @@ private slots:
         QVERIFY(seq("approval.decided") < seq("forward.opened"));
         // Once: the same again is asked again.
         QVERIFY(w.standing(kAsked).at("id").to_number<std::uint64_t>() != id);
+    }
+    // The agent chooses the port: a short one is no reason to ask for a word that is typed without looking.
+    void aShortPortIsTypedToo() {
+        World w;
+        const auto id = w.standing(ask::Forward{80, "the preview is ready"}).at("id").to_number<std::uint64_t>();
+        QCOMPARE(w.e.good("approval.show", {{"id", id}}).at("confirm"), json::value("port-80"));
     }
     void theOwnerDenies() {
         World w;

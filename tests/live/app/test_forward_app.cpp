@@ -205,7 +205,7 @@ void TestForwardApp::theAgentAsks() {
     QTRY_COMPARE_WITH_TIMEOUT(waits().size(), qsizetype(1), kGuardMs);
     const auto id = QString::number(waits().at(0).toObject().value("id").toInteger());
     QVERIFY(m_world->carrel({"allow", id, "--yes"}).status != 0); // of high risk
-    const auto forward = m_world->ask({"allow", id, "--confirm", "8000"}).value("forward").toObject();
+    const auto forward = m_world->ask({"allow", id, "--confirm", "port-8000"}).value("forward").toObject();
     const auto asked = finish(*asking);
     QVERIFY2(asked.status == 0 && asked.out.contains("port 8000 of the machine is shown") && !asked.all().contains("localhost"), asked.all().constData());
     const auto place = placeOf(forward);
