@@ -264,7 +264,7 @@ private slots:
         TRY(find<QLineEdit>(view, "word")->isVisible());
         QVERIFY(says(view, "HIGH RISK") && says(view, "port 8000 of its machine shown in your browser") && says(view, "WebRTC") && says(view, "is not told"));
         QVERIFY(!find<QWidget>(view, "scope")->isVisible());
-        QTest::keyClicks(find<QLineEdit>(view, "word"), "800");
+        QTest::keyClicks(find<QLineEdit>(view, "word"), "port-800");
         QVERIFY(!allow->isEnabled());
         QTest::keyClicks(find<QLineEdit>(view, "word"), "0");
         TRY(allow->isEnabled());
