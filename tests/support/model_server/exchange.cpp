@@ -39,6 +39,10 @@ std::string errorWords(int status) {
     return found == kWords.end() ? reasonPhrase(status) : found->second;
 }
 
+std::string errorCode(int status) {
+    return status == 401 ? "invalid_api_key" : status == 429 ? "rate_limit_exceeded" : "";
+}
+
 std::string reasonPhrase(int status) {
     static const std::map<int, std::string> kPhrases{
         {200, "OK"},        {400, "Bad Request"},        {401, "Unauthorized"},      {403, "Forbidden"},

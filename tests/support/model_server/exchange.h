@@ -46,6 +46,7 @@ struct ApiError {
 // The word for a status: "overloaded_error" for Anthropic's 529.
 [[nodiscard]] std::string errorType(Api api, int status);
 [[nodiscard]] std::string errorWords(int status); // for a fault without words of its own
+[[nodiscard]] std::string errorCode(int status);  // OpenAI's for it; empty: null
 [[nodiscard]] std::string reasonPhrase(int status);
 
 template <class T> using Judged = tl::expected<T, ApiError>;

@@ -325,7 +325,7 @@ Reply ModelServer::replyOf(const Turn& turn, const Conversation& seen, const std
             reply = {fault->status, {{"Content-Type", "text/html"}}};
             addBytes(reply.steps, *fault->body);
         } else {
-            reply = errorReply(seen.api, {fault->status, fault->message.value_or(errorWords(fault->status)), {}, fault->code.value_or("")});
+            reply = errorReply(seen.api, {fault->status, fault->message.value_or(errorWords(fault->status)), {}, fault->code.value_or(errorCode(fault->status))});
         }
         if (fault->retryAfter) {
             reply.headers.emplace_back("Retry-After", *fault->retryAfter);
