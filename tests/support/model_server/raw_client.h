@@ -97,6 +97,9 @@ public:
         }
         return answer;
     }
+    void stopSending() const { (void)::shutdown(m_socket.get(), SHUT_WR); }
+    // With TLS: the server said that nothing follows.
+    [[nodiscard]] bool endedInOrder() const { return (::SSL_get_shutdown(m_ssl.get()) & SSL_RECEIVED_SHUTDOWN) != 0; }
     void leave() {
         m_ssl.reset();
         m_socket.reset();
