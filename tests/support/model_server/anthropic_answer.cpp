@@ -32,6 +32,7 @@ json::object messageOf(const Conversation& asked, const Numbers& numbers, json::
             {"content", std::move(content)},
             {"stop_reason", std::move(stop)},
             {"stop_sequence", nullptr},
+            {"stop_details", nullptr},
             {"usage", std::move(usage)}};
 }
 
@@ -89,8 +90,12 @@ private:
     bool m_pinged = false;
 };
 
-std::string idOf(const ToolPart& part, Numbers& numbers) {
-    return part.id.empty() ? numbered("toolu_", ++numbers.call) : part.id;
+json::object useOf(const ToolPart& part, json::value input, Numbers& numbers) {
+    return {{"type", "tool_use"},
+            {"id", part.id.empty() ? numbered("toolu_", ++numbers.call) : part.id},
+            {"name", part.tool},
+            {"input", std::move(input)},
+            {"caller", json::object{{"type", "direct"}}}}; // the model itself, no program of its own
 }
 
 Reply streamed(const Answer& answer, const Conversation& asked, Numbers& numbers) {
@@ -106,7 +111,7 @@ Reply streamed(const Answer& answer, const Conversation& asked, Numbers& numbers
             stream.deltas(text->pieces, "text_delta", "text");
             stream.stop();
         } else if (const auto* tool = std::get_if<ToolPart>(&part)) {
-            stream.start({{"type", "tool_use"}, {"id", idOf(*tool, numbers)}, {"name", tool->tool}, {"input", json::object()}});
+            stream.start(useOf(*tool, json::object(), numbers));
             stream.delta("input_json_delta", "partial_json", ""); // the API's own first piece
             stream.deltas(tool->arguments, "input_json_delta", "partial_json");
             stream.stop();
@@ -119,7 +124,7 @@ Reply streamed(const Answer& answer, const Conversation& asked, Numbers& numbers
         }
     }
     stream.ping();
-    stream.event("message_delta", {{"delta", json::object{{"stop_reason", stopWord(answer.stop)}, {"stop_sequence", nullptr}}},
+    stream.event("message_delta", {{"delta", json::object{{"stop_reason", stopWord(answer.stop)}, {"stop_sequence", nullptr}, {"stop_details", nullptr}}},
                                    {"usage", usageOf(answer.usage, answer.usage.output)}});
     stream.event("message_stop", {});
     return reply;
@@ -137,7 +142,7 @@ tl::expected<Reply, std::string> whole(const Answer& answer, const Conversation&
             if (failed || !input.is_object()) {
                 return tl::unexpected<std::string>("calls a tool with arguments that are no object, which only a stream can");
             }
-            content.push_back(json::object{{"type", "tool_use"}, {"id", idOf(*tool, numbers)}, {"name", tool->tool}, {"input", std::move(input)}});
+            content.push_back(useOf(*tool, std::move(input), numbers));
         } else if (const auto* hold = std::get_if<HoldPart>(&part)) {
             addHold(holds, hold->name);
         }
@@ -158,7 +163,8 @@ std::string anthropicModels(const std::vector<std::string>& models) {
     json::array data;
     for (const auto& model : models) {
         data.push_back(json::object{
-            {"type", "model"}, {"id", model}, {"display_name", model}, {"created_at", "2025-01-01T00:00:00Z"}});
+            {"type", "model"}, {"id", model}, {"display_name", model}, {"created_at", "2025-01-01T00:00:00Z"}, {"lifecycle", "active"},
+            {"max_input_tokens", 200'000}, {"max_tokens", 64'000}});
     }
     return json::serialize(json::object{
         {"data", std::move(data)}, {"has_more", false}, {"first_id", models.front()}, {"last_id", models.back()}});

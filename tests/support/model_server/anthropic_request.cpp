@@ -10,20 +10,30 @@ namespace json = boost::json;
 
 namespace {
 
+constexpr std::string_view kSamplingVersion = "2023-06-01";
+constexpr std::string_view kNewestVersion = "2026-10-21";
+
+enum class Since { Always, Beta, UntilSampling }; // Beta: only with a header anthropic-beta. UntilSampling: not from 2026-10-21 on
 struct Field {
     Kind kind = Kind::Text;
-    bool beta = false; // only with a header anthropic-beta
+    Since since = Since::Always;
+};
+struct Version {
+    bool beta = false;
+    bool sampling = false; // before 2026-10-21
 };
 using Fields = std::map<std::string, Field, std::less<>>;
 
 const Fields kTop{{"model", {Kind::Text}}, {"max_tokens", {Kind::Whole}}, {"messages", {Kind::Array}}, {"system", {Kind::TextOrArray}},
-                  {"stream", {Kind::Boolean}}, {"temperature", {Kind::Number}}, {"top_p", {Kind::Number}}, {"top_k", {Kind::Whole}},
+                  {"stream", {Kind::Boolean}}, {"temperature", {Kind::Number, Since::UntilSampling}},
+                  {"top_p", {Kind::Number, Since::UntilSampling}}, {"top_k", {Kind::Whole, Since::UntilSampling}},
                   {"stop_sequences", {Kind::Array}}, {"tools", {Kind::Array}}, {"tool_choice", {Kind::Object}},
                   {"metadata", {Kind::Object}}, {"thinking", {Kind::Object}}, {"service_tier", {Kind::Text}},
                   {"cache_control", {Kind::Object}}, {"container", {Kind::Object}}, {"inference_geo", {Kind::Text}},
                   {"output_config", {Kind::Object}}, {"user_profile_id", {Kind::Text}},
-                  {"context_management", {Kind::Object, true}}, {"mcp_servers", {Kind::Array, true}},
-                  {"output_format", {Kind::Object, true}}, {"speed", {Kind::Text, true}}};
+                  {"speed", {Kind::Text}}, {"diagnostics", {Kind::Object}}, {"workspace_id", {Kind::Text}},
+                  {"context_management", {Kind::Object, Since::Beta}}, {"mcp_servers", {Kind::Array, Since::Beta}},
+                  {"output_format", {Kind::Object, Since::Beta}}};
 const Fields kTool{{"name", {Kind::Text}}, {"description", {Kind::Text}}, {"input_schema", {Kind::Object}}, {"type", {Kind::Text}},
                    {"cache_control", {Kind::Object}}, {"strict", {Kind::Boolean}}, {"allowed_callers", {Kind::Array}},
                    {"defer_loading", {Kind::Boolean}}, {"eager_input_streaming", {Kind::Boolean}}, {"input_examples", {Kind::Array}}};
@@ -34,8 +44,8 @@ const std::map<std::string, Fields, std::less<>> kBlocks{
     {"document", {{"source", {Kind::Object}}, {"title", {Kind::Text}}, {"context", {Kind::Text}}, {"citations", {Kind::Object}}, {"cache_control", {Kind::Object}}}},
     {"thinking", {{"thinking", {Kind::Text}}, {"signature", {Kind::Text}}}},
     {"redacted_thinking", {{"data", {Kind::Text}}}},
-    {"tool_use", {{"id", {Kind::Text}}, {"name", {Kind::Text}}, {"input", {Kind::Object}}, {"cache_control", {Kind::Object}}, {"caller", {Kind::Object}}}},
-    {"tool_result", {{"tool_use_id", {Kind::Text}}, {"content", {Kind::TextOrArray}}, {"is_error", {Kind::Boolean}}, {"cache_control", {Kind::Object}}}}};
+    {"tool_use", {{"id", {Kind::Text}}, {"name", {Kind::Text}}, {"input", {Kind::Object}}, {"cache_control", {Kind::Object}}, {"caller", {Kind::Object}}, {"toolset_name", {Kind::Text}}}},
+    {"tool_result", {{"tool_use_id", {Kind::Text}}, {"content", {Kind::TextOrArray}}, {"is_error", {Kind::Boolean}}, {"cache_control", {Kind::Object}}, {"toolset_name", {Kind::Text}}}}};
 const std::map<std::string, std::vector<std::string>, std::less<>> kNeeded{
     {"text", {"text"}}, {"image", {"source"}}, {"document", {"source"}}, {"thinking", {"thinking", "signature"}}, {"redacted_thinking", {"data"}},
     {"tool_use", {"id", "name", "input"}}, {"tool_result", {"tool_use_id"}}};
@@ -55,7 +65,7 @@ std::string valid(Kind kind) {
 }
 
 // `place` with its dot, "" for the top.
-Judged<void> checkFields(const json::object& object, const Fields& known, const std::vector<std::string>& needed, const std::string& place, bool beta) {
+Judged<void> checkFields(const json::object& object, const Fields& known, const std::vector<std::string>& needed, const std::string& place, Version version = {}) {
     for (const auto& name : needed) {
         if (!object.contains(name)) {
             return refuse(place + name + ": Field required");
@@ -63,7 +73,8 @@ Judged<void> checkFields(const json::object& object, const Fields& known, const 
     }
     for (const auto& [key, value] : object) {
         const auto found = known.find(std::string_view(key));
-        if (found == known.end() || (found->second.beta && !beta)) {
+        const auto since = found == known.end() ? Since::Always : found->second.since;
+        if (found == known.end() || (since == Since::Beta && !version.beta) || (since == Since::UntilSampling && !version.sampling)) {
             return refuse(place + std::string(key) + ": Extra inputs are not permitted");
         }
         const bool absent = value.is_null() && std::find(needed.begin(), needed.end(), std::string(key)) == needed.end();
@@ -80,12 +91,13 @@ struct Use {
 
 class Reader {
 public:
-    Reader(const json::object& body, const Scenario& scenario)
+    Reader(const json::object& body, const Scenario& scenario, Version version)
         : m_body(body)
-        , m_scenario(scenario) {}
+        , m_scenario(scenario)
+        , m_version(version) {}
 
-    Judged<Conversation> read(bool beta) {
-        CARREL_JUDGE(checkFields(m_body, kTop, {"model", "max_tokens", "messages"}, "", beta));
+    Judged<Conversation> read() {
+        CARREL_JUDGE(checkFields(m_body, kTop, {"model", "max_tokens", "messages"}, "", m_version));
         const auto& most = m_body.at("max_tokens");
         if (most.is_int64() && most.get_int64() < 1) {
             return refuse("max_tokens: Input should be greater than or equal to 1");
@@ -140,7 +152,7 @@ private:
                 return refuse(place + ": Input should be a valid dictionary");
             }
             const auto& object = tool.get_object();
-            CARREL_JUDGE(checkFields(object, kTool, {"name", "input_schema"}, place, true));
+            CARREL_JUDGE(checkFields(object, kTool, {"name", "input_schema"}, place));
             if (object.contains("type") && !object.at("type").is_null() && textAt(object, "type") != "custom") {
                 return refuse(place + "type: the played server runs no tools of its own, only 'custom' ones are known");
             }
@@ -171,7 +183,7 @@ private:
                 return refuse(place + ": Input should be a valid dictionary");
             }
             const auto& message = messages[index].get_object();
-            CARREL_JUDGE(checkFields(message, kMessage, {"role", "content"}, place + ".", true));
+            CARREL_JUDGE(checkFields(message, kMessage, {"role", "content"}, place + "."));
             const auto role = textAt(message, "role");
             if (role != "user" && role != "assistant") {
                 return refuse(place + ".role: Input should be 'user' or 'assistant'");
@@ -191,19 +203,20 @@ private:
                 m_seen.toolResults.clear();
                 m_other = false;
             }
-            CARREL_JUDGE(readContent(message, role, place, index + 1 == messages.size()));
+            CARREL_JUDGE(readContent(message, role, place));
             const bool next = index + 1 < messages.size() && messages[index + 1].is_object() && textAt(messages[index + 1].get_object(), "role") == role;
             if (role == "user" && !next) {
                 CARREL_JUDGE(checkAnswered());
             }
             last = role;
         }
-        if (last == "assistant" && !m_uses.empty()) {
-            m_unanswered = m_uses;
-            m_before = messages.size() - 1;
-            return checkAnswered();
+        if (last != "assistant") {
+            return {};
         }
-        return {};
+        m_unanswered = m_uses;
+        m_before = messages.size() - 1;
+        CARREL_JUDGE(checkAnswered());
+        return refuse("This model does not support assistant message prefill. The conversation must end with a user message.");
     }
 
     Judged<void> checkAnswered() const {
@@ -218,19 +231,19 @@ private:
                       listed(ids) + ". Each `tool_use` block must have a corresponding `tool_result` block in the next message.");
     }
 
-    Judged<void> readContent(const json::object& message, const std::string& role, const std::string& place, bool last) {
+    Judged<void> readContent(const json::object& message, const std::string& role, const std::string& place) {
         const auto& content = message.at("content");
-        const bool mayBeEmpty = last && role == "assistant";
         if (content.is_string()) {
             const std::string text(content.get_string());
-            if (text.empty() && !mayBeEmpty) {
+            if (text.empty()) {
                 return refuse(place + ": " + role + " messages must have non-empty content");
             }
             m_other = true;
-            return readText(text, role, mayBeEmpty);
+            readText(text, role);
+            return {};
         }
         const auto& blocks = content.get_array();
-        if (blocks.empty() && !mayBeEmpty) {
+        if (blocks.empty()) {
             return refuse(place + ": " + role + " messages must have non-empty content");
         }
         std::string said;
@@ -253,24 +266,27 @@ private:
                 if (textAt(block, "text").empty()) {
                     return refuse("messages: text content blocks must be non-empty");
                 }
+                const auto* citations = block.if_contains("citations");
+                if (role == "user" && !m_version.sampling && citations != nullptr && citations->is_array() && !citations->get_array().empty()) {
+                    return refuse(where + ".text.citations: citations are not permitted in user messages");
+                }
                 said += textAt(block, "text");
                 m_other = true;
             } else {
                 m_other = true;
             }
         }
-        return said.empty() ? Judged<void>() : readText(said, role, mayBeEmpty);
+        if (!said.empty()) {
+            readText(said, role);
+        }
+        return {};
     }
 
-    Judged<void> readText(const std::string& text, const std::string& role, bool prefilled) {
-        if (prefilled && !text.empty() && std::isspace(static_cast<unsigned char>(text.back())) != 0) {
-            return refuse("messages: final assistant content cannot end with trailing whitespace");
-        }
+    void readText(const std::string& text, const std::string& role) {
         if (role == "user") {
             m_seen.user = text;
         }
         m_seen.texts.push_back(text);
-        return {};
     }
 
     Judged<void> readUse(const json::object& block, const std::string& where) {
@@ -335,11 +351,12 @@ private:
         }
         auto fields = found->second;
         fields["type"] = {Kind::Text};
-        return checkFields(block, fields, kNeeded.find(type)->second, place + type + ".", true);
+        return checkFields(block, fields, kNeeded.find(type)->second, place + type + ".");
     }
 
     const json::object& m_body;
     const Scenario& m_scenario;
+    Version m_version;
     Conversation m_seen;
     std::set<std::string> m_ids;
     std::vector<Use> m_uses;       // of the assistant's message that is read
@@ -353,17 +370,18 @@ private:
 
 Judged<void> checkAnthropicHeaders(const HttpRequest& request, const std::string& key) {
     const auto given = request.header("x-api-key");
-    if (given.empty()) {
+    const auto bearer = request.header("authorization");
+    if (given.empty() && !bearer.starts_with("Bearer ")) {
         return refuse("x-api-key header is required", {}, {}, 401);
     }
-    if (given != key) {
-        return refuse("invalid x-api-key", {}, {}, 401);
+    if (given.empty() ? bearer != "Bearer " + key : given != key) {
+        return refuse(given.empty() ? "Invalid bearer token" : "invalid x-api-key", {}, {}, 401);
     }
     const auto version = request.header("anthropic-version");
     if (version.empty()) {
         return refuse("anthropic-version: header is required");
     }
-    if (version != "2023-06-01") {
+    if (version != kSamplingVersion && version != kNewestVersion) {
         return refuse("anthropic-version: \"" + version + "\" is not a valid version");
     }
     return {};
@@ -378,7 +396,8 @@ Judged<Conversation> readAnthropic(const HttpRequest& request, const Scenario& s
     if (!body.is_object()) {
         return refuse("Input should be a valid dictionary");
     }
-    return Reader(body.get_object(), scenario).read(!request.header("anthropic-beta").empty());
+    const Version version{!request.header("anthropic-beta").empty(), request.header("anthropic-version") == kSamplingVersion};
+    return Reader(body.get_object(), scenario, version).read();
 }
 
 } // namespace carrel::test

@@ -162,7 +162,7 @@ private:
     std::string m_in;
 };
 
-inline constexpr std::string_view kAnthropicHeaders = "x-api-key: a-key\r\nanthropic-version: 2023-06-01\r\nContent-Type: application/json\r\n";
+inline constexpr std::string_view kAnthropicHeaders = "x-api-key: a-key\r\nanthropic-version: 2026-10-21\r\nContent-Type: application/json\r\n";
 inline constexpr std::string_view kOpenAiHeaders = "Authorization: Bearer a-key\r\nContent-Type: application/json\r\n";
 inline const std::string kHello = q("{'model':'m','max_tokens':9,'messages':[{'role':'user','content':'hello'}]}");
 inline const std::string kHelloStreamed = q("{'model':'m','max_tokens':9,'stream':true,'messages':[{'role':'user','content':'hello'}]}");

@@ -14,7 +14,7 @@ std::string sse(const std::string& type, const std::string& rest) {
 }
 std::string started(int number, const std::string& usage = q("{'input_tokens':100,'cache_creation_input_tokens':0,'cache_read_input_tokens':0,'output_tokens':1}")) {
     return sse("message_start", q(",'message':{'id':'msg_000") + std::to_string(number) +
-                                      q("','type':'message','role':'assistant','model':'m','content':[],'stop_reason':null,'stop_sequence':null,'usage':") + usage + "}");
+                                      q("','type':'message','role':'assistant','model':'m','content':[],'stop_reason':null,'stop_sequence':null,'stop_details':null,'usage':") + usage + "}");
 }
 const std::string kPing = "event: ping\ndata: {\"type\": \"ping\"}\n\n";
 std::string textStart(int index) {
@@ -24,7 +24,7 @@ std::string text(int index, const std::string& said) {
     return sse("content_block_delta", ",\"index\":" + std::to_string(index) + q(",'delta':{'type':'text_delta','text':'") + said + "\"}");
 }
 std::string toolStart(int index, const std::string& id, const std::string& name) {
-    return sse("content_block_start", ",\"index\":" + std::to_string(index) + q(",'content_block':{'type':'tool_use','id':'") + id + q("','name':'") + name + q("','input':{}}"));
+    return sse("content_block_start", ",\"index\":" + std::to_string(index) + q(",'content_block':{'type':'tool_use','id':'") + id + q("','name':'") + name + q("','input':{},'caller':{'type':'direct'}}"));
 }
 std::string input(int index, const std::string& escaped) {
     return sse("content_block_delta", ",\"index\":" + std::to_string(index) + q(",'delta':{'type':'input_json_delta','partial_json':'") + escaped + "\"}");
@@ -33,7 +33,7 @@ std::string blockStop(int index) {
     return sse("content_block_stop", ",\"index\":" + std::to_string(index));
 }
 std::string ended(const std::string& stop, const std::string& usage = q("{'input_tokens':100,'cache_creation_input_tokens':0,'cache_read_input_tokens':0,'output_tokens':10}")) {
-    return sse("message_delta", q(",'delta':{'stop_reason':'") + stop + q("','stop_sequence':null},'usage':") + usage) + sse("message_stop", "");
+    return sse("message_delta", q(",'delta':{'stop_reason':'") + stop + q("','stop_sequence':null,'stop_details':null},'usage':") + usage) + sse("message_stop", "");
 }
 std::string errorOf(const std::string& type, const std::string& message) {
     return q("{'type':'error','error':{'type':'") + type + q("','message':'") + message + q("'},'request_id':'req_0001'}");
@@ -110,7 +110,7 @@ private slots:
         QTest::addColumn<std::string>("stop");
         QTest::newRow("text") << q("'content':[{'text':['a','b']},{'text':'c'}]") << q("[{'type':'text','text':'ab'},{'type':'text','text':'c'}]") << std::string("end_turn");
         QTest::newRow("tools") << q("'content':[{'tool':'bash','arguments':['{\\'a\\'',':1}']},{'tool':'read','id':'x','arguments':{}}]")
-                               << q("[{'type':'tool_use','id':'toolu_0001','name':'bash','input':{'a':1}},{'type':'tool_use','id':'x','name':'read','input':{}}]")
+                               << q("[{'type':'tool_use','id':'toolu_0001','name':'bash','input':{'a':1},'caller':{'type':'direct'}},{'type':'tool_use','id':'x','name':'read','input':{},'caller':{'type':'direct'}}]")
                                << std::string("tool_use");
         QTest::newRow("nothing") << q("'content':[]") << std::string("[]") << std::string("end_turn");
         QTest::newRow("too long") << q("'content':[],'stop':'length'") << std::string("[]") << std::string("max_tokens");
@@ -124,7 +124,7 @@ private slots:
         QCOMPARE(got.status, 200);
         QVERIFY(got.head.find("\r\nContent-Type: application/json\r\n") != std::string::npos);
         QCOMPARE(got.body, q("{'id':'msg_0001','type':'message','role':'assistant','model':'m','content':") + content + q(",'stop_reason':'") + stop +
-                               q("','stop_sequence':null,'usage':{'input_tokens':3,'cache_creation_input_tokens':0,'cache_read_input_tokens':0,'output_tokens':4}}"));
+                               q("','stop_sequence':null,'stop_details':null,'usage':{'input_tokens':3,'cache_creation_input_tokens':0,'cache_read_input_tokens':0,'output_tokens':4}}"));
         QCOMPARE(server->failures(), std::vector<std::string>());
     }
 
@@ -191,7 +191,7 @@ private slots:
         const auto server = serverOf("");
         const auto got = ask(*server, requestOf("GET /v1/models?limit=9", kAnthropicHeaders, ""));
         QCOMPARE(got.status, 200);
-        QCOMPARE(got.body, q("{'data':[{'type':'model','id':'m','display_name':'m','created_at':'2025-01-01T00:00:00Z'}],'has_more':false,'first_id':'m','last_id':'m'}"));
+        QCOMPARE(got.body, q("{'data':[{'type':'model','id':'m','display_name':'m','created_at':'2025-01-01T00:00:00Z','lifecycle':'active','max_input_tokens':200000,'max_tokens':64000}],'has_more':false,'first_id':'m','last_id':'m'}"));
         QCOMPARE(server->failures(), std::vector<std::string>());
     }
 

@@ -55,12 +55,14 @@ private slots:
             QTest::newRow(name) << headers << status << type << message;
         };
         const std::string key = "x-api-key: a-key\r\n";
-        const std::string version = "anthropic-version: 2023-06-01\r\n";
+        const std::string version = "anthropic-version: 2026-10-21\r\n";
         const std::string json = "Content-Type: application/json\r\n";
         row("no key", version + json, 401, "authentication_error", "x-api-key header is required");
         row("a wrong key", "x-api-key: another\r\n" + version + json, 401, "authentication_error", "invalid x-api-key");
         row("a longer key", "x-api-key: a-key-\r\n" + version + json, 401, "authentication_error", "invalid x-api-key");
-        row("the key of the other API", "Authorization: Bearer a-key\r\n" + version + json, 401, "authentication_error", "x-api-key header is required");
+        row("a wrong token", "Authorization: Bearer another\r\n" + version + json, 401, "authentication_error", "Invalid bearer token");
+        row("another scheme", "Authorization: Basic a-key\r\n" + version + json, 401, "authentication_error", "x-api-key header is required");
+        row("a wrong key beside a good token", "x-api-key: another\r\nAuthorization: Bearer a-key\r\n" + version + json, 401, "authentication_error", "invalid x-api-key");
         row("no version", key + json, 400, "invalid_request_error", "anthropic-version: header is required");
         row("a wrong version", key + json + "anthropic-version: 2024-01-01\r\n", 400, "invalid_request_error", "anthropic-version: \"2024-01-01\" is not a valid version");
         row("no type", key + version, 400, "invalid_request_error", "content-type: should be application/json");
@@ -117,7 +119,12 @@ private slots:
         row("an unknown field", with(q("'response_format':{}")), "response_format: Extra inputs are not permitted");
         row("a beta field", with(q("'context_management':{}")), "context_management: Extra inputs are not permitted");
         row("a stream of text", with(q("'stream':'yes'")), "stream: Input should be a valid boolean");
-        row("too hot", with(q("'temperature':1.5")), "temperature: range: 0..1");
+        row("a temperature", with(q("'temperature':1")), "temperature: Extra inputs are not permitted");
+        row("a top_p", with(q("'top_p':1")), "top_p: Extra inputs are not permitted");
+        row("a top_k", with(q("'top_k':1")), "top_k: Extra inputs are not permitted");
+        row("the user's citations", of(user(q("[{'type':'text','text':'x','citations':[{}]}]"))), "messages.0.content.0.text.citations: citations are not permitted in user messages");
+        row("the assistant's document", of(kHi + "," + assistant(q("[{'type':'document','source':{}}]")) + "," + kHi), "messages.1.content.0: `document` blocks can only be in `user` messages");
+        row("the assistant at the end", of(kHi + "," + assistant(q("'x'"))), "This model does not support assistant message prefill. The conversation must end with a user message.");
         row("a system of numbers", with(q("'system':5")), "system: Input should be a valid string or a valid list");
         row("a system of images", with(q("'system':[{'type':'image'}]")), "system.0.type: Input should be 'text'");
         row("tools of no list", with(q("'tools':{}")), "tools: Input should be a valid list");
@@ -137,7 +144,6 @@ private slots:
         row("an empty list", of(user("[]")), "messages.0: user messages must have non-empty content");
         row("an empty block", of(user(q("[{'type':'text','text':''}]"))), "messages: text content blocks must be non-empty");
         row("an empty assistant in the middle", of(kHi + "," + assistant("[]") + "," + kHi), "messages.1: assistant messages must have non-empty content");
-        row("a blank at the end", of(kHi + "," + assistant(q("'x '"))), "messages: final assistant content cannot end with trailing whitespace");
         row("a block's type", of(user(q("[{'type':'video'}]"))), "messages.0.content.0.type: Input tag 'video' found using 'type' does not match any of the expected tags");
         row("a block's extra", of(user(q("[{'type':'text','text':'x','id':1}]"))), "messages.0.content.0.text.id: Extra inputs are not permitted");
         row("a block without its text", of(user(q("[{'type':'text'}]"))), "messages.0.content.0.text.text: Field required");
@@ -194,13 +200,13 @@ private slots:
     void taken_data() {
         QTest::addColumn<std::string>("body");
         const auto row = [](const char* name, const std::string& body) { QTest::newRow(name) << body; };
-        row("all fields", with(q("'system':[{'type':'text','text':'s','cache_control':{'type':'ephemeral'}}],'stream':false,'temperature':1,'top_p':0.5,'top_k':4,'stop_sequences':['x'],"
+        row("all fields", with(q("'system':[{'type':'text','text':'s','cache_control':{'type':'ephemeral'}}],'stream':false,'stop_sequences':['x'],"
                                  "'tools':[{'name':'a','description':'d','input_schema':{'type':'object'},'type':'custom','cache_control':{'type':'ephemeral'},'strict':true}],"
                                  "'tool_choice':{'type':'auto'},'metadata':{'user_id':'u'},'thinking':{'type':'disabled'},'service_tier':'auto','output_config':{}")));
         row("a null that may be", with(q("'cache_control':null")));
         row("an image", of(user(q("[{'type':'image','source':{'type':'base64','media_type':'image/png','data':''}}]"))));
-        row("a prefill", of(kHi + "," + assistant(q("'x'"))));
-        row("an empty prefill", of(kHi + "," + assistant("[]")));
+        row("what the assistant cited", of(kHi + "," + assistant(q("[{'type':'text','text':'x','citations':[{}]}]")) + "," + kHi));
+        row("no citations", of(user(q("[{'type':'text','text':'x','citations':[]}]"))));
         row("thinking", of(kHi + "," + assistant(q("[{'type':'thinking','thinking':'t','signature':'s'},{'type':'text','text':'x'}]")) + "," + kHi));
         row("parallel results in another order, and a text after",
             of(kHi + "," + assistant("[" + kText + "," + use("a") + "," + use("b") + "]") + "," +
@@ -211,6 +217,19 @@ private slots:
         const auto server = serverOf(saying(""));
         const auto got = ask(*server, anthropic(body));
         QVERIFY2(got.status == 200, got.body.c_str());
+        QCOMPARE(server->failures(), std::vector<std::string>());
+    }
+
+    // The version before took what the newest does not.
+    void theVersionBefore() {
+        const auto server = serverOf(saying("") + "," + saying("") + "," + q("{'refused':400},{'refused':400}"));
+        const auto before = [](const std::string& body) {
+            return requestOf("POST /v1/messages", "Authorization: Bearer a-key\r\nanthropic-version: 2023-06-01\r\nContent-Type: application/json\r\n", body);
+        };
+        QCOMPARE(ask(*server, before(with(q("'temperature':1,'top_p':0.5,'top_k':4")))).status, 200);
+        QCOMPARE(ask(*server, before(of(user(q("[{'type':'text','text':'x','citations':[{}]}]"))))).status, 200);
+        QCOMPARE(refusedOf(ask(*server, before(with(q("'temperature':1.5"))))).message, std::string("temperature: range: 0..1"));
+        QCOMPARE(refusedOf(ask(*server, before(with(q("'top_k':0.5"))))).message, std::string("top_k: Input should be a valid integer"));
         QCOMPARE(server->failures(), std::vector<std::string>());
     }
 
@@ -238,7 +257,7 @@ private slots:
         QCOMPARE(ask(*server, anthropic(body)).status, 200);
         const auto request = server->requests().at(0);
         QCOMPARE(request.http.body, body);
-        QCOMPARE(request.http.header("anthropic-version"), std::string("2023-06-01"));
+        QCOMPARE(request.http.header("anthropic-version"), std::string("2026-10-21"));
         const auto& seen = request.conversation.value();
         QCOMPARE(seen.system, std::string("Be brief"));
         QCOMPARE(seen.user, std::string("first"));

@@ -177,8 +177,8 @@ private slots:
     void tlsIsTheCertificatesOwn() {
         const auto made = certificates();
         const auto server = serverOf("", {}, made.options);
-        QVERIFY_EXCEPTION_THROWN(RawClient(server->port(), made.authority, "example.org"), std::runtime_error);
-        QVERIFY_EXCEPTION_THROWN(RawClient(server->port(), certificates().authority), std::runtime_error);
+        QVERIFY_THROWS_EXCEPTION(std::runtime_error, RawClient(server->port(), made.authority, "example.org"));
+        QVERIFY_THROWS_EXCEPTION(std::runtime_error, RawClient(server->port(), certificates().authority));
         QVERIFY(server->requests().empty());
     }
 

@@ -118,7 +118,7 @@ private slots:
 
     // A test of a wrong key says that it expects that, and nothing else is taken for it.
     void expectedRefusals() {
-        const auto bad = requestOf("POST /v1/messages", "x-api-key: wrong\r\nanthropic-version: 2023-06-01\r\nContent-Type: application/json\r\n", kHello);
+        const auto bad = requestOf("POST /v1/messages", "x-api-key: wrong\r\nanthropic-version: 2026-10-21\r\nContent-Type: application/json\r\n", kHello);
         const auto server = serverOf(q("{'refused':401},{'refused':400},{'refused':401}"));
         QCOMPARE(ask(*server, bad).status, 401);
         QCOMPARE(server->requests()[0].played, std::string("turn 1"));
