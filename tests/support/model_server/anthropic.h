@@ -10,7 +10,7 @@
 
 #include "tests/support/model_server/exchange.h"
 
-namespace carrel::test {
+namespace carrel::test::model {
 
 // By x-api-key, or by Authorization: Bearer, which counts where there is no x-api-key; with anthropic-version.
 [[nodiscard]] Judged<void> checkAnthropicHeaders(const HttpRequest& request, const std::string& key);
@@ -20,4 +20,4 @@ namespace carrel::test {
 [[nodiscard]] tl::expected<Reply, std::string> anthropicReply(const Answer& answer, const Conversation& asked, Numbers& numbers);
 [[nodiscard]] std::string anthropicModels(const std::vector<std::string>& models);
 
-} // namespace carrel::test
+} // namespace carrel::test::model

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/support/model_server/anthropic.h"
 
-namespace carrel::test {
+namespace carrel::test::model {
 
 namespace json = boost::json;
 
@@ -170,4 +170,4 @@ std::string anthropicModels(const std::vector<std::string>& models) {
         {"data", std::move(data)}, {"has_more", false}, {"first_id", models.front()}, {"last_id", models.back()}});
 }
 
-} // namespace carrel::test
+} // namespace carrel::test::model

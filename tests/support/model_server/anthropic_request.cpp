@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-namespace carrel::test {
+namespace carrel::test::model {
 
 namespace json = boost::json;
 
@@ -400,4 +400,4 @@ Judged<Conversation> readAnthropic(const HttpRequest& request, const Scenario& s
     return Reader(body.get_object(), scenario, version).read();
 }
 
-} // namespace carrel::test
+} // namespace carrel::test::model

@@ -7,7 +7,7 @@
 #include <set>
 #include <string_view>
 
-namespace carrel::test {
+namespace carrel::test::model {
 
 // The kinds of a field's value, in the words of the APIs.
 enum class Kind { Text, Whole, Number, Boolean, Object, Array, TextOrArray, TextsOrText };
@@ -51,4 +51,4 @@ enum class Kind { Text, Whole, Number, Boolean, Object, Array, TextOrArray, Text
     return text;
 }
 
-} // namespace carrel::test
+} // namespace carrel::test::model

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-namespace carrel::test {
+namespace carrel::test::model {
 
 namespace json = boost::json;
 
@@ -120,4 +120,4 @@ std::string numbered(std::string_view prefix, std::size_t number) {
     return std::string(prefix) + digits;
 }
 
-} // namespace carrel::test
+} // namespace carrel::test::model

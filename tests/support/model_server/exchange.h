@@ -10,7 +10,7 @@
 
 #include <map>
 
-namespace carrel::test {
+namespace carrel::test::model {
 
 struct HttpRequest {
     std::string method, target;
@@ -56,7 +56,7 @@ template <class T> using Judged = tl::expected<T, ApiError>;
 #define CARREL_JUDGE(expression)                                                                              \
     do {                                                                                                      \
         if (auto judged_ = (expression); !judged_) {                                                          \
-            return tl::unexpected<::carrel::test::ApiError>(std::move(judged_).error());                      \
+            return tl::unexpected<::carrel::test::model::ApiError>(std::move(judged_).error());                      \
         }                                                                                                     \
     } while (false)
 
@@ -91,4 +91,4 @@ struct Numbers {
 };
 [[nodiscard]] std::string numbered(std::string_view prefix, std::size_t number); // "msg_0001"
 
-} // namespace carrel::test
+} // namespace carrel::test::model

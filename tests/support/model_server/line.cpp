@@ -10,7 +10,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 
-namespace carrel::test {
+namespace carrel::test::model {
 
 namespace http = boost::beast::http;
 
@@ -102,4 +102,4 @@ void Line::end() {
     }
 }
 
-} // namespace carrel::test
+} // namespace carrel::test::model

@@ -10,7 +10,7 @@
 
 #include <memory>
 
-namespace carrel::test {
+namespace carrel::test::model {
 
 inline constexpr std::size_t kMostBody = 32 << 20U; // bytes, as Anthropic has it
 
@@ -40,4 +40,4 @@ private:
     std::string m_in; // read and not yet used
 };
 
-} // namespace carrel::test
+} // namespace carrel::test::model

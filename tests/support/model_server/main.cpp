@@ -15,7 +15,7 @@
 #include <iterator>
 
 using namespace carrel;
-using namespace carrel::test;
+using namespace carrel::test::model;
 
 namespace {
 

@@ -16,7 +16,7 @@
 
 #include <algorithm>
 
-namespace carrel::test {
+namespace carrel::test::model {
 
 namespace {
 
@@ -232,6 +232,9 @@ Status ModelServer::listen() {
 void ModelServer::accept() {
     for (;;) {
         UniqueFd socket(::accept4(m_listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
+        if (!socket && (errno == ECONNABORTED || errno == EINTR)) {
+            continue; // a client that left before it was taken
+        }
         if (!socket) {
             return;
         }
@@ -403,4 +406,4 @@ std::vector<std::string> ModelServer::failures() const {
     return failures;
 }
 
-} // namespace carrel::test
+} // namespace carrel::test::model

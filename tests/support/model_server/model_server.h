@@ -30,7 +30,7 @@
 #include <set>
 #include <thread>
 
-namespace carrel::test {
+namespace carrel::test::model {
 
 // How the sending of a response ended.
 enum class Delivery {
@@ -53,7 +53,7 @@ struct ModelServerOptions {
     std::string certificatePem; // with TLS: the chain, the own certificate first
     std::string keyPem;         // its key, PKCS #8 in the clear
     std::uint16_t port = 0;     // 0: any free one
-    std::function<void(const std::string&)> log; // a line for each request that was answered; called on threads of the server's
+    std::function<void(const std::string&)> log; // a line for each request; called on threads of the server's, it must not call back
 };
 
 // A guard against a hang, never what decides a test.
@@ -116,4 +116,4 @@ private:
     std::jthread m_accepting;
 };
 
-} // namespace carrel::test
+} // namespace carrel::test::model

@@ -6,7 +6,7 @@
 
 #include "tests/support/model_server/exchange.h"
 
-namespace carrel::test {
+namespace carrel::test::model {
 
 // By Authorization: Bearer.
 [[nodiscard]] Judged<void> checkOpenAiHeaders(const HttpRequest& request, const std::string& key);
@@ -16,4 +16,4 @@ namespace carrel::test {
 [[nodiscard]] tl::expected<Reply, std::string> openAiReply(const Answer& answer, const Conversation& asked, Numbers& numbers);
 [[nodiscard]] std::string openAiModels(const std::vector<std::string>& models);
 
-} // namespace carrel::test
+} // namespace carrel::test::model

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/support/model_server/openai.h"
 
-namespace carrel::test {
+namespace carrel::test::model {
 
 namespace json = boost::json;
 
@@ -169,4 +169,4 @@ std::string openAiModels(const std::vector<std::string>& models) {
     return json::serialize(json::object{{"object", "list"}, {"data", std::move(data)}});
 }
 
-} // namespace carrel::test
+} // namespace carrel::test::model

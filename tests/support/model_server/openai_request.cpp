@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-namespace carrel::test {
+namespace carrel::test::model {
 
 namespace json = boost::json;
 
@@ -376,4 +376,4 @@ Judged<Conversation> readOpenAi(const HttpRequest& request, const Scenario& scen
     return seen;
 }
 
-} // namespace carrel::test
+} // namespace carrel::test::model

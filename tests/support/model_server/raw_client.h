@@ -14,7 +14,7 @@
 #include <algorithm>
 #include <stdexcept>
 
-namespace carrel::test {
+namespace carrel::test::model {
 
 // JSON with ' for ", because moc knows no raw strings.
 inline std::string q(std::string text) {
@@ -199,4 +199,4 @@ inline std::string saying(const std::string& content) {
     return q("{'answer':{'content':[") + content + "]}}";
 }
 
-} // namespace carrel::test
+} // namespace carrel::test::model

@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-namespace carrel::test {
+namespace carrel::test::model {
 
 namespace {
 
@@ -276,4 +276,4 @@ Result<Scenario> parseScenario(std::string_view text) {
     return scenario;
 }
 
-} // namespace carrel::test
+} // namespace carrel::test::model

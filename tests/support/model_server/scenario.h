@@ -59,7 +59,7 @@
 #include <variant>
 #include <vector>
 
-namespace carrel::test {
+namespace carrel::test::model {
 
 enum class Api { Anthropic, OpenAi };
 
@@ -140,4 +140,4 @@ struct Scenario {
 // Malformed: what does not fit, and where, e.g. "turns[2].answer.content[0] …".
 [[nodiscard]] Result<Scenario> parseScenario(std::string_view json);
 
-} // namespace carrel::test
+} // namespace carrel::test::model

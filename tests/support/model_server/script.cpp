@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-namespace carrel::test {
+namespace carrel::test::model {
 
 namespace {
 
@@ -127,4 +127,4 @@ std::vector<std::string> Script::unplayed() const {
     return left;
 }
 
-} // namespace carrel::test
+} // namespace carrel::test::model

@@ -5,7 +5,7 @@
 
 #include "tests/support/model_server/exchange.h"
 
-namespace carrel::test {
+namespace carrel::test::model {
 
 // Why the request does not fit, in words: "the last user message should contain …". Empty: it fits.
 [[nodiscard]] std::string whyNot(const Expectation& expect, const Conversation& seen);
@@ -39,4 +39,4 @@ private:
     std::vector<std::string> m_complaints;
 };
 
-} // namespace carrel::test
+} // namespace carrel::test::model

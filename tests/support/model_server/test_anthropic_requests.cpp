@@ -5,7 +5,7 @@
 #include <QtTest>
 
 using namespace carrel;
-using namespace carrel::test;
+using namespace carrel::test::model;
 
 namespace {
 

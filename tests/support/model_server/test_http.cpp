@@ -6,7 +6,7 @@
 #include <QtTest>
 
 using namespace carrel;
-using namespace carrel::test;
+using namespace carrel::test::model;
 
 namespace {
 

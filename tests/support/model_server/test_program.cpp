@@ -9,7 +9,7 @@
 #include <fstream>
 
 using namespace carrel;
-using namespace carrel::test;
+using namespace carrel::test::model;
 
 class TestProgram : public QObject {
     Q_OBJECT

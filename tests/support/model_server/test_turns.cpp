@@ -7,7 +7,7 @@
 #include <future>
 
 using namespace carrel;
-using namespace carrel::test;
+using namespace carrel::test::model;
 
 namespace {
 
