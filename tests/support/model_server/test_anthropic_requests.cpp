@@ -252,7 +252,7 @@ private slots:
     void whatItSees() {
         const auto server = serverOf(saying(""));
         const auto body = q("{'model':'m','max_tokens':9,'stream':true,'system':'Be brief','tools':[") + kBash + q("],'messages':[") + user(q("'first'")) + "," +
-                          assistant("[" + kText + "," + use("a") + "," + use("b") + "]") + "," +
+                          assistant("[" + use("z") + "]") + "," + user("[" + result("z", q(",'content':'old'")) + "]") + "," + assistant("[" + kText + "," + use("a") + "," + use("b") + "]") + "," +
                           user("[" + result("a", q(",'content':'one'")) + "," + result("b", q(",'content':[{'type':'text','text':'two'}],'is_error':true")) + "]") + "]}";
         QCOMPARE(ask(*server, anthropic(body)).status, 200);
         const auto request = server->requests().at(0);
@@ -263,7 +263,7 @@ private slots:
         QCOMPARE(seen.user, std::string("first"));
         QVERIFY(seen.stream);
         QCOMPARE(seen.tools, std::vector<std::string>{"bash"});
-        QCOMPARE(seen.texts, (std::vector<std::string>{"first", q("{'command':'ls'}"), q("{'command':'ls'}"), "and", "one", "two"}));
+        QCOMPARE(seen.texts, (std::vector<std::string>{"first", q("{'command':'ls'}"), "old", q("{'command':'ls'}"), q("{'command':'ls'}"), "and", "one", "two"}));
         QCOMPARE(seen.toolResults.size(), std::size_t(2));
         QVERIFY(seen.toolResults[0].tool == "bash" && seen.toolResults[0].text == "one" && !seen.toolResults[0].error);
         QVERIFY(seen.toolResults[1].text == "two" && seen.toolResults[1].error);
