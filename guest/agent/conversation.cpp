@@ -104,6 +104,10 @@ Status Conversation::addUser(std::string_view text) {
     if (isBlank(text)) {
         return fail(ErrorCode::InvalidArgument, "there is no word in it");
     }
+    if (text.size() > kMostText) {
+        return fail(ErrorCode::LimitExceeded, "it is longer than " + std::to_string(kMostText) + " bytes",
+                    "put it into a file, and say where that is");
+    }
     if (!openCalls().empty()) {
         return fail(ErrorCode::Conflict, "the model waits for results of its tools");
     }

@@ -30,7 +30,7 @@ public:
     [[nodiscard]] static Result<Conversation> restored(std::vector<Message> messages, ConversationKeeper* keeper = nullptr);
 
     [[nodiscard]] const std::vector<Message>& messages() const { return m_messages; }
-    // What the user says; where it follows results, it joins them.
+    // What the user says; where it follows results, it joins them. InvalidArgument: there is no word in it. LimitExceeded.
     [[nodiscard]] Status addUser(std::string_view text);
     // A turn of the model's; its calls get ids of their own where they had none or one that is taken. A turn without parts adds nothing.
     // Conflict: it is not the model's turn.

@@ -308,6 +308,12 @@ TurnStatus HttpClient::post(const HttpRequest& request, const std::function<Turn
     if (stop.stop_requested()) {
         return cancelled();
     }
+    for (const auto& [name, value] : request.headers) {
+        if (value.find_first_of(std::string_view("\r\n\0", 3)) != std::string::npos) {
+            return failTurn(FailureKind::Rejected, "what is to be sent as " + name + " holds the end of a line",
+                            "keep the key anew, without a line end in it: \"carrel credential add\"");
+        }
+    }
     return Exchange(m_settings, request, piece).run(stop);
 }
 

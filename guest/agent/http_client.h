@@ -40,6 +40,7 @@ public:
 
     // Each piece of an event stream goes to `piece`, on the caller's thread, until the stream ends (no error), `piece` has enough (no
     // error) or fails (its failure). What is no event stream is a failure: an error status by failureOf(), else Malformed.
+    // Rejected, and nothing is sent: a header's value is none.
     // Soon after `stop`: Cancelled.
     [[nodiscard]] TurnStatus post(const HttpRequest& request, const std::function<TurnResult<More>(std::string_view)>& piece,
                                   const std::stop_token& stop) const;

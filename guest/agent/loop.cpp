@@ -13,6 +13,7 @@ namespace carrel::agent {
 
 namespace {
 
+constexpr unsigned kTurnsBetween = 4; // a model whose window is too small for the work would else do nothing but write notes
 constexpr const char* kStopped = "The user stopped this before it was done.";
 constexpr const char* kNotBegun = "The user stopped the work before this began. It was not run.";
 
@@ -42,6 +43,17 @@ Ended endOf(StopReason reason) {
         break;
     }
     return {EndReason::EndOfTurn, std::nullopt};
+}
+
+// In one go: what is put in is never looked through for places of its own.
+std::string filled(std::string_view text, const std::vector<std::pair<std::string_view, std::string_view>>& places) {
+    std::string out;
+    while (!text.empty()) {
+        const auto place = std::find_if(places.begin(), places.end(), [&](const auto& each) { return text.starts_with(each.first); });
+        out += place == places.end() ? text.substr(0, 1) : place->second;
+        text.remove_prefix(place == places.end() ? 1 : place->first.size());
+    }
+    return out;
 }
 
 // What may go back: thoughts that led to no word and no call are taken by no interface.
@@ -109,10 +121,21 @@ Ended Loop::run(Conversation& conversation, std::string_view text, LoopEvents& e
         return failedEnd(added.error().wrap("what you said was not taken"));
     }
     for (unsigned turns = 0; turns < m_settings.turns; ++turns) {
-        auto turn = takeTurn(conversation, events, stop);
-        if (!turn) {
-            return std::move(turn).error();
+        if (isNearlyFull()) {
+            if (auto how = shorten(conversation, text, events, stop)) {
+                return std::move(*how);
+            }
         }
+        auto turn = takeTurn(conversation.messages(), events, Show::All, stop);
+        if (!turn) {
+            auto& broken = turn.error();
+            if (auto added = conversation.addTurn(std::move(broken.spoken)); !added) { // the user saw it, so it was said
+                return failedEnd(added.error().wrap("the conversation cannot be kept"));
+            }
+            return std::move(broken.how);
+        }
+        m_read = turn->usage.window();
+        m_sinceShortened += m_sinceShortened < kTurnsBetween ? 1 : 0;
         dropLoneThoughts(turn->message);
         if (auto added = conversation.addTurn(std::move(turn->message)); !added) {
             return failedEnd(added.error().wrap("the conversation cannot be kept"));
@@ -145,8 +168,12 @@ Ended Loop::run(Conversation& conversation, std::string_view text, LoopEvents& e
                   "look at what it did; say \"go on\" if that is right", 0, nullptr}};
 }
 
-tl::expected<ModelTurn, Ended> Loop::takeTurn(Conversation& conversation, LoopEvents& events, const std::stop_token& stop) {
-    const auto shown = [&events](const Delta& delta) {
+tl::expected<ModelTurn, Loop::Broken> Loop::takeTurn(std::span<const Message> messages, LoopEvents& events, Show show,
+                                                     const std::stop_token& stop) {
+    const auto shown = [&events, show](const Delta& delta) {
+        if (show == Show::Nothing) {
+            return;
+        }
         if (const auto* text = std::get_if<TextDelta>(&delta)) {
             events.text(text->text);
         } else if (const auto* thought = std::get_if<ThoughtDelta>(&delta)) {
@@ -157,8 +184,7 @@ tl::expected<ModelTurn, Ended> Loop::takeTurn(Conversation& conversation, LoopEv
         TurnBuilder builder(m_settings.turn);
         TurnResult<ModelTurn> turn = failTurn(FailureKind::Cancelled, "it was stopped");
         if (!stop.stop_requested()) {
-            auto came = m_model.turn({m_settings.model, m_settings.system, conversation.messages(), m_specs, m_settings.maxTokens}, builder,
-                                     shown, stop);
+            auto came = m_model.turn({m_settings.model, m_settings.system, messages, m_specs, m_settings.maxTokens}, builder, shown, stop);
             if (builder.usage() != Usage{}) {
                 events.usage(builder.usage());
             }
@@ -168,23 +194,57 @@ tl::expected<ModelTurn, Ended> Loop::takeTurn(Conversation& conversation, LoopEv
             return std::move(*turn);
         }
         auto& failure = turn.error();
-        const bool stopped = failure.kind == FailureKind::Cancelled || stop.stop_requested();
-        const auto wait = stopped ? std::nullopt : m_policy.waitBefore(failure, again);
-        if (wait) {
-            events.retrying(*wait, failure.error);
-            if (m_waiter.wait(*wait, stop) == Waited::Whole) {
-                continue;
-            }
-            return tl::unexpected<Ended>({EndReason::Cancelled, std::nullopt});
+        if (failure.kind == FailureKind::Cancelled || stop.stop_requested()) {
+            return tl::unexpected<Broken>({{EndReason::Cancelled, std::nullopt}, builder.spokenSoFar()});
         }
-        if (auto added = conversation.addTurn(builder.spokenSoFar()); !added) { // the user saw it, so it was said
-            return tl::unexpected<Ended>(failedEnd(added.error().wrap("the conversation cannot be kept")));
+        const auto wait = m_policy.waitBefore(failure, again);
+        if (!wait) {
+            return tl::unexpected<Broken>({failedEnd(std::move(failure.error)), builder.spokenSoFar()});
         }
-        if (stopped) {
-            return tl::unexpected<Ended>({EndReason::Cancelled, std::nullopt});
+        events.retrying(*wait, failure.error);
+        if (m_waiter.wait(*wait, stop) == Waited::Stopped) {
+            return tl::unexpected<Broken>({{EndReason::Cancelled, std::nullopt}, {Role::Assistant, {}}});
         }
-        return tl::unexpected<Ended>(failedEnd(std::move(failure.error)));
     }
+}
+
+bool Loop::isNearlyFull() const {
+    if (m_settings.window == 0 || m_sinceShortened < kTurnsBetween) {
+        return false;
+    }
+    const auto room = std::min(std::max(m_settings.maxTokens, m_settings.window / 5), m_settings.window / 2); // for results and an answer
+    return m_read >= m_settings.window - room;
+}
+
+std::optional<Ended> Loop::shorten(Conversation& conversation, std::string_view asked, LoopEvents& events, const std::stop_token& stop) {
+    auto messages = conversation.messages(); // it is the model's turn, so the last are the user's
+    messages.back().parts.emplace_back(Text{m_settings.shortening.ask});
+    auto turn = takeTurn(messages, events, Show::Nothing, stop);
+    if (!turn) {
+        auto& how = turn.error().how;
+        if (how.error) {
+            how.error = how.error->wrap("the conversation is nearly as long as the model can read, and could not be made shorter");
+        }
+        return std::move(how);
+    }
+    std::string summary;
+    for (const auto& part : turn->message.parts) {
+        if (const auto* text = std::get_if<Text>(&part)) {
+            summary += text->text;
+        }
+    }
+    if (summary.empty() || turn->stop == StopReason::MaxTokens || turn->stop == StopReason::Refusal) {
+        return failedEnd(
+            endError(ErrorCode::LimitExceeded,
+                     "the conversation is nearly as long as the model can read, and the model did not write down what is needed to go on",
+                     "begin a new task, or use a model that reads more at once"));
+    }
+    if (auto replaced = conversation.replace(filled(m_settings.shortening.use, {{"{summary}", summary}, {"{asked}", asked}})); !replaced) {
+        return failedEnd(replaced.error().wrap("the conversation cannot be kept"));
+    }
+    m_sinceShortened = 0;
+    events.shortened();
+    return std::nullopt;
 }
 
 std::string Loop::namesOfTools() const {

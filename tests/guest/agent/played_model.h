@@ -111,6 +111,7 @@ public:
         lines.push_back((result.isError ? "failed " : "finished ") + use.name);
     }
     void usage(const Usage& of) override { lines.push_back("usage " + std::to_string(of.window())); }
+    void shortened() override { lines.push_back("shortened"); }
     void retrying(std::chrono::milliseconds wait, const Error& why) override {
         lines.push_back("retrying " + std::to_string(wait.count()) + " " + why.message);
     }

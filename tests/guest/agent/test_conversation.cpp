@@ -57,6 +57,7 @@ private slots:
         QVERIFY(of.addTurn(turn({Text{"Again."}})).error().code == ErrorCode::Conflict);
         QVERIFY(of.addTurn({Role::User, {Text{"x"}}}).error().code == ErrorCode::Conflict);
         QVERIFY(of.addUser(" \n").error().code == ErrorCode::InvalidArgument);
+        QVERIFY(of.addUser(std::string(16 * 1024 * 1024 + 1, 'x')).error().code == ErrorCode::LimitExceeded);
         QVERIFY(of.addUser("bytes \xff"));
         QCOMPARE(words(of), std::string("U:hello|there\nA:Hi.\nU:bytes ?\n"));
     }

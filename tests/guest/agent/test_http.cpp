@@ -61,7 +61,9 @@ private slots:
     void addresses_data() {
         QTest::addColumn<QByteArray>("text");
         QTest::addColumn<QByteArray>("meaning"); // empty: none
-        const auto row = [](const char* text, const char* meaning) { QTest::newRow(QByteArray(text).simplified().constData()) << QByteArray(text) << QByteArray(meaning); };
+        const auto row = [](const char* text, const char* meaning) {
+            QTest::newRow(QByteArray(text).simplified().constData()) << QByteArray(text) << QByteArray(meaning);
+        };
         row("https://api.example.org", "s api.example.org 443 /v1/messages");
         row("https://api.example.org/", "s api.example.org 443 /v1/messages");
         row("https://api.example.org/v1", "s api.example.org 443 /v1/messages");
@@ -126,6 +128,16 @@ private slots:
         QVERIFY(request.find("\r\nx-api-key: k\r\n") != std::string::npos &&
                 request.find("\r\nContent-Type: application/json\r\n") != std::string::npos);
         QVERIFY(request.ends_with("\r\n\r\n{\"a\":1}"));
+    }
+
+    void aKeyWithALineEndIsNotSent() {
+        PlayedServer server([](Line& line) { (void)line.request(); });
+        for (const std::string& key : {std::string("k\n"), std::string("k\r\nX: y"), std::string("k\0", 2)}) {
+            const auto status = HttpClient().post({HttpAddress::parse(server.address()).value(), "/", {{"x-api-key", key}}, ""},
+                                                  [](std::string_view) -> TurnResult<More> { return More::Wanted; }, {});
+            QVERIFY(status.error().kind == FailureKind::Rejected && status.error().error.message.find("k\n") == std::string::npos);
+        }
+        QCOMPARE(server.connections(), 0);
     }
 
     void bodiesOfEachKind() {
