@@ -13,6 +13,8 @@ SourceRules projectRules(const QString& sourceDir) {
         // The leaf, and what runs inside the machine: nothing of the host side.
         {"guest/protocol/", {"guest/protocol/"}},
         {"guest/", {"guest/"}},
+        // The built-in agent: one agent among others, which guestd starts and nothing else knows.
+        {"guest/agent/", {"guest/agent/", "guest/protocol/"}},
 
         {"hypervisor/confine/", {"hypervisor/confine/", "guest/protocol/"}},
         {"hypervisor/api/", {"hypervisor/api/", "guest/protocol/"}},
@@ -68,7 +70,8 @@ SourceRules projectRules(const QString& sourceDir) {
                           {"gio/", {"app/desktop/", "tests/"}},
                           {"glib", {"app/desktop/", "tests/"}},
                           {"vterm", {"app/terminal/"}},
-                          {"fuse", {"guest/", "tests/"}}};
+                          {"fuse", {"guest/", "tests/"}},
+                          {"boost/beast", {"guest/agent/"}}};
     rules.words = readForbiddenWords(sourceDir + "/tests/architecture/forbidden_words.txt");
     for (auto& word : ownPathAsForbiddenWord(sourceDir)) {
         rules.words.push_back(std::move(word));
