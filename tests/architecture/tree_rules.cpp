@@ -71,7 +71,7 @@ SourceRules projectRules(const QString& sourceDir) {
                           {"glib", {"app/desktop/", "tests/"}},
                           {"vterm", {"app/terminal/"}},
                           {"fuse", {"guest/", "tests/"}},
-                          {"boost/beast", {"guest/agent/"}}};
+                          {"boost/beast", {"guest/agent/", "tests/"}}};
     rules.words = readForbiddenWords(sourceDir + "/tests/architecture/forbidden_words.txt");
     for (auto& word : ownPathAsForbiddenWord(sourceDir)) {
         rules.words.push_back(std::move(word));
