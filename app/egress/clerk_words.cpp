@@ -66,9 +66,9 @@ CanaryWord canaryFrom(JsonFields& fields) {
 
 } // namespace
 
-Result<ClerkWord> clerkWordFrom(std::string_view method, const boost::json::object& params) {
+Result<NetWord> netWordFrom(std::string_view method, const boost::json::object& params) {
     JsonFields fields(params, method);
-    ClerkWord out;
+    NetWord out;
     if (method == "net.open") {
         out = openFrom(fields);
     } else if (method == "net.closed") {
@@ -79,6 +79,8 @@ Result<ClerkWord> clerkWordFrom(std::string_view method, const boost::json::obje
         out = canaryFrom(fields);
     } else if (method == "net.used") {
         out = UsedWord{fields.number("bytes")};
+    } else if (method == "forward.closed") {
+        out = ForwardClosedWord{closedFrom(fields)};
     } else {
         return fail(ErrorCode::Malformed, "a clerk cannot say " + plainText(method, 40));
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a clerk tells of its machine's connections (app/clerk/link.h, net.*), as values: each field of its type and within its bounds,
+// What a clerk tells of its machine's connections (app/clerk/link.h, net.* and forward.*), as values: each field of its type and within its bounds,
 // and nothing besides. A clerk may have been taken over, so this is a border; whether what it says can be so is the Egress's to judge.
 // Thread: pure functions.
 #pragma once
@@ -48,9 +48,12 @@ struct CanaryWord { // net.canary
 struct UsedWord { // net.used
     std::uint64_t bytes = 0;
 };
-using ClerkWord = std::variant<OpenWord, ClosedWord, RequestWord, CanaryWord, UsedWord>;
+struct ForwardClosedWord { // forward.closed
+    ClosedWord closed;
+};
+using NetWord = std::variant<OpenWord, ClosedWord, RequestWord, CanaryWord, UsedWord, ForwardClosedWord>;
 
 // Malformed: the clerk is broken.
-[[nodiscard]] Result<ClerkWord> clerkWordFrom(std::string_view method, const boost::json::object& params);
+[[nodiscard]] Result<NetWord> netWordFrom(std::string_view method, const boost::json::object& params);
 
 } // namespace carrel::egress

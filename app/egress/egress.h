@@ -116,7 +116,7 @@ public:
     // first of all, before this returns.
     [[nodiscard]] std::uint64_t attach(std::shared_ptr<ClerkLine> line);
     void detach(std::uint64_t clerk); // its connections are gone with it
-    // What clerk_words.h has, and forward.closed. An error: the clerk is broken, and is to be ended.
+    // What clerk_words.h has. An error: the clerk is broken, and is to be ended.
     [[nodiscard]] Status told(std::uint64_t clerk, const std::string& method, const boost::json::object& params);
 
     // Offline cuts everything; allowlist what no rule allows.

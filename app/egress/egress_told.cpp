@@ -41,9 +41,6 @@ const Fault* faultOf(std::string_view how) {
 } // namespace
 
 Status Egress::told(std::uint64_t clerk, const std::string& method, const json::object& params) {
-    if (method.starts_with("forward.")) {
-        return m_forwards->told(clerk, method, params);
-    }
     struct Take {
         Egress& self;
         std::uint64_t clerk;
@@ -52,8 +49,12 @@ Status Egress::told(std::uint64_t clerk, const std::string& method, const json::
         Status operator()(RequestWord& word) const { return self.asked(clerk, std::move(word)); }
         Status operator()(const CanaryWord& word) const { return self.canaryTold(clerk, word); }
         Status operator()(const UsedWord& word) const { return self.usedTold(clerk, word); }
+        Status operator()(const ForwardClosedWord& word) const { // the kernel counts, which cannot be lied to
+            self.m_forwards->closed(clerk, word.closed.number);
+            return {};
+        }
     };
-    auto word = clerkWordFrom(method, params);
+    auto word = netWordFrom(method, params);
     return word ? std::visit(Take{*this, clerk}, *word) : fail(std::move(word).error());
 }
 

@@ -92,10 +92,10 @@ public:
     // Until it has ended: why. Cancelled: stop came first.
     [[nodiscard]] Result<std::string> waitEnded(std::uint64_t number, std::stop_token stop) const;
 
-    // Of the door: the clerk with the network channel, and what it says (forward.closed). An error: it is broken.
+    // Of the door: the clerk with the network channel, and a connection that it says has ended.
     void attach(std::uint64_t clerk, std::shared_ptr<ClerkLine> line);
     void detach(std::uint64_t clerk);
-    [[nodiscard]] Status told(std::uint64_t clerk, const std::string& method, const boost::json::object& params);
+    void closed(std::uint64_t clerk, std::uint64_t connection);
     // Ends all of them, and writes down the last of it.
     void stop();
 

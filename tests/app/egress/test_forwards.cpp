@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Ports of this computer that lead to an agent's machine: on the owner's word, written down first, for this user alone, and over as
 // soon as what allowed it is. The sockets are real; the clerk is the test's.
+#include "app/egress/clerk_words.h"
 #include "app/egress/forwards.h"
 #include "app/egress/forwards_left.h"
 #include "app/egress/peer_owner.h"
@@ -136,7 +137,7 @@ private slots:
         const auto now = w.forwards->list();
         QVERIFY(now.size() == 1 && now[0].open == 1 && now[0].begun == 1);
         QTRY_COMPARE_WITH_TIMEOUT(w.forwards->list()[0].bytes.sent, std::uint64_t{6}, 60'000);
-        QVERIFY(w.forwards->told(1, "forward.closed", {{"number", 1}, {"sent", 99}, {"received", 0}, {"how", "ended"}}));
+        w.forwards->closed(1, 1);
         QVERIFY(isOver(browser)); // though the clerk keeps its descriptor
         const auto then = w.forwards->list();
         QVERIFY(then[0].open == 0 && then[0].bytes.sent >= 6 && then[0].bytes.sent <= 7 && then[0].bytes.received == 8); // whatever the clerk says
@@ -279,16 +280,17 @@ private slots:
         const auto second = connectTo(made->at);
         TRY(next->count("forward.connected") == 1);
         w.forwards->detach(1); // of the one before: nothing
-        QVERIFY(w.forwards->told(1, "forward.closed", {{"number", 2}, {"sent", 0}, {"received", 0}, {"how", "ended"}}));
+        w.forwards->closed(1, 2);
         QCOMPARE(w.forwards->list()[0].open, std::size_t{1});
     }
 
     void aClerkThatBreaksTheForm() {
         World w;
-        QVERIFY(!w.forwards->told(1, "forward.open", {}));
-        QVERIFY(!w.forwards->told(1, "forward.closed", {{"number", 1}}));
-        QVERIFY(!w.forwards->told(1, "forward.closed", {{"number", 1}, {"sent", 0}, {"received", 0}, {"how", std::string(65, 'x')}}));
-        QVERIFY(w.forwards->told(1, "forward.closed", {{"number", 1}, {"sent", 0}, {"received", 0}, {"how", "cut"}})); // over already
+        QVERIFY(!netWordFrom("forward.open", {}));
+        QVERIFY(!netWordFrom("forward.closed", {{"number", 1}}));
+        QVERIFY(!netWordFrom("forward.closed", {{"number", 1}, {"sent", 0}, {"received", 0}, {"how", std::string(65, 'x')}}));
+        QVERIFY(netWordFrom("forward.closed", {{"number", 1}, {"sent", 0}, {"received", 0}, {"how", "cut"}}));
+        w.forwards->closed(1, 1); // over already
     }
 
     void anotherUserIsNotLetIn() {

@@ -54,6 +54,7 @@ struct Again {
         expect(word.name.size() <= kMaxGivenName);
         return {{"number", word.number}, {"request", word.request}, {"name", word.name}, {"where", relay::toString(word.where)}, {"form", relay::toString(word.form)}};
     }
+    json::object operator()(const ForwardClosedWord& word) const { return (*this)(word.closed); }
     json::object operator()(const UsedWord& word) const { return {{"bytes", word.bytes}}; }
 };
 
@@ -65,18 +66,18 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (request == nullptr) {
         return 0;
     }
-    const auto word = clerkWordFrom(request->method, request->params);
+    const auto word = netWordFrom(request->method, request->params);
     if (!word) {
         expect(word.error().code == ErrorCode::Malformed);
         return 0;
     }
     auto said = std::visit(Again(), *word);
-    const auto again = clerkWordFrom(request->method, said);
+    const auto again = netWordFrom(request->method, said);
     expect(again && again->index() == word->index() && std::visit(Again(), *again) == said);
     for (const auto& field : request->params) {
         expect(said.contains(field.key()));
     }
     said["more"] = true; // one that nobody knows
-    expect(!clerkWordFrom(request->method, said));
+    expect(!netWordFrom(request->method, said));
     return 0;
 }
