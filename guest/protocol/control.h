@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The agreement between the clerk (host) and carrel-guestd (guest): which streams a channel has, and the control
-// methods. Version 7.
+// methods. Version 8.
 //
 // Any change of what either side sends raises the version: both read strictly, and a machine that was started by an older Carrel
 // goes on while a newer engine takes over. Such a one is told to be started again, before anything is half understood.
@@ -33,6 +33,8 @@
 //     changes.discard {share, entries:[{path, generation}]} → {kept:[path or {path_b64}…]}   forget the staged change; the host's version shows
 //     power.off {} → {staged:[{share, staged}]}   stops the agent's processes, counts what is staged by then, syncs, unmounts,
 //         powers off. A share that could not be counted is left out
+//     agent.start, agent.prompt, agent.cancel, agent.permit, agent.mode, agent.stop, agent.updates
+//         The agent program that guestd runs, and what it tells: agent_talk.h. It lives on when an epoch ends
 //     cancel {id}                           notification: the request of that id is no longer wanted; it is answered Cancelled
 //   guest → host notifications
 //     stage {name, detail}                  start progress: "guestd", "agent", "shares", "ready"
@@ -62,7 +64,7 @@
 
 namespace carrel::control {
 
-inline constexpr std::uint64_t kProtocolVersion = 7;
+inline constexpr std::uint64_t kProtocolVersion = 8;
 inline constexpr std::uint32_t kRpcStream = 1;
 inline constexpr std::uint32_t kMaxShareId = 4095;
 inline constexpr std::uint32_t kFirstContentStream = 0x10000;
