@@ -25,7 +25,10 @@
 
 #include <chrono>
 #include <map>
+#include <span>
+#include <string>
 #include <variant>
+#include <vector>
 
 namespace carrel::talk {
 
