@@ -117,6 +117,18 @@ std::string_view toString(EventKind kind) {
         return "canary.removed";
     case EventKind::CanaryLeft:
         return "canary.left";
+    case EventKind::TaskAdded:
+        return "task.added";
+    case EventKind::TaskBegun:
+        return "task.begun";
+    case EventKind::TaskEnded:
+        return "task.ended";
+    case EventKind::TaskAnswered:
+        return "task.answered";
+    case EventKind::TaskCancelled:
+        return "task.cancelled";
+    case EventKind::AgentTool:
+        return "agent.tool";
     }
     return "engine.note";
 }

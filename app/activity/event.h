@@ -70,6 +70,12 @@ enum class EventKind {
     CanaryPlanted, // where, in the owner's words
     CanaryRemoved,
     CanaryLeft,    // or was about to: an alert of high risk
+    TaskAdded,     // what the agent is to do, by the owner
+    TaskBegun,     // one turn of it
+    TaskEnded,     // likewise, and how
+    TaskAnswered,  // what its agent program asked leave for inside its machine: by a setting, or by the owner
+    TaskCancelled, // by the owner
+    AgentTool,     // what an agent program did, by its own word
 };
 inline constexpr std::array kEventKinds{
     EventKind::AgentCreated, EventKind::AgentDeleted, EventKind::VmState,      EventKind::VmStage,
@@ -85,7 +91,8 @@ inline constexpr std::array kEventKinds{
     EventKind::NetLimit, EventKind::NetSpent,
     EventKind::CredentialAdded, EventKind::CredentialRemoved, EventKind::CredentialUsed, EventKind::CredentialRefused,
     EventKind::ForwardOpened, EventKind::ForwardTraffic, EventKind::ForwardClosed,
-    EventKind::CanaryAdded, EventKind::CanaryPlanted, EventKind::CanaryRemoved, EventKind::CanaryLeft};
+    EventKind::CanaryAdded, EventKind::CanaryPlanted, EventKind::CanaryRemoved, EventKind::CanaryLeft,
+    EventKind::TaskAdded, EventKind::TaskBegun, EventKind::TaskEnded, EventKind::TaskAnswered, EventKind::TaskCancelled, EventKind::AgentTool};
 
 [[nodiscard]] std::string_view toString(EventKind kind); // "apply.decided"
 [[nodiscard]] std::optional<EventKind> eventKindFrom(std::string_view text);

@@ -20,6 +20,7 @@
 #include "app/agents/services.h"
 #include "app/agents/start_watch.h"
 #include "app/files/file_review.h"
+#include "guest/protocol/agent_talk.h"
 
 #include <boost/json/object.hpp>
 
@@ -173,6 +174,16 @@ public:
     // agent_session.cpp: a connected socket for the caller, and the session's number. A client's command is ended with
     // its token, wherever its socket has got to.
     [[nodiscard]] Result<std::uint32_t> exec(const boost::json::object& params, UniqueFd& callerEnd, const By& by = {});
+    // agent_talk.cpp: a call to the agent program in its machine, and, of agent.updates, what it told. Waits for the guest's answer. Refused:
+    // the machine does not run, or is paused; Cancelled: `stop`, or it was paused or stopped meanwhile; NotFound, Conflict: as
+    // guest/protocol/agent_talk.h has them; Unavailable: ask again.
+    [[nodiscard]] Result<std::vector<talk::Update>> talk(const talk::Call& call, std::stop_token stop);
+    // What the environment of each of its programs holds of Carrel's: canaries, and what stands for credentials.
+    [[nodiscard]] Result<std::map<std::string, std::string>> ownEnvironment();
+    [[nodiscard]] std::string workFolder() const; // in its machine, where its programs begin
+    // TaskAdded and the like; the number of the event. Of what the agent program did by its own word: Guest.
+    [[nodiscard]] Result<std::uint64_t> noteTask(activity::EventKind kind, std::string subject, boost::json::object detail,
+                                                 activity::Provenance provenance = activity::Provenance::Host);
     // ClientAllowed, ClientEnded: who else than the owner may work here. What ends is written down later where it cannot
     // be now.
     [[nodiscard]] Status noteClient(activity::EventKind kind, const std::string& client, boost::json::object detail);

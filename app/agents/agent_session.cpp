@@ -67,6 +67,25 @@ Result<std::uint32_t> Agent::execAtDoor(Door& at, const json::object& start, int
     }
 }
 
+Result<std::map<std::string, std::string>> Agent::ownEnvironment() {
+    auto out = canaryVariables();
+    if (const auto own = credentials()) {
+        auto placeholders = own->environment();
+        if (!placeholders) {
+            return fail(std::move(placeholders).error());
+        }
+        for (auto& [name, text] : *placeholders) {
+            out[name] = text;
+        }
+    }
+    return out;
+}
+
+std::string Agent::workFolder() const {
+    const auto of = record();
+    return of.shares.size() == 1 ? "/workspace/" + of.shares.front().name : "/workspace";
+}
+
 Result<std::uint32_t> Agent::exec(const json::object& params, UniqueFd& callerEnd, const By& by) {
     JsonFields fields(params, "exec.open");
     fields.allow("agent");
@@ -79,21 +98,13 @@ Result<std::uint32_t> Agent::exec(const json::object& params, UniqueFd& callerEn
         bytes += word.get_string().size() + 1;
     }
     json::object start{{"argv", argv}, {"env", json::object{}}, {"tty", nullptr}};
-    // Canaries, and what stands for the agent's credentials; a caller's own variable of that name wins.
-    for (const auto& [name, text] : canaryVariables()) {
+    auto own = ownEnvironment();
+    if (!own) {
+        return fail(std::move(own).error());
+    }
+    for (const auto& [name, text] : *own) { // a caller's own variable of that name wins
         bytes += name.size() + text.size();
         start["env"].get_object()[name] = text;
-    }
-    if (const auto own = credentials()) {
-        auto placeholders = own->environment();
-        if (!placeholders) {
-            return fail(std::move(placeholders).error());
-        }
-        auto& env = start["env"].get_object();
-        for (const auto& [name, text] : *placeholders) {
-            bytes += name.size() + text.size();
-            env[name] = text;
-        }
     }
     if (const auto* env = fields.optionalObject("env")) {
         for (const auto& member : *env) {
@@ -106,12 +117,7 @@ Result<std::uint32_t> Agent::exec(const json::object& params, UniqueFd& callerEn
             start["env"].get_object()[member.key()] = member.value();
         }
     }
-    const auto of = record();
-    std::string cwd = "/workspace";
-    if (of.shares.size() == 1) {
-        cwd += "/" + of.shares.front().name;
-    }
-    start["cwd"] = fields.optionalString("cwd", 4096).value_or(cwd);
+    start["cwd"] = fields.optionalString("cwd", 4096).value_or(workFolder());
     if (const auto* tty = fields.optionalObject("tty")) {
         start["tty"] = *tty;
     }

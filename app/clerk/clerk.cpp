@@ -106,6 +106,8 @@ void Clerk::dispatch(RpcRequest&& request, Descriptors&& descriptors) {
         answerAsk(request.params, reply);
     } else if (method == "clock") {
         setClock(request.params, reply);
+    } else if (talk::isMethod(method)) {
+        callAgent(method, request.params, reply);
     } else if (method == "power.off") {
         m_rpc.request("power.off", {}, [reply](Result<json::object> answer) {
             reply(answer ? lastCountFrom(*answer) : std::move(answer));

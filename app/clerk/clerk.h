@@ -19,6 +19,7 @@
 #include "app/clerk/link.h"
 #include "app/clerk/net_desk.h"
 #include "app/clerk/session_relay.h"
+#include "guest/protocol/agent_talk.h"
 #include "guest/protocol/authority_certificate.h"
 
 #include <boost/asio/io_context.hpp>
@@ -67,6 +68,7 @@ private:
     void revokeShare(const Params& params, const Reply& reply);
     void readsRecorded(const Params& params, const Reply& reply);
     void answerAsk(const Params& params, const Reply& reply);
+    void callAgent(const std::string& method, const Params& params, const Reply& reply);
     // The net.* and forward.* methods. False: it is none.
     [[nodiscard]] bool network(const std::string& method, const Params& params, Descriptors& descriptors, const Reply& reply);
 

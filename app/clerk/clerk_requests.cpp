@@ -149,6 +149,22 @@ void Clerk::answerAsk(const Params& params, const Reply& reply) {
     reply(taken ? Result<json::object>(json::object{}) : fail(std::move(taken).error()));
 }
 
+// The call is the engine's, the answer is the guest's: it is read strictly and written anew.
+void Clerk::callAgent(const std::string& method, const Params& params, const Reply& reply) {
+    const auto call = talk::callFrom(method, params);
+    if (!call) {
+        reply(fail(call.error()));
+        return;
+    }
+    m_rpc.request(method, params, [reply, call = *call](const Result<json::object>& answer) {
+        if (!answer) {
+            reply(fail(answer.error()));
+            return;
+        }
+        reply(agentAnswerFrom(call, *answer));
+    });
+}
+
 bool Clerk::network(const std::string& method, const Params& params, Descriptors& descriptors, const Reply& reply) {
     Status done;
     if (method == "net.connected") {

@@ -162,6 +162,19 @@ json::object lastCountFrom(const json::object& answer) {
     return {{"staged", std::move(staged)}};
 }
 
+Result<json::object> agentAnswerFrom(const talk::Call& call, const json::object& answer) {
+    const auto* asked = std::get_if<talk::Updates>(&call);
+    if (asked == nullptr) {
+        CARREL_TRY(JsonFields(answer, talk::methodOf(call)).finish());
+        return json::object{};
+    }
+    const auto updates = talk::updatesFrom(asked->after, answer);
+    if (!updates) {
+        return fail(updates.error().wrap("The agent's machine told something of its agent program that makes no sense"));
+    }
+    return talk::answerWith(*updates);
+}
+
 Result<std::uint64_t> sentSizeFrom(const json::object& answer) {
     JsonFields fields(answer, "content.send");
     const std::uint64_t size = fields.number("size");

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "app/clerk/link.h"
+#include "guest/protocol/agent_talk.h"
 
 #include <boost/json/object.hpp>
 
@@ -39,6 +40,8 @@ struct Told {
 [[nodiscard]] Result<boost::json::object> keptFrom(const boost::json::object& answer);
 // power.off. What is no count is left out, for the machine is going off all the same.
 [[nodiscard]] boost::json::object lastCountFrom(const boost::json::object& answer);
+// Of the call that was made. Of agent.updates as many, from the first, as one message holds: the rest is asked for again.
+[[nodiscard]] Result<boost::json::object> agentAnswerFrom(const talk::Call& call, const boost::json::object& answer);
 // content.send
 [[nodiscard]] Result<std::uint64_t> sentSizeFrom(const boost::json::object& answer);
 

@@ -48,8 +48,10 @@ SourceRules projectRules(const QString& sourceDir) {
         // The text of documents, from machines that are thrown away; of agents it knows only how a clerk is started.
         {"app/viewer/",
          {"app/viewer/", "app/agents/clerk_process.h", "app/clerk/link.h", "app/files/", "hypervisor/api/", "guest/protocol/"}},
+        // What agents are given to do. Of agents, models and the owner's attention it knows what hands.h says, which the engine fills.
+        {"app/tasks/", {"app/tasks/", "app/activity/", "app/files/", "guest/protocol/"}},
         {"app/engine/",
-         {"app/engine/", "app/agents/", "app/viewer/", "app/api/", "app/activity/", "app/files/", "app/images/",
+         {"app/engine/", "app/agents/", "app/tasks/", "app/viewer/", "app/api/", "app/activity/", "app/files/", "app/images/",
           "app/policy/", "app/desktop/", "app/egress/", "hypervisor/api/", "guest/protocol/"}},
         // The one place where a back end is chosen.
         {"app/engine/main.cpp", {"app/", "hypervisor/", "guest/protocol/"}},

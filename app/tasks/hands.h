@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+// What tasks need of the world around them: of an agent and its machine, of who its model is, of what was used, and of the owner's
+// attention. The composition fills it (app/engine/task_world.h); tests play it. Thread: any, unless it says otherwise.
+#pragma once
+
+#include "app/activity/event.h"
+#include "app/tasks/task.h"
+#include "guest/protocol/agent_talk.h"
+
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <stop_token>
+
+namespace carrel::tasks {
+
+class AgentHands {
+public:
+    virtual ~AgentHands() = default;
+    // These three never change.
+    [[nodiscard]] virtual std::string id() const = 0;
+    [[nodiscard]] virtual std::string name() const = 0;
+    [[nodiscard]] virtual std::filesystem::path folder() const = 0; // of its tasks; there
+
+    enum class Machine { Off, Coming, Ready, Paused };
+    [[nodiscard]] virtual Machine machine() const = 0;
+    // Blocks until it is ready. An error: it is not, and why.
+    [[nodiscard]] virtual Status startMachine(std::stop_token stop) = 0;
+    [[nodiscard]] virtual Status pauseMachine(const std::string& why) = 0;
+    [[nodiscard]] virtual Status resumeMachine(std::stop_token stop) = 0;
+
+    // As Agent::talk().
+    [[nodiscard]] virtual Result<std::vector<talk::Update>> talk(const talk::Call& call, std::stop_token stop) = 0;
+    [[nodiscard]] virtual Result<std::map<std::string, std::string>> environment() = 0;
+    [[nodiscard]] virtual std::string workFolder() const = 0;
+    // Durable when it returns; the event's number.
+    [[nodiscard]] virtual Result<std::uint64_t> note(activity::EventKind kind, std::string subject, boost::json::object detail,
+                                                     activity::Provenance provenance) = 0;
+    // Copies of them are in the agent's machine, to be read, when it returns; where, in the same order.
+    [[nodiscard]] virtual Result<std::vector<std::string>> showFiles(std::uint64_t task, const std::vector<std::filesystem::path>& files) = 0;
+    [[nodiscard]] virtual std::uint64_t staged() = 0; // changes that wait for review, as far as is known
+};
+using AgentPtr = std::shared_ptr<AgentHands>;
+
+// Who works: the program, and what its environment holds of the model.
+struct Brain {
+    std::string program, provider;
+    std::vector<std::string> argv;
+    std::map<std::string, std::string> environment;
+};
+
+struct UsedSoFar {
+    std::uint64_t requests = 0, inputTokens = 0, outputTokens = 0;
+    std::optional<std::uint64_t> microDollars = 0; // none: a model without a price was used
+    bool estimated = false;
+    std::uint64_t cpuMs = 0;
+};
+
+struct World {
+    // Who the agent is by now; null: it is deleted.
+    std::function<AgentPtr(const std::string& agentId)> agent;
+    // Empty names: the agent's own choice. NotFound: there is no model yet, or no such program; in words with what to do.
+    std::function<Result<Brain>(const std::string& agentId, const std::string& program, const std::string& provider)> brain;
+    // What is counted from begin to end, by agent, is this task's.
+    std::function<void(const std::string& agentId, std::uint64_t task)> useBegins, useEnds;
+    // A leaf: it takes no lock of anybody's who calls a lane.
+    std::function<UsedSoFar(const std::string& agentId, std::uint64_t task)> used;
+    // None, or why the agent's or the task's budget lets nothing more be asked of a model.
+    std::function<std::optional<std::string>(const std::string& agentId, std::uint64_t task)> overBudget;
+    // As much again of what is used up.
+    std::function<Status(const std::string& agentId, std::uint64_t task)> moreBudget;
+    std::function<void(const std::string& agentId, std::uint64_t task, const TaskBudget& budget)> setBudget;
+    // The owner is to look, or need not any more (empty words).
+    std::function<void(const std::string& agentId, std::uint64_t task, const std::string& words)> attention;
+    std::function<std::int64_t()> nowMs; // since 1970
+    std::function<void(std::string_view)> complain; // the engine's own log
+};
+
+} // namespace carrel::tasks

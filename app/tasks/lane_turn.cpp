@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: Apache-2.0
+// The lane's thread within one turn: what the agent program tells, what it asks leave for, and what ends the turn before it ends itself.
+#include "app/tasks/lane.h"
+
+#include <algorithm>
+
+namespace carrel::tasks {
+
+using activity::EventKind;
+using activity::Provenance;
+
+namespace {
+
+constexpr std::uint64_t kMaxToolsNoted = 2000; // of one turn: the story has them all
+
+bool isAllow(talk::OptionKind kind) {
+    return kind == talk::OptionKind::AllowOnce || kind == talk::OptionKind::AllowAlways;
+}
+
+} // namespace
+
+Lane::How Lane::follow(std::uint64_t id) {
+    m_cancelSaid.reset();
+    m_toolsNoted = 0;
+    for (;;) {
+        if (const auto how = minded(id); how) {
+            return *how;
+        }
+        if (const auto how = fetch(id); how) {
+            return *how;
+        }
+    }
+}
+
+// One look at what the program told. Nothing: go on.
+std::optional<Lane::How> Lane::fetch(std::uint64_t id) {
+    const auto told = story(id);
+    if (!told) {
+        failTask(id, told.error().text(), told.error().hint);
+        return How::LetGo;
+    }
+    const auto stop = m_stop.get_token();
+    const auto updates = m_hands->talk(talk::Updates{record(id).run, (*told)->taken(), m_pace.poll}, stop);
+    if (stop.stop_requested()) {
+        return How::LetGo;
+    }
+    if (!updates) {
+        switch (updates.error().code) {
+        case ErrorCode::NotFound:
+            m_live = 0;
+            return How::Lost;
+        case ErrorCode::Malformed:
+            failTask(id, updates.error().text(), "Stop its machine, and say how to go on");
+            return How::LetGo;
+        case ErrorCode::Unavailable:
+        case ErrorCode::Expired:
+            pause(m_pace.again);
+            return std::nullopt;
+        default:
+            break;
+        }
+        // Its machine is paused, or does not run any more. What is open stays so: it goes on when the machine does.
+        if (m_hands->machine() == AgentHands::Machine::Ready) {
+            pause(m_pace.again);
+            return std::nullopt;
+        }
+        if (isCancelled(id)) {
+            cancelled(id);
+            return How::LetGo;
+        }
+        const bool paused = m_hands->machine() == AgentHands::Machine::Paused;
+        waitFor(id, {WaitsFor::Machine, paused ? "The agent's machine is paused." : "The agent's machine was stopped.",
+                     paused ? "Resume it: carrel resume " + m_name : "The task goes on when it is started again."});
+        return How::LetGo;
+    }
+    for (const auto& update : *updates) {
+        if (auto kept = (*told)->take(update, now()); !kept) {
+            m_world.complain(m_name + ": task " + std::to_string(id) + ": " + kept.error().text());
+            pause(m_pace.again); // asked again
+            return std::nullopt;
+        }
+        if (const auto how = take(id, update); how) {
+            return how;
+        }
+    }
+    if (!updates->empty()) {
+        toldChanged();
+    }
+    return std::nullopt;
+}
+
+std::optional<Lane::How> Lane::take(std::uint64_t id, const talk::Update& update) {
+    const auto turn = record(id).turns;
+    if (const auto* plan = std::get_if<talk::Plan>(&update.what)) {
+        this->update(id, [&](TaskRecord& of) { of.plan = plan->entries; });
+    } else if (const auto* tool = std::get_if<talk::Tool>(&update.what)) {
+        noteTool(id, *tool);
+    } else if (const auto* permission = std::get_if<talk::Permission>(&update.what)) {
+        decide(id, *permission);
+    } else if (const auto* over = std::get_if<talk::PermissionOver>(&update.what)) {
+        this->update(id, [&](TaskRecord& of) {
+            if (of.waiting && of.waiting->what == WaitsFor::Permission && of.waiting->request == over->request) {
+                of.waiting.reset();
+                of.state = TaskState::Working;
+            }
+        });
+        m_world.attention(m_agent, id, {});
+    } else if (const auto* started = std::get_if<talk::Started>(&update.what)) {
+        m_started = *started;
+    } else if (const auto* ended = std::get_if<talk::TurnEnded>(&update.what)) {
+        if (ended->turn == turn && record(id).open) {
+            // A turn that a used-up budget broke off is not over: it is gone on with when there is more.
+            if (ended->stop == talk::TurnStop::Failed && !isCancelled(id)) {
+                if (const auto why = m_world.overBudget(m_agent, id); why) {
+                    this->update(id, [](TaskRecord& of) {
+                        of.open = of.told = false;
+                        of.unsaid.insert(of.unsaid.begin(), Saying{"Your budget was used up while you worked, and there is more now. Go on where you stopped.", {}});
+                    });
+                    m_world.useEnds(m_agent, id);
+                    waitFor(id, {WaitsFor::Budget, *why + ".", "Go on with as much again, or cancel it."});
+                    return How::LetGo;
+                }
+            }
+            endTurn(id, *ended);
+            return How::TurnOver;
+        }
+    } else if (const auto* gone = std::get_if<talk::Ended>(&update.what)) {
+        m_ended = *gone;
+        m_live = 0;
+        if (record(id).open && record(id).told) {
+            endTurn(id, {turn, isCancelled(id) ? talk::TurnStop::Cancelled : talk::TurnStop::Failed, "The agent program ended: " + gone->how, gone->said});
+            return How::TurnOver;
+        }
+        if (m_started) {
+            return How::Lost;
+        }
+    }
+    return std::nullopt;
+}
+
+void Lane::noteTool(std::uint64_t id, const talk::Tool& tool) {
+    if ((tool.status != talk::ToolStatus::Completed && tool.status != talk::ToolStatus::Failed) || m_toolsNoted >= kMaxToolsNoted) {
+        return;
+    }
+    ++m_toolsNoted;
+    const auto noted = m_hands->note(EventKind::AgentTool, tool.title,
+                                     {{"task", id}, {"turn", tool.turn}, {"kind", talk::toString(tool.kind)}, {"status", talk::toString(tool.status)}}, Provenance::Guest);
+    if (!noted) {
+        m_world.complain(m_name + ": " + noted.error().text());
+    }
+}
+
+// Inside the machine most is allowed by the task's setting: its walls are what protects, and what crosses them is asked for elsewhere.
+void Lane::decide(std::uint64_t id, const talk::Permission& permission) {
+    const auto task = record(id);
+    const auto& options = permission.options;
+    auto chosen = std::find_if(options.begin(), options.end(), [](const talk::Option& each) { return each.kind == talk::OptionKind::AllowOnce; });
+    if (chosen == options.end()) {
+        chosen = std::find_if(options.begin(), options.end(), [](const talk::Option& each) { return isAllow(each.kind); });
+    }
+    if (task.permissions == Permissions::Ask || chosen == options.end() || isCancelled(id)) {
+        if (isCancelled(id)) {
+            (void)m_hands->talk(talk::Permit{task.run, permission.request, {}}, m_stop.get_token());
+            return;
+        }
+        waitFor(id, {WaitsFor::Permission, permission.title, "It asks leave for something inside its own machine.", permission.request, options});
+        return;
+    }
+    const auto noted = m_hands->note(EventKind::TaskAnswered, permission.title, {{"task", id}, {"by", "setting"}, {"option", chosen->id}}, Provenance::Host);
+    if (!noted) { // what cannot be written down is not allowed: it is asked, which waits
+        waitFor(id, {WaitsFor::Permission, permission.title, noted.error().text(), permission.request, options});
+        return;
+    }
+    if (auto said = m_hands->talk(talk::Permit{task.run, permission.request, chosen->id}, m_stop.get_token()); !said) {
+        waitFor(id, {WaitsFor::Permission, permission.title, "The answer did not reach the agent: " + said.error().text(), permission.request, options});
+        return;
+    }
+    if (const auto told = story(id); told) {
+        (void)(*told)->answered(permission.request, std::string(talk::toString(chosen->kind)) + ", by the task's setting");
+    }
+}
+
+// Cancels and budgets.
+std::optional<Lane::How> Lane::minded(std::uint64_t id) {
+    if (m_stop.stop_requested()) {
+        return How::LetGo;
+    }
+    if (isCancelled(id)) {
+        const auto run = record(id).run;
+        if (!m_cancelSaid) {
+            (void)m_hands->talk(talk::Cancel{run}, m_stop.get_token());
+            m_cancelSaid = Steady::now();
+        } else if (Steady::now() - *m_cancelSaid > m_pace.cancelPatience) {
+            (void)m_hands->talk(talk::Stop{run}, m_stop.get_token()); // its end comes as an update
+        }
+        return std::nullopt;
+    }
+    if (const auto why = m_world.overBudget(m_agent, id); why) {
+        return spent(id, *why);
+    }
+    const auto task = record(id);
+    if (task.budget.wallSeconds) {
+        const std::lock_guard lock(m_mutex);
+        const auto worked = task.workedMs + (m_turnSince ? static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(Steady::now() - *m_turnSince).count()) : 0);
+        if (worked < *task.budget.wallSeconds * 1000) {
+            return std::nullopt;
+        }
+    } else {
+        return std::nullopt;
+    }
+    return spent(id, "The task has worked for as long as it may");
+}
+
+// The machine is paused where it is, so that nothing is lost and nothing more is spent, until the owner has answered.
+std::optional<Lane::How> Lane::spent(std::uint64_t id, const std::string& why) {
+    const auto paused = m_hands->pauseMachine(why);
+    if (!paused) {
+        m_world.complain(m_name + ": it could not be paused: " + paused.error().text());
+    }
+    waitFor(id, {WaitsFor::Budget, why + ".", "Go on with as much again, or cancel it."});
+    for (;;) {
+        {
+            std::unique_lock lock(m_mutex);
+            m_wake.wait(lock, [&] { return m_stopped || m_cancels.contains(id) || m_goOns.contains(id); });
+            if (m_stopped) {
+                return How::LetGo;
+            }
+            m_goOns.erase(id);
+        }
+        if (m_hands->machine() != AgentHands::Machine::Paused) {
+            return std::nullopt;
+        }
+        if (auto goesOn = m_hands->resumeMachine(m_stop.get_token()); !goesOn) {
+            waitForMachine(id, goesOn.error());
+            return How::LetGo;
+        }
+        return std::nullopt;
+    }
+}
+
+} // namespace carrel::tasks
