@@ -85,6 +85,7 @@ private:
     // lane_work.cpp: on the lane's thread.
     void run();
     void beginDue();
+    void endStray();
     [[nodiscard]] std::optional<std::uint64_t> next(AgentHands::Machine machine) const; // m_mutex is held
     void knock(); // likewise
     void work(std::uint64_t id);
@@ -107,6 +108,8 @@ private:
     [[nodiscard]] How follow(std::uint64_t id);
     [[nodiscard]] std::optional<How> fetch(std::uint64_t id);
     [[nodiscard]] std::optional<How> take(std::uint64_t id, const talk::Update& update);
+    [[nodiscard]] std::optional<How> brokenOffByBudget(std::uint64_t id);
+    void programGone(std::uint64_t id);
     void decide(std::uint64_t id, const talk::Permission& permission);
     void noteTool(std::uint64_t id, const talk::Tool& tool);
     [[nodiscard]] std::optional<How> minded(std::uint64_t id); // cancels and budgets
@@ -134,6 +137,7 @@ private:
     std::uint64_t m_live = 0; // the run that goes on, as far as is known
     std::optional<Steady::time_point> m_cancelSaid;
     std::uint64_t m_toolsNoted = 0;
+    bool m_spent = false; // a budget was used up in this turn
     std::optional<talk::Started> m_started;
     std::optional<talk::Ended> m_ended;
     std::thread m_thread;

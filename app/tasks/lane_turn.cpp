@@ -22,6 +22,7 @@ bool isAllow(talk::OptionKind kind) {
 Lane::How Lane::follow(std::uint64_t id) {
     m_cancelSaid.reset();
     m_toolsNoted = 0;
+    m_spent = false;
     for (;;) {
         if (const auto how = minded(id); how) {
             return *how;
@@ -47,7 +48,7 @@ std::optional<Lane::How> Lane::fetch(std::uint64_t id) {
     if (!updates) {
         switch (updates.error().code) {
         case ErrorCode::NotFound:
-            m_live = 0;
+            programGone(id);
             return How::Lost;
         case ErrorCode::Malformed:
             failTask(id, updates.error().text(), "Stop its machine, and say how to go on");
@@ -109,16 +110,9 @@ std::optional<Lane::How> Lane::take(std::uint64_t id, const talk::Update& update
         m_started = *started;
     } else if (const auto* ended = std::get_if<talk::TurnEnded>(&update.what)) {
         if (ended->turn == turn && record(id).open) {
-            // A turn that a used-up budget broke off is not over: it is gone on with when there is more.
             if (ended->stop == talk::TurnStop::Failed && !isCancelled(id)) {
-                if (const auto why = m_world.overBudget(m_agent, id); why) {
-                    this->update(id, [](TaskRecord& of) {
-                        of.open = of.told = false;
-                        of.unsaid.insert(of.unsaid.begin(), Saying{"Your budget was used up while you worked, and there is more now. Go on where you stopped.", {}});
-                    });
-                    m_world.useEnds(m_agent, id);
-                    waitFor(id, {WaitsFor::Budget, *why + ".", "Go on with as much again, or cancel it."});
-                    return How::LetGo;
+                if (const auto how = brokenOffByBudget(id); how) {
+                    return how;
                 }
             }
             endTurn(id, *ended);
@@ -126,7 +120,7 @@ std::optional<Lane::How> Lane::take(std::uint64_t id, const talk::Update& update
         }
     } else if (const auto* gone = std::get_if<talk::Ended>(&update.what)) {
         m_ended = *gone;
-        m_live = 0;
+        programGone(id);
         if (record(id).open && record(id).told) {
             endTurn(id, {turn, isCancelled(id) ? talk::TurnStop::Cancelled : talk::TurnStop::Failed, "The agent program ended: " + gone->how, gone->said});
             return How::TurnOver;
@@ -136,6 +130,30 @@ std::optional<Lane::How> Lane::take(std::uint64_t id, const talk::Update& update
         }
     }
     return std::nullopt;
+}
+
+void Lane::programGone(std::uint64_t id) {
+    m_live = 0;
+    update(id, [](TaskRecord& of) { of.gone = true; });
+}
+
+// A turn that a used-up budget broke off is not over: it is gone on with when there is more, which there may be by now.
+std::optional<Lane::How> Lane::brokenOffByBudget(std::uint64_t id) {
+    const auto why = m_world.overBudget(m_agent, id);
+    if (!why && !m_spent) {
+        return std::nullopt;
+    }
+    m_spent = false;
+    update(id, [](TaskRecord& of) {
+        of.open = of.told = false;
+        of.unsaid.insert(of.unsaid.begin(), Saying{"Your budget was used up while you worked, and there is more now. Go on where you stopped.", {}});
+    });
+    m_world.useEnds(m_agent, id);
+    if (!why) {
+        return How::TurnOver;
+    }
+    waitFor(id, {WaitsFor::Budget, *why + ".", "Go on with as much again, or cancel it."});
+    return How::LetGo;
 }
 
 void Lane::noteTool(std::uint64_t id, const talk::Tool& tool) {
@@ -213,6 +231,7 @@ std::optional<Lane::How> Lane::minded(std::uint64_t id) {
 
 // The machine is paused where it is, so that nothing is lost and nothing more is spent, until the owner has answered.
 std::optional<Lane::How> Lane::spent(std::uint64_t id, const std::string& why) {
+    m_spent = true;
     const auto paused = m_hands->pauseMachine(why);
     if (!paused) {
         m_world.complain(m_name + ": it could not be paused: " + paused.error().text());

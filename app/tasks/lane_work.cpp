@@ -27,6 +27,9 @@ std::string sentence(const std::string& text) {
 void Lane::run() {
     for (;;) {
         const auto machine = m_hands->machine();
+        if (machine == AgentHands::Machine::Ready) {
+            endStray();
+        }
         std::optional<std::uint64_t> id;
         {
             std::unique_lock lock(m_mutex);
@@ -72,13 +75,40 @@ std::optional<std::uint64_t> Lane::next(AgentHands::Machine machine) const {
         }
         return task.open || (task.state == TaskState::Queued && !task.unsaid.empty()) || task.state == TaskState::Starting || task.state == TaskState::Working;
     };
+    // Beside a turn that was begun there is nothing else, also while that waits: a machine that the owner stopped is not started by the
+    // task after it.
+    for (const auto& [id, task] : m_tasks) {
+        if (task.open) {
+            return canGoOn(task) || m_cancels.contains(id) ? std::optional(id) : std::nullopt;
+        }
+    }
     const TaskRecord* best = nullptr;
     for (const auto& [id, task] : m_tasks) {
-        if (canGoOn(task) && (best == nullptr || std::pair(!task.open, task.queuedMs) < std::pair(!best->open, best->queuedMs))) {
+        if (canGoOn(task) && (best == nullptr || task.queuedMs < best->queuedMs)) {
             best = &task;
         }
     }
     return best == nullptr ? std::nullopt : std::optional(best->id);
+}
+
+void Lane::endStray() {
+    std::uint64_t id = 0;
+    std::uint64_t run = 0;
+    {
+        const std::lock_guard lock(m_mutex);
+        for (const auto& [number, task] : m_tasks) {
+            if (task.stray) {
+                id = number;
+                run = task.run;
+            }
+        }
+    }
+    if (id != 0 && m_hands->talk(talk::Stop{run}, m_stop.get_token())) {
+        update(id, [](TaskRecord& of) {
+            of.stray = false;
+            of.gone = true;
+        });
+    }
 }
 
 // One of its own for each time; the one that is due once is it itself.
@@ -135,6 +165,10 @@ void Lane::pause(std::chrono::milliseconds most) {
 
 void Lane::work(std::uint64_t id) {
     auto task = record(id);
+    if (isCancelled(id) && m_hands->machine() != AgentHands::Machine::Ready) {
+        cancelled(id);
+        return;
+    }
     if (task.waiting && task.waiting->what == WaitsFor::Budget) { // of an engine before this one
         if (const auto why = m_world.overBudget(m_agent, id); why && spent(id, *why) == How::LetGo) {
             return;
@@ -239,15 +273,14 @@ bool Lane::bringMachine(std::uint64_t id) {
 // Whatever ran last of this agent's can be running still: nothing else can.
 Lane::Program Lane::bringProgram(std::uint64_t id, const Brain& brain) {
     auto task = record(id);
-    if (task.run != 0) {
+    if (task.run != 0 && !task.gone) {
         const auto told = story(id);
         if (!told) {
             failTask(id, told.error().text(), told.error().hint);
             return Program::None;
         }
         const auto there = m_hands->talk(talk::Updates{task.run, (*told)->taken(), 0s}, m_stop.get_token());
-        const bool gone = there && std::any_of(there->begin(), there->end(), [](const talk::Update& each) { return std::holds_alternative<talk::Ended>(each.what); });
-        if (there && (!gone || task.open)) { // an end that is not taken yet belongs to the turn
+        if (there) {
             m_live = task.run;
             return Program::Same;
         }
@@ -291,7 +324,10 @@ Status Lane::startProgram(std::uint64_t id, const Brain& brain) {
         return fail(told.error());
     }
     CARREL_TRY((*told)->newRun());
-    update(id, [&](TaskRecord& of) { of.run = last + 1; });
+    update(id, [&](TaskRecord& of) {
+        of.run = last + 1;
+        of.gone = false;
+    });
     const auto task = record(id);
     talk::Start start{task.run, brain.argv, std::move(*environment), m_hands->workFolder(), {}};
     if (!task.session.empty()) {
@@ -483,6 +519,9 @@ void Lane::failTask(std::uint64_t id, std::string message, std::string hint) {
 void Lane::cancelled(std::uint64_t id) {
     const auto task = record(id);
     if (task.open) {
+        if (task.told && !task.gone && m_hands->machine() != AgentHands::Machine::Ready) {
+            update(id, [](TaskRecord& of) { of.stray = true; });
+        }
         endTurn(id, {task.turns, talk::TurnStop::Cancelled, {}, {}});
         return;
     }

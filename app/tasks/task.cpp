@@ -134,6 +134,8 @@ Status save(const TaskRecord& of, const std::filesystem::path& file) {
                      {"turns", of.turns},
                      {"unsaid", std::move(unsaid)},
                      {"run", of.run},
+                     {"gone", of.gone},
+                     {"stray", of.stray},
                      {"session", of.session},
                      {"open", of.open},
                      {"told", of.told},
@@ -191,6 +193,8 @@ Result<TaskRecord> loadTask(const std::filesystem::path& file) {
         out.unsaid.push_back(std::move(saying));
     });
     out.run = fields.number("run", talk::kMaxNumber);
+    out.gone = fields.boolean("gone");
+    out.stray = fields.boolean("stray");
     out.session = fields.string("session", talk::kMaxIdBytes);
     out.open = fields.boolean("open");
     out.told = fields.boolean("told");

@@ -75,6 +75,8 @@ struct TaskRecord {
     std::uint64_t turns = 0;    // that were begun; the last of them may go on
     std::vector<Saying> unsaid;
     std::uint64_t run = 0;   // of the agent program that works, or worked last, on it; 0: none yet
+    bool gone = false;       // that program has ended
+    bool stray = false;      // it works although the task was cancelled, for its machine could not be told
     std::string session;     // that program's own name of the conversation; empty: none that could be gone on with
     bool open = false;       // a turn goes on
     bool told = false;       // and the program has been told of it; else it is the first of `unsaid`
