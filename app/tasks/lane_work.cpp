@@ -34,7 +34,9 @@ void Lane::run() {
         {
             std::unique_lock lock(m_mutex);
             id = next(machine);
-            if (!id && m_seenKnocks == m_knocks) {
+            if (id || m_seenKnocks != m_knocks) {
+                m_seenKnocks = m_knocks;
+            } else {
                 auto until = m_pace.look;
                 for (const auto& [number, task] : m_tasks) {
                     if (task.state == TaskState::Scheduled) {
@@ -46,7 +48,6 @@ void Lane::run() {
             if (m_stopped) {
                 return;
             }
-            m_seenKnocks = m_knocks;
             m_now = id.value_or(0);
             m_startStop = std::stop_source();
         }
