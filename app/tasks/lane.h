@@ -84,6 +84,7 @@ private:
 
     // lane_work.cpp: on the lane's thread.
     void run();
+    void settle(std::uint64_t id);
     void beginDue();
     void endStray();
     [[nodiscard]] std::optional<std::uint64_t> next(AgentHands::Machine machine) const; // m_mutex is held

@@ -54,12 +54,27 @@ void Lane::run() {
         beginDue();
         if (id) {
             work(*id);
-            const std::lock_guard lock(m_mutex);
-            m_now = 0;
-            m_turnSince.reset();
-            m_cancels.erase(*id);
-            m_goOns.erase(*id);
+            settle(*id);
         }
+    }
+}
+
+// A cancel may have come right behind the last look for one.
+void Lane::settle(std::uint64_t id) {
+    bool late = false;
+    {
+        const std::lock_guard lock(m_mutex);
+        m_now = 0;
+        m_turnSince.reset();
+        m_goOns.erase(id);
+        const auto& task = m_tasks.at(id);
+        late = m_cancels.contains(id) && !isOver(task.state) && !task.open;
+        if (late || isOver(task.state)) { // else it is minded with the turn
+            m_cancels.erase(id);
+        }
+    }
+    if (late) {
+        cancelled(id);
     }
 }
 
