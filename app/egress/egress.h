@@ -42,6 +42,7 @@
 #include "app/egress/traffic_book.h"
 #include "app/policy/approval_queue.h"
 #include "app/policy/grants.h"
+#include "app/relay/model_api.h"
 
 #include <atomic>
 #include <condition_variable>
@@ -101,6 +102,9 @@ public:
         std::shared_ptr<AgentCredentials> credentials = {};        // none: no request of TLS is read
         std::function<Result<UniqueFd>()> roots = openHostRoots;   // what the clerk verifies hosts by
         CanaryBook* canaries = nullptr;                            // none: none is looked for
+        // Whether a model answers there, by this agent's provider, and how it speaks; then the requests are read. None: nowhere. Any
+        // thread of the Egress's.
+        std::function<std::optional<relay::ModelApi>(const Destination& to)> modelApi = {};
         // Writes the alert down, if there is one more to be written, and then pauses the agent; why, in words. None: there is nobody.
         std::function<void(std::optional<activity::Event> event, const std::string& why)> alarm = {};
         Limits limits = {};
