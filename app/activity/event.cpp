@@ -117,6 +117,8 @@ std::string_view toString(EventKind kind) {
         return "canary.removed";
     case EventKind::CanaryLeft:
         return "canary.left";
+    case EventKind::ProviderChosen:
+        return "provider.chosen";
     }
     return "engine.note";
 }
