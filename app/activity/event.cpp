@@ -129,6 +129,8 @@ std::string_view toString(EventKind kind) {
         return "task.cancelled";
     case EventKind::AgentTool:
         return "agent.tool";
+    case EventKind::ProviderChosen:
+        return "provider.chosen";
     }
     return "engine.note";
 }

@@ -76,6 +76,7 @@ enum class EventKind {
     TaskAnswered,  // what its agent program asked leave for inside its machine: by a setting, or by the owner
     TaskCancelled, // by the owner
     AgentTool,     // what an agent program did, by its own word
+    ProviderChosen, // whose model it uses, by the owner; none where it is empty
 };
 inline constexpr std::array kEventKinds{
     EventKind::AgentCreated, EventKind::AgentDeleted, EventKind::VmState,      EventKind::VmStage,
@@ -92,7 +93,8 @@ inline constexpr std::array kEventKinds{
     EventKind::CredentialAdded, EventKind::CredentialRemoved, EventKind::CredentialUsed, EventKind::CredentialRefused,
     EventKind::ForwardOpened, EventKind::ForwardTraffic, EventKind::ForwardClosed,
     EventKind::CanaryAdded, EventKind::CanaryPlanted, EventKind::CanaryRemoved, EventKind::CanaryLeft,
-    EventKind::TaskAdded, EventKind::TaskBegun, EventKind::TaskEnded, EventKind::TaskAnswered, EventKind::TaskCancelled, EventKind::AgentTool};
+    EventKind::TaskAdded, EventKind::TaskBegun, EventKind::TaskEnded, EventKind::TaskAnswered, EventKind::TaskCancelled, EventKind::AgentTool,
+    EventKind::ProviderChosen};
 
 [[nodiscard]] std::string_view toString(EventKind kind); // "apply.decided"
 [[nodiscard]] std::optional<EventKind> eventKindFrom(std::string_view text);

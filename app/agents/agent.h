@@ -160,6 +160,10 @@ public:
         std::uint64_t used = 0; // today
     };
     [[nodiscard]] LimitsNow limitsNow();
+    // Whose model it uses, by name; empty: none. What it needs to reach it is the caller's to give (app/providers/access.h).
+    [[nodiscard]] Status setProvider(const std::string& provider);
+    [[nodiscard]] std::string provider() const;
+    [[nodiscard]] std::shared_ptr<egress::AgentCredentials> credentials(); // none: there are none in this home
     struct NetworkNow {
         std::vector<egress::LiveConnection> live;
         std::size_t waiting = 0; // not connected yet
@@ -355,7 +359,6 @@ private:
     [[nodiscard]] std::map<std::string, std::string> canaryVariables() const; // for its programs
     void alarm(Alarm what) const;
     void alarmOver(); // if there was one
-    [[nodiscard]] std::shared_ptr<egress::AgentCredentials> credentials(); // none: there are none in this home
     [[nodiscard]] std::optional<AuthorityCertificate> certificate(); // that its machine is to trust
     void settleNetwork();
     void silenceNetwork(); // until it is settled

@@ -44,6 +44,7 @@ Status Agent::take(const AgentRecord& next, Gives gives, activity::Event event, 
             const std::lock_guard lock(m_mutex);
             m_record.network = next.network;
             m_record.limits = next.limits;
+            m_record.provider = next.provider;
             network = m_network;
         }
         if (network) {
@@ -83,6 +84,23 @@ Status Agent::setLimits(std::optional<std::uint64_t> rate, std::optional<std::ui
     const bool more = lifts(before.rate, next.limits.rate) || lifts(before.day, next.limits.day);
     return take(next, more ? Gives::More : Gives::Less, {EventKind::NetLimit, activity::Provenance::Host, egress::limitsText(next.limits), detail},
                 [limits = next.limits](egress::Egress& network) { network.setLimits(limits); });
+}
+
+std::string Agent::provider() const {
+    const std::lock_guard lock(m_mutex);
+    return m_record.provider;
+}
+
+Status Agent::setProvider(const std::string& provider) {
+    const std::lock_guard writing(m_recordMutex);
+    auto next = record();
+    const auto before = std::exchange(next.provider, provider);
+    if (before == provider) {
+        return {};
+    }
+    const boost::json::object detail{{"by", kByOwner}, {"before", before}};
+    return take(next, provider.empty() ? Gives::Less : Gives::More, {EventKind::ProviderChosen, activity::Provenance::Host, provider, detail},
+                [](egress::Egress& network) { network.modelsChanged(); });
 }
 
 Agent::LimitsNow Agent::limitsNow() {

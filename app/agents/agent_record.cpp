@@ -16,6 +16,7 @@ namespace json = boost::json;
 
 namespace {
 constexpr std::uint64_t kSchema = 1;
+constexpr std::size_t kMaxProviderText = 64;
 constexpr std::size_t kMaxRecordBytes = 4 * 1024 * 1024; // 64 shares of the longest names, each byte written as six
 constexpr std::string_view kNewer =
     "This agent was written by a newer version of Carrel, or its file is damaged";
@@ -104,6 +105,9 @@ Status save(const AgentRecord& record, const std::filesystem::path& file) {
     if (record.limits.day != 0) {
         object["network_day"] = record.limits.day;
     }
+    if (!record.provider.empty()) {
+        object["provider"] = record.provider;
+    }
     return files::replaceDurably(file, json::serialize(object));
 }
 
@@ -143,6 +147,7 @@ Result<AgentRecord> load(const std::filesystem::path& file) {
     if (!egress::check(record.limits)) { // one that is not understood is none that could be let go of
         fields.problem("network_day", "or network_rate is no limit that is known");
     }
+    record.provider = fields.optionalString("provider", kMaxProviderText).value_or("");
     for (const auto& item : fields.array("shares", 64)) {
         if (!item.is_object()) {
             fields.problem("shares", "holds something that is no share");

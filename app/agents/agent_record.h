@@ -54,6 +54,7 @@ struct AgentRecord {
     std::string session = {};
     egress::NetMode network = egress::NetMode::Offline; // the owner's word; records from before have none
     egress::Limits limits = {};                         // likewise
+    std::string provider = {}; // whose model it uses (app/providers), by name; empty: none
 };
 
 // 1 to 32 lower-case letters, digits and hyphens, beginning with a letter.

@@ -8,7 +8,7 @@
 //                                                               → connecting → open → gone
 //
 // Whose requests are read (Treat::Terminate, and Treat::Http): those of a host that a credential is bound to for this agent, on every
-// port, and of one that rules with methods or paths speak of. There each request is decided on, too, before a byte of it goes on
+// port, of one that rules with methods or paths speak of, and of a model's (modelApi). There each request is decided on, too, before a byte of it goes on
 // (egress_request.cpp): by those rules, and where it holds a placeholder by what that credential is bound to and by the rules of its use.
 // A use is in the log before the clerk gets the value. A placeholder at a host that it is not for is refused, and an alert. So is a canary
 // that the clerk finds in a request (egress_canary.cpp): the connection is cut, and the agent is paused.
@@ -42,6 +42,7 @@
 #include "app/egress/traffic_book.h"
 #include "app/policy/approval_queue.h"
 #include "app/policy/grants.h"
+#include "app/relay/model_api.h"
 
 #include <atomic>
 #include <condition_variable>
@@ -101,6 +102,11 @@ public:
         std::shared_ptr<AgentCredentials> credentials = {};        // none: no request of TLS is read
         std::function<Result<UniqueFd>()> roots = openHostRoots;   // what the clerk verifies hosts by
         CanaryBook* canaries = nullptr;                            // none: none is looked for
+        // Whether a model answers there, by this agent's provider, and how it speaks; then the requests are read. None: nowhere. Any
+        // thread of the Egress's.
+        std::function<std::optional<relay::ModelApi>(const Destination& to)> modelApi = {};
+        // Whether plain HTTP is spoken there by the owner's word, though its port is not that of HTTP. None: nowhere. Likewise.
+        std::function<bool(const Destination& to)> plainHttp = {};
         // Writes the alert down, if there is one more to be written, and then pauses the agent; why, in words. None: there is nobody.
         std::function<void(std::optional<activity::Event> event, const std::string& why)> alarm = {};
         Limits limits = {};
@@ -129,6 +135,7 @@ public:
     // Some came or went: the clerk is told what stands for them now, and what was connected otherwise is cut.
     void credentialsChanged();
     void canariesChanged();
+    void modelsChanged(); // what modelApi says is other than it was: what goes unread to where a model answers now is cut
     [[nodiscard]] std::vector<LiveConnection> live() const;
     // One of live(), by the owner's word; answers what it was. NotFound: it is over already.
     [[nodiscard]] Result<LiveConnection> cut(std::uint64_t number);
@@ -241,6 +248,8 @@ private:
         return (stream.phase == Phase::Waiting && stream.waitsFor == 0) || (stream.asked && stream.asked->inLine);
     }
     void nextInLine();
+    [[nodiscard]] std::optional<No> judgeOwnComputer(Stream& stream) const;
+    [[nodiscard]] static bool isUnread(const Stream& stream) { return stream.treat == Treat::Raw || stream.treat == Treat::Tls; }
     void chooseTreat(const StreamPtr& stream);
     [[nodiscard]] bool mayDecideAnew();
     [[nodiscard]] policy::Request requestFor(const Address& address, std::uint16_t port, policy::Risk risk) const;

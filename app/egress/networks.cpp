@@ -21,9 +21,23 @@ Networks::Networks(Setup setup)
 
 std::shared_ptr<Egress> Networks::open(const std::string& agent, const std::string& session, NetMode mode, Log log,
                                        std::shared_ptr<AgentCredentials> credentials, Metered metered) {
-    auto out = Egress::make({agent, session, mode, &m_to.queue, &m_to.rules, &m_to.grants, m_to.connector.get(), m_to.resolver(),
-                             m_to.proxies, m_to.ownNetworks, std::move(log.record), std::move(log.decided), std::move(credentials), m_to.roots,
-                             m_to.canaries, std::move(log.alarm), metered.limits, std::move(metered.volume), m_numbers});
+    const auto ofThis = [&](const auto& function) {
+        return [&function, agent](const Destination& to) { return function(agent, to); }; // m_to outlives it
+    };
+    Egress::Setup setup{agent, session, mode, &m_to.queue, &m_to.rules, &m_to.grants, m_to.connector.get(), m_to.resolver(),
+                        m_to.proxies, m_to.ownNetworks, std::move(log.record), std::move(log.decided), std::move(credentials), m_to.roots,
+                        m_to.canaries};
+    if (m_to.modelApi) {
+        setup.modelApi = ofThis(m_to.modelApi);
+    }
+    if (m_to.plainHttp) {
+        setup.plainHttp = ofThis(m_to.plainHttp);
+    }
+    setup.alarm = std::move(log.alarm);
+    setup.limits = metered.limits;
+    setup.volume = std::move(metered.volume);
+    setup.numbers = m_numbers;
+    auto out = Egress::make(std::move(setup));
     const std::lock_guard lock(m_mutex);
     std::erase_if(m_open, [](const auto& each) { return each.second.expired(); });
     m_open[agent] = out;
@@ -41,6 +55,10 @@ std::vector<std::shared_ptr<Egress>> Networks::all() {
     return out;
 }
 
+Networks::Ways Networks::ways() {
+    return {m_to.proxies, m_to.connector.get(), m_to.resolver(), m_to.ownNetworks, m_to.roots};
+}
+
 void Networks::credentialsChanged() {
     for (const auto& one : all()) {
         one->credentialsChanged();
@@ -50,6 +68,12 @@ void Networks::credentialsChanged() {
 void Networks::canariesChanged() {
     for (const auto& one : all()) {
         one->canariesChanged();
+    }
+}
+
+void Networks::modelsChanged() {
+    for (const auto& one : all()) {
+        one->modelsChanged();
     }
 }
 

@@ -59,9 +59,19 @@ Result<std::unique_ptr<Engine>> Engine::create(api::Home home, Installation inst
     engine->m_canaries = std::make_unique<egress::CanaryBook>(engine->m_home.folder / "canaries.json");
     engine->m_services.canaries = engine->m_canaries.get();
     engine->m_services.alarm = std::move(session.alarm);
-    engine->m_networks = std::make_unique<egress::Networks>(egress::Networks::Setup{
+    engine->m_providers = std::make_unique<providers::ProviderBook>(engine->m_home.folder / "providers.json");
+    egress::Networks::Setup networks{
         approvals.queue(), approvals.rules(), approvals.grants(), session.proxies ? std::move(*session.proxies) : egress::ProxySettings(), nullptr, std::move(session.resolver), nullptr, std::move(session.roots),
-        engine->m_canaries.get()});
+        engine->m_canaries.get()};
+    networks.modelApi = [raw = engine.get()](const std::string& agent, const egress::Destination& to) {
+        const auto provider = raw->providerAt(agent, to);
+        return provider ? std::optional(provider->api) : std::nullopt;
+    };
+    networks.plainHttp = [raw = engine.get()](const std::string& agent, const egress::Destination& to) {
+        const auto provider = raw->providerAt(agent, to);
+        return provider && provider->url.scheme() == providers::ModelUrl::Scheme::Http;
+    };
+    engine->m_networks = std::make_unique<egress::Networks>(std::move(networks));
     engine->m_canaries->onChange([networks = engine->m_networks.get()] { networks->canariesChanged(); });
     engine->m_services.networks = engine->m_networks.get();
     const auto sealed = engine->m_home.folder / "credentials.sealed";
@@ -156,6 +166,15 @@ void Engine::fillServices() {
     m_services.changed = [this] { m_agentNews.changed(); };
     m_services.mayShare = [this](const fs::path& dir) { return mayShare(dir); };
     m_services.complain = [](std::string_view line) { spdlog::warn("{}", line); };
+}
+
+// While the list of providers cannot be read nothing is known of a model there: the connection is judged by the rules like any other, and
+// the verbs of providers say what is wrong.
+std::optional<providers::Provider> Engine::providerAt(const std::string& agentId, const egress::Destination& to) const {
+    const auto agent = agentById(agentId);
+    const auto name = agent ? agent->provider() : std::string();
+    auto provider = name.empty() ? Result<providers::Provider>(fail(ErrorCode::NotFound, "it uses none")) : m_providers->find(name);
+    return provider && provider->url.destination() == to ? std::optional(std::move(*provider)) : std::nullopt;
 }
 
 Status Engine::mayShare(const fs::path& dir) const {
@@ -390,6 +409,7 @@ api::Handlers Engine::handlers(std::function<void()> stopServer) {
     addForwardVerbs(*this, all);
     addCredentialVerbs(*this, all);
     addCanaryVerbs(*this, all);
+    addProviderVerbs(*this, all);
     all["engine.stop"] = [stopServer = std::move(stopServer)](api::Call& call) -> Result<json::value> {
         call.afterAnswer(stopServer);
         return json::object{{"stopping", true}};

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Verbs of credentials. All of them the owner's (app/api/roles.h). A value comes in through the intake (secret_intake.h) and goes out by
-// no verb. One that comes or goes is written into the log of each agent that may use it before it counts (invariant I5).
-#include "app/engine/engine.h"
+// no verb.
+#include "app/engine/keep_credential.h"
 
 #include "app/engine/describe_approval.h"
 #include "guest/protocol/strict_json.h"
@@ -11,7 +11,6 @@
 namespace carrel::engine {
 
 namespace json = boost::json;
-using activity::EventKind;
 using egress::Credential;
 
 namespace {
@@ -55,17 +54,6 @@ json::object describe(Engine& engine, const Credential& of) {
             {"used", timeOf(of.usedMs)}};
 }
 
-std::vector<std::shared_ptr<agents::Agent>> agentsOf(Engine& engine, const Credential& of) {
-    auto all = engine.allAgents();
-    std::erase_if(all, [&](const auto& agent) { return !isFor(of, agent->id()); });
-    return all;
-}
-
-json::object detailOf(const Credential& of) {
-    return {{"hosts", listOf(of.hosts)}, {"header", of.header},      {"methods", listOf(of.methods)},
-            {"paths", listOf(of.paths)}, {"by", agents::kByOwner}, {"kept", toString(of.keeper)}};
-}
-
 // The rule that lets an agent use it, by the owner's word.
 policy::Rule ruleOf(const Credential& of, const std::string& agent) {
     policy::Rule rule;
@@ -75,46 +63,6 @@ policy::Rule ruleOf(const Credential& of, const std::string& agent) {
     rule.fields["name"] = {of.name};
     rule.fields["host"] = of.hosts;
     return rule;
-}
-
-Status note(Engine& engine, EventKind kind, const Credential& of) {
-    for (const auto& agent : agentsOf(engine, of)) {
-        CARREL_TRY(agent->noteCredential(kind, of.name, detailOf(of)));
-    }
-    return {};
-}
-
-void rulesChanged(Engine& engine) {
-    engine.approvals().rulesChanged();
-    engine.approvalNews().rulesChanged();
-}
-
-// Those that speak of this credential and of nothing else; what denies stays, for one of the same name that comes later.
-Status removeRules(Engine& engine, const std::string& name) {
-    auto& rules = engine.approvals().rules();
-    const auto all = rules.rules();
-    if (!all) {
-        return fail(all.error());
-    }
-    bool any = false;
-    for (const auto& rule : all->rules) {
-        const auto names = rule.fields.find("name");
-        if (rule.action == policy::Action::Credential && rule.effect == policy::Effect::Allow && names != rule.fields.end() &&
-            names->second == std::vector{name}) {
-            const auto gone = rules.remove(rule.id, [&](const policy::Rule& each) {
-                recordRuleGone(engine, each, "credential");
-                return Status();
-            });
-            if (!gone) {
-                return fail(gone.error());
-            }
-            any = true;
-        }
-    }
-    if (any) {
-        rulesChanged(engine);
-    }
-    return {};
 }
 
 Result<json::value> openSecret(Engine& engine, api::Call& call) {
@@ -170,14 +118,7 @@ Result<json::value> add(Engine& engine, api::Call& call) {
     if (!wanted) {
         return fail(std::move(wanted).error());
     }
-    auto text = engine.intake().take(secret);
-    auto value = text ? egress::Secret::ofCredential(std::move(*text)) : Result<egress::Secret>(fail(std::move(text).error()));
-    if (!value) {
-        return fail(std::move(value).error());
-    }
-    // Rules that were for one of that name before are not for this one.
-    CARREL_TRY(removeRules(engine, wanted->name));
-    const auto made = engine.credentials().add(*wanted, *value, [&](const Credential& each) { return note(engine, EventKind::CredentialAdded, each); });
+    const auto made = keepCredential(engine, *wanted, secret);
     if (!made) {
         return fail(made.error());
     }
@@ -185,14 +126,14 @@ Result<json::value> add(Engine& engine, api::Call& call) {
     for (const auto& agent : made->agents) {
         const auto kept = engine.approvals().rules().add(ruleOf(*made, agent));
         if (!kept) {
-            rulesChanged(engine);
+            tellRulesChanged(engine);
             return fail(kept.error().wrap("The credential is kept, but not the rule that lets its agents use it: each use is asked",
                                           "Add it when that is possible: carrel rules add"));
         }
         rules.push_back(describeRule(*kept, namesOf(engine)));
     }
     if (!rules.empty()) {
-        rulesChanged(engine);
+        tellRulesChanged(engine);
     }
     return json::object{{"credential", describe(engine, *made)}, {"rules", std::move(rules)}};
 }
@@ -214,23 +155,11 @@ Result<json::value> remove(Engine& engine, api::Call& call) {
     JsonFields fields(call.params(), "credential.remove");
     const auto name = fields.string("name", 64);
     CARREL_TRY(fields.finish());
-    // Less is possible without it: that goes ahead whatever a log says.
-    const auto gone = engine.credentials().remove(name, [&](const Credential& each) -> Status {
-        for (const auto& agent : agentsOf(engine, each)) {
-            agent->noteCredentialOwing(EventKind::CredentialRemoved, each.name, detailOf(each));
-        }
-        return {};
-    });
+    const auto gone = dropCredential(engine, name);
     if (!gone) {
         return fail(gone.error());
     }
-    const auto rules = removeRules(engine, name);
-    json::object out{{"credential", describe(engine, gone->credential)}, {"left", nullptr}};
-    if (gone->left || !rules) {
-        out["left"] = gone->left ? "Its value is still where it was kept: " + gone->left->text()
-                                 : "A rule that let it be used is still there: " + rules.error().text();
-    }
-    return out;
+    return json::object{{"credential", describe(engine, gone->credential)}, {"left", gone->left.empty() ? json::value(nullptr) : json::value(gone->left)}};
 }
 
 Result<json::value> test(Engine& engine, api::Call& call) {

@@ -140,37 +140,45 @@ Result<std::optional<Keeper>> CredentialBook::place() {
     return *sealed == SecretStore::Standing::Ready ? std::optional(Keeper::SealedFile) : std::nullopt;
 }
 
-Result<Credential> CredentialBook::add(Credential wanted, const Secret& value, const Before& before) {
+Result<Keeper> CredentialBook::mayAdd(const Credential& wanted) {
     CARREL_TRY(check(wanted));
+    const auto there = list();
+    if (!there) {
+        return fail(there.error());
+    }
+    if (there->size() >= kMaxCredentials) {
+        return fail(ErrorCode::LimitExceeded, "There are " + std::to_string(kMaxCredentials) + " credentials already", "Remove some of them");
+    }
+    for (const auto& each : *there) {
+        if (each.name == wanted.name) {
+            return fail(ErrorCode::AlreadyExists, "There is a credential of that name already",
+                        "Remove it first: carrel credential remove " + wanted.name);
+        }
+        if (wanted.variable && each.variable == wanted.variable &&
+            (each.agents.empty() || wanted.agents.empty() || meet(each.agents, wanted.agents))) {
+            return fail(ErrorCode::AlreadyExists, "The credential " + each.name + " has the variable " + *each.variable + " already",
+                        "Choose another one, or name other agents");
+        }
+    }
+    const auto keeper = place();
+    if (!keeper) {
+        return fail(keeper.error());
+    }
+    if (!*keeper) {
+        return fail(ErrorCode::Unavailable, "There is no keyring here, and the file of credentials that is sealed with a passphrase is not open",
+                    "Open it, or choose the passphrase of a new one: carrel credential unlock");
+    }
+    return **keeper;
+}
+
+Result<Credential> CredentialBook::add(Credential wanted, const Secret& value, const Before& before) {
     {
         const std::lock_guard changing(m_changing);
-        const auto there = list();
-        if (!there) {
-            return fail(there.error());
-        }
-        if (there->size() >= kMaxCredentials) {
-            return fail(ErrorCode::LimitExceeded, "There are " + std::to_string(kMaxCredentials) + " credentials already", "Remove some of them");
-        }
-        for (const auto& each : *there) {
-            if (each.name == wanted.name) {
-                return fail(ErrorCode::AlreadyExists, "There is a credential of that name already",
-                            "Remove it first: carrel credential remove " + wanted.name);
-            }
-            if (wanted.variable && each.variable == wanted.variable &&
-                (each.agents.empty() || wanted.agents.empty() || meet(each.agents, wanted.agents))) {
-                return fail(ErrorCode::AlreadyExists, "The credential " + each.name + " has the variable " + *each.variable + " already",
-                            "Choose another one, or name other agents");
-            }
-        }
-        const auto keeper = place();
+        const auto keeper = mayAdd(wanted);
         if (!keeper) {
             return fail(keeper.error());
         }
-        if (!*keeper) {
-            return fail(ErrorCode::Unavailable, "There is no keyring here, and the file of credentials that is sealed with a passphrase is not open",
-                        "Open it, or choose the passphrase of a new one: carrel credential unlock");
-        }
-        wanted.keeper = **keeper;
+        wanted.keeper = *keeper;
         wanted.shape = shapeOf(value);
         wanted.createdMs = m_to.nowMs();
         wanted.usedMs = 0;

@@ -33,6 +33,9 @@ public:
     [[nodiscard]] Result<Credential> find(const std::string& name);
     [[nodiscard]] Result<std::vector<Credential>> boundTo(std::string_view host, std::string_view agent);
 
+    // Where it would be kept, or why it could not be added now: the errors of add(), before anybody is asked for a value.
+    [[nodiscard]] Result<Keeper> mayAdd(const Credential& wanted);
+
     // Right before it counts; an error: it does not.
     using Before = std::function<Status(const Credential& credential)>;
     // AlreadyExists: the name is taken, or its variable is another's for one of its agents. Unavailable: no place for its value is open.

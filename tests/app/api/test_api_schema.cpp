@@ -26,7 +26,8 @@ const QStringList kVerbs{"doctor",       "image.build", "image.list",   "image.v
                          "net.mode", "net.limit", "net.live", "net.cut", "net.presets", "net.allow",
                          "forward.open", "forward.list", "forward.close",
                          "secret.open", "credential.add", "credential.list", "credential.remove", "credential.test",
-                         "credential.unlock", "credential.lock", "canary.add", "canary.list", "canary.plant", "canary.remove"};
+                         "credential.unlock", "credential.lock", "canary.add", "canary.list", "canary.plant", "canary.remove",
+                         "provider.add", "provider.list", "provider.presets", "provider.test", "provider.remove", "provider.use"};
 } // namespace
 
 class TestApiSchema : public QObject {

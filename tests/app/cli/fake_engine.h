@@ -184,6 +184,7 @@ public:
              {"doctor",      "image.build", "image.list",   "image.verify", "image.import", "agent.create",
               "net.mode", "net.limit", "net.live", "net.cut", "net.presets", "net.allow", "forward.open", "forward.list", "forward.close", "secret.open", "credential.add", "credential.list",
               "credential.remove", "credential.test", "credential.unlock", "credential.lock", "canary.add", "canary.list", "canary.plant", "canary.remove",
+              "provider.add", "provider.list", "provider.presets", "provider.test", "provider.remove", "provider.use",
               "agent.start", "agent.stop",  "agent.delete", "agent.list",   "share.add",    "share.remove",
               "share.list",  "changes",     "diff",         "apply",        "discard",      "undo",
               "timeline",    "engine.info", "engine.stop",  "exec.open",    "history",

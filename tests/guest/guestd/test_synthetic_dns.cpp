@@ -99,6 +99,16 @@ private slots:
         QCOMPARE(records(ask(names, "a.example.org", 255)), 2);
     }
 
+    // The one by which a machine reaches a server on its computer: an address like any other, and whether there is one is seen by connecting.
+    void theComputersOwnNameIsOneLikeOthers() {
+        NameTable names;
+        const auto four = ask(names, "host.carrel.internal", kA);
+        const auto number = numberOf(addressIn<net::Ipv4>(four));
+        QVERIFY(code(four) == 0 && records(four) == 1 && number);
+        QCOMPARE(names.nameOf(*number).value(), std::string("host.carrel.internal"));
+        QVERIFY(numberOf(addressIn<net::Ipv6>(ask(names, "host.carrel.internal", kAaaa))) == number);
+    }
+
     void theQuestionComesBackAsItWasWritten() {
         NameTable names;
         const auto query = bytesOf({.name = nameBytes("wWw.ExAmPlE.oRg"), .rest = {}});
