@@ -21,9 +21,16 @@ Networks::Networks(Setup setup)
 
 std::shared_ptr<Egress> Networks::open(const std::string& agent, const std::string& session, NetMode mode, Log log,
                                        std::shared_ptr<AgentCredentials> credentials, Metered metered) {
-    auto out = Egress::make({agent, session, mode, &m_to.queue, &m_to.rules, &m_to.grants, m_to.connector.get(), m_to.resolver(),
-                             m_to.proxies, m_to.ownNetworks, std::move(log.record), std::move(log.decided), std::move(credentials), m_to.roots,
-                             m_to.canaries, std::move(log.alarm), metered.limits, std::move(metered.volume), m_numbers});
+    Egress::Setup setup{agent, session, mode, &m_to.queue, &m_to.rules, &m_to.grants, m_to.connector.get(), m_to.resolver(),
+                        m_to.proxies, m_to.ownNetworks, std::move(log.record), std::move(log.decided), std::move(credentials), m_to.roots,
+                        m_to.canaries};
+    setup.alarm = std::move(log.alarm);
+    setup.modelUsed = std::move(log.modelUsed);
+    setup.mayAskModel = std::move(log.mayAskModel);
+    setup.limits = metered.limits;
+    setup.volume = std::move(metered.volume);
+    setup.numbers = m_numbers;
+    auto out = Egress::make(std::move(setup));
     const std::lock_guard lock(m_mutex);
     std::erase_if(m_open, [](const auto& each) { return each.second.expired(); });
     m_open[agent] = out;

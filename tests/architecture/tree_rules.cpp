@@ -39,7 +39,7 @@ SourceRules projectRules(const QString& sourceDir) {
         {"app/desktop/",
          {"app/desktop/", "app/api/display_text.h", "app/policy/", "app/activity/", "app/files/", "app/egress/credentials/", "guest/protocol/"}},
         {"app/egress/",
-         {"app/egress/", "app/relay/authority.h", "app/relay/base64.h", "app/relay/canary_words.h", "app/relay/secret_pipe.h", "app/policy/", "app/activity/", "app/files/", "guest/protocol/"}},
+         {"app/egress/", "app/relay/authority.h", "app/relay/base64.h", "app/relay/canary_words.h", "app/relay/model_api.h", "app/relay/model_use.h", "app/relay/secret_pipe.h", "app/policy/", "app/activity/", "app/files/", "guest/protocol/"}},
         {"app/images/", {"app/images/", "app/files/", "hypervisor/api/", "guest/protocol/"}},
         // link.h is what both ends of the engine's line to a clerk share; the others what both must judge alike.
         {"app/agents/",
