@@ -112,6 +112,8 @@ const ModelUsage::Path* ModelUsage::pathOf(std::string_view path) {
         Path{"usage.input_tokens", What::Input},
         Path{"usage.output_tokens", What::Output},
         Path{"usage.input_tokens_details.cached_tokens", What::Cached},
+        Path{"usage.input_tokens_details.cache_write_tokens", What::Written},
+        Path{"response.usage.input_tokens_details.cache_write_tokens", What::Written},
         Path{"response.usage.input_tokens", What::InputWithCached},
         Path{"response.usage.output_tokens", What::Output},
         Path{"response.usage.input_tokens_details.cached_tokens", What::Cached},
@@ -119,6 +121,7 @@ const ModelUsage::Path* ModelUsage::pathOf(std::string_view path) {
         Path{"usage.prompt_tokens", What::InputWithCached},
         Path{"usage.completion_tokens", What::Output},
         Path{"usage.prompt_tokens_details.cached_tokens", What::Cached},
+        Path{"usage.prompt_tokens_details.cache_write_tokens", What::Written},
         // Gemini: thoughts are beside the answer.
         Path{"usageMetadata.promptTokenCount", What::InputWithCached},
         Path{"usageMetadata.cachedContentTokenCount", What::Cached},
@@ -139,9 +142,10 @@ const ModelUsage::Path* ModelUsage::pathOf(std::string_view path) {
 
 ModelUsage::ModelUsage(std::string_view method, std::string_view path)
     : m_isGeneration(isGeneration(method, path))
+    , m_isNamedByPath(!modelIn(path).empty())
     , m_asked({[](std::string_view, std::uint64_t) {},
                [this](std::string_view at, std::string_view piece, JsonScan::Sinks::Piece) {
-                   if (at == "model") {
+                   if (at == "model" && !m_isNamedByPath) {
                        appendName(m_askedModel, piece);
                    }
                }})
@@ -303,9 +307,10 @@ ModelUse ModelUsage::finish(End how) const {
     // OpenAI's responses have what was cached within the same name by which Anthropic has it beside: that it is told of says which it is.
     const auto input = std::max(told(What::Input), told(What::InputWithCached));
     const auto cached = std::min(input, told(What::Cached));
-    out.input = bounded(input - cached + told(What::Tools));
+    const auto written = std::min(input - cached, told(What::Written));
+    out.input = bounded(input - cached - written + told(What::Tools));
     out.cacheRead = bounded(cached + told(What::CacheRead));
-    out.cacheWrite = bounded(told(What::CacheWrite));
+    out.cacheWrite = bounded(written + told(What::CacheWrite));
     out.output = bounded(told(What::Output) + told(What::Thoughts));
     const bool isLastAccount = how == End::Whole || m_stopped;
     if (knowsInput && knowsOutput && isLastAccount) {

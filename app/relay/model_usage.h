@@ -54,8 +54,9 @@ public:
     [[nodiscard]] ModelUse finish(End how) const;
 
 private:
-    enum class What { Input, InputWithCached, Cached, CacheRead, CacheWrite, Tools, Output, OutputSoFar, Thoughts };
-    static constexpr std::size_t kCounts = 9;
+    // Cached, Written: within InputWithCached, and so within Input where they are told of; CacheRead, CacheWrite: beside it.
+    enum class What { Input, InputWithCached, Cached, Written, CacheRead, CacheWrite, Tools, Output, OutputSoFar, Thoughts };
+    static constexpr std::size_t kCounts = 10;
     struct Path {
         std::string_view path;
         What what;
@@ -73,7 +74,7 @@ private:
     [[nodiscard]] std::uint64_t told(What what) const { return m_told.at(static_cast<std::size_t>(what)).value_or(0); }
     [[nodiscard]] bool isTold(What what) const { return m_told.at(static_cast<std::size_t>(what)).has_value(); }
 
-    const bool m_isGeneration;
+    const bool m_isGeneration, m_isNamedByPath; // the latter: the model is
     JsonScan m_asked;
     JsonScan m_answer;
     std::uint64_t m_requestBytes = 0;
