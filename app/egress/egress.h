@@ -8,7 +8,7 @@
 //                                                               → connecting → open → gone
 //
 // Whose requests are read (Treat::Terminate, and Treat::Http): those of a host that a credential is bound to for this agent, on every
-// port, and of one that rules with methods or paths speak of. There each request is decided on, too, before a byte of it goes on
+// port, of one that rules with methods or paths speak of, and of a model's (modelApi). There each request is decided on, too, before a byte of it goes on
 // (egress_request.cpp): by those rules, and where it holds a placeholder by what that credential is bound to and by the rules of its use.
 // A use is in the log before the clerk gets the value. A placeholder at a host that it is not for is refused, and an alert. So is a canary
 // that the clerk finds in a request (egress_canary.cpp): the connection is cut, and the agent is paused.
@@ -110,6 +110,8 @@ public:
         // Whether a model answers there, by this agent's provider, and how it speaks; then the requests are read. None: nowhere. Any
         // thread of the Egress's.
         std::function<std::optional<relay::ModelApi>(const Destination& to)> modelApi = {};
+        // Whether plain HTTP is spoken there by the owner's word, though its port is not that of HTTP. None: nowhere. Likewise.
+        std::function<bool(const Destination& to)> plainHttp = {};
         // Writes the alert down, if there is one more to be written, and then pauses the agent; why, in words. None: there is nobody.
         std::function<void(std::optional<activity::Event> event, const std::string& why)> alarm = {};
         // Of requests to models; none: nobody counts, or anybody may ask. The former is called on the thread that calls told() or
@@ -142,6 +144,7 @@ public:
     // Some came or went: the clerk is told what stands for them now, and what was connected otherwise is cut.
     void credentialsChanged();
     void canariesChanged();
+    void modelsChanged(); // what modelApi says is other than it was: what goes unread to where a model answers now is cut
     [[nodiscard]] std::vector<LiveConnection> live() const;
     // One of live(), by the owner's word; answers what it was. NotFound: it is over already.
     [[nodiscard]] Result<LiveConnection> cut(std::uint64_t number);
@@ -254,6 +257,8 @@ private:
         return (stream.phase == Phase::Waiting && stream.waitsFor == 0) || (stream.asked && stream.asked->inLine);
     }
     void nextInLine();
+    [[nodiscard]] std::optional<No> judgeOwnComputer(Stream& stream) const;
+    [[nodiscard]] static bool isUnread(const Stream& stream) { return stream.treat == Treat::Raw || stream.treat == Treat::Tls; }
     void chooseTreat(const StreamPtr& stream);
     [[nodiscard]] bool mayDecideAnew();
     [[nodiscard]] policy::Request requestFor(const Address& address, std::uint16_t port, policy::Risk risk) const;

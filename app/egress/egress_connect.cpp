@@ -2,6 +2,8 @@
 // From what is allowed to a connected socket. All on the Egress's own thread, but for the waiting.
 #include "app/egress/egress.h"
 
+#include "app/egress/own_computer.h"
+
 #include <algorithm>
 #include <fcntl.h>
 
@@ -38,6 +40,9 @@ std::vector<Endpoint> endpointsOf(const std::vector<Address>& addresses, std::ui
 } // namespace
 
 void Egress::lookUp(const StreamPtr& stream) {
+    if (isOwnComputer(stream->to)) { // whatever way there is to the network
+        return connect(stream, {stream->candidates, std::nullopt});
+    }
     if (!m_to.proxies) {
         return refuse(stream, {Outcome::Unreachable, m_to.proxies.error().message});
     }
@@ -203,6 +208,9 @@ void Egress::connected(const StreamPtr& stream, Result<Made> made) {
         if (!bound || !bound->empty()) {
             return refuse(stream, {Outcome::Closed, "a credential was bound to that host a moment ago: try again"});
         }
+    }
+    if (isUnread(*stream) && m_to.modelApi && m_to.modelApi(stream->to)) {
+        return refuse(stream, {Outcome::Closed, "a model provider was chosen there a moment ago: try again"});
     }
     // An error: the rules are others by now, or it was cut already.
     const auto leadsTo = stream->unchecked ? std::nullopt : std::optional(made->to);

@@ -2,6 +2,7 @@
 // Whether a connection may be made: by the mode, the rules, a person. All on the Egress's own thread.
 #include "app/egress/egress.h"
 
+#include "app/egress/own_computer.h"
 #include "app/policy/approval_words.h"
 
 #include <algorithm>
@@ -77,6 +78,11 @@ void Egress::decide(const StreamPtr& stream) {
         stream->candidates = {{*address, stream->to.port}};
         stream->looked = true;
     }
+    if (isOwnComputer(stream->to) && !stream->looked) {
+        if (auto no = judgeOwnComputer(*stream)) {
+            return refuse(stream, std::move(*no));
+        }
+    }
     if (!stream->treated) {
         chooseTreat(stream);
     }
@@ -93,6 +99,21 @@ void Egress::decide(const StreamPtr& stream) {
         }
     }
     lookUp(stream);
+}
+
+// Of the highest risk, so that no rule reaches it that does not name it; permit() asks nobody about it.
+std::optional<Egress::No> Egress::judgeOwnComputer(Stream& stream) const {
+    auto& need = stream.needs.front();
+    need.item.risk = policy::Risk::High;
+    need.riskReason = "It is a program on this computer itself, and not of the internet";
+    for (const auto& each : ownComputerAt(stream.to.port)) { // what the owner denies by address stays denied
+        const auto item = requestFor(each.address, each.port, policy::Risk::High);
+        if (m_to.rules->decide(std::span(&item, 1)).answer != Answer::Deny) {
+            stream.candidates.push_back(each);
+        }
+    }
+    stream.looked = true;
+    return stream.candidates.empty() ? std::optional(No{Outcome::Denied, "a rule of the owner's denies that port of this computer"}) : std::nullopt;
 }
 
 namespace {
@@ -116,9 +137,11 @@ void Egress::chooseTreat(const StreamPtr& stream) {
     // What cannot be read about credentials is taken for one that is bound here: judge() then refuses.
     const auto bound = m_to.credentials ? m_to.credentials->boundTo(stream->to.hostText()) : Result<std::vector<Credential>>();
     const bool binds = !bound || !bound->empty();
+    const bool model = m_to.modelApi && m_to.modelApi(stream->to).has_value();
     stream->treat = treatOf(stream->to);
-    if ((read || binds) && stream->treat != Treat::Http) {
-        stream->treat = Treat::Terminate;
+    if (read || binds || model) {
+        const bool plain = stream->treat == Treat::Http || (m_to.plainHttp && m_to.plainHttp(stream->to));
+        stream->treat = plain ? Treat::Http : Treat::Terminate;
     }
     if (read) {
         stream->byRequest = true;
@@ -144,6 +167,9 @@ tl::expected<Egress::Permit, Egress::No> Egress::permit(const StreamPtr& stream,
         return tl::unexpected(No{Outcome::Offline, "the agent has no network"});
     }
     const auto verdict = m_to.rules->decide(std::span(&need.item, 1));
+    if (verdict.answer == Answer::Ask && isOwnComputer(stream->to)) {
+        return tl::unexpected(No{Outcome::Denied, "no rule of the owner's names that port of this computer"});
+    }
     if (verdict.answer == Answer::Ask && mode == NetMode::Allowlist) {
         return tl::unexpected(No{Outcome::Denied, "no rule of the owner's allows it"});
     }
@@ -264,17 +290,19 @@ tl::expected<Egress::Permit, Egress::No> Egress::submitted(const StreamPtr& stre
         break;
     }
     NetMode mode{};
+    bool mayWait = false;
     {
         const std::lock_guard lock(m_mutex);
         mode = m_mode;
-        if (mode == NetMode::Ask && asked) {
+        mayWait = mode == NetMode::Ask && !isOwnComputer(stream->to);
+        if (mayWait && asked) {
             asked->waitsFor = answer->id;
-        } else if (mode == NetMode::Ask) {
+        } else if (mayWait) {
             stream->phase = Phase::Waiting;
             stream->waitsFor = answer->id;
         }
     }
-    if (mode != NetMode::Ask) { // since it was looked at
+    if (!mayWait) { // since it was looked at, or its rule has gone since
         if (answer->kind == Submitted::Kind::Waiting) {
             (void)m_to.queue->withdraw(m_to.agent, answer->id).has_value();
         }

@@ -299,11 +299,13 @@ void Egress::credentialsChanged() {
     });
 }
 
-// A connection that goes through unread though a credential is bound to its host now, or that has one which is gone.
+void Egress::modelsChanged() {
+    post([this] { cutWhatIsOtherNow(); });
+}
+
+// A connection that goes through unread though a credential is bound to its host now or a model answers there, or that has one which
+// is gone.
 void Egress::cutWhatIsOtherNow() {
-    if (!m_to.credentials) {
-        return;
-    }
     std::vector<std::pair<StreamPtr, std::string>> open; // with what it uses
     {
         const std::lock_guard lock(m_mutex);
@@ -314,9 +316,15 @@ void Egress::cutWhatIsOtherNow() {
         }
     }
     for (const auto& [stream, uses] : open) {
+        if (isUnread(*stream) && m_to.modelApi && m_to.modelApi(stream->to)) {
+            cut(stream, "a model provider was chosen there: connect anew");
+            continue;
+        }
+        if (!m_to.credentials) {
+            continue;
+        }
         const auto bound = m_to.credentials->boundTo(stream->to.hostText());
-        const bool unread = stream->treat == Treat::Raw || stream->treat == Treat::Tls;
-        if (!bound || (unread && !bound->empty())) {
+        if (!bound || (isUnread(*stream) && !bound->empty())) {
             cut(stream, "a credential was bound to that host: connect anew");
         } else if (!uses.empty() && std::none_of(bound->begin(), bound->end(), [&uses = uses](const Credential& each) { return each.name == uses; })) {
             cut(stream, "the credential of that connection was taken away");

@@ -21,9 +21,18 @@ Networks::Networks(Setup setup)
 
 std::shared_ptr<Egress> Networks::open(const std::string& agent, const std::string& session, NetMode mode, Log log,
                                        std::shared_ptr<AgentCredentials> credentials, Metered metered) {
+    const auto ofThis = [&](const auto& function) {
+        return [&function, agent](const Destination& to) { return function(agent, to); }; // m_to outlives it
+    };
     Egress::Setup setup{agent, session, mode, &m_to.queue, &m_to.rules, &m_to.grants, m_to.connector.get(), m_to.resolver(),
                         m_to.proxies, m_to.ownNetworks, std::move(log.record), std::move(log.decided), std::move(credentials), m_to.roots,
                         m_to.canaries};
+    if (m_to.modelApi) {
+        setup.modelApi = ofThis(m_to.modelApi);
+    }
+    if (m_to.plainHttp) {
+        setup.plainHttp = ofThis(m_to.plainHttp);
+    }
     setup.alarm = std::move(log.alarm);
     setup.modelUsed = std::move(log.modelUsed);
     setup.mayAskModel = std::move(log.mayAskModel);
@@ -48,6 +57,10 @@ std::vector<std::shared_ptr<Egress>> Networks::all() {
     return out;
 }
 
+Networks::Ways Networks::ways() {
+    return {m_to.proxies, m_to.connector.get(), m_to.resolver(), m_to.ownNetworks, m_to.roots};
+}
+
 void Networks::credentialsChanged() {
     for (const auto& one : all()) {
         one->credentialsChanged();
@@ -57,6 +70,12 @@ void Networks::credentialsChanged() {
 void Networks::canariesChanged() {
     for (const auto& one : all()) {
         one->canariesChanged();
+    }
+}
+
+void Networks::modelsChanged() {
+    for (const auto& one : all()) {
+        one->modelsChanged();
     }
 }
 

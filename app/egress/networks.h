@@ -21,6 +21,8 @@ public:
         std::function<Result<OwnNetworks>()> ownNetworks;           // none: the kernel's word
         std::function<Result<UniqueFd>()> roots = {};               // that hosts are verified by; none: the host's
         CanaryBook* canaries = nullptr;                             // Egress::Setup
+        std::function<std::optional<relay::ModelApi>(const std::string& agent, const Destination& to)> modelApi = {}; // likewise
+        std::function<bool(const std::string& agent, const Destination& to)> plainHttp = {};                          // likewise
     };
     explicit Networks(Setup setup);
 
@@ -38,8 +40,19 @@ public:
     };
     [[nodiscard]] std::shared_ptr<Egress> open(const std::string& agent, const std::string& session, NetMode mode, Log log,
                                                std::shared_ptr<AgentCredentials> credentials = {}, Metered metered = {});
+    // By which agents' connections are made, for who looks whether one could be: on the owner's word, and on no agent's behalf. What is
+    // pointed at is this object's.
+    struct Ways {
+        Result<ProxySettings> proxies;
+        Connector* connector = nullptr;
+        std::shared_ptr<Resolver> resolver;
+        std::function<Result<OwnNetworks>()> ownNetworks;
+        std::function<Result<UniqueFd>()> roots;
+    };
+    [[nodiscard]] Ways ways();
     void credentialsChanged(); // Egress::credentialsChanged, of all
     void canariesChanged();    // likewise
+    void modelsChanged();      // likewise
     void changed(const policy::Approval& approval, std::uint64_t number) override;
     void rulesChanged() override;
 

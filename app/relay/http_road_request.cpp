@@ -198,7 +198,7 @@ std::optional<Refusal> HttpRoad::prepareBound(RequestAnswer& answer) {
         for (const auto& each : known) {
             placeholder = each.name == inject->credential || inject->credential.empty() ? each.text : placeholder;
             const bool isThere = std::any_of(m_head.fields.begin(), m_head.fields.end(), [&](const Field& field) {
-                return isField(field, header) && holdsPlaceholder(field.value, placeholder);
+                return (isField(field, header) || mayHoldKey(field.name)) && holdsPlaceholder(field.value, placeholder);
             });
             if (isThere) {
                 break;
@@ -206,7 +206,7 @@ std::optional<Refusal> HttpRoad::prepareBound(RequestAnswer& answer) {
             placeholder.clear();
         }
         if (placeholder.empty()) {
-            return Refusal{403, "misplaced", "The credential's placeholder does not stand in the header field that it belongs to, " + header};
+            return Refusal{403, "misplaced", "The credential's placeholder stands in no header field that holds a key, like " + header};
         }
     }
     std::erase_if(m_head.fields, [&](const Field& field) {

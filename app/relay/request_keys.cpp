@@ -53,6 +53,10 @@ bool isOfIdentity(std::string_view field) {
     return std::any_of(std::begin(kNames), std::end(kNames), [&](auto name) { return isSameWord(name, field); });
 }
 
+bool mayHoldKey(std::string_view field) {
+    return isOfIdentity(field) && !isSameWord(field, "cookie") && !isSameWord(field, "proxy-authorization");
+}
+
 std::vector<std::string> ownKeysIn(const Fields& fields, const std::vector<Placeholder>& known, std::string_view boundField) {
     std::vector<std::string> names;
     for (const auto& field : fields) {

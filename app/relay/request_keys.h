@@ -22,6 +22,9 @@ struct Placeholder {
 
 // Authorization, x-api-key and their like, Cookie.
 [[nodiscard]] bool isOfIdentity(std::string_view field);
+// A field that programs write a host's key into: of identity, but no cookie and nothing for a proxy. Which one a program chooses depends
+// on its version (x-api-key, then Authorization: Bearer), so the placeholder is looked for in all of them; the host gets the credential's.
+[[nodiscard]] bool mayHoldKey(std::string_view field);
 // Names in lower case, each once, of fields that hold a key of the program's own: of identity, without a placeholder. No cookies: those
 // are a bound host's own, and are stripped.
 [[nodiscard]] std::vector<std::string> ownKeysIn(const Fields& fields, const std::vector<Placeholder>& known, std::string_view boundField = {});

@@ -117,10 +117,40 @@ private slots:
         QVERIFY(!has(sent, kModel) && !has(sent, kGit));
     }
 
-    void onlyTheHeaderItBelongsTo() {
-        auto road = rig([](const AskedRequest&) { return inject("x-api-key", kSecret); });
-        QCOMPARE(road->ask(get("Authorization: Bearer " + kModel + "\r\n")), std::string());
-        QVERIFY(has(road->program.heard, "outcome: misplaced"));
+    // Programs write a key into the field that their version knows; the host gets exactly one field, which is the credential's.
+    void inWhicheverFieldOfAKeyItStands_data() {
+        QTest::addColumn<QString>("fields");
+        QTest::addColumn<QString>("header");
+        QTest::addColumn<QString>("value");
+        const auto model = QString::fromStdString(kModel), secret = QString::fromStdString(kSecret);
+        QTest::newRow("the newer field, where the host wants the older one") << "Authorization: Bearer " + model + "\r\n" << "x-api-key" << secret;
+        QTest::newRow("the older field, where the host wants the newer one") << "X-Api-Key: " + model + "\r\n" << "Authorization" << "Bearer " + secret;
+        QTest::newRow("both") << "Authorization: Bearer " + model + "\r\nx-api-key: " + model + "\r\n" << "x-api-key" << secret;
+        QTest::newRow("a provider's own") << "authorization: Bearer " + model + "\r\n" << "x-goog-api-key" << secret;
+        QTest::newRow("the right one, twice") << "x-api-key: " + model + "\r\nX-API-Key: " + model + "\r\n" << "x-api-key" << secret;
+    }
+    void inWhicheverFieldOfAKeyItStands() {
+        QFETCH(QString, fields);
+        QFETCH(QString, header);
+        QFETCH(QString, value);
+        auto road = rig([&](const AskedRequest&) { return inject(header.toStdString(), value.toStdString()); });
+        const auto sent = QString::fromStdString(road->ask(get(fields.toStdString())));
+        QCOMPARE(sent.count(QString::fromStdString(kSecret)), 1);
+        QVERIFY2(sent.contains("\r\n" + header + ": " + value + "\r\n"), qPrintable(sent));
+        int keys = 0;
+        for (const char* each : {"\r\nauthorization:", "\r\nx-api-key:", "\r\nx-goog-api-key:"}) {
+            keys += static_cast<int>(sent.toLower().count(each));
+        }
+        QCOMPARE(keys, 1);
+        QVERIFY(!sent.contains(QString::fromStdString(kModel)));
+    }
+
+    void onlyWhereKeysStand() {
+        for (const char* field : {"X-Other: ", "Cookie: session=", "Proxy-Authorization: Bearer "}) {
+            auto road = rig([](const AskedRequest&) { return inject("x-api-key", kSecret); });
+            QCOMPARE(road->ask(get(field + kModel + "\r\n")), std::string());
+            QVERIFY2(has(road->program.heard, "outcome: misplaced"), field);
+        }
         auto none = rig([](const AskedRequest&) { return inject(); });
         QCOMPARE(none->ask(get("", "GET /?key=" + kModel)), std::string());
         auto wrong = rig([](const AskedRequest&) { return inject("Authorization", "Bearer " + kSecret, "git"); });

@@ -114,6 +114,24 @@ private slots:
         }
     }
 
+    // A server on this computer, at the one port that a rule names: what it is asked for is asked for by that name and port alone.
+    void thisComputersServerByItsNameAlone() {
+        const auto road = [] {
+            auto settings = plainSettings();
+            settings.origin = {Scheme::Http, "host.carrel.internal", 11434};
+            return std::make_unique<RoadRig>(std::make_unique<PlainEnd>(), std::make_unique<PlainEnd>(), std::make_unique<PlainEnd>(),
+                                             std::make_unique<PlainEnd>(), settings);
+        };
+        const auto right = road();
+        QVERIFY(right->ask("GET /v1/models HTTP/1.1\r\nHost: host.carrel.internal:11434\r\n\r\n").find("\r\nHost: host.carrel.internal:11434\r\n") !=
+                std::string::npos);
+        for (const char* host : {"localhost:11434", "127.0.0.1:11434", "[::1]:11434", "host.carrel.internal", "host.carrel.internal:8080", "gateway.example.org"}) {
+            const auto wrong = road();
+            QCOMPARE(wrong->ask("GET /v1/models HTTP/1.1\r\nHost: " + std::string(host) + "\r\n\r\n"), std::string());
+            QVERIFY2(wrong->program.heard.starts_with("HTTP/1.1 421 ") && wrong->asked.empty(), (host + (": " + wrong->program.heard)).c_str());
+        }
+    }
+
     // Where requests are read, that is: a proxy that is allowed at any other port is spoken with as it is.
     void whatIsForAProxyIsToldSo_data() {
         QTest::addColumn<QByteArray>("line");
