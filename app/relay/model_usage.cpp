@@ -265,6 +265,7 @@ void ModelUsage::endPart() {
     const bool isOnlyAWord = m_form == Form::Events && m_partBytes <= kLongestStop;
     m_text += !m_answer.isBad() ? m_partText : isOnlyAWord ? 0 : m_partBytes;
     m_partBytes = m_partText = 0;
+    m_stopped = m_stopped || std::exchange(m_partStopped, false); // its account may stand on either side of the reason
     m_name.clear();
     m_answer.restart();
 }
@@ -273,7 +274,7 @@ void ModelUsage::number(std::string_view path, std::uint64_t value) {
     if (const auto* known = pathOf(path)) {
         auto& told = m_told.at(static_cast<std::size_t>(known->what));
         told = std::max(told.value_or(0), value);
-        m_stopped = m_stopped || path.starts_with("response.usage."); // OpenAI's responses tell it once, when they are complete
+        m_partStopped = m_partStopped || path.starts_with("response.usage."); // OpenAI's responses tell it once, when they are complete
     }
 }
 
@@ -282,7 +283,7 @@ void ModelUsage::text(std::string_view path, std::string_view piece, JsonScan::S
     if (isText(path)) {
         m_partText += piece.size();
     } else if (isStop(path)) {
-        m_stopped = true;
+        m_partStopped = true;
     } else if (isModel(path) && m_model.empty()) {
         appendName(m_name, piece);
         if (isLast) {

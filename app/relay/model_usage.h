@@ -94,7 +94,7 @@ private:
     std::uint64_t m_partBytes = 0, m_partText = 0;
     std::uint64_t m_text = 0; // of those that are over
     std::uint64_t m_packed = 0;
-    bool m_stopped = false; // the model has, by its own account
+    bool m_stopped = false, m_partStopped = false; // the model has, by its own account; in the event under way
     std::array<std::optional<std::uint64_t>, kCounts> m_told{};
 };
 
