@@ -13,15 +13,14 @@ namespace {
 ModelUse use(const std::string& model, std::uint64_t input, std::uint64_t output = 0, std::uint64_t read = 0, std::uint64_t write = 0) {
     return {.model = model, .input = input, .output = output, .cacheRead = read, .cacheWrite = write, .status = 200};
 }
-const std::string kEntry = R"([[price]]
-models = ["m-1", "m-1-mini"]
-input = "2.00"
-output = "10"
-cache_read = "0.20"
-long = { over = 1000, input = "4.00", output = "15.00" }
-source = "https://example.org/prices"
-read = "2026-10-07"
-)";
+const std::string kEntry = "[[price]]\n"
+                           "models = [\"m-1\", \"m-1-mini\"]\n"
+                           "input = \"2.00\"\n"
+                           "output = \"10\"\n"
+                           "cache_read = \"0.20\"\n"
+                           "long = { over = 1000, input = \"4.00\", output = \"15.00\" }\n"
+                           "source = \"https://example.org/prices\"\n"
+                           "read = \"2026-10-07\"\n";
 
 } // namespace
 

@@ -127,7 +127,7 @@ private slots:
                 QVERIFY2(isTold || !told, std::to_string(size).c_str()); // once it is known, it is
                 told = isTold;
                 QVERIFY(use.output <= whole.output && use.input <= whole.input + whole.cacheRead + whole.cacheWrite);
-                QVERIFY(!isTold || use.output == whole.output);
+                QVERIFY2(!isTold || use.output == whole.output, (path + " " + std::to_string(size) + ": " + textOf(use)).c_str());
             }
             QVERIFY(told);
             QVERIFY(textOf(used({.path = path, .fields = {}, .answer = answer, .end = ModelUsage::End::Cut})) == textOf(whole));
