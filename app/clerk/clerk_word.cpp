@@ -11,7 +11,7 @@ namespace {
 
 using enum ClerkWord;
 
-constexpr std::array<std::pair<std::string_view, ClerkWord>, 17> kWords{{{"stage", Stage},
+constexpr std::array<std::pair<std::string_view, ClerkWord>, 18> kWords{{{"stage", Stage},
                                                                         {"console.activity", ConsoleActivity},
                                                                         {"channel.closed", ChannelClosed},
                                                                         {"broken", Broken},
@@ -25,6 +25,7 @@ constexpr std::array<std::pair<std::string_view, ClerkWord>, 17> kWords{{{"stage
                                                                         {"net.open", NetOpen},
                                                                         {"net.request", NetRequest},
                                                                         {"net.canary", NetCanary},
+                                                                        {"net.model", NetModel},
                                                                         {"net.closed", NetClosed},
                                                                         {"net.used", NetUsed},
                                                                         {"forward.closed", ForwardClosed}}};
@@ -55,6 +56,7 @@ HostDeed deedOf(ClerkWord word) {
     case SharesFailed:
     case Ask: // becomes a request in the inbox; what answers it is the owner, or a rule of theirs
     case NetCanary:
+    case NetModel: // counts
     case NetClosed:
     case NetUsed:
     case ForwardClosed:

@@ -32,6 +32,7 @@ enum class ClerkWord {
     NetOpen,
     NetRequest,
     NetCanary,
+    NetModel,
     NetClosed,
     NetUsed,
     ForwardClosed,

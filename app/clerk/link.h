@@ -42,9 +42,9 @@
 //   net.placeholders {list:[{name, text}…]} → {}    what stands for credentials in the machine, in place of what was told before
 //   net.canaries {list:[{name, text}…]} → {}    what must not leave (app/relay/canary_watch.h), in place of what was told before, at
 //       most 64; for connections whose requests are read, from the next request of each
-//   net.answer {number, request, allow: true, bound?, inject?: {header, credential}} → {}    to "net.request". With inject comes one
-//       pipe: the header's whole value, and the secret that must not come back. bound: the host has a credential, and this request
-//       none
+//   net.answer {number, request, allow: true, bound?, meter?, inject?: {header, credential}} → {}    to "net.request". With inject
+//       comes one pipe: the header's whole value, and the secret that must not come back. bound: the host has a credential, and this
+//       request none. meter: what a model uses for it is to be told by net.model
 //   net.answer {number, request, allow: false, outcome, text} → {}    the program is told so in HTTP
 //   net.refused {number, outcome, text} → {}    to "net.open"; outcomes as in guest/protocol/net_wire.h, but for open. "waiting" is
 //       a note, and the answer follows
@@ -83,6 +83,9 @@
 //   net.canary {number, request, name, where: "target"|"field"|"body", form: "plain"|"base64"|"hex"|"percent"|"gzip"}    a request of a
 //       connection that is read holds a canary. It has not gone on whole, and the connection is broken off at both ends: net.closed
 //       follows. Once for each connection at most
+//   net.model {number, request, model, input, output, cache_read, cache_write, estimated, status}    of a request that was let through
+//       with meter, once, when it is over however it ended: before the next one of that connection is asked for, and before net.closed;
+//       after net.cut, too. Tokens, at most 2^53 of each (app/relay/model_use.h); status 0: the host's answer did not come
 //   net.closed {number, sent, received, how}    one that was not refused by the engine is over; how: "ended" (both halves), "guest",
 //       "far end", "sni", "http" (it did not keep to what was agreed), "host tls" (the host's certificate, or what it made of TLS),
 //       "tls" (there is nothing to end it with), "answer" (the host's was none that could be passed on), "refused", "timed out",

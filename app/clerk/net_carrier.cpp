@@ -53,6 +53,9 @@ void NetCarrier::over(std::string how, Ended ended) {
 }
 
 void NetCarrier::close(Ended ended) {
+    if (!m_closed) {
+        closing();
+    }
     m_closed = true;
     m_patience.cancel();
     if (m_meter) {

@@ -50,6 +50,7 @@ public:
 protected:
     virtual void started() = 0;
     virtual void guestMoved() = 0; // more of it has come, or its end
+    virtual void closing() {}      // it is about to be closed: the last that it can tell
     void over(std::string how, Ended ended);
     [[nodiscard]] bool isClosed() const { return m_closed; }
     // Of what has come from the guest: gives credit for it, and lets go of it once that is worth a move.

@@ -170,7 +170,8 @@ std::shared_ptr<NetCarrier> NetDesk::roadFor(const NetRelay& relay, Treat treat)
     return std::make_shared<NetRoad>(m_loop, relay.stream(), m_channel, std::move(*ends),
                                      relay::HttpRoad::Settings{{scheme, host, relay.opening().port}, m_placeholders, {}, m_canaries},
                                      [this, number = relay.number()](const relay::AskedRequest& request) { asked(number, request); },
-                                     [this, number = relay.number()](std::uint64_t request, const relay::CanaryFound& found) { foundCanary(number, request, found); });
+                                     [this, number = relay.number()](std::uint64_t request, const relay::CanaryFound& found) { foundCanary(number, request, found); },
+                                     [this, number = relay.number()](std::uint64_t request, const relay::ModelUse& use) { modelUsed(number, request, use); });
 }
 
 Status NetDesk::connected(const json::object& params, std::vector<UniqueFd>&& descriptors) {
@@ -226,6 +227,19 @@ void NetDesk::foundCanary(std::uint64_t number, std::uint64_t request, const rel
                  {"form", relay::toString(found.form)}}});
 }
 
+void NetDesk::modelUsed(std::uint64_t number, std::uint64_t request, const relay::ModelUse& use) {
+    m_toEngine({"net.model",
+                {{"number", number},
+                 {"request", request},
+                 {"model", use.model},
+                 {"input", use.input},
+                 {"output", use.output},
+                 {"cache_read", use.cacheRead},
+                 {"cache_write", use.cacheWrite},
+                 {"estimated", use.counted == relay::ModelUse::Counted::Estimated},
+                 {"status", use.status}}});
+}
+
 void NetDesk::refuseRequest(std::uint64_t number, std::uint64_t request, const char* outcome, const char* text) {
     if (auto* const road = findRoad(number)) {
         road->answer(request, {.verdict = relay::Verdict::Deny, .outcome = outcome, .text = text});
@@ -244,7 +258,8 @@ Status NetDesk::answered(const json::object& params, const std::vector<UniqueFd>
     relay::RequestAnswer answer;
     if (fields.boolean("allow")) {
         answer.verdict = relay::Verdict::Allow;
-        answer.binding = params.contains("bound") && fields.boolean("bound") ? relay::Binding::Bound : relay::Binding::Free;
+        answer.binding = fields.optionalBoolean("bound") ? relay::Binding::Bound : relay::Binding::Free;
+        answer.meter = fields.optionalBoolean("meter") ? relay::Meter::On : relay::Meter::Off;
         if (const auto* inject = fields.optionalObject("inject")) {
             JsonFields inner(*inject, "net.answer.inject");
             relay::Injection what;

@@ -61,6 +61,7 @@ private:
     [[nodiscard]] std::shared_ptr<NetCarrier> roadFor(const NetRelay& relay, Treat treat);
     void asked(std::uint64_t number, const relay::AskedRequest& request);
     void foundCanary(std::uint64_t number, std::uint64_t request, const relay::CanaryFound& found);
+    void modelUsed(std::uint64_t number, std::uint64_t request, const relay::ModelUse& use);
     void refuseRequest(std::uint64_t number, std::uint64_t request, const char* outcome, const char* text);
     [[nodiscard]] NetRoad* findRoad(std::uint64_t number) const; // null: none that reads requests
     [[nodiscard]] bool takeTurn();

@@ -6,13 +6,14 @@
 namespace carrel::clerk {
 
 NetRoad::NetRoad(boost::asio::io_context& loop, std::uint32_t stream, std::shared_ptr<ChannelPump> guest, Ends ends,
-                 relay::HttpRoad::Settings settings, Asks asks, Finds finds)
+                 relay::HttpRoad::Settings settings, Asks asks, Finds finds, Uses uses)
     : RoadCarrier(loop, stream, std::move(guest), Socket::Host, std::move(ends), std::move(settings),
                   {relay::HttpRoad::Clock::now, std::move(asks), [this](std::uint64_t, const relay::Refusal& refusal) { refused(refusal); },
                    [this, finds = std::move(finds)](std::uint64_t request, const relay::CanaryFound& found) {
                        m_foundCanary = true;
                        finds(request, found);
-                   }}) {}
+                   },
+                   std::move(uses)}) {}
 
 void NetRoad::refused(const relay::Refusal& refusal) {
     // Of the words of the road's own; what the engine said no to is not told to it again.

@@ -4,6 +4,8 @@
 #include "guest/protocol/plain_text.h"
 #include "guest/protocol/strict_json.h"
 
+#include <algorithm>
+
 namespace carrel::egress {
 
 namespace {
@@ -64,6 +66,29 @@ CanaryWord canaryFrom(JsonFields& fields) {
     return out;
 }
 
+ModelWord modelFrom(JsonFields& fields) {
+    constexpr std::uint64_t kMostStatus = 999;
+    ModelWord out;
+    out.number = fields.number("number");
+    out.request = fields.number("request");
+    auto& use = out.use;
+    use.model = fields.string("model", relay::kMaxModelName);
+    if (std::any_of(use.model.begin(), use.model.end(), [](char c) { return c <= ' ' || c >= 0x7f; })) {
+        fields.problem("model", "is no name of a model");
+    }
+    use.input = fields.number("input", relay::kMostTokens);
+    use.output = fields.number("output", relay::kMostTokens);
+    use.cacheRead = fields.number("cache_read", relay::kMostTokens);
+    use.cacheWrite = fields.number("cache_write", relay::kMostTokens);
+    use.counted = fields.boolean("estimated") ? relay::ModelUse::Counted::Estimated : relay::ModelUse::Counted::Told;
+    use.status = static_cast<int>(fields.number("status", kMostStatus));
+    const bool isCounted = use.input + use.output + use.cacheRead + use.cacheWrite > 0;
+    if (isCounted && use.status != 0 && use.status / 100 != 2) {
+        fields.problem("status", "is an error's, for which nothing is used");
+    }
+    return out;
+}
+
 } // namespace
 
 Result<NetWord> netWordFrom(std::string_view method, const boost::json::object& params) {
@@ -77,6 +102,8 @@ Result<NetWord> netWordFrom(std::string_view method, const boost::json::object& 
         out = requestFrom(fields, params.contains("own_keys"));
     } else if (method == "net.canary") {
         out = canaryFrom(fields);
+    } else if (method == "net.model") {
+        out = modelFrom(fields);
     } else if (method == "net.used") {
         out = UsedWord{fields.number("bytes")};
     } else if (method == "forward.closed") {

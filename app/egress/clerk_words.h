@@ -7,6 +7,7 @@
 #include "app/egress/outcome.h"
 #include "app/egress/socket_counts.h"
 #include "app/relay/canary_words.h"
+#include "app/relay/model_use.h"
 #include "guest/protocol/result.h"
 
 #include <boost/json/object.hpp>
@@ -45,13 +46,17 @@ struct CanaryWord { // net.canary
     relay::CanaryPlace where = relay::CanaryPlace::Target;
     relay::CanaryForm form = relay::CanaryForm::Plain;
 };
+struct ModelWord { // net.model
+    std::uint64_t number = 0, request = 0;
+    relay::ModelUse use;
+};
 struct UsedWord { // net.used
     std::uint64_t bytes = 0;
 };
 struct ForwardClosedWord { // forward.closed
     ClosedWord closed;
 };
-using NetWord = std::variant<OpenWord, ClosedWord, RequestWord, CanaryWord, UsedWord, ForwardClosedWord>;
+using NetWord = std::variant<OpenWord, ClosedWord, RequestWord, CanaryWord, ModelWord, UsedWord, ForwardClosedWord>;
 
 // Malformed: the clerk is broken.
 [[nodiscard]] Result<NetWord> netWordFrom(std::string_view method, const boost::json::object& params);

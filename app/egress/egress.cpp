@@ -148,12 +148,14 @@ void Egress::detach(std::uint64_t clerk) {
     std::map<std::uint64_t, StreamPtr> gone;
     std::shared_ptr<ClerkLine> line;
     std::shared_ptr<Tally> tally;
+    OwedUses lost;
     {
         const std::lock_guard lock(m_mutex);
         if (clerk != m_clerk) {
             return;
         }
         gone.swap(m_streams);
+        lost.swap(m_owedUses);
         line.swap(m_line);
         ++m_clerk; // whatever it still says is nobody's
         tally = std::exchange(m_tally, std::make_shared<Tally>());
@@ -162,6 +164,7 @@ void Egress::detach(std::uint64_t clerk) {
     for (const auto& [number, stream] : gone) {
         ended(stream, std::nullopt);
     }
+    usesLost(lost);
     (void)count(*tally); // what ended before, too; what another ends now, is counted there
 }
 

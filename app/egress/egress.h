@@ -16,6 +16,9 @@
 // Order (I5): the decision is in the agent's log before a name is looked up. A destination that a rule has allowed once in this
 // session is not written down again while the same rule stands; so rules do not make a log grow with each connection, and what
 // cannot be written down does not happen. What happened is written down in sums (traffic_book.h).
+// Where a model answers (Setup::modelApi) each request is metered: nobody may ask while mayAskModel() says no, and what it used is told
+// to modelUsed(), once, as the clerk has counted it (app/relay/model_usage.h): egress_model.cpp. What is under way when a budget ends
+// goes on to its end, and counts.
 // What all connections may carry (limits.h) is the clerk's to hold to, by an allowance that it is given in pieces, and is counted by the
 // kernel here (egress_limits.cpp): beyond it nothing is connected, and what is, is cut, with the outcome limit.
 //
@@ -43,6 +46,7 @@
 #include "app/policy/approval_queue.h"
 #include "app/policy/grants.h"
 #include "app/relay/model_api.h"
+#include "app/relay/model_use.h"
 
 #include <atomic>
 #include <condition_variable>
@@ -65,6 +69,7 @@ inline constexpr std::size_t kMaxKnownDecisions = 4096;
 inline constexpr std::size_t kMaxUses = 600;          // of credentials, in a minute: each is a row
 inline constexpr std::size_t kMaxAlerts = 200;        // of one kind, in one session: then they are counted with what was refused
 inline constexpr std::size_t kMaxOwed = 4096;         // pieces of work for its thread
+inline constexpr std::size_t kMaxOwedUses = 2 * kMaxStreams; // of metered requests that a clerk has not told of yet
 inline constexpr std::size_t kMaxOutcomeText = 300;
 
 // To one clerk. Thread: any, after attach() those of the Egress and of its forwards.
@@ -109,6 +114,10 @@ public:
         std::function<bool(const Destination& to)> plainHttp = {};
         // Writes the alert down, if there is one more to be written, and then pauses the agent; why, in words. None: there is nobody.
         std::function<void(std::optional<activity::Event> event, const std::string& why)> alarm = {};
+        // Of requests to models; none: nobody counts, or anybody may ask. The former is called on the thread that calls told() or
+        // detach(), before they return, and must not call the Egress; the latter on its own thread.
+        std::function<void(const Destination& to, const relay::ModelUse& use)> modelUsed = {};
+        std::function<std::optional<std::string>()> mayAskModel = {}; // why not, in a sentence that the agent's program is told
         Limits limits = {};
         std::shared_ptr<DayVolume> volume = {}; // none: with a limit of a day nothing is connected
         std::shared_ptr<std::atomic<std::uint64_t>> numbers = std::make_shared<std::atomic<std::uint64_t>>(0); // the last one shown
@@ -279,6 +288,18 @@ private:
     void tellPlaceholders(std::uint64_t clerk, IfNone ifNone);
     void cutWhatIsOtherNow();
 
+    // egress_model.cpp: likewise, but for modelTold() and usesLost().
+    struct OwedUse {
+        std::uint64_t request = 0;
+        Destination to;
+    };
+    using OwedUses = std::map<std::uint64_t, OwedUse>;
+    [[nodiscard]] bool isModel(const Destination& to) const { return m_to.modelApi && m_to.modelApi(to); }
+    [[nodiscard]] std::optional<No> budgetNow(const Destination& to) const;
+    void owesUse(const StreamPtr& stream, std::uint64_t request); // m_mutex is held
+    [[nodiscard]] Status modelTold(std::uint64_t clerk, const ModelWord& word);
+    void usesLost(const OwedUses& lost) const;
+
     // egress_canary.cpp: likewise, but for canaryTold().
     [[nodiscard]] Status canaryTold(std::uint64_t clerk, const CanaryWord& word);
     void canaryLeft(const StreamPtr& stream, const std::string& name, relay::CanaryPlace where, relay::CanaryForm form);
@@ -315,6 +336,7 @@ private:
     std::shared_ptr<ClerkLine> m_line;
     std::uint64_t m_clerk = 0;
     std::map<std::uint64_t, StreamPtr> m_streams; // of that clerk, by its number
+    OwedUses m_owedUses; // by that clerk, of each of its connections; of those that were cut, too
     TrafficBook m_traffic;
     Limits m_limits;
     std::shared_ptr<Tally> m_tally = std::make_shared<Tally>(); // of that clerk

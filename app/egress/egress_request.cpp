@@ -30,6 +30,9 @@ Status Egress::asked(std::uint64_t clerk, RequestWord word) {
             return its ? Status() : fail(std::move(its).error());
         }
         stream = std::move(*its);
+        if (m_owedUses.contains(word.number)) {
+            return fail(ErrorCode::Malformed, "a clerk asks for a request before it has told what a model used for another");
+        }
         if (stream->asked) {
             return fail(ErrorCode::Malformed, "a clerk asks for a request before another is answered");
         }
@@ -57,6 +60,9 @@ void Egress::judge(const StreamPtr& stream, const AskedPtr& asked) {
         asked->waitsFor = 0;
     }
     if (const auto no = limitNow()) {
+        return refuseRequest(stream, asked, *no);
+    }
+    if (const auto no = budgetNow(stream->to)) {
         return refuseRequest(stream, asked, *no);
     }
     if (!std::exchange(asked->looked, true)) {
@@ -204,6 +210,10 @@ void Egress::allowRequest(const StreamPtr& stream, const AskedPtr& asked) {
     } else if (asked->bound) {
         answer.emplace("bound", true);
     }
+    const bool metered = isModel(stream->to);
+    if (metered) {
+        answer.emplace("meter", true);
+    }
     {
         const std::lock_guard lock(m_mutex);
         if (!isThere(stream) || stream->asked != asked) {
@@ -211,6 +221,9 @@ void Egress::allowRequest(const StreamPtr& stream, const AskedPtr& asked) {
         }
         stream->asked.reset();
         stream->uses = asked->credential ? asked->credential->name : std::string();
+        if (metered) {
+            owesUse(stream, asked->number);
+        }
     }
     tellEffect(asked->needs, policy::EffectState::Done, "");
     say(stream->clerk, "net.answer", std::move(answer), secrets.get());

@@ -48,6 +48,7 @@ Status Egress::told(std::uint64_t clerk, const std::string& method, const json::
         Status operator()(const ClosedWord& word) const { return self.closed(clerk, word); }
         Status operator()(RequestWord& word) const { return self.asked(clerk, std::move(word)); }
         Status operator()(const CanaryWord& word) const { return self.canaryTold(clerk, word); }
+        Status operator()(const ModelWord& word) const { return self.modelTold(clerk, word); }
         Status operator()(const UsedWord& word) const { return self.usedTold(clerk, word); }
         Status operator()(const ForwardClosedWord& word) const { // the kernel counts, which cannot be lied to
             self.m_forwards->closed(clerk, word.closed.number);
@@ -114,6 +115,9 @@ Status Egress::closed(std::uint64_t clerk, const ClosedWord& word) {
         const auto at = m_streams.find(word.number);
         if (clerk == m_clerk && at != m_streams.end()) { // else it was cut at the same time
             stream = at->second;
+        }
+        if (clerk == m_clerk) {
+            m_owedUses.erase(word.number); // none comes any more
         }
     }
     if (stream && take(stream)) {

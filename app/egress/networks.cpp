@@ -34,6 +34,8 @@ std::shared_ptr<Egress> Networks::open(const std::string& agent, const std::stri
         setup.plainHttp = ofThis(m_to.plainHttp);
     }
     setup.alarm = std::move(log.alarm);
+    setup.modelUsed = std::move(log.modelUsed);
+    setup.mayAskModel = std::move(log.mayAskModel);
     setup.limits = metered.limits;
     setup.volume = std::move(metered.volume);
     setup.numbers = m_numbers;

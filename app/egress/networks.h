@@ -31,6 +31,8 @@ public:
         std::function<void(activity::Event event)> record;    // of what has happened
         std::function<Status(activity::Event event)> decided; // Egress::Setup
         std::function<void(std::optional<activity::Event> event, const std::string& why)> alarm = {}; // likewise
+        std::function<void(const Destination& to, const relay::ModelUse& use)> modelUsed = {};            // likewise
+        std::function<std::optional<std::string>()> mayAskModel = {};                                     // likewise
     };
     struct Metered { // Egress::Setup
         Limits limits;

@@ -154,6 +154,7 @@ void HttpRoad::refuse(Refusal refusal) {
         breakOff(refusal.text); // a page in the middle of another one is none
         return;
     }
+    tellUse(ModelUsage::End::Refused);
     // After the host's faults, and with a body on its way, nobody can say where the next request begins.
     const bool keeps = refusal.status == 403 && m_response == ResponseState::None && m_request == RequestState::Asking && m_head.keepsAlive &&
                        m_head.body.kind == BodyEnd::Kind::None;
@@ -178,6 +179,7 @@ void HttpRoad::refuseFor(const HttpFault& fault) {
 }
 
 void HttpRoad::end(std::string how) {
+    tellUse(ModelUsage::End::Refused); // what has been answered has been told
     m_life = Life::Ending;
     m_how = std::move(how);
     m_since = m_events.now();
@@ -191,7 +193,15 @@ void HttpRoad::forgetSecret() {
     m_scrubber = {};
 }
 
+void HttpRoad::tellUse(ModelUsage::End how) {
+    if (const auto usage = std::exchange(m_usage, nullptr); usage && m_events.used) {
+        m_events.used(m_number, usage->finish(how));
+    }
+}
+
 void HttpRoad::breakOff(std::string how) {
+    // A host that has the request works on it, whether or not anybody waits for the answer.
+    tellUse(m_request == RequestState::Sent || m_response == ResponseState::Body ? ModelUsage::End::Cut : ModelUsage::End::Refused);
     m_life = Life::Over;
     m_broken = true;
     m_how = std::move(how);

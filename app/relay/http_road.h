@@ -12,6 +12,10 @@
 // response is then searched for the secret (secret_scrubber.h); it is asked for without a content coding and whole (no Range), and
 // refused if it is coded all the same. A credential is never put on a connection without TLS.
 //
+// A request whose answer says so (Meter::On) is counted (model_usage.h): what a model used for it is told once, when it is over, before
+// the next one is asked about and before the road is over. The host is asked for an answer without a content coding, whole, and over no
+// WebSocket.
+//
 // Where there are canaries, each request is searched for them (canary_watch.h): its head before it is told, its body as it comes. One
 // that is found is told, and breaks the connection off before it has gone on.
 //
@@ -24,6 +28,7 @@
 #include "app/relay/end.h"
 #include "app/relay/head_guard.h"
 #include "app/relay/http_body.h"
+#include "app/relay/model_usage.h"
 #include "app/relay/request_keys.h"
 #include "app/relay/secret_scrubber.h"
 
@@ -49,12 +54,14 @@ struct Injection {
 };
 enum class Verdict { Allow, Deny };
 enum class Binding { Free, Bound }; // whether a credential is bound to the host
+enum class Meter { Off, On };       // whether what a model uses for it is counted
 struct RequestAnswer {
     Verdict verdict = Verdict::Deny;
     Binding binding = Binding::Free;
     std::optional<Injection> inject = {}; // Bound by itself
     std::string outcome = "denied";  // of Deny: one word, and a sentence
     std::string text = {};
+    Meter meter = Meter::Off;
 };
 
 class HttpRoad {
@@ -84,6 +91,7 @@ public:
         std::function<void(const AskedRequest&)> ask; // to be answered once, by its number
         std::function<void(std::uint64_t request, const Refusal&)> refused; // by the road itself, which was not told to. May be null
         std::function<void(std::uint64_t request, const CanaryFound&)> canary = {}; // once at most: the road is over. May be null
+        std::function<void(std::uint64_t request, const ModelUse&)> used = {}; // of each that is metered, once. May be null
         std::function<void()> wanted = {}; // the host, by a request that was read: its end may begin to open now. May be null
     };
 
@@ -143,6 +151,7 @@ private:
     [[nodiscard]] bool isFine(const CanaryWatch::Verdict& verdict);
     void foundCanary(const CanaryFound& found);
     [[nodiscard]] std::optional<Refusal> prepareBound(RequestAnswer& answer);
+    void askReadable();
     void sendRequestHead(const RequestAnswer& answer);
 
     // http_road_response.cpp
@@ -163,6 +172,7 @@ private:
     void end(std::string how);
     void breakOff(std::string how);
     void forgetSecret();
+    void tellUse(ModelUsage::End how);
     void moved() { m_lastMove = m_events.now(); }
     struct Due {
         Clock::time_point at;
@@ -194,6 +204,7 @@ private:
     std::uint64_t m_number = 0;
     RequestHead m_head;
     std::unique_ptr<CanaryWatch> m_watch; // over its body; none: there is none, or there are no canaries
+    std::unique_ptr<ModelUsage> m_usage;  // none: it is not metered, or that has been told
     BodyReader m_requestBody;
     BodyReader m_responseBody;
     Framing m_responseFraming = Framing::Plain;

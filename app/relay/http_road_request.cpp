@@ -156,6 +156,12 @@ void HttpRoad::answer(std::uint64_t request, RequestAnswer answer) {
         return;
     }
     auto refusal = answer.verdict == Verdict::Deny ? std::optional(Refusal{403, answer.outcome, answer.text}) : std::nullopt;
+    if (!refusal && answer.meter == Meter::On) {
+        m_usage = std::make_unique<ModelUsage>(m_head.method, m_head.target.path);
+        if (auto why = whyUncountable(m_head)) {
+            refusal = {403, "uncountable", std::move(*why)};
+        }
+    }
     if (!refusal && (m_host->state() != End::State::Open || m_host->peerEnd() != End::PeerEnd::No)) {
         refusal = {503, "closed", "The host closed the connection before the request was let through; ask it again"};
     }
@@ -165,6 +171,9 @@ void HttpRoad::answer(std::uint64_t request, RequestAnswer answer) {
     if (refusal) {
         refuse(std::move(*refusal));
     } else {
+        if (answer.inject || answer.meter == Meter::On) {
+            askReadable();
+        }
         sendRequestHead(answer);
     }
     pump();
@@ -206,11 +215,6 @@ std::optional<Refusal> HttpRoad::prepareBound(RequestAnswer& answer) {
     if (inject == nullptr) {
         return std::nullopt;
     }
-    // What comes back must be readable, and whole: a part at a time, no part would be found in it.
-    for (const auto* name : {"accept-encoding", "range", "if-range", "sec-websocket-extensions"}) {
-        removeFields(m_head.fields, name);
-    }
-    m_head.fields.push_back({"Accept-Encoding", "identity"});
     auto secrets = secretsIn(view(inject->value));
     if (!inject->secret.empty()) {
         secrets.push_back(inject->secret);
@@ -219,6 +223,14 @@ std::optional<Refusal> HttpRoad::prepareBound(RequestAnswer& answer) {
         m_scrubber.add(view(secret), placeholder);
     }
     return std::nullopt;
+}
+
+// What comes back must be readable, and whole: a part at a time, no part would be found in it.
+void HttpRoad::askReadable() {
+    for (const auto* name : {"accept-encoding", "range", "if-range", "sec-websocket-extensions"}) {
+        removeFields(m_head.fields, name);
+    }
+    m_head.fields.push_back({"Accept-Encoding", "identity"});
 }
 
 void HttpRoad::sendRequestHead(const RequestAnswer& answer) {
@@ -282,6 +294,9 @@ bool HttpRoad::takeRequestBody() {
 void HttpRoad::putRequestBody(ByteSpan data) {
     if (data.empty()) {
         return;
+    }
+    if (m_usage) {
+        m_usage->request(data);
     }
     if (m_head.body.kind == BodyEnd::Kind::Chunked) {
         appendChunk(m_toHost, data);

@@ -99,6 +99,9 @@ bool HttpRoad::takeResponseHead() {
         refuse({502, "bad-answer", "The host sent its answer in a coding, in which the credential could not be found, though it was asked for none"});
         return true;
     }
+    if (m_usage) {
+        m_usage->response(head->status, head->fields);
+    }
     m_responseBody = BodyReader(head->body);
     sendResponseHead(*head);
     m_response = ResponseState::Body;
@@ -190,6 +193,9 @@ bool HttpRoad::takeResponseBody() {
         }
         return false;
     }
+    if (m_usage && !step->data.empty()) {
+        m_usage->response(step->data);
+    }
     if (m_scrubber.isIdle()) {
         sendBody(step->data);
     } else if (m_responseFraming == Framing::Plain) {
@@ -209,6 +215,7 @@ void HttpRoad::finishExchange() {
     m_scrubber.finish(clean);
     sendBody(clean.front());
     forgetSecret();
+    tellUse(ModelUsage::End::Whole);
     if (m_responseFraming == Framing::Chunked) {
         m_toGuest.append("0\r\n\r\n");
     }

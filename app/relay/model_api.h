@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The ways in which programs speak with models, by what their answers look like: which fields a usage is told in (model_usage.h), and
-// which header a key belongs into (app/providers). "openai" is whatever speaks as it does: most servers on the user's own computer.
+// The ways in which programs speak with models: a program is told which of them to use, and which header a key belongs into goes by it
+// (app/providers). "openai" is whatever speaks as it does: most servers on the user's own computer. What an answer looks like is seen by
+// itself (model_usage.h), for many hosts speak several.
 // Thread: pure functions.
 #pragma once
 

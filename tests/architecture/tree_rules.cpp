@@ -39,10 +39,10 @@ SourceRules projectRules(const QString& sourceDir) {
         {"app/desktop/",
          {"app/desktop/", "app/api/display_text.h", "app/policy/", "app/activity/", "app/files/", "app/egress/credentials/", "guest/protocol/"}},
         {"app/egress/",
-         {"app/egress/", "app/relay/authority.h", "app/relay/base64.h", "app/relay/canary_words.h", "app/relay/model_api.h", "app/relay/secret_pipe.h", "app/policy/", "app/activity/", "app/files/", "guest/protocol/"}},
-        // Who agents' models are. Of the relay it uses what verifies a host's certificate.
+         {"app/egress/", "app/relay/authority.h", "app/relay/base64.h", "app/relay/canary_words.h", "app/relay/model_api.h", "app/relay/model_use.h", "app/relay/secret_pipe.h", "app/policy/", "app/activity/", "app/files/", "guest/protocol/"}},
+        // Who agents' models are, what they cost, and what was used of them. Of the relay it uses what verifies a host's certificate.
         {"app/providers/",
-         {"app/providers/", "app/egress/", "app/relay/model_api.h", "app/relay/tls_end.h", "app/policy/", "app/activity/", "app/files/", "guest/protocol/"}},
+         {"app/providers/", "app/egress/", "app/relay/model_api.h", "app/relay/model_use.h", "app/relay/tls_end.h", "app/policy/", "app/activity/", "app/files/", "guest/protocol/"}},
         {"app/images/", {"app/images/", "app/files/", "hypervisor/api/", "guest/protocol/"}},
         // link.h is what both ends of the engine's line to a clerk share; the others what both must judge alike.
         {"app/agents/",
@@ -55,7 +55,7 @@ SourceRules projectRules(const QString& sourceDir) {
         {"app/tasks/", {"app/tasks/", "app/activity/", "app/files/", "guest/protocol/"}},
         {"app/engine/",
          {"app/engine/", "app/agents/", "app/tasks/", "app/viewer/", "app/api/", "app/activity/", "app/files/", "app/images/",
-          "app/policy/", "app/desktop/", "app/egress/", "app/providers/", "app/relay/model_api.h", "hypervisor/api/", "guest/protocol/"}},
+          "app/policy/", "app/desktop/", "app/egress/", "app/providers/", "app/relay/model_api.h", "app/relay/model_use.h", "hypervisor/api/", "guest/protocol/"}},
         // The one place where a back end is chosen.
         {"app/engine/main.cpp", {"app/", "hypervisor/", "guest/protocol/"}},
         // A client of the engine like the desktop; it jails the helper that faces a guest's terminal output.

@@ -27,6 +27,7 @@ const std::map<std::string, HostDeed> kAll{{"stage", HostDeed::WriteOwn},
                                            {"net.open", HostDeed::Connect},
                                            {"net.request", HostDeed::AttachCredential},
                                            {"net.canary", HostDeed::WriteOwn},
+                                           {"net.model", HostDeed::WriteOwn},
                                            {"net.closed", HostDeed::WriteOwn},
                                            {"net.used", HostDeed::WriteOwn},
                                            {"forward.closed", HostDeed::WriteOwn}};

@@ -54,6 +54,16 @@ struct Again {
         expect(word.name.size() <= kMaxGivenName);
         return {{"number", word.number}, {"request", word.request}, {"name", word.name}, {"where", relay::toString(word.where)}, {"form", relay::toString(word.form)}};
     }
+    json::object operator()(const ModelWord& word) const {
+        const auto& use = word.use;
+        expect(use.model.size() <= relay::kMaxModelName);
+        for (const auto tokens : {use.input, use.output, use.cacheRead, use.cacheWrite}) {
+            expect(tokens <= relay::kMostTokens);
+        }
+        return {{"number", word.number}, {"request", word.request}, {"model", use.model}, {"input", use.input}, {"output", use.output},
+                {"cache_read", use.cacheRead}, {"cache_write", use.cacheWrite},
+                {"estimated", use.counted == relay::ModelUse::Counted::Estimated}, {"status", use.status}};
+    }
     json::object operator()(const ForwardClosedWord& word) const { return (*this)(word.closed); }
     json::object operator()(const UsedWord& word) const { return {{"bytes", word.bytes}}; }
 };
