@@ -187,6 +187,67 @@ std::string formatTime(std::int64_t timeNs) {
     return out.data();
 }
 
+std::optional<std::int64_t> parseTime(std::string_view text) {
+    // "2026-03-01T12:00:00" with, if wanted, a fraction, then "Z" or an offset (RFC 3339, section 5.6).
+    std::size_t at = 0;
+    bool good = true;
+    const auto digits = [&](std::size_t count, int least, int most) {
+        int out = 0;
+        for (std::size_t i = 0; i < count; ++i, ++at) {
+            if (at >= text.size() || text[at] < '0' || text[at] > '9') {
+                good = false;
+                return 0;
+            }
+            out = out * 10 + (text[at] - '0');
+        }
+        good = good && out >= least && out <= most;
+        return out;
+    };
+    const auto sign = [&](std::string_view any) {
+        const char is = at < text.size() ? text[at] : '\0';
+        good = good && is != '\0' && any.find(is) != std::string_view::npos;
+        ++at;
+        return is;
+    };
+    std::tm parts{};
+    parts.tm_year = digits(4, 1970, 9999) - 1900;
+    (void)sign("-");
+    parts.tm_mon = digits(2, 1, 12) - 1;
+    (void)sign("-");
+    parts.tm_mday = digits(2, 1, 31);
+    (void)sign("Tt ");
+    parts.tm_hour = digits(2, 0, 23);
+    (void)sign(":");
+    parts.tm_min = digits(2, 0, 59);
+    (void)sign(":");
+    parts.tm_sec = digits(2, 0, 60);
+    std::int64_t fraction = 0;
+    if (good && at < text.size() && text[at] == '.') {
+        std::int64_t weight = 100;
+        const auto first = ++at;
+        for (; at < text.size() && text[at] >= '0' && text[at] <= '9'; ++at, weight /= 10) {
+            fraction += weight * (text[at] - '0');
+        }
+        good = at > first;
+    }
+    std::int64_t offset = 0;
+    if (const char zone = sign("Zz+-"); good && zone != 'Z' && zone != 'z') {
+        offset = digits(2, 0, 23) * 3600;
+        (void)sign(":");
+        offset += digits(2, 0, 59) * 60;
+        offset = zone == '-' ? -offset : offset;
+    }
+    if (!good || at != text.size()) {
+        return std::nullopt;
+    }
+    const auto day = parts.tm_mday;
+    const auto seconds = ::timegm(&parts);
+    if (parts.tm_mday != day && parts.tm_sec != 60) {
+        return std::nullopt; // the 31st of a month that has none
+    }
+    return (static_cast<std::int64_t>(seconds) - offset) * 1000 + fraction;
+}
+
 boost::json::object toJson(const Recorded& recorded) {
     const auto text = [](std::string_view view) { return boost::json::string(view.data(), view.size()); };
     return {{"seq", recorded.seq},

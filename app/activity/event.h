@@ -130,6 +130,8 @@ struct Recorded {
 
 // 2026-03-01T12:00:00.000Z (RFC 3339).
 [[nodiscard]] std::string formatTime(std::int64_t timeNs);
+// Milliseconds since 1970 UTC; any time of RFC 3339, with its offset. Nothing: it is none.
+[[nodiscard]] std::optional<std::int64_t> parseTime(std::string_view text);
 
 // The form of app/api/schema/common.json, $defs/event.
 [[nodiscard]] boost::json::object toJson(const Recorded& recorded);

@@ -40,6 +40,7 @@ enum class AgentState { Created, Starting, Ready, Paused, Stopping, Stopped, Fai
 struct NewShare {
     std::string dir;
     ShareMode mode = ShareMode::Review;
+    bool ofCarrel = false; // a folder that Carrel made for it, beneath its own data, where no other is shared
 };
 struct NewAgent {
     std::string name;
@@ -185,6 +186,12 @@ public:
     // What the environment of each of its programs holds of Carrel's: canaries, and what stands for credentials.
     [[nodiscard]] Result<std::map<std::string, std::string>> ownEnvironment();
     [[nodiscard]] std::string workFolder() const; // in its machine, where its programs begin
+    // agent_attachments.cpp: copies of these files lie in a folder of the machine's from here on, to be read, and so they stay until the
+    // agent is deleted. Where, in the same order. InvalidArgument, Refused, NotFound, LimitExceeded: which of them, and why; none is there then.
+    [[nodiscard]] Result<std::vector<std::string>> attach(std::uint64_t task, const std::vector<std::filesystem::path>& files);
+    [[nodiscard]] std::filesystem::path tasksFolder() const { return file("tasks"); }
+    // Changes that wait: asked of the machine, or what it said last.
+    [[nodiscard]] std::uint64_t countStaged(std::stop_token stop);
     // TaskAdded and the like; the number of the event. Of what the agent program did by its own word: Guest.
     [[nodiscard]] Result<std::uint64_t> noteTask(activity::EventKind kind, std::string subject, boost::json::object detail,
                                                  activity::Provenance provenance = activity::Provenance::Host);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Commands in the agent's machine: the engine decides and writes down; the bytes go between the caller and the clerk.
 #include "app/agents/agent.h"
+#include "app/agents/attachments.h"
 
 #include "guest/protocol/control.h"
 #include "guest/protocol/plain_text.h"
@@ -82,8 +83,17 @@ Result<std::map<std::string, std::string>> Agent::ownEnvironment() {
 }
 
 std::string Agent::workFolder() const {
-    const auto of = record();
-    return of.shares.size() == 1 ? "/workspace/" + of.shares.front().name : "/workspace";
+    std::string only;
+    for (const auto& share : record().shares) {
+        if (share.dir == file(kAttachments).string()) {
+            continue;
+        }
+        if (!only.empty()) {
+            return "/workspace";
+        }
+        only = share.name;
+    }
+    return only.empty() ? "/workspace" : "/workspace/" + only;
 }
 
 Result<std::uint32_t> Agent::exec(const json::object& params, UniqueFd& callerEnd, const By& by) {

@@ -147,7 +147,9 @@ Result<ShareRecord> Agent::newShare(const NewShare& wanted) const {
     if (error || !fs::is_directory(dir)) {
         return fail(ErrorCode::NotFound, "there is no folder " + wanted.dir, "Check the path");
     }
-    CARREL_TRY(m_services.mayShare(dir));
+    if (!wanted.ofCarrel) {
+        CARREL_TRY(m_services.mayShare(dir));
+    }
     const UniqueFd opened(::open(dir.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
     const auto what = opened ? folderAt(opened.get()) : Result<Folder>(failErrno("opening " + dir.string()));
     if (!what || ::access(dir.c_str(), R_OK | X_OK) != 0) {

@@ -69,6 +69,20 @@ std::optional<Agent::StagedState> Agent::lookStaged(std::stop_token stop) {
     return StagedState{files::Sha256::of(all).hex(), true};
 }
 
+std::uint64_t Agent::countStaged(std::stop_token stop) {
+    const std::lock_guard operation(m_operation);
+    const auto at = readyDoor();
+    std::uint64_t all = 0;
+    for (const auto& share : record().shares) {
+        if (share.mode == ShareMode::ReadOnly) {
+            continue;
+        }
+        const auto entries = at ? listChanges(**at, share, stop, kLookPatience, IfBetween::GiveUp) : fail(at.error());
+        all += entries ? entries->size() : share.staged;
+    }
+    return all;
+}
+
 Result<Agent::StagedState> Agent::waitStaged(const std::string& known, std::stop_token stop) {
     const std::stop_callback wake(stop, [this] {
         const std::lock_guard lock(m_mutex);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/engine/engine.h"
+#include "app/engine/task_world.h"
 
 #include "app/images/initrd.h"
 #include "app/images/kernel_options.h"
@@ -94,6 +95,22 @@ Result<std::unique_ptr<Engine>> Engine::create(api::Home home, Installation inst
         viewer::MachineSetup{engine->m_backend.get(), engine->m_services.home, engine->m_services.runtimeFolder / "view",
                              engine->m_services.clerkProgram, [raw = engine.get()] { return raw->viewerBoot(); }},
         viewing, engine->m_services.complain);
+    auto attention = std::move(session.attention);
+    if (!attention) {
+        attention = [](const std::string&, std::uint64_t, tasks::Attention) {};
+    }
+    engine->m_tasks = std::make_unique<tasks::TaskDesk>(taskWorld(*engine, std::move(attention)), [raw = engine.get()] { raw->m_taskNews.changed(); });
+    engine->m_taskWaker = std::jthread([raw = engine.get()](const std::stop_token& stop) {
+        auto mark = raw->m_agentNews.mark();
+        for (;;) {
+            raw->m_tasks->wake();
+            const auto news = raw->m_agentNews.waitOther(mark, stop);
+            if (!news) {
+                return;
+            }
+            mark = *news;
+        }
+    });
     return engine;
 }
 
@@ -108,6 +125,13 @@ Engine::Engine(api::Home home, Installation installation, std::unique_ptr<hyperv
 }
 
 Engine::~Engine() {
+    if (m_taskWaker.joinable()) {
+        m_taskWaker.request_stop();
+        m_taskWaker.join();
+    }
+    if (m_tasks) {
+        m_tasks->stop(); // what goes on goes on in the machines
+    }
     if (m_viewer) {
         m_viewer->stop();
     }
@@ -312,6 +336,11 @@ Status Engine::open() {
     for (auto& each : taking) {
         each.wait();
     }
+    for (const auto& agent : allAgents()) {
+        if (auto lane = m_tasks->of(agent->id()); !lane) {
+            spdlog::error("{}: its tasks cannot go on: {}", agent->name(), lane.error().text());
+        }
+    }
     return {};
 }
 
@@ -382,6 +411,7 @@ Status Engine::deleteAgent(std::string_view name, agents::Agent::Staged staged, 
         return fail(std::move(found).error());
     }
     CARREL_TRY((*found)->remove(staged, progress));
+    m_tasks->forget((*found)->id());
     m_approvals->forget((*found)->id());
     m_viewer->forget((*found)->id());
     {
@@ -410,6 +440,7 @@ api::Handlers Engine::handlers(std::function<void()> stopServer) {
     addCredentialVerbs(*this, all);
     addCanaryVerbs(*this, all);
     addProviderVerbs(*this, all);
+    addTaskVerbs(*this, all);
     all["engine.stop"] = [stopServer = std::move(stopServer)](api::Call& call) -> Result<json::value> {
         call.afterAnswer(stopServer);
         return json::object{{"stopping", true}};

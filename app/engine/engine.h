@@ -17,6 +17,7 @@
 #include "app/engine/secret_intake.h"
 #include "app/images/image_store.h"
 #include "app/providers/provider_book.h"
+#include "app/tasks/desk.h"
 #include "app/viewer/document_viewer.h"
 #include "hypervisor/api/backend.h"
 
@@ -25,6 +26,7 @@
 #include <mutex>
 #include <optional>
 #include <shared_mutex>
+#include <thread>
 
 namespace carrel::engine {
 
@@ -42,6 +44,7 @@ public:
         std::optional<egress::SealedFile::Cost> sealing; // what its key costs; without: what it should
         std::function<Result<UniqueFd>()> roots;         // that hosts are verified by; without: the host's
         std::function<void(const std::string& agentId, agents::Alarm what)> alarm; // agents::Services; outlives the engine
+        std::function<void(const std::string& agentId, std::uint64_t task, tasks::Attention why)> attention = {}; // likewise
     };
     // The back end is handed in so that tests run the whole engine over the fake one.
     [[nodiscard]] static Result<std::unique_ptr<Engine>> create(api::Home home, Installation installation,
@@ -71,6 +74,9 @@ public:
     [[nodiscard]] SecretIntake& intake() { return m_intake; }
     [[nodiscard]] viewer::DocumentViewer& viewer() { return *m_viewer; }
     [[nodiscard]] ApprovalNews& approvalNews() { return m_approvalNews; }
+    [[nodiscard]] tasks::TaskDesk& tasks() { return *m_tasks; }
+    // Of all tasks.
+    [[nodiscard]] News& taskNews() { return m_taskNews; }
     // Of what agent.list tells.
     [[nodiscard]] News& agentNews() { return m_agentNews; }
 
@@ -120,6 +126,9 @@ private:
     std::unique_ptr<Approvals> m_approvals; // after the agents that it finds, and what it tells
     std::unique_ptr<AgentAsks> m_agentAsks;
     std::unique_ptr<viewer::DocumentViewer> m_viewer;
+    News m_taskNews;
+    std::unique_ptr<tasks::TaskDesk> m_tasks;
+    std::jthread m_taskWaker; // wakes the tasks when an agent has changed
 };
 
 // handlers_*.cpp; each adds its verbs.
@@ -136,6 +145,7 @@ void addForwardVerbs(Engine& engine, api::Handlers& to);
 void addCredentialVerbs(Engine& engine, api::Handlers& to);
 void addCanaryVerbs(Engine& engine, api::Handlers& to);
 void addProviderVerbs(Engine& engine, api::Handlers& to);
+void addTaskVerbs(Engine& engine, api::Handlers& to);
 
 // Into the logs of the agents that it is about: a rule that no verb adds or removes. An error only where one is added.
 [[nodiscard]] Status recordRule(Engine& engine, policy::RuleBook::Change change, const policy::Rule& rule);

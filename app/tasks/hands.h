@@ -52,9 +52,20 @@ struct Brain {
 
 struct UsedSoFar {
     std::uint64_t requests = 0, inputTokens = 0, outputTokens = 0;
-    std::optional<std::uint64_t> microDollars = 0; // none: a model without a price was used
+    std::optional<std::string> dollars = "0.000000"; // none: a model without a price was used
     bool estimated = false;
-    std::uint64_t cpuMs = 0;
+};
+
+// Why the owner is to look at a task.
+enum class Attention {
+    None, // not any more
+    Permission,
+    Budget,
+    Machine,
+    Provider,
+    Review, // it is done, and its changes wait
+    Done,
+    Failed
 };
 
 struct World {
@@ -66,13 +77,14 @@ struct World {
     std::function<void(const std::string& agentId, std::uint64_t task)> useBegins, useEnds;
     // A leaf: it takes no lock of anybody's who calls a lane.
     std::function<UsedSoFar(const std::string& agentId, std::uint64_t task)> used;
-    // None, or why the agent's or the task's budget lets nothing more be asked of a model.
+    // Of the task under way, about once a second: its time is counted, too.
+    std::function<void(const std::string& agentId)> ticks;
+    // None, or why the agent's or the task's budget lets nothing more be asked of a model; a sentence without its full stop.
     std::function<std::optional<std::string>(const std::string& agentId, std::uint64_t task)> overBudget;
     // As much again of what is used up.
     std::function<Status(const std::string& agentId, std::uint64_t task)> moreBudget;
     std::function<void(const std::string& agentId, std::uint64_t task, const TaskBudget& budget)> setBudget;
-    // The owner is to look, or need not any more (empty words).
-    std::function<void(const std::string& agentId, std::uint64_t task, const std::string& words)> attention;
+    std::function<void(const std::string& agentId, std::uint64_t task, Attention why)> attention;
     std::function<std::int64_t()> nowMs; // since 1970
     std::function<void(std::string_view)> complain; // the engine's own log
 };

@@ -80,9 +80,6 @@ Status Lane::load() {
             m_world.complain(m_name + ": " + task.error().text());
             continue;
         }
-        if (task->budget.isEmpty() == false) {
-            m_world.setBudget(m_agent, task->id, task->budget);
-        }
         m_tasks.emplace(task->id, std::move(*task));
     }
     return error ? Status(failErrno("reading the folder of an agent's tasks", error.value())) : Status();
@@ -268,7 +265,7 @@ Result<TaskView> Lane::cancel(std::uint64_t id) {
     if (run != 0) {
         (void)m_hands->talk(talk::Cancel{run}, m_stop.get_token()); // the thread says it again until the turn is over
     }
-    m_world.attention(m_agent, id, {});
+    m_world.attention(m_agent, id, Attention::None);
     toldChanged();
     return find(id);
 }
@@ -313,7 +310,7 @@ Result<TaskView> Lane::answer(std::uint64_t id, std::uint64_t request, const std
             of.state = of.open ? TaskState::Working : of.state;
         }
     });
-    m_world.attention(m_agent, id, {});
+    m_world.attention(m_agent, id, Attention::None);
     return find(id);
 }
 
@@ -338,9 +335,6 @@ Result<TaskView> Lane::goOn(std::uint64_t id) {
         return fail(noted.error());
     }
     update(id, [&](TaskRecord& of) {
-        if (task.waiting->what == WaitsFor::Budget && of.budget.wallSeconds) { // which is counted here
-            of.budget.wallSeconds = *of.budget.wallSeconds + std::max<std::uint64_t>(*of.budget.wallSeconds, 60);
-        }
         of.lastEvent = *noted;
         of.waiting.reset();
         of.state = of.open ? TaskState::Working : TaskState::Queued;
@@ -350,7 +344,7 @@ Result<TaskView> Lane::goOn(std::uint64_t id) {
         m_goOns.insert(id);
         knock();
     }
-    m_world.attention(m_agent, id, {});
+    m_world.attention(m_agent, id, Attention::None);
     return find(id);
 }
 

@@ -40,7 +40,7 @@ struct TaskView {
 class Lane {
 public:
     struct Pace { // of waiting; tests are quicker
-        std::chrono::seconds poll{10};                  // of one agent.updates
+        std::chrono::seconds poll{5};                   // of one agent.updates
         std::chrono::milliseconds again{300};           // after an answer that says to ask again
         std::chrono::milliseconds look{30'000};         // at the clock, for what is scheduled
         std::chrono::milliseconds cancelPatience{30'000}; // until a program that does not heed it is ended

@@ -105,7 +105,7 @@ std::optional<Lane::How> Lane::take(std::uint64_t id, const talk::Update& update
                 of.state = TaskState::Working;
             }
         });
-        m_world.attention(m_agent, id, {});
+        m_world.attention(m_agent, id, Attention::None);
     } else if (const auto* started = std::get_if<talk::Started>(&update.what)) {
         m_started = *started;
     } else if (const auto* ended = std::get_if<talk::TurnEnded>(&update.what)) {
@@ -213,20 +213,9 @@ std::optional<Lane::How> Lane::minded(std::uint64_t id) {
         }
         return std::nullopt;
     }
-    if (const auto why = m_world.overBudget(m_agent, id); why) {
-        return spent(id, *why);
-    }
-    const auto task = record(id);
-    if (task.budget.wallSeconds) {
-        const std::lock_guard lock(m_mutex);
-        const auto worked = task.workedMs + (m_turnSince ? static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(Steady::now() - *m_turnSince).count()) : 0);
-        if (worked < *task.budget.wallSeconds * 1000) {
-            return std::nullopt;
-        }
-    } else {
-        return std::nullopt;
-    }
-    return spent(id, "The task has worked for as long as it may");
+    m_world.ticks(m_agent);
+    const auto why = m_world.overBudget(m_agent, id);
+    return why ? spent(id, *why) : std::nullopt;
 }
 
 // The machine is paused where it is, so that nothing is lost and nothing more is spent, until the owner has answered.

@@ -511,9 +511,9 @@ void Lane::endTurn(std::uint64_t id, const talk::TurnEnded& ended) {
     m_cancelSaid.reset();
     const auto state = record(id).state;
     m_world.attention(m_agent, id,
-                      state == TaskState::Done     ? staged == 0 ? "has finished a task" : "has finished a task: its changes wait for your review"
-                      : state == TaskState::Failed ? "could not finish a task"
-                                                   : "");
+                      state == TaskState::Done     ? (staged == 0 ? Attention::Done : Attention::Review)
+                      : state == TaskState::Failed ? Attention::Failed
+                                                   : Attention::None);
 }
 
 void Lane::failTask(std::uint64_t id, std::string message, std::string hint) {
@@ -528,7 +528,7 @@ void Lane::failTask(std::uint64_t id, std::string message, std::string hint) {
         of.waiting.reset();
         of.trouble = Trouble{std::move(message), std::move(hint)};
     });
-    m_world.attention(m_agent, id, "could not begin a task");
+    m_world.attention(m_agent, id, Attention::Failed);
 }
 
 // Before its turn began, or after that was lost.
@@ -550,15 +550,15 @@ void Lane::cancelled(std::uint64_t id) {
 }
 
 void Lane::waitFor(std::uint64_t id, Waiting waiting) {
-    const auto words = waiting.what == WaitsFor::Permission ? "asks for your leave"
-                       : waiting.what == WaitsFor::Budget   ? "has used up a budget"
-                       : waiting.what == WaitsFor::Provider ? "waits for a model"
-                                                            : "waits: its machine does not run";
+    const auto why = waiting.what == WaitsFor::Permission ? Attention::Permission
+                     : waiting.what == WaitsFor::Budget   ? Attention::Budget
+                     : waiting.what == WaitsFor::Provider ? Attention::Provider
+                                                          : Attention::Machine;
     update(id, [&](TaskRecord& of) {
         of.state = TaskState::Waiting;
         of.waiting = std::move(waiting);
     });
-    m_world.attention(m_agent, id, words);
+    m_world.attention(m_agent, id, why);
 }
 
 void Lane::waitForMachine(std::uint64_t id, const Error& error) {

@@ -313,7 +313,7 @@ public:
     std::atomic<std::int64_t> now = 1'800'000'000'000;
     std::atomic<bool> hasModel = true;
     std::chrono::milliseconds patience{30'000};
-    std::vector<std::string> attention() const {
+    std::vector<tasks::Attention> attention() const {
         const std::lock_guard lock(m_mutex);
         return m_attention;
     }
@@ -331,6 +331,7 @@ private:
             }
             return tasks::Brain{program.empty() ? "carrel" : program, provider.empty() ? "house" : provider, {"/bin/agent"}, {{"MODEL", "m"}}};
         };
+        out.ticks = [](const std::string&) {};
         out.useBegins = out.useEnds = [](const std::string&, std::uint64_t) {};
         out.used = [](const std::string&, std::uint64_t) { return tasks::UsedSoFar(); };
         out.overBudget = [this](const std::string&, std::uint64_t) -> std::optional<std::string> {
@@ -343,9 +344,9 @@ private:
             return {};
         };
         out.setBudget = [](const std::string&, std::uint64_t, const tasks::TaskBudget&) {};
-        out.attention = [this](const std::string&, std::uint64_t, const std::string& words) {
+        out.attention = [this](const std::string&, std::uint64_t, tasks::Attention why) {
             const std::lock_guard lock(m_mutex);
-            m_attention.push_back(words);
+            m_attention.push_back(why);
         };
         out.nowMs = [this] { return now.load(); };
         out.complain = [this](std::string_view words) {
@@ -356,7 +357,8 @@ private:
     }
     mutable std::mutex m_mutex;
     std::string m_over;
-    std::vector<std::string> m_attention, m_complaints;
+    std::vector<tasks::Attention> m_attention;
+    std::vector<std::string> m_complaints;
 };
 
 } // namespace carrel::testing

@@ -44,7 +44,7 @@ private slots:
         QVERIFY(w.hands->noted(EventKind::TaskAdded).size() == 1 && w.hands->noted(EventKind::TaskBegun).size() == 1 && w.hands->noted(EventKind::TaskEnded).size() == 1);
         const auto reported = w.hands->noted(EventKind::AgentTool);
         QVERIFY(reported.size() == 1 && reported[0].provenance == activity::Provenance::Guest); // its claim (I9)
-        QTRY_VERIFY(!w.attention().empty() && w.attention().back().find("review") != std::string::npos);
+        QTRY_VERIFY(!w.attention().empty() && w.attention().back() == Attention::Review);
     }
 
     void oneAfterTheOther() {

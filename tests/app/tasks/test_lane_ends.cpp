@@ -137,7 +137,7 @@ private slots:
         const auto id = w.add("sort").record.id;
         QTRY_VERIFY(w.waits(id, WaitsFor::Machine));
         QVERIFY(w.task(id).waiting->text.find("no room") != std::string::npos && w.task(id).waiting->hint == "Make room");
-        QTRY_VERIFY(!w.attention().empty() && w.attention().back().find("machine") != std::string::npos);
+        QTRY_VERIFY(!w.attention().empty() && w.attention().back() == Attention::Machine);
         starts = true;
         QVERIFY(w.lane->goOn(id));
         QTRY_VERIFY(w.is(id, TaskState::Done));
