@@ -117,6 +117,8 @@ std::string_view toString(EventKind kind) {
         return "canary.removed";
     case EventKind::CanaryLeft:
         return "canary.left";
+    case EventKind::BudgetSet:
+        return "budget.set";
     }
     return "engine.note";
 }

@@ -70,6 +70,7 @@ enum class EventKind {
     CanaryPlanted, // where, in the owner's words
     CanaryRemoved,
     CanaryLeft,    // or was about to: an alert of high risk
+    BudgetSet,     // by the owner: how much of models and machines the agent may use
 };
 inline constexpr std::array kEventKinds{
     EventKind::AgentCreated, EventKind::AgentDeleted, EventKind::VmState,      EventKind::VmStage,
@@ -85,7 +86,8 @@ inline constexpr std::array kEventKinds{
     EventKind::NetLimit, EventKind::NetSpent,
     EventKind::CredentialAdded, EventKind::CredentialRemoved, EventKind::CredentialUsed, EventKind::CredentialRefused,
     EventKind::ForwardOpened, EventKind::ForwardTraffic, EventKind::ForwardClosed,
-    EventKind::CanaryAdded, EventKind::CanaryPlanted, EventKind::CanaryRemoved, EventKind::CanaryLeft};
+    EventKind::CanaryAdded, EventKind::CanaryPlanted, EventKind::CanaryRemoved, EventKind::CanaryLeft,
+    EventKind::BudgetSet};
 
 [[nodiscard]] std::string_view toString(EventKind kind); // "apply.decided"
 [[nodiscard]] std::optional<EventKind> eventKindFrom(std::string_view text);

@@ -93,6 +93,7 @@ void addEverything(CLI::App& app, Context& context, const std::vector<std::strin
     addForwardVerbs(app, context);
     addCredentialVerbs(app, context);
     addCanaryVerbs(app, context);
+    addBudgetVerb(app, context);
     addTimelineVerb(app, context);
     addDemoVerb(app, context);
     addImageVerbs(app, context);

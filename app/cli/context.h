@@ -75,6 +75,7 @@ void addNetworkVerbs(CLI::App& app, Context& context);  // net
 void addForwardVerbs(CLI::App& app, Context& context);  // forward
 void addCredentialVerbs(CLI::App& app, Context& context); // credential
 void addCanaryVerbs(CLI::App& app, Context& context);     // canary
+void addBudgetVerb(CLI::App& app, Context& context);      // budget
 void addTimelineVerb(CLI::App& app, Context& context);
 void addDemoVerb(CLI::App& app, Context& context);
 void addTokenVerbs(CLI::App& app, Context& context);

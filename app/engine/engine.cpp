@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/engine/engine.h"
 
+#include "app/egress/own_computer.h"
 #include "app/images/initrd.h"
 #include "app/images/kernel_options.h"
 
@@ -59,6 +60,7 @@ Result<std::unique_ptr<Engine>> Engine::create(api::Home home, Installation inst
     engine->m_canaries = std::make_unique<egress::CanaryBook>(engine->m_home.folder / "canaries.json");
     engine->m_services.canaries = engine->m_canaries.get();
     engine->m_services.alarm = std::move(session.alarm);
+    engine->countModels();
     engine->m_networks = std::make_unique<egress::Networks>(egress::Networks::Setup{
         approvals.queue(), approvals.rules(), approvals.grants(), session.proxies ? std::move(*session.proxies) : egress::ProxySettings(), nullptr, std::move(session.resolver), nullptr, std::move(session.roots),
         engine->m_canaries.get()});
@@ -156,6 +158,22 @@ void Engine::fillServices() {
     m_services.changed = [this] { m_agentNews.changed(); };
     m_services.mayShare = [this](const fs::path& dir) { return mayShare(dir); };
     m_services.complain = [](std::string_view line) { spdlog::warn("{}", line); };
+}
+
+void Engine::countModels() {
+    m_usage = std::make_unique<providers::UsageBook>(providers::UsageBook::Setup{
+        .file = [this](const std::string& agent) { return m_services.agentsFolder / agent / "usage.json"; },
+        .cpuTime = [this](const std::string& id) {
+            const auto agent = agentById(id);
+            return agent ? agent->processorTime() : std::nullopt;
+        }});
+    m_services.modelUsed = [this](const std::string& agent, const egress::Destination& to, const relay::ModelUse& use) {
+        const auto paid = to.hostText() == egress::kOwnComputer ? providers::Paid::Nothing : providers::Paid::ByTable;
+        if (auto counted = m_usage->count(agent, use, paid); !counted) {
+            m_services.complain(counted.error().wrap("what an agent used of a model could not be written down").text());
+        }
+    };
+    m_services.mayAskModel = [this](const std::string& agent) { return m_usage->whyNotAsk(agent); };
 }
 
 Status Engine::mayShare(const fs::path& dir) const {
@@ -365,6 +383,7 @@ Status Engine::deleteAgent(std::string_view name, agents::Agent::Staged staged, 
     CARREL_TRY((*found)->remove(staged, progress));
     m_approvals->forget((*found)->id());
     m_viewer->forget((*found)->id());
+    m_usage->forget((*found)->id());
     {
         const std::unique_lock lock(m_agentsMutex);
         // Another call may have deleted it meanwhile, and a third made a new one of that name.
@@ -390,6 +409,7 @@ api::Handlers Engine::handlers(std::function<void()> stopServer) {
     addForwardVerbs(*this, all);
     addCredentialVerbs(*this, all);
     addCanaryVerbs(*this, all);
+    addBudgetVerbs(*this, all);
     all["engine.stop"] = [stopServer = std::move(stopServer)](api::Call& call) -> Result<json::value> {
         call.afterAnswer(stopServer);
         return json::object{{"stopping", true}};

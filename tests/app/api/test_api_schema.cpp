@@ -26,7 +26,8 @@ const QStringList kVerbs{"doctor",       "image.build", "image.list",   "image.v
                          "net.mode", "net.limit", "net.live", "net.cut", "net.presets", "net.allow",
                          "forward.open", "forward.list", "forward.close",
                          "secret.open", "credential.add", "credential.list", "credential.remove", "credential.test",
-                         "credential.unlock", "credential.lock", "canary.add", "canary.list", "canary.plant", "canary.remove"};
+                         "credential.unlock", "credential.lock", "canary.add", "canary.list", "canary.plant", "canary.remove",
+                         "budget.set", "budget.show"};
 } // namespace
 
 class TestApiSchema : public QObject {
@@ -80,7 +81,7 @@ private slots:
         for (const char* never : {"apply", "undo", "discard", "allow", "deny", "share.add", "share.mode", "share.remove",
                                   "share.revoke", "token.create", "token.revoke", "token.list", "agent.start",
                                   "agent.stop", "agent.pause", "agent.resume", "agent.pause_all", "agent.resume_all", "engine.stop", "approval.decide", "approval.reopen", "approval.list", "rule.add",
-                                  "rule.remove", "rule.import", "net.mode", "net.limit", "net.allow", "net.live", "net.cut", "forward.open", "no.such.verb", ""}) {
+                                  "rule.remove", "rule.import", "net.mode", "net.limit", "net.allow", "net.live", "net.cut", "forward.open", "budget.set", "budget.show", "no.such.verb", ""}) {
             QVERIFY2(!carrel::api::mayCall(carrel::api::Role::Client, never), never);
         }
     }
