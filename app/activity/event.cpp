@@ -131,6 +131,8 @@ std::string_view toString(EventKind kind) {
         return "agent.tool";
     case EventKind::ProviderChosen:
         return "provider.chosen";
+    case EventKind::BudgetSet:
+        return "budget.set";
     }
     return "engine.note";
 }

@@ -77,6 +77,7 @@ enum class EventKind {
     TaskCancelled, // by the owner
     AgentTool,     // what an agent program did, by its own word
     ProviderChosen, // whose model it uses, by the owner; none where it is empty
+    BudgetSet,     // by the owner: how much of models and machines the agent may use
 };
 inline constexpr std::array kEventKinds{
     EventKind::AgentCreated, EventKind::AgentDeleted, EventKind::VmState,      EventKind::VmStage,
@@ -94,7 +95,8 @@ inline constexpr std::array kEventKinds{
     EventKind::ForwardOpened, EventKind::ForwardTraffic, EventKind::ForwardClosed,
     EventKind::CanaryAdded, EventKind::CanaryPlanted, EventKind::CanaryRemoved, EventKind::CanaryLeft,
     EventKind::TaskAdded, EventKind::TaskBegun, EventKind::TaskEnded, EventKind::TaskAnswered, EventKind::TaskCancelled, EventKind::AgentTool,
-    EventKind::ProviderChosen};
+    EventKind::ProviderChosen,
+    EventKind::BudgetSet};
 
 [[nodiscard]] std::string_view toString(EventKind kind); // "apply.decided"
 [[nodiscard]] std::optional<EventKind> eventKindFrom(std::string_view text);

@@ -169,6 +169,8 @@ public:
         std::vector<egress::LiveConnection> live;
         std::size_t waiting = 0; // not connected yet
     };
+    // Of its machine's processors, as the hypervisor counts it; a new machine begins anew. None: it has none now.
+    [[nodiscard]] std::optional<std::chrono::nanoseconds> processorTime() const;
     [[nodiscard]] NetworkNow networkNow() const; // of a machine that does not run: nothing
     // One of networkNow(), at once. NotFound: it is over already.
     [[nodiscard]] Result<egress::LiveConnection> cutConnection(std::uint64_t number);
@@ -207,6 +209,8 @@ public:
     void noteCredentialOwing(activity::EventKind kind, const std::string& name, boost::json::object detail);
     // CanaryAdded, CanaryPlanted, CanaryRemoved. The latter waits for the log, too: an agent that is looked at less gets more.
     [[nodiscard]] Status noteCanary(activity::EventKind kind, const std::string& name, boost::json::object detail);
+    // BudgetSet.
+    [[nodiscard]] Status noteBudget(const std::string& words, boost::json::object detail);
 
     // agent_shares.cpp. `approval`: the request that allowed it, written down with it; 0: none.
     [[nodiscard]] Result<boost::json::object> addShare(const NewShare& wanted, std::uint64_t approval = 0);

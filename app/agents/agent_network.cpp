@@ -123,6 +123,16 @@ std::shared_ptr<egress::DayVolume> Agent::volume() {
     return m_volume;
 }
 
+std::optional<std::chrono::nanoseconds> Agent::processorTime() const {
+    std::shared_ptr<hypervisor::Machine> machine;
+    {
+        const std::lock_guard lock(m_mutex);
+        machine = m_machine;
+    }
+    const auto activity = machine ? machine->activity() : Result<hypervisor::Activity>(fail(ErrorCode::Unavailable, "it does not run"));
+    return activity ? std::optional(activity->cpuTime) : std::nullopt;
+}
+
 Agent::NetworkNow Agent::networkNow() const {
     std::shared_ptr<egress::Egress> network;
     {
@@ -241,6 +251,12 @@ std::shared_ptr<egress::Egress> Agent::openNetwork() {
             self->canaryLeft(std::move(event), why);
         }
     };
+    if (m_services.modelUsed) {
+        log.modelUsed = [used = m_services.modelUsed, agent = of.id](const egress::Destination& to, const relay::ModelUse& use) { used(agent, to, use); };
+    }
+    if (m_services.mayAskModel) {
+        log.mayAskModel = [may = m_services.mayAskModel, agent = of.id] { return may(agent); };
+    }
     return m_services.networks->open(of.id, of.session, of.network, std::move(log), credentials(), {of.limits, volume()});
 }
 

@@ -203,6 +203,10 @@ Status Agent::noteCanary(EventKind kind, const std::string& name, json::object d
     return note(kind, name, std::move(detail));
 }
 
+Status Agent::noteBudget(const std::string& words, json::object detail) {
+    return note(EventKind::BudgetSet, words, std::move(detail));
+}
+
 json::object By::mark(json::object detail) const {
     if (!client.empty()) {
         detail["client"] = client;

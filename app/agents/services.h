@@ -92,6 +92,9 @@ struct Services {
     egress::CredentialBook* credentials = nullptr;
     // None: there are none.
     egress::CanaryBook* canaries = nullptr;
+    // What a request to a model used, and why none may be asked now (egress::Egress::Setup). Empty: nobody counts.
+    std::function<void(const std::string& agentId, const egress::Destination& to, const relay::ModelUse& use)> modelUsed;
+    std::function<std::optional<std::string>(const std::string& agentId)> mayAskModel;
     // On any thread, with no lock of the agent's held but the brake's: it must not wait, and call the agent for its name at most.
     // Empty: nobody is told.
     std::function<void(const std::string& agentId, Alarm what)> alarm;

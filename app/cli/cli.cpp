@@ -94,6 +94,7 @@ void addEverything(CLI::App& app, Context& context, const std::vector<std::strin
     addCredentialVerbs(app, context);
     addCanaryVerbs(app, context);
     addProviderVerbs(app, context);
+    addBudgetVerb(app, context);
     addTimelineVerb(app, context);
     addDemoVerb(app, context);
     addImageVerbs(app, context);

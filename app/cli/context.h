@@ -76,6 +76,7 @@ void addForwardVerbs(CLI::App& app, Context& context);  // forward
 void addCredentialVerbs(CLI::App& app, Context& context); // credential
 void addCanaryVerbs(CLI::App& app, Context& context);     // canary
 void addProviderVerbs(CLI::App& app, Context& context);   // provider
+void addBudgetVerb(CLI::App& app, Context& context);      // budget
 void addTimelineVerb(CLI::App& app, Context& context);
 void addDemoVerb(CLI::App& app, Context& context);
 void addTokenVerbs(CLI::App& app, Context& context);

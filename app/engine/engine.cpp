@@ -2,6 +2,7 @@
 #include "app/engine/engine.h"
 #include "app/engine/task_world.h"
 
+#include "app/egress/own_computer.h"
 #include "app/images/initrd.h"
 #include "app/images/kernel_options.h"
 
@@ -61,6 +62,7 @@ Result<std::unique_ptr<Engine>> Engine::create(api::Home home, Installation inst
     engine->m_services.canaries = engine->m_canaries.get();
     engine->m_services.alarm = std::move(session.alarm);
     engine->m_providers = std::make_unique<providers::ProviderBook>(engine->m_home.folder / "providers.json");
+    engine->countModels();
     egress::Networks::Setup networks{
         approvals.queue(), approvals.rules(), approvals.grants(), session.proxies ? std::move(*session.proxies) : egress::ProxySettings(), nullptr, std::move(session.resolver), nullptr, std::move(session.roots),
         engine->m_canaries.get()};
@@ -199,6 +201,22 @@ std::optional<providers::Provider> Engine::providerAt(const std::string& agentId
     const auto name = agent ? agent->provider() : std::string();
     auto provider = name.empty() ? Result<providers::Provider>(fail(ErrorCode::NotFound, "it uses none")) : m_providers->find(name);
     return provider && provider->url.destination() == to ? std::optional(std::move(*provider)) : std::nullopt;
+}
+
+void Engine::countModels() {
+    m_usage = std::make_unique<providers::UsageBook>(providers::UsageBook::Setup{
+        .file = [this](const std::string& agent) { return m_services.agentsFolder / agent / "usage.json"; },
+        .cpuTime = [this](const std::string& id) {
+            const auto agent = agentById(id);
+            return agent ? agent->processorTime() : std::nullopt;
+        }});
+    m_services.modelUsed = [this](const std::string& agent, const egress::Destination& to, const relay::ModelUse& use) {
+        const auto paid = to.hostText() == egress::kOwnComputer ? providers::Paid::Nothing : providers::Paid::ByTable;
+        if (auto counted = m_usage->count(agent, use, paid); !counted) {
+            m_services.complain(counted.error().wrap("what an agent used of a model could not be written down").text());
+        }
+    };
+    m_services.mayAskModel = [this](const std::string& agent) { return m_usage->whyNotAsk(agent); };
 }
 
 Status Engine::mayShare(const fs::path& dir) const {
@@ -414,6 +432,7 @@ Status Engine::deleteAgent(std::string_view name, agents::Agent::Staged staged, 
     m_tasks->forget((*found)->id());
     m_approvals->forget((*found)->id());
     m_viewer->forget((*found)->id());
+    m_usage->forget((*found)->id());
     {
         const std::unique_lock lock(m_agentsMutex);
         // Another call may have deleted it meanwhile, and a third made a new one of that name.
@@ -441,6 +460,7 @@ api::Handlers Engine::handlers(std::function<void()> stopServer) {
     addCanaryVerbs(*this, all);
     addProviderVerbs(*this, all);
     addTaskVerbs(*this, all);
+    addBudgetVerbs(*this, all);
     all["engine.stop"] = [stopServer = std::move(stopServer)](api::Call& call) -> Result<json::value> {
         call.afterAnswer(stopServer);
         return json::object{{"stopping", true}};

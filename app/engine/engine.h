@@ -18,6 +18,7 @@
 #include "app/images/image_store.h"
 #include "app/providers/provider_book.h"
 #include "app/tasks/desk.h"
+#include "app/providers/usage_book.h"
 #include "app/viewer/document_viewer.h"
 #include "hypervisor/api/backend.h"
 
@@ -71,6 +72,7 @@ public:
     [[nodiscard]] egress::CanaryBook& canaries() { return *m_canaries; }
     [[nodiscard]] providers::ProviderBook& providers() { return *m_providers; }
     [[nodiscard]] egress::Networks& networks() { return *m_networks; }
+    [[nodiscard]] providers::UsageBook& usage() { return *m_usage; }
     [[nodiscard]] SecretIntake& intake() { return m_intake; }
     [[nodiscard]] viewer::DocumentViewer& viewer() { return *m_viewer; }
     [[nodiscard]] ApprovalNews& approvalNews() { return m_approvalNews; }
@@ -99,6 +101,7 @@ private:
     Engine(api::Home home, Installation installation, std::unique_ptr<hypervisor::Backend> backend,
            hypervisor::HomeId id);
     void fillServices();
+    void countModels();
     [[nodiscard]] Result<agents::BootFiles> bootFiles(const std::string& image);
     [[nodiscard]] Result<viewer::ViewerBoot> viewerBoot();
     [[nodiscard]] Result<hypervisor::HostProbe> probeKit();
@@ -116,6 +119,7 @@ private:
     std::unique_ptr<egress::CredentialBook> m_credentials; // before the agents and the networks, which use it
     std::unique_ptr<egress::CanaryBook> m_canaries;        // likewise
     std::unique_ptr<providers::ProviderBook> m_providers;  // likewise
+    std::unique_ptr<providers::UsageBook> m_usage;         // likewise
     std::mutex m_checkMutex; // one probe at a time
     std::mutex m_createMutex; // one creation at a time; taken before m_agentsMutex
     News m_agentNews;         // before the agents, which tell it
@@ -146,6 +150,7 @@ void addCredentialVerbs(Engine& engine, api::Handlers& to);
 void addCanaryVerbs(Engine& engine, api::Handlers& to);
 void addProviderVerbs(Engine& engine, api::Handlers& to);
 void addTaskVerbs(Engine& engine, api::Handlers& to);
+void addBudgetVerbs(Engine& engine, api::Handlers& to);
 
 // Into the logs of the agents that it is about: a rule that no verb adds or removes. An error only where one is added.
 [[nodiscard]] Status recordRule(Engine& engine, policy::RuleBook::Change change, const policy::Rule& rule);

@@ -85,26 +85,6 @@ std::optional<Over> standing(const Budget& budget, const Used& used) {
     return std::nullopt;
 }
 
-std::string countWords(std::uint64_t count) {
-    auto out = std::to_string(count);
-    for (auto at = static_cast<std::ptrdiff_t>(out.size()) - 3; at > 0; at -= 3) {
-        out.insert(static_cast<std::size_t>(at), ",");
-    }
-    return out;
-}
-
-std::string timeWords(Seconds time) {
-    const auto all = count(time);
-    const auto hours = all / 3600, minutes = all / 60 % 60, seconds = all % 60;
-    std::string out;
-    for (const auto& [number, unit] : {std::pair(hours, " h"), std::pair(minutes, " min"), std::pair(seconds, " s")}) {
-        if (number != 0 || (out.empty() && *(unit + 1) == 's')) {
-            out += (out.empty() ? "" : " ") + std::to_string(number) + unit;
-        }
-    }
-    return out;
-}
-
 json::object toJson(const Budget& budget) {
     json::object out;
     if (budget.tokens) {

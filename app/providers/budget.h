@@ -3,8 +3,8 @@
 // pure functions.
 #pragma once
 
-#include "app/providers/prices_money.h"
 #include "app/relay/model_use.h"
+#include "guest/protocol/amount_words.h"
 #include "guest/protocol/result.h"
 
 #include <boost/json/object.hpp>
@@ -52,10 +52,6 @@ struct Over {
 };
 // The first that is used up; one of money also once something was used whose price nobody knows, for then it cannot be kept.
 [[nodiscard]] std::optional<Over> standing(const Budget& budget, const Used& used);
-
-// 2,000,000 · 2 h 5 min · 40 s
-[[nodiscard]] std::string countWords(std::uint64_t count);
-[[nodiscard]] std::string timeWords(Seconds time);
 
 // As they are kept, and told: tokens, micro_dollars, time_s, cpu_s, each where there is one.
 [[nodiscard]] boost::json::object toJson(const Budget& budget);

@@ -5,8 +5,8 @@
 // Thread: values, pure functions.
 #pragma once
 
-#include "app/providers/prices_money.h"
 #include "app/relay/model_use.h"
+#include "guest/protocol/amount_words.h"
 #include "guest/protocol/result.h"
 
 #include <vector>

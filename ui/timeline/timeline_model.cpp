@@ -77,6 +77,7 @@ constexpr std::array kKinds{
     Kind{"canary.removed", EventGroup::Network, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Canary removed")},
     Kind{"canary.left", EventGroup::Network, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Canary on its way out")},
     Kind{"provider.chosen", EventGroup::Network, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Whose model it uses")},
+    Kind{"budget.set", EventGroup::Network, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Budget")},
 };
 
 const Kind* find(std::string_view kind) {

@@ -72,15 +72,6 @@ private slots:
             QVERIFY(!no && no.error().code == ErrorCode::InvalidArgument && !no.error().hint.empty());
         }
     }
-
-    void words() {
-        QCOMPARE(countWords(0), std::string("0"));
-        QCOMPARE(countWords(999), std::string("999"));
-        QCOMPARE(countWords(1234567), std::string("1,234,567"));
-        QCOMPARE(timeWords(0s), std::string("0 s"));
-        QCOMPARE(timeWords(3600s), std::string("1 h"));
-        QCOMPARE(timeWords(7530s), std::string("2 h 5 min 30 s"));
-    }
 };
 
 QTEST_GUILESS_MAIN(TestBudget)

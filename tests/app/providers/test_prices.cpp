@@ -27,20 +27,6 @@ const std::string kEntry = "[[price]]\n"
 class TestPrices : public QObject {
     Q_OBJECT
 private slots:
-    void money() {
-        for (const auto& [text, amount] : std::vector<std::pair<const char*, MicroDollars>>{
-                 {"5", 5'000'000}, {"5.00", 5'000'000}, {"0.075", 75'000}, {"0.000001", 1}, {"0", 0}, {"1000000000", kMostMoney}}) {
-            QCOMPARE(moneyFrom(text), std::optional(amount));
-        }
-        for (const char* bad : {"", ".", "5.", ".5", "-1", "+1", "1e3", "1,000", "0.0000001", "1000000000.01", "99999999999", " 1", "1 ", "$1", "1.2.3"}) {
-            QVERIFY2(!moneyFrom(bad), bad);
-        }
-        QCOMPARE(moneyText(5'000'000), std::string("$5.00"));
-        QCOMPARE(moneyText(75'000), std::string("$0.075"));
-        QCOMPARE(moneyText(3), std::string("$0.000003"));
-        QCOMPARE(moneyText(1'230'000), std::string("$1.23"));
-    }
-
     void whatARequestCosts() {
         const auto prices = Prices::parse(kEntry).value();
         const auto cost = [&](const ModelUse& of) { return prices.cost(of, Paid::ByTable); };

@@ -91,6 +91,7 @@ struct RoadRig {
     Time now = Time() + std::chrono::hours(1);
     std::vector<AskedRequest> asked;
     std::vector<Refusal> refused;
+    std::vector<std::pair<std::uint64_t, ModelUse>> used;
     std::function<std::optional<RequestAnswer>(const AskedRequest&)> decide = [](const AskedRequest&) {
         return RequestAnswer{.verdict = Verdict::Allow};
     };
@@ -110,7 +111,8 @@ struct RoadRig {
                         road.answer(request.request, std::move(*answer));
                     }
                 },
-                [this](std::uint64_t, const Refusal& refusal) { refused.push_back(refusal); }, std::move(canary)}) {}
+                [this](std::uint64_t, const Refusal& refusal) { refused.push_back(refusal); }, std::move(canary),
+                [this](std::uint64_t request, const ModelUse& use) { used.emplace_back(request, use); }}) {}
 
     // Until nobody has more to say.
     void run() {

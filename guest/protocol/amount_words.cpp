@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "app/providers/prices_money.h"
+#include "guest/protocol/amount_words.h"
 
 #include <algorithm>
 
-namespace carrel::providers {
+namespace carrel {
 
 namespace {
 
@@ -43,4 +43,24 @@ std::string moneyText(MicroDollars amount) {
     return "$" + std::to_string(amount / kDollar) + "." + part;
 }
 
-} // namespace carrel::providers
+std::string countWords(std::uint64_t count) {
+    auto out = std::to_string(count);
+    for (auto at = static_cast<std::ptrdiff_t>(out.size()) - 3; at > 0; at -= 3) {
+        out.insert(static_cast<std::size_t>(at), ",");
+    }
+    return out;
+}
+
+std::string timeWords(std::chrono::seconds time) {
+    const auto all = static_cast<std::uint64_t>(std::max<std::chrono::seconds::rep>(time.count(), 0));
+    const auto hours = all / 3600, minutes = all / 60 % 60, seconds = all % 60;
+    std::string out;
+    for (const auto& [number, unit] : {std::pair(hours, " h"), std::pair(minutes, " min"), std::pair(seconds, " s")}) {
+        if (number != 0 || (out.empty() && *(unit + 1) == 's')) {
+            out += (out.empty() ? "" : " ") + std::to_string(number) + unit;
+        }
+    }
+    return out;
+}
+
+} // namespace carrel
