@@ -113,7 +113,7 @@ private slots:
         statm >> pages;
         rlimit before{};
         QCOMPARE(::getrlimit(RLIMIT_AS, &before), 0);
-        const rlimit bounded{pages * static_cast<rlim_t>(::sysconf(_SC_PAGESIZE)) + 96UL * 1024 * 1024, before.rlim_max};
+        const rlimit bounded{pages * static_cast<rlim_t>(::sysconf(_SC_PAGESIZE)) + 40UL * 1024 * 1024, before.rlim_max};
         QCOMPARE(::setrlimit(RLIMIT_AS, &bounded), 0);
         std::uint32_t random = 1;
         bool well = true;
