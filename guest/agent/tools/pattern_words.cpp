@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::size_t kMostPattern = 1000;
 constexpr std::size_t kMostSteps = 2000;
-constexpr std::size_t kMostRepeated = 200; // steps that numbers in braces add: each costs time with every byte, and nothing stops it within a line
+constexpr std::size_t kMostRepeated = 64; // steps that numbers in braces add: each costs time with every byte, and nothing stops it within a line
 
 bool isDigit(char c) {
     return c >= '0' && c <= '9';
@@ -61,7 +61,7 @@ public:
         while (!m_rest.empty()) {
             CARREL_TRY(one());
             if (m_levels.front().sum > kMostSteps) {
-                return fail(ErrorCode::InvalidArgument, "the expression repeats too much", "use smaller numbers in {…}, or * and +");
+                return fail(ErrorCode::InvalidArgument, "the expression repeats too much", "use smaller numbers in {…}, or * and +, or look with grep, with bash");
             }
         }
         m_out.steps = std::max<std::size_t>(m_levels.front().sum, 1);
@@ -176,7 +176,7 @@ private:
         m_repeated += more;
         take(end + 1, m_rest.substr(0, end + 1));
         if (m_repeated > kMostRepeated) { // at once, so that no product grows past its type
-            return fail(ErrorCode::InvalidArgument, "the expression repeats too much", "use smaller numbers in {…}, or * and +");
+            return fail(ErrorCode::InvalidArgument, "the expression repeats too much", "use smaller numbers in {…}, or * and +, or look with grep, with bash");
         }
         return {};
     }
