@@ -91,6 +91,10 @@ std::string_view toString(EventKind kind) {
         return "net.traffic";
     case EventKind::NetCut:
         return "net.cut";
+    case EventKind::NetLimit:
+        return "net.limit";
+    case EventKind::NetSpent:
+        return "net.spent";
     case EventKind::CredentialAdded:
         return "credential.added";
     case EventKind::CredentialRemoved:
@@ -105,6 +109,12 @@ std::string_view toString(EventKind kind) {
         return "forward.traffic";
     case EventKind::ForwardClosed:
         return "forward.closed";
+    case EventKind::CanaryAdded:
+        return "canary.added";
+    case EventKind::CanaryPlanted:
+        return "canary.planted";
+    case EventKind::CanaryRemoved:
+        return "canary.removed";
     case EventKind::CanaryLeft:
         return "canary.left";
     }

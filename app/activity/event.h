@@ -57,6 +57,8 @@ enum class EventKind {
     NetMode,    // what the owner decided of an agent's network
     NetTraffic, // its connections, in sums
     NetCut,     // one of them, by the owner
+    NetLimit,   // what the owner lets them carry
+    NetSpent,   // that of a day was used up: an alert
     CredentialAdded,   // by the owner; no event of these four has its value
     CredentialRemoved,
     CredentialUsed,    // for one request of the agent's, before it goes on
@@ -64,7 +66,10 @@ enum class EventKind {
     ForwardOpened,  // what its machine serves is shown on this computer, by the owner's word
     ForwardTraffic, // who looked at it, in sums
     ForwardClosed,
-    CanaryLeft,        // or was about to: an alert of high risk. Never its text
+    CanaryAdded,   // by the owner, as the next two; no event of these four has its text
+    CanaryPlanted, // where, in the owner's words
+    CanaryRemoved,
+    CanaryLeft,    // or was about to: an alert of high risk
 };
 inline constexpr std::array kEventKinds{
     EventKind::AgentCreated, EventKind::AgentDeleted, EventKind::VmState,      EventKind::VmStage,
@@ -77,8 +82,10 @@ inline constexpr std::array kEventKinds{
     EventKind::RuleAdded, EventKind::RuleRemoved, EventKind::RuleReplaced,
     EventKind::GuestLog,     EventKind::EngineNote,
     EventKind::ClientAllowed, EventKind::ClientEnded,  EventKind::NetMode,  EventKind::NetTraffic, EventKind::NetCut,
+    EventKind::NetLimit, EventKind::NetSpent,
     EventKind::CredentialAdded, EventKind::CredentialRemoved, EventKind::CredentialUsed, EventKind::CredentialRefused,
-    EventKind::ForwardOpened, EventKind::ForwardTraffic, EventKind::ForwardClosed, EventKind::CanaryLeft};
+    EventKind::ForwardOpened, EventKind::ForwardTraffic, EventKind::ForwardClosed,
+    EventKind::CanaryAdded, EventKind::CanaryPlanted, EventKind::CanaryRemoved, EventKind::CanaryLeft};
 
 [[nodiscard]] std::string_view toString(EventKind kind); // "apply.decided"
 [[nodiscard]] std::optional<EventKind> eventKindFrom(std::string_view text);

@@ -155,6 +155,7 @@ Status Agent::openStores() {
     }
     m_own = std::move(*own);
     learnBirths();
+    closeForwardsLeft();
     recoverApplies();
     return {};
 }
@@ -382,12 +383,15 @@ void Agent::payOwed() {
     }
 }
 
-// How it reaches the network is not a verb's business that waits its turn (setNetwork()).
+// How it reaches the network, and how much it may carry, is not a verb's business that waits its turn (setNetwork(), setLimits()): it
+// is as it is now, and not as whoever changed the rest has found it.
 Status Agent::saveRecord(const AgentRecord& record) {
     {
         const std::lock_guard writing(m_recordMutex);
         auto next = record;
-        next.network = network();
+        const auto now = this->record();
+        next.network = now.network;
+        next.limits = now.limits;
         CARREL_TRY(agents::save(next, file("agent.json")));
         const std::lock_guard lock(m_mutex);
         m_record = next;
@@ -405,8 +409,10 @@ Status Agent::saveRecordOwing(const AgentRecord& record) {
         {
             const std::lock_guard lock(m_mutex);
             const auto mode = m_record.network;
+            const auto limits = m_record.limits;
             m_record = record;
             m_record.network = mode;
+            m_record.limits = limits;
             m_owesRecord = true;
         }
         tellChanged();

@@ -152,6 +152,13 @@ public:
     // owner's word about the network is a brake like pause().
     [[nodiscard]] Status setNetwork(egress::NetMode mode);
     [[nodiscard]] egress::NetMode network() const;
+    // None: as it is. InvalidArgument: no limit that there can be.
+    [[nodiscard]] Status setLimits(std::optional<std::uint64_t> rate, std::optional<std::uint64_t> day);
+    struct LimitsNow {
+        egress::Limits limits;
+        std::uint64_t used = 0; // today
+    };
+    [[nodiscard]] LimitsNow limitsNow();
     struct NetworkNow {
         std::vector<egress::LiveConnection> live;
         std::size_t waiting = 0; // not connected yet
@@ -176,6 +183,8 @@ public:
     // CredentialAdded; CredentialRemoved, which goes ahead likewise.
     [[nodiscard]] Status noteCredential(activity::EventKind kind, const std::string& name, boost::json::object detail);
     void noteCredentialOwing(activity::EventKind kind, const std::string& name, boost::json::object detail);
+    // CanaryAdded, CanaryPlanted, CanaryRemoved. The latter waits for the log, too: an agent that is looked at less gets more.
+    [[nodiscard]] Status noteCanary(activity::EventKind kind, const std::string& name, boost::json::object detail);
 
     // agent_shares.cpp. `approval`: the request that allowed it, written down with it; 0: none.
     [[nodiscard]] Result<boost::json::object> addShare(const NewShare& wanted, std::uint64_t approval = 0);
@@ -262,6 +271,7 @@ public:
 private:
     Agent(const Services& services, std::filesystem::path folder, AgentRecord record);
     [[nodiscard]] Status openStores();
+    void closeForwardsLeft(); // in the log; agent_network.cpp
     void recoverApplies();
     [[nodiscard]] Status numberApplies();
     // What an interruption left in these folders is settled, and has its number before anything new gets one. Where that fails
@@ -325,6 +335,9 @@ private:
     void noteSilence(const std::string& what, const StartWatch::Stall& silence);
     [[nodiscard]] Error explainStop(std::string_view step);
     void makeDoor();
+    enum class Gives { More, Less };
+    [[nodiscard]] Status take(const AgentRecord& next, Gives gives, activity::Event event, const std::function<void(egress::Egress&)>& tell);
+    [[nodiscard]] std::shared_ptr<egress::DayVolume> volume();
     [[nodiscard]] std::shared_ptr<egress::Egress> openNetwork();
     // A canary left, or was about to: that is in the log, and then the agent is paused.
     void canaryLeft(std::optional<activity::Event> event, const std::string& why);
@@ -512,6 +525,7 @@ private:
     std::shared_ptr<Door> m_door;
     std::shared_ptr<egress::Egress> m_network; // while there is a door
     std::shared_ptr<egress::AgentCredentials> m_credentials; // once they were asked for
+    std::shared_ptr<egress::DayVolume> m_volume;             // likewise
     std::optional<StartWatch> m_watch;
     std::set<std::string> m_stagesTold; // of this machine; bounded
     std::string m_guestFailure; // what the guest said of a failed start

@@ -3,6 +3,7 @@
 #include "app/agents/agent.h"
 
 #include "app/egress/forwards.h"
+#include "app/egress/forwards_left.h"
 
 namespace carrel::agents {
 
@@ -31,25 +32,32 @@ Status Agent::setNetwork(NetMode mode) {
     if (before == mode) {
         return {};
     }
-    const auto take = [&] {
+    return take(next, givesMore(before, mode) ? Gives::More : Gives::Less, {EventKind::NetMode, activity::Provenance::Host, std::string(toString(mode)), detail},
+                [mode](egress::Egress& network) { network.setMode(mode); });
+}
+
+// m_recordMutex is held: nobody else changes the record meanwhile.
+Status Agent::take(const AgentRecord& next, Gives gives, activity::Event event, const std::function<void(egress::Egress&)>& tell) {
+    const auto counts = [&] {
         std::shared_ptr<egress::Egress> network;
         {
             const std::lock_guard lock(m_mutex);
-            m_record.network = mode;
+            m_record.network = next.network;
+            m_record.limits = next.limits;
             network = m_network;
         }
         if (network) {
-            network->setMode(mode);
+            tell(*network);
         }
     };
     Status saved;
-    if (givesMore(before, mode)) {
-        CARREL_TRY(note(EventKind::NetMode, std::string(toString(mode)), detail));
+    if (gives == Gives::More) {
+        CARREL_TRY(note(event.kind, std::move(event.subject), std::move(event.detail)));
         CARREL_TRY(agents::save(next, file("agent.json")));
-        take();
+        counts();
     } else {
-        take(); // first of all
-        (void)noteOwing(EventKind::NetMode, std::string(toString(mode)), detail);
+        counts(); // first of all
+        (void)noteOwing(event.kind, std::move(event.subject), std::move(event.detail));
         saved = agents::save(next, file("agent.json"));
         if (!saved) {
             const std::lock_guard lock(m_mutex);
@@ -59,6 +67,42 @@ Status Agent::setNetwork(NetMode mode) {
     tellChanged();
     return saved ? Status() : fail(saved.error().wrap("It counts from now on, but could not be kept for the next start of Carrel",
                                                       "Make room on the disk, then say it again"));
+}
+
+Status Agent::setLimits(std::optional<std::uint64_t> rate, std::optional<std::uint64_t> day) {
+    const std::lock_guard writing(m_recordMutex);
+    auto next = record();
+    const auto before = next.limits;
+    next.limits = {rate.value_or(before.rate), day.value_or(before.day)};
+    CARREL_TRY(check(next.limits));
+    if (next.limits == before) {
+        return {};
+    }
+    const boost::json::object detail{{"by", kByOwner}, {"rate", next.limits.rate}, {"day", next.limits.day}};
+    const auto lifts = [](std::uint64_t from, std::uint64_t to) { return from != 0 && (to == 0 || to > from); };
+    const bool more = lifts(before.rate, next.limits.rate) || lifts(before.day, next.limits.day);
+    return take(next, more ? Gives::More : Gives::Less, {EventKind::NetLimit, activity::Provenance::Host, egress::limitsText(next.limits), detail},
+                [limits = next.limits](egress::Egress& network) { network.setLimits(limits); });
+}
+
+Agent::LimitsNow Agent::limitsNow() {
+    std::shared_ptr<egress::Egress> network;
+    LimitsNow out;
+    {
+        const std::lock_guard lock(m_mutex);
+        network = m_network;
+        out.limits = m_record.limits;
+    }
+    out.used = network ? network->usedToday() : volume()->used();
+    return out;
+}
+
+std::shared_ptr<egress::DayVolume> Agent::volume() {
+    const std::lock_guard lock(m_mutex);
+    if (!m_volume) {
+        m_volume = std::make_shared<egress::DayVolume>(file("volume.json"));
+    }
+    return m_volume;
 }
 
 Agent::NetworkNow Agent::networkNow() const {
@@ -95,6 +139,17 @@ Result<std::shared_ptr<egress::Egress>> Agent::running() const {
     return m_network;
 }
 
+void Agent::closeForwardsLeft() {
+    auto left = egress::forwardsLeftOpen(*m_log);
+    if (!left) {
+        m_services.complain(name() + ": " + left.error().wrap("what was shown in a browser could not be looked for in the log").text());
+        return;
+    }
+    for (auto& each : *left) { // where one cannot be written, the next start finds it
+        noteAfter(each.kind, std::move(each.subject), std::move(each.detail));
+    }
+}
+
 void Agent::silenceNetwork() {
     std::shared_ptr<egress::Egress> network;
     {
@@ -111,13 +166,16 @@ void Agent::settleNetwork() {
     const std::lock_guard writing(m_recordMutex);
     std::shared_ptr<egress::Egress> network;
     NetMode mode{};
+    egress::Limits limits;
     {
         const std::lock_guard lock(m_mutex);
         network = m_network;
         mode = m_record.network;
+        limits = m_record.limits;
     }
     if (network) {
         network->setMode(mode);
+        network->setLimits(limits);
     }
 }
 
@@ -165,7 +223,7 @@ std::shared_ptr<egress::Egress> Agent::openNetwork() {
             self->canaryLeft(std::move(event), why);
         }
     };
-    return m_services.networks->open(of.id, of.session, of.network, std::move(log), credentials());
+    return m_services.networks->open(of.id, of.session, of.network, std::move(log), credentials(), {of.limits, volume()});
 }
 
 // On the network's own thread, which waits for the hypervisor here and for nobody else: whoever holds the brake never waits for it.

@@ -83,7 +83,7 @@ Status save(const AgentRecord& record, const std::filesystem::path& file) {
         putPath(item, "dir", share.dir);
         shares.push_back(std::move(item));
     }
-    const json::object object{{"schema", kSchema},
+    json::object object{{"schema", kSchema},
                               {"id", record.id},
                               {"name", record.name},
                               {"memory_mib", record.memoryMib},
@@ -97,6 +97,13 @@ Status save(const AgentRecord& record, const std::filesystem::path& file) {
                               {"session", record.session},
                               {"network", egress::toString(record.network)},
                               {"shares", std::move(shares)}};
+    // Only where there are some: a version before there were any reads what it does not need to know of.
+    if (record.limits.rate != 0) {
+        object["network_rate"] = record.limits.rate;
+    }
+    if (record.limits.day != 0) {
+        object["network_day"] = record.limits.day;
+    }
     return files::replaceDurably(file, json::serialize(object));
 }
 
@@ -131,6 +138,10 @@ Result<AgentRecord> load(const std::filesystem::path& file) {
             fields.problem("network", "is no way to the network that is known");
         }
         record.network = mode.value_or(egress::NetMode::Offline);
+    }
+    record.limits = {fields.optionalNumber("network_rate").value_or(0), fields.optionalNumber("network_day").value_or(0)};
+    if (!egress::check(record.limits)) { // one that is not understood is none that could be let go of
+        fields.problem("network_day", "or network_rate is no limit that is known");
     }
     for (const auto& item : fields.array("shares", 64)) {
         if (!item.is_object()) {

@@ -3,6 +3,7 @@
 // flushed before a change counts. Thread: values; save and load touch the file system.
 #pragma once
 
+#include "app/egress/limits.h"
 #include "app/egress/outcome.h"
 #include "guest/protocol/result.h"
 
@@ -52,6 +53,7 @@ struct AgentRecord {
     // From one start of the machine to its end; empty: it does not run. What was allowed for a session goes by it.
     std::string session = {};
     egress::NetMode network = egress::NetMode::Offline; // the owner's word; records from before have none
+    egress::Limits limits = {};                         // likewise
 };
 
 // 1 to 32 lower-case letters, digits and hyphens, beginning with a letter.

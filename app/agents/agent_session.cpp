@@ -183,6 +183,10 @@ void Agent::noteCredentialOwing(EventKind kind, const std::string& name, json::o
     (void)noteOwing(kind, name, std::move(detail));
 }
 
+Status Agent::noteCanary(EventKind kind, const std::string& name, json::object detail) {
+    return note(kind, name, std::move(detail));
+}
+
 json::object By::mark(json::object detail) const {
     if (!client.empty()) {
         detail["client"] = client;

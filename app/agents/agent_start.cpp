@@ -172,6 +172,9 @@ void Agent::makeDoor() {
     fs::create_directory(file("nodes"), ignored);
     const auto of = record();
     const std::weak_ptr<Agent> weak = weak_from_this();
+    if (const auto own = credentials()) {
+        own->newMachine();
+    }
     const auto network = openNetwork();
     auto door = std::make_shared<Door>(
         *m_machine, Door::Setup{of.id, of.name, m_services.clerkProgram, file("nodes"), kHiddenNames, network},

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/agents/door.h"
 
+#include "app/clerk/clerk_word.h"
 #include "guest/protocol/control.h"
 #include "guest/protocol/share_path.h"
 #include "guest/protocol/strict_json.h"
@@ -385,29 +386,49 @@ std::string Door::consoleTail() {
 }
 
 void Door::told(Post& from, const std::string& method, const json::object& params) {
-    if (method == "exec.ended") {
+    using clerk::ClerkWord;
+    const auto word = clerk::clerkWordFrom(method);
+    if (!word) {
+        from.process->end(); // I2: there is nothing else to ask for
+        return;
+    }
+    switch (*word) {
+    case ClerkWord::FileRead:
+        recordReads(from, params);
+        return;
+    case ClerkWord::Ask:
+        asked(from, params);
+        return;
+    case ClerkWord::NetOpen:
+    case ClerkWord::NetRequest:
+    case ClerkWord::NetCanary:
+    case ClerkWord::NetClosed:
+    case ClerkWord::NetUsed:
+    case ClerkWord::ForwardClosed:
+        toldOfNetwork(from, method, params);
+        return;
+    case ClerkWord::ExecEnded: {
         const std::lock_guard lock(m_mutex);
         if (const auto* session = params.if_contains("session"); session != nullptr && session->is_int64()) {
             from.sessions.erase(static_cast<std::uint32_t>(session->get_int64()));
         }
+        break;
     }
-    if (method == "channel.closed") {
+    case ClerkWord::ChannelClosed: {
         const std::lock_guard lock(m_mutex);
         if (&from == m_terminals.get()) {
             from.process->end(); // it has but this one channel; the next begins it anew
         }
+        break;
     }
-    if (method == "file.read") {
-        recordReads(from, params);
-        return;
-    }
-    if (method == "ask") {
-        asked(from, params);
-        return;
-    }
-    if (method.starts_with("net.") || method.starts_with("forward.")) {
-        toldOfNetwork(from, method, params);
-        return;
+    case ClerkWord::Stage:
+    case ClerkWord::ConsoleActivity:
+    case ClerkWord::Broken:
+    case ClerkWord::ChangesTouched:
+    case ClerkWord::GuestLog:
+    case ClerkWord::Notice:
+    case ClerkWord::SharesFailed:
+        break;
     }
     m_events.told(method, params);
 }

@@ -159,6 +159,8 @@ bool Clerk::network(const std::string& method, const Params& params, Descriptors
         done = m_net.cut(params);
     } else if (method == "net.mode") {
         done = m_net.setMode(params);
+    } else if (method == "net.limits") {
+        done = m_net.setLimits(params);
     } else if (method == "net.answer") {
         done = m_net.answered(params, descriptors);
     } else if (method == "net.trust") {

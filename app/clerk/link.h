@@ -51,6 +51,9 @@
 //   net.live {} → {streams:[{number, sent, received, age_ms}…]}    those that are connected, at most 1024
 //   net.mode {offline: bool} → {}    offline: the clerk refuses by itself and asks nothing; so it does until it is told. What is
 //       connected stays
+//   net.limits {rate?, most?} → {}    what all connections together may carry, in place of what was told before: so many bytes a
+//       second, and so many since this clerk began, of both directions together, at the far ends' sockets; none: any. Nothing beyond
+//       is read or written (net_meter.h). Before the first "net.connected" where there are any
 //   forward.connected {number, port, host, at} + one accepted TCP socket → {}    a client on this computer, which is to be shown the
 //       server at that port of the machine, under http://host:at and no other name (app/relay/forward_guard.h). Numbers are the
 //       engine's, never used again for the same clerk
@@ -66,7 +69,7 @@
 //   changes.touched {share} · guest.log {level, text} · notice {text}
 //   shares.failed {shares:[{share, why}…]}: the shares that the machine cannot mount, or let go of, in place of what was told
 //       before; a new clerk has told of none. Before the answer to hello; the clerk goes on asking
-//   ask {number, method, params} (guest/protocol/ask.h: a program in the machine asks one of five questions; at most
+//   ask {number, method, params} (guest/protocol/ask.h: a program in the machine asks one of six questions; at most
 //       ask::kMaxUnderWay that are not answered, kMaxAsksPerMinute of guest_asks.h. Numbers are the clerk's, never used again
 //       by the same one)
 //   net.open {number, host, port} (a program in the machine wants to be connected to that name, or address as text; at most
@@ -82,6 +85,8 @@
 //       "far end", "sni", "http" (it did not keep to what was agreed), "host tls" (the host's certificate, or what it made of TLS),
 //       "tls" (there is nothing to end it with), "answer" (the host's was none that could be passed on), "refused", "timed out",
 //       "idle", "cut", "channel", "socket", "canary", "packed" (it was compressed so that it could not be searched for canaries)
+//   net.used {bytes}    so much of "most", which comes to its end: when half of what was added last is used, and when there is
+//       nothing left and somebody wants it. Answered by "net.limits" with more, or by "net.cut" of each
 //   forward.closed {number, sent, received, how}    sent: to the client. how: "ended", "client", "server", "refused", "timed out",
 //       "idle", "cut", "channel", "socket", "limit"
 //

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/clerk/net_carrier.h"
 
+#include <algorithm>
 #include <array>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -8,9 +9,11 @@
 
 namespace carrel::clerk {
 
+namespace asio = boost::asio;
+
 namespace {
 
-constexpr std::size_t kPiece = 64 * 1024;
+constexpr std::size_t kPiece = NetMeter::kPiece;
 
 } // namespace
 
@@ -52,6 +55,10 @@ void NetCarrier::over(std::string how, Ended ended) {
 void NetCarrier::close(Ended ended) {
     m_closed = true;
     m_patience.cancel();
+    if (m_meter) {
+        m_meter->leave(std::exchange(m_read.place, 0));
+        m_meter->leave(std::exchange(m_write.place, 0));
+    }
     m_fromGuest = {};
     m_taken = 0;
     if (!m_socket.is_open()) {
@@ -93,10 +100,42 @@ void NetCarrier::endGuest() {
     m_guest->flushSoon();
 }
 
+void NetCarrier::whenReadable(std::function<void()> then) {
+    m_socket.async_wait(asio::posix::descriptor_base::wait_read, [this, then = std::move(then)](const boost::system::error_code& ec) {
+        if (!ec && !m_closed) {
+            whenDue(m_read, then);
+        }
+    });
+}
+
+void NetCarrier::whenWritable(std::function<void()> then) {
+    m_socket.async_wait(asio::posix::descriptor_base::wait_write, [this, then = std::move(then)](const boost::system::error_code& ec) {
+        if (!ec && !m_closed) {
+            whenDue(m_write, then);
+        }
+    });
+}
+
+// Only now, so that nobody has a turn who can do nothing with it.
+void NetCarrier::whenDue(Turn& turn, const std::function<void()>& then) {
+    turn.most = m_meter ? m_meter->now(kPiece) : kPiece;
+    if (turn.most > 0) {
+        then();
+        turn.most = 0;
+        return;
+    }
+    turn.place = m_meter->wait([&turn, then](std::size_t most) {
+        turn = {0, most};
+        then();
+        turn.most = 0;
+    });
+}
+
 std::optional<std::size_t> NetCarrier::write(ByteSpan bytes) {
+    const auto most = !m_meter ? bytes.size() : std::min(bytes.size(), std::max(m_write.most, m_meter->now(bytes.size())));
     std::size_t put = 0;
-    while (put < bytes.size()) {
-        const auto some = ::send(m_socket.native_handle(), bytes.data() + put, bytes.size() - put, MSG_NOSIGNAL);
+    while (put < most) {
+        const auto some = ::send(m_socket.native_handle(), bytes.data() + put, most - put, MSG_NOSIGNAL);
         if (some >= 0) {
             put += static_cast<std::size_t>(some);
         } else if (errno == EAGAIN) {
@@ -106,12 +145,16 @@ std::optional<std::size_t> NetCarrier::write(ByteSpan bytes) {
         }
     }
     m_sent += put;
+    if (m_meter) {
+        m_meter->moved(put);
+        m_write.most -= std::min(m_write.most, put);
+    }
     return put;
 }
 
 NetCarrier::Read NetCarrier::read() {
     std::array<std::byte, kPiece> buffer;
-    const auto got = ::recv(m_socket.native_handle(), buffer.data(), buffer.size(), 0);
+    const auto got = ::recv(m_socket.native_handle(), buffer.data(), std::min(buffer.size(), m_read.most), 0);
     if (got < 0) {
         return {errno == EAGAIN || errno == EINTR ? Read::What::Nothing : Read::What::Broken};
     }
@@ -119,6 +162,9 @@ NetCarrier::Read NetCarrier::read() {
         return {Read::What::End};
     }
     m_received += static_cast<std::uint64_t>(got);
+    if (m_meter) {
+        m_meter->moved(static_cast<std::size_t>(got));
+    }
     return {Read::What::Bytes, Bytes(buffer.begin(), buffer.begin() + got)};
 }
 

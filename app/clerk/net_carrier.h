@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // What carries the bytes of one connection once the engine has made it: as they are (net_pipe.h), or as requests that are read
-// (net_road.h). Between a stream of the network channel and a connected socket, with back-pressure both ways.
+// (net_road.h). Between a stream of the network channel and a connected socket, with back-pressure both ways, and within what the
+// machine may carry (net_meter.h).
 //
 // Owner: the connection's NetRelay; handlers in flight share it. Thread: the event loop's.
 #pragma once
 
 #include "app/clerk/channel_pump.h"
+#include "app/clerk/net_meter.h"
 
 #include <boost/asio/steady_timer.hpp>
 
@@ -31,6 +33,8 @@ public:
     NetCarrier(const NetCarrier&) = delete;
     NetCarrier& operator=(const NetCarrier&) = delete;
 
+    // Before start(): the socket is not read or written but by this; null: nothing holds it.
+    void holdTo(std::shared_ptr<NetMeter> meter) { m_meter = std::move(meter); }
     // Once, and first. `early`: what the program has said already. `over` is called once, from then on, and last.
     void start(UniqueFd socket, Bytes early, bool guestEnded, Over over);
     // From the guest's side. What comes is given back to it as credit when it has been taken.
@@ -55,13 +59,17 @@ protected:
     // False: it cannot be told anything any more.
     [[nodiscard]] bool tellGuest(ByteSpan bytes);
     void endGuest();
-    // The far end's socket. write() tells how many bytes it took; less than there are: wait. Nothing: it is broken.
+    // The far end's socket. The first two: `then` is called once it can be read, or written, and the machine may; not after close().
+    // `then` holds this object; one at a time of each.
+    void whenReadable(std::function<void()> then);
+    void whenWritable(std::function<void()> then);
+    // write() tells how many bytes it took; less than there are: wait. Nothing: it is broken.
     [[nodiscard]] std::optional<std::size_t> write(ByteSpan bytes);
     struct Read {
         enum class What { Bytes, Nothing, End, Broken } what = What::Nothing;
         Bytes bytes = {};
     };
-    [[nodiscard]] Read read();
+    [[nodiscard]] Read read(); // from within what whenReadable() calls
     void endFarEnd();
 
     std::shared_ptr<ChannelPump> m_guest;
@@ -71,7 +79,15 @@ protected:
     bool m_guestEnded = false;
 
 private:
+    struct Turn { // of one direction
+        std::uint64_t place = 0; // in the meter's line
+        std::size_t most = 0;    // while it lasts: so much may be moved
+    };
+    void whenDue(Turn& turn, const std::function<void()>& then);
+
     Over m_over;
+    std::shared_ptr<NetMeter> m_meter;
+    Turn m_read, m_write;
     Bytes m_fromGuest;       // come and not yet let go of
     std::size_t m_taken = 0; // of it
     std::uint64_t m_sent = 0;

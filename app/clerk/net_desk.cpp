@@ -40,6 +40,7 @@ bool isSocket(int fd) {
 NetDesk::NetDesk(boost::asio::io_context& loop, std::function<void(Told)> toEngine, std::function<Clock::time_point()> now)
     : m_loop(loop)
     , m_toEngine(std::move(toEngine))
+    , m_meter(std::make_shared<NetMeter>(loop, [this](std::uint64_t used) { m_toEngine({"net.used", {{"bytes", used}}}); }, now))
     , m_now(std::move(now))
     , m_counted(m_now()) {}
 
@@ -184,6 +185,7 @@ Status NetDesk::connected(const json::object& params, std::vector<UniqueFd>&& de
         return {};
     }
     if (auto carrier = carrierFor(*relay, *treat)) {
+        carrier->holdTo(m_meter);
         relay->connected(std::move(descriptors[0]), std::move(carrier));
     } else {
         relay->cannotBeCarried("tls");
@@ -375,6 +377,16 @@ Status NetDesk::setMode(const json::object& params) {
         return fail(inAWrongWay("the network's mode"));
     }
     m_offline = offline;
+    return {};
+}
+
+Status NetDesk::setLimits(const json::object& params) {
+    JsonFields fields(params, "net.limits");
+    const NetLimits limits{fields.optionalNumber("rate").value_or(0), fields.optionalNumber("most")};
+    if (!fields.finish()) {
+        return fail(inAWrongWay("what the network may carry"));
+    }
+    m_meter->set(limits);
     return {};
 }
 

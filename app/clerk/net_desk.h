@@ -27,6 +27,10 @@ public:
     // `toEngine` takes an event of the link.
     NetDesk(boost::asio::io_context& loop, std::function<void(Told)> toEngine, std::function<Clock::time_point()> now = Clock::now);
 
+    ~NetDesk() { m_meter->forgetLine(); }
+    NetDesk(const NetDesk&) = delete;
+    NetDesk& operator=(const NetDesk&) = delete;
+
     // What the channel's Mux is to call; then the channel itself.
     [[nodiscard]] Mux::Events events();
     void attach(std::shared_ptr<ChannelPump> channel) { m_channel = std::move(channel); }
@@ -38,6 +42,7 @@ public:
     [[nodiscard]] Status refused(const boost::json::object& params);
     [[nodiscard]] Status cut(const boost::json::object& params);
     [[nodiscard]] Status setMode(const boost::json::object& params);
+    [[nodiscard]] Status setLimits(const boost::json::object& params);
     [[nodiscard]] Status setTrust(const boost::json::object& params, const std::vector<UniqueFd>& descriptors);
     [[nodiscard]] Status setAuthority(const boost::json::object& params, const std::vector<UniqueFd>& descriptors);
     [[nodiscard]] Status setPlaceholders(const boost::json::object& params);
@@ -66,6 +71,7 @@ private:
     std::shared_ptr<ChannelPump> m_channel;
     std::map<std::uint32_t, std::shared_ptr<NetRelay>> m_relays;
     std::map<std::uint64_t, std::uint32_t> m_numbers; // of streams that the engine knows
+    std::shared_ptr<NetMeter> m_meter; // of all of them
     NetTrust m_trust;
     relay::HttpRoad::Placeholders m_placeholders;
     relay::HttpRoad::Canaries m_canaries; // none: null

@@ -3,9 +3,7 @@
 
 namespace carrel::clerk {
 
-namespace asio = boost::asio;
-
-NetPipe::NetPipe(asio::io_context& loop, std::uint32_t stream, std::shared_ptr<ChannelPump> guest, std::unique_ptr<NetGate> gate)
+NetPipe::NetPipe(boost::asio::io_context& loop, std::uint32_t stream, std::shared_ptr<ChannelPump> guest, std::unique_ptr<NetGate> gate)
     : NetCarrier(loop, stream, std::move(guest))
     , m_gate(std::move(gate)) {}
 
@@ -66,11 +64,9 @@ void NetPipe::writeSome() {
 
 void NetPipe::waitWritable() {
     m_writing = true;
-    m_socket.async_wait(asio::posix::descriptor_base::wait_write, [self = shared_from_this()](const boost::system::error_code& ec) {
+    whenWritable([self = shared_from_this()] {
         self->m_writing = false;
-        if (!ec && !self->isClosed()) {
-            self->writeSome();
-        }
+        self->writeSome();
     });
 }
 
@@ -79,11 +75,9 @@ void NetPipe::waitReadable() {
         return; // the last: `writable` brings us back
     }
     m_reading = true;
-    m_socket.async_wait(asio::posix::descriptor_base::wait_read, [self = shared_from_this()](const boost::system::error_code& ec) {
+    whenReadable([self = shared_from_this()] {
         self->m_reading = false;
-        if (!ec && !self->isClosed()) {
-            self->readSome();
-        }
+        self->readSome();
     });
 }
 

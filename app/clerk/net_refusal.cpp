@@ -22,6 +22,11 @@ const char* statusOf(net::Outcome outcome) {
     }
 }
 
+// A limit that is told of is not the one on how many there are.
+std::string_view reasonOf(net::Outcome outcome, bool told) {
+    return told && outcome == net::Outcome::Limit ? "A limit is reached." : net::reasonOf(outcome);
+}
+
 } // namespace
 
 Speaks speaksHttp(ByteSpan bytes) {
@@ -40,7 +45,7 @@ Speaks speaksHttp(ByteSpan bytes) {
 Bytes httpRefusal(const net::Opening& opening, const net::Answer& answer) {
     std::string said = plainText(answer.text, net::kMaxAnswerText);
     std::replace_if(said.begin(), said.end(), [](char c) { return static_cast<unsigned char>(c) < ' ' || c == 0x7f; }, ' ');
-    std::string body = "Carrel: no connection to " + net::textOf(opening.host) + ". " + std::string(net::reasonOf(answer.outcome));
+    std::string body = "Carrel: no connection to " + net::textOf(opening.host) + ". " + std::string(reasonOf(answer.outcome, !said.empty()));
     body += (said.empty() ? "" : " (" + said + ")") + "\n";
     return toBytes(std::string("HTTP/1.1 ") + statusOf(answer.outcome) +
                    "\r\nContent-Type: text/plain; charset=utf-8\r\nCache-Control: no-store\r\nX-Carrel-Outcome: " +

@@ -3,8 +3,6 @@
 
 namespace carrel::clerk {
 
-namespace asio = boost::asio;
-
 namespace {
 
 constexpr std::size_t kPiece = 64 * 1024;
@@ -15,7 +13,7 @@ void dropFront(Bytes& bytes, std::size_t count) {
 
 } // namespace
 
-RoadCarrier::RoadCarrier(asio::io_context& loop, std::uint32_t stream, std::shared_ptr<ChannelPump> guest, Socket socket, Ends ends,
+RoadCarrier::RoadCarrier(boost::asio::io_context& loop, std::uint32_t stream, std::shared_ptr<ChannelPump> guest, Socket socket, Ends ends,
                          relay::HttpRoad::Settings settings, relay::HttpRoad::Events events)
     : NetCarrier(loop, stream, std::move(guest))
     , m_road(std::move(ends.program), std::move(ends.host), std::move(settings), std::move(events))
@@ -153,11 +151,9 @@ void RoadCarrier::keepTime() {
 
 void RoadCarrier::waitWritable() {
     m_writing = true;
-    m_socket.async_wait(asio::posix::descriptor_base::wait_write, [self = shared_from_this()](const boost::system::error_code& ec) {
+    whenWritable([self = shared_from_this()] {
         self->m_writing = false;
-        if (!ec && !self->isClosed()) {
-            self->move();
-        }
+        self->move();
     });
 }
 
@@ -166,11 +162,8 @@ void RoadCarrier::waitReadable() {
         return;
     }
     m_reading = true;
-    m_socket.async_wait(asio::posix::descriptor_base::wait_read, [self = shared_from_this()](const boost::system::error_code& ec) {
+    whenReadable([self = shared_from_this()] {
         self->m_reading = false;
-        if (ec || self->isClosed()) {
-            return;
-        }
         auto got = self->read();
         switch (got.what) {
         case Read::What::Broken:

@@ -295,6 +295,10 @@ std::string decidedText(const json::object& result) {
         out += "The folder is shared as " + shown(given, 60) + "; end it with: carrel share revoke " + shown(textAt(approval, "agent"), 40) +
                " " + shown(given, 60) + "\n";
     }
+    if (const auto& forward = objectAt(result, "forward"); !forward.empty()) {
+        const auto agent = shown(textAt(approval, "agent"), 40);
+        out += shown(textAt(forward, "url"), 300) + "\nEnd it with: carrel forward close " + agent + " " + std::to_string(numberAt(forward, "number")) + "\n";
+    }
     if (const auto rule = numberAt(objectAt(approval, "decision"), "rule"); rule != 0) {
         out += "Rule " + std::to_string(rule) + " is kept. See it: carrel rules show " + std::to_string(rule) + "\n";
     }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// An agent's way to the network: its mode, what goes on there, sets of rules to begin from.
+// An agent's way to the network: its mode, how much it may carry, what goes on there, sets of rules to begin from.
 #include "app/cli/render_approval.h"
 #include "app/cli/review_dialogue.h"
+#include "guest/protocol/byte_amount.h"
 
 #include <iostream>
 #include <memory>
@@ -16,6 +17,7 @@ struct NetOptions {
     std::string agent;
     std::string mode;
     std::string preset;
+    std::string rate, day;
     std::uint64_t number = 0;
     bool yes = false;
 };
@@ -32,6 +34,70 @@ std::string modeText(const json::object& result) {
     return "Agent " + shown(textAt(result, "agent"), 40) + " " + modeWords(mode) + " (" + shown(mode, 20) + ").\n";
 }
 
+// Of what is limited; empty where nothing is.
+std::string limitsText(const json::object& limits) {
+    const auto rate = numberAt(limits, "rate");
+    const auto day = numberAt(limits, "day");
+    const auto used = numberAt(limits, "used");
+    std::string out;
+    if (rate > 0) {
+        out += "All its connections together carry " + amountText(rate) + " a second at most.\n";
+    }
+    if (day > 0) {
+        out += std::string(rate > 0 ? "They carry " : "All its connections together carry ") + amountText(day) + " a day at most; " +
+               (used >= day ? "that is used up, so nothing is connected to until tomorrow." : bytesText(used) + " are used today.") + "\n";
+    }
+    return out;
+}
+
+std::string limitText(const json::object& result) {
+    const auto& limits = objectAt(result, "limits");
+    const auto agent = shown(textAt(result, "agent"), 40);
+    if (const auto text = limitsText(limits); !text.empty()) {
+        return "Agent " + agent + ":\n" + text;
+    }
+    return "Agent " + agent + " may carry as much as it likes, as fast as it can; " + bytesText(numberAt(limits, "used")) + " today.\n";
+}
+
+// "none" or an amount, with "/s" behind it or not.
+Result<std::uint64_t> limitFrom(std::string_view text, const char* option, std::string_view example) {
+    if (text == "none") {
+        return 0;
+    }
+    for (const std::string_view end : {"/s", "/day"}) {
+        if (text.ends_with(end) && (end == "/s") == (std::string_view(option) == "--rate")) {
+            text.remove_suffix(end.size());
+        }
+    }
+    const auto amount = amountFrom(text);
+    if (!amount || *amount == 0) {
+        return fail(ErrorCode::InvalidArgument, std::string(option) + " takes a whole number of bytes with its unit, or none",
+                    "For example " + std::string(option) + " " + std::string(example));
+    }
+    return *amount;
+}
+
+int limit(Context& context, const NetOptions& options) {
+    json::object params{{"agent", options.agent}};
+    struct Option {
+        const char* key;
+        const char* name;
+        const std::string& text;
+        const char* example;
+    };
+    for (const auto& each : {Option{"rate", "--rate", options.rate, "5MiB/s"}, Option{"day", "--day", options.day, "2GiB"}}) {
+        if (each.text.empty()) {
+            continue;
+        }
+        const auto bytes = limitFrom(each.text, each.name, each.example);
+        if (!bytes) {
+            return context.failed(bytes.error());
+        }
+        params[each.key] = *bytes;
+    }
+    return context.show("net.limit", std::move(params), limitText);
+}
+
 std::string placeText(const json::object& connection) {
     const auto host = shown(textAt(connection, "host"), 253);
     const bool bare = host.find(':') != std::string::npos;
@@ -39,7 +105,7 @@ std::string placeText(const json::object& connection) {
 }
 
 std::string liveText(const json::object& result) {
-    std::string out = modeText(result);
+    std::string out = modeText(result) + limitsText(objectAt(result, "limits"));
     const auto& connections = listAt(result, "connections");
     if (const auto waiting = numberAt(result, "waiting"); waiting > 0) {
         out += countText(waiting, "connection waits", "connections wait") + " for an answer, or for the other side.\n";
@@ -125,6 +191,15 @@ void addNetworkVerbs(CLI::App& app, Context& context) {
             }
             return context.show("net.mode", std::move(params), modeText);
         };
+    });
+    auto* limit = net->add_subcommand("limit", "Show how much an agent's connections may carry, all together, or change it; at once");
+    limit->add_option("NAME", options->agent, "The agent")->required();
+    limit->add_option("--rate", options->rate, "At most so much a second, as 5MiB/s, or none");
+    limit->add_option("--day", options->day, "At most so much a day, as 2GiB, or none");
+    limit->footer("What is sent and what is received is added up. When a day is used up its connections are cut, and no other is made until\n"
+                  "the next day of this computer's clock, or until you allow more. Example: carrel net limit clerk --rate 5MiB/s --day 2GiB");
+    limit->callback([&context, options] {
+        context.action = [&context, options] { return carrel::cli::limit(context, *options); };
     });
     auto* live = net->add_subcommand("live", "List an agent's connections as they are, with what went through them");
     live->add_option("NAME", options->agent, "The agent")->required();

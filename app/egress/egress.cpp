@@ -47,6 +47,7 @@ Egress::Egress(Setup setup)
     : m_to(std::move(setup))
     , m_forwards(Forwards::make({m_to.agent, m_to.session, m_to.rules, m_to.grants, m_to.record, m_to.decided, {}}))
     , m_mode(m_to.mode)
+    , m_limits(m_to.limits)
     , m_minute(Clock::now()) {}
 
 Egress::~Egress() {
@@ -59,10 +60,10 @@ void Egress::run(const std::stop_token& stop) {
         {
             std::unique_lock lock(m_mutex);
             const auto due = [&] { return !m_work.empty(); };
-            if (m_traffic.holdsAny()) {
+            if (m_traffic.holdsAny() || isMetered()) {
                 (void)m_news.wait_for(lock, stop, kLookAtTraffic, due);
             } else {
-                (void)m_news.wait(lock, stop, [&] { return due() || m_traffic.holdsAny(); });
+                (void)m_news.wait(lock, stop, [&] { return due() || m_traffic.holdsAny() || isMetered(); });
             }
             if (!m_work.empty()) {
                 next = std::move(m_work.front());
@@ -74,6 +75,7 @@ void Egress::run(const std::stop_token& stop) {
         if (next) {
             next();
         }
+        meterIfDue();
         writeTraffic(TrafficBook::Which::Due);
     }
 }
@@ -117,6 +119,7 @@ std::uint64_t Egress::attach(std::shared_ptr<ClerkLine> line) {
         const std::lock_guard lock(m_mutex);
         m_line = line;
         clerk = ++m_clerk;
+        m_tally = std::make_shared<Tally>();
         changed = m_mode != mode;
     }
     m_forwards->attach(clerk, std::move(line));
@@ -124,8 +127,9 @@ std::uint64_t Egress::attach(std::shared_ptr<ClerkLine> line) {
         sayMode(clerk);
     }
     post([this, clerk] {
-        tellPlaceholders(clerk, false);
-        tellCanaries(clerk, false);
+        (void)meter(); // before it is handed a connection
+        tellPlaceholders(clerk, IfNone::SayNothing);
+        tellCanaries(clerk, IfNone::SayNothing);
     });
     return clerk;
 }
@@ -143,6 +147,7 @@ void Egress::sayMode(std::uint64_t clerk) {
 void Egress::detach(std::uint64_t clerk) {
     std::map<std::uint64_t, StreamPtr> gone;
     std::shared_ptr<ClerkLine> line;
+    std::shared_ptr<Tally> tally;
     {
         const std::lock_guard lock(m_mutex);
         if (clerk != m_clerk) {
@@ -151,11 +156,13 @@ void Egress::detach(std::uint64_t clerk) {
         gone.swap(m_streams);
         line.swap(m_line);
         ++m_clerk; // whatever it still says is nobody's
+        tally = std::exchange(m_tally, std::make_shared<Tally>());
     }
     m_forwards->detach(clerk);
     for (const auto& [number, stream] : gone) {
         ended(stream, std::nullopt);
     }
+    (void)count(*tally); // what ended before, too; what another ends now, is counted there
 }
 
 void Egress::setMode(NetMode mode) {
@@ -253,7 +260,7 @@ std::vector<LiveConnection> Egress::live() const {
 
 LiveConnection Egress::describe(const Stream& stream) const {
     const auto counts = countsOf(stream.socket.get());
-    LiveConnection out{stream.number, stream.to, stream.at, stream.treat, 0, 0, counts ? since(stream.before, *counts) : SocketCounts{},
+    LiveConnection out{stream.shown, stream.to, stream.at, stream.treat, 0, 0, counts ? since(stream.before, *counts) : SocketCounts{},
                        std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - stream.since)};
     for (const auto& need : stream.needs) {
         out.rule = need.rule != 0 ? need.rule : out.rule;
@@ -286,6 +293,9 @@ void Egress::stop() {
         m_thread.join();
     }
     writeTraffic(TrafficBook::Which::All);
+    if (m_to.volume) {
+        m_to.volume->settle();
+    }
 }
 
 } // namespace carrel::egress

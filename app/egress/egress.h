@@ -16,6 +16,8 @@
 // Order (I5): the decision is in the agent's log before a name is looked up. A destination that a rule has allowed once in this
 // session is not written down again while the same rule stands; so rules do not make a log grow with each connection, and what
 // cannot be written down does not happen. What happened is written down in sums (traffic_book.h).
+// What all connections may carry (limits.h) is the clerk's to hold to, by an allowance that it is given in pieces, and is counted by the
+// kernel here (egress_limits.cpp): beyond it nothing is connected, and what is, is cut, with the outcome limit.
 //
 // Ending what was allowed: each open connection is a grant (app/policy/grants.h). The engine keeps a descriptor of each socket and
 // shuts it down itself; telling the clerk is a courtesy. Between a cut and its effect nobody is waited for.
@@ -30,17 +32,18 @@
 #include "app/activity/event.h"
 #include "app/egress/address_policy.h"
 #include "app/egress/canaries/canary_book.h"
+#include "app/egress/clerk_words.h"
 #include "app/egress/connector.h"
 #include "app/egress/credentials/agent_credentials.h"
+#include "app/egress/day_volume.h"
+#include "app/egress/limits.h"
 #include "app/egress/outcome.h"
 #include "app/egress/resolver.h"
 #include "app/egress/traffic_book.h"
 #include "app/policy/approval_queue.h"
 #include "app/policy/grants.h"
-#include "app/relay/canary_words.h"
 
-#include <boost/json/object.hpp>
-
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <map>
@@ -60,7 +63,6 @@ inline constexpr std::size_t kMaxNewDecisions = 600;  // rows of what rules allo
 inline constexpr std::size_t kMaxKnownDecisions = 4096;
 inline constexpr std::size_t kMaxUses = 600;          // of credentials, in a minute: each is a row
 inline constexpr std::size_t kMaxAlerts = 200;        // of one kind, in one session: then they are counted with what was refused
-inline constexpr std::size_t kMaxPlaceholdersTold = 16; // of one request
 inline constexpr std::size_t kMaxOwed = 4096;         // pieces of work for its thread
 inline constexpr std::size_t kMaxOutcomeText = 300;
 
@@ -73,7 +75,7 @@ public:
 };
 
 struct LiveConnection {
-    std::uint64_t number = 0;
+    std::uint64_t number = 0; // as the owner is shown it: never another's while the engine runs
     Destination to;
     std::optional<Endpoint> at; // none: a proxy knows
     Treat treat = Treat::Raw;
@@ -101,6 +103,9 @@ public:
         CanaryBook* canaries = nullptr;                            // none: none is looked for
         // Writes the alert down, if there is one more to be written, and then pauses the agent; why, in words. None: there is nobody.
         std::function<void(std::optional<activity::Event> event, const std::string& why)> alarm = {};
+        Limits limits = {};
+        std::shared_ptr<DayVolume> volume = {}; // none: with a limit of a day nothing is connected
+        std::shared_ptr<std::atomic<std::uint64_t>> numbers = std::make_shared<std::atomic<std::uint64_t>>(0); // the last one shown
     };
     [[nodiscard]] static std::shared_ptr<Egress> make(Setup setup);
     ~Egress();
@@ -111,11 +116,14 @@ public:
     // first of all, before this returns.
     [[nodiscard]] std::uint64_t attach(std::shared_ptr<ClerkLine> line);
     void detach(std::uint64_t clerk); // its connections are gone with it
-    // net.open, net.closed, net.request, net.canary, forward.closed. An error: the clerk is broken, and is to be ended.
+    // What clerk_words.h has. An error: the clerk is broken, and is to be ended.
     [[nodiscard]] Status told(std::uint64_t clerk, const std::string& method, const boost::json::object& params);
 
     // Offline cuts everything; allowlist what no rule allows.
     void setMode(NetMode mode);
+    void setLimits(const Limits& limits);
+    // Bytes, counted up to now; 0 where nobody counts.
+    [[nodiscard]] std::uint64_t usedToday();
     void approvalChanged(const policy::Approval& approval); // ApprovalListener
     void rulesChanged();
     // Some came or went: the clerk is told what stands for them now, and what was connected otherwise is cut.
@@ -155,9 +163,14 @@ private:
         bool inLine = false;        // until there is room for its question
     };
     using AskedPtr = std::shared_ptr<Asked>;
+    struct Tally { // of one clerk, in bytes; m_mutex
+        std::uint64_t ended = 0, told = 0, counted = 0; // of connections that have; as it says; in the volume by now
+        std::string day; // m_counting: of the last count
+    };
     struct Stream { // its thread's while it is not open, but for what m_mutex is named for
-        std::uint64_t clerk = 0, number = 0;
+        std::uint64_t clerk = 0, number = 0; // the latter as that clerk has it
         Destination to;
+        std::uint64_t shown = 0; // the number that the owner knows
         Phase phase = Phase::Deciding; // m_mutex, as unchecked and grants
         std::vector<Need> needs;       // m_mutex, but while it is deciding or waiting
         unsigned turns = 0; // that a decision came, and did not reach
@@ -168,6 +181,7 @@ private:
         bool unchecked = false;
         UniqueFd socket; // open: kept to cut it
         SocketCounts before;
+        std::shared_ptr<Tally> tally; // its clerk's
         std::chrono::steady_clock::time_point since;
         std::optional<Endpoint> at;
         Treat treat = Treat::Raw;          // m_mutex once it is open
@@ -190,8 +204,8 @@ private:
     void writeTraffic(TrafficBook::Which which);
 
     // egress_told.cpp: what clerks say, and how connections end.
-    [[nodiscard]] Status opened(std::uint64_t clerk, const boost::json::object& params);
-    [[nodiscard]] Status closed(std::uint64_t clerk, const boost::json::object& params);
+    [[nodiscard]] Status opened(std::uint64_t clerk, const OpenWord& word);
+    [[nodiscard]] Status closed(std::uint64_t clerk, const ClosedWord& word);
     void refuse(const StreamPtr& stream, No no);
     bool cut(const StreamPtr& stream, const std::string& why); // false: another has ended it
     [[nodiscard]] bool take(const StreamPtr& stream); // out of the list; false: another has done that
@@ -201,6 +215,16 @@ private:
     void tellEffect(std::vector<Need>& needs, policy::EffectState state, const std::string& words); // on its own thread
     void sayMode(std::uint64_t clerk);
     void say(std::uint64_t clerk, std::string_view method, boost::json::object params, int descriptor = -1);
+    // What it is to look for, all of it; an error, and it looks for nothing, `trouble` goes into the log. None: where it was told of some.
+    struct NamedText {
+        std::string name, text;
+    };
+    enum class IfNone { Say, SayNothing };
+    void tellTexts(std::uint64_t clerk, std::string_view method, const Result<std::vector<NamedText>>& all, IfNone ifNone, const char* trouble);
+    // On its own thread: with the clerk that is there by then.
+    void postWithClerk(std::function<void(std::uint64_t clerk)> work);
+    // Of a connection whose requests it reads; m_mutex is held. Null: it was cut at the same time. Malformed: `what`, where it cannot be.
+    [[nodiscard]] Result<StreamPtr> readBy(std::uint64_t clerk, std::uint64_t number, const char* what) const;
     [[nodiscard]] bool isThere(const StreamPtr& stream) const; // m_mutex is held
 
     // egress_decide.cpp: on its own thread.
@@ -233,7 +257,7 @@ private:
                                const std::optional<Endpoint>& to = {});
 
     // egress_request.cpp: likewise, but for asked().
-    [[nodiscard]] Status asked(std::uint64_t clerk, const boost::json::object& params);
+    [[nodiscard]] Status asked(std::uint64_t clerk, RequestWord word);
     void judge(const StreamPtr& stream, const AskedPtr& asked);
     [[nodiscard]] std::optional<No> look(const StreamPtr& stream, Asked& asked);
     void allowRequest(const StreamPtr& stream, const AskedPtr& asked);
@@ -243,16 +267,37 @@ private:
     [[nodiscard]] bool takeAsked(const StreamPtr& stream, const AskedPtr& asked); // false: it is over
     void alert(const StreamPtr& stream, const std::string& credential, const std::string& why);
     [[nodiscard]] Status tellTrust(std::uint64_t clerk); // once, before the first connection that is read
-    void tellPlaceholders(std::uint64_t clerk, bool evenNone);
+    void tellPlaceholders(std::uint64_t clerk, IfNone ifNone);
     void cutWhatIsOtherNow();
 
     // egress_canary.cpp: likewise, but for canaryTold().
-    [[nodiscard]] Status canaryTold(std::uint64_t clerk, const boost::json::object& params);
+    [[nodiscard]] Status canaryTold(std::uint64_t clerk, const CanaryWord& word);
     void canaryLeft(const StreamPtr& stream, const std::string& name, relay::CanaryPlace where, relay::CanaryForm form);
-    void tellCanaries(std::uint64_t clerk, bool evenNone);
+    void tellCanaries(std::uint64_t clerk, IfNone ifNone);
+
+    // egress_limits.cpp: likewise, but for usedTold() and count().
+    struct Given { // to a clerk
+        std::uint64_t clerk = 0;
+        Limits limits;
+        std::optional<std::uint64_t> most;
+    };
+    [[nodiscard]] Status usedTold(std::uint64_t clerk, const UsedWord& word);
+    // Counts, and gives the clerk what it may use next; where that is nothing any more, all that there is has been ended, and why.
+    [[nodiscard]] std::optional<No> meter();
+    [[nodiscard]] std::optional<No> limitNow();
+    void meterIfDue();
+    void tellLimits(std::uint64_t clerk, const Limits& limits, std::optional<std::uint64_t> most);
+    No endAll(No no);
+    [[nodiscard]] std::uint64_t countAnew(Tally& tally, bool anotherDay); // what came since the last time; m_mutex is held
+    [[nodiscard]] bool isMetered() const;                                 // likewise
+    struct Used {
+        std::uint64_t today = 0, byClerk = 0; // the latter since that clerk came
+    };
+    Used count(Tally& tally); // into the volume
 
     const Setup m_to;
     const std::shared_ptr<Forwards> m_forwards;
+    std::mutex m_counting; // before m_mutex: what was counted is in the volume before anybody counts again
     mutable std::mutex m_mutex; // guards what follows; nothing is called with it held
     std::condition_variable_any m_news;
     std::deque<std::function<void()>> m_work;
@@ -262,6 +307,8 @@ private:
     std::uint64_t m_clerk = 0;
     std::map<std::uint64_t, StreamPtr> m_streams; // of that clerk, by its number
     TrafficBook m_traffic;
+    Limits m_limits;
+    std::shared_ptr<Tally> m_tally = std::make_shared<Tally>(); // of that clerk
     // Its thread's own.
     std::set<std::pair<std::string, std::uint64_t>> m_known; // destinations, with the rule that allows them
     std::chrono::steady_clock::time_point m_minute;
@@ -271,6 +318,8 @@ private:
     std::uint64_t m_trusting = 0;         // the clerk that was told whom to trust
     std::set<std::string> m_alerted;      // what was one already
     std::size_t m_canaries = 0;           // that were written down as having left
+    std::optional<Given> m_given;         // the last of it
+    std::chrono::steady_clock::time_point m_metered, m_settled;
     std::jthread m_thread; // last: uses the rest
 };
 

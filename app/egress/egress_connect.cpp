@@ -188,6 +188,9 @@ void Egress::connected(const StreamPtr& stream, Result<Made> made) {
     if (!made) {
         return refuse(stream, {outcomeOf(made.error().code), made.error().message});
     }
+    if (const auto no = limitNow()) {
+        return refuse(stream, *no);
+    }
     if (!stream->unchecked && std::find(stream->candidates.begin(), stream->candidates.end(), made->to) == stream->candidates.end()) {
         return refuse(stream, {Outcome::Denied, "another address was connected to than the one that was judged"});
     }

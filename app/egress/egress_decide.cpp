@@ -55,6 +55,9 @@ void Egress::decide(const StreamPtr& stream) {
         stream->phase = Phase::Deciding;
         stream->waitsFor = 0;
     }
+    if (const auto no = limitNow()) {
+        return refuse(stream, *no);
+    }
     // An address is judged like one that a name leads to.
     if (const auto* address = stream->to.address(); address != nullptr && !stream->looked) {
         const auto own = m_to.ownNetworks();

@@ -5,7 +5,6 @@
 
 #include "app/relay/secret_pipe.h"
 #include "guest/protocol/plain_text.h"
-#include "guest/protocol/strict_json.h"
 
 #include <algorithm>
 #include <array>
@@ -16,39 +15,23 @@ namespace json = boost::json;
 using activity::EventKind;
 using Clock = std::chrono::steady_clock;
 
-namespace {
-
-constexpr std::size_t kMaxGivenMethod = 32;
-constexpr std::size_t kMaxGivenPath = 4096;
-constexpr std::size_t kMaxGivenName = 64;
-
-} // namespace
-
-Status Egress::asked(std::uint64_t clerk, const json::object& params) {
-    JsonFields fields(params, "net.request");
-    const auto number = fields.number("number");
+Status Egress::asked(std::uint64_t clerk, RequestWord word) {
     auto one = std::make_shared<Asked>();
-    one->number = fields.number("request");
-    one->method = fields.string("method", kMaxGivenMethod);
-    one->path = fields.string("path", kMaxGivenPath);
-    one->placeholders = fields.strings("placeholders", kMaxPlaceholdersTold, kMaxGivenName);
-    if (params.contains("own_keys")) {
-        one->ownKeys = fields.strings("own_keys", kMaxPlaceholdersTold, kMaxGivenName);
-    }
-    CARREL_TRY(fields.finish());
+    one->number = word.request;
+    one->method = std::move(word.method);
+    one->path = std::move(word.path);
+    one->placeholders = std::move(word.placeholders);
+    one->ownKeys = std::move(word.ownKeys);
     StreamPtr stream;
     {
         const std::lock_guard lock(m_mutex);
-        const auto at = m_streams.find(number);
-        if (m_stopped || clerk != m_clerk || at == m_streams.end()) {
-            return {}; // it was cut at the same time
+        auto its = readBy(clerk, word.number, "a clerk asks for a request where there is none to ask for");
+        if (!its || !*its) {
+            return its ? Status() : fail(std::move(its).error());
         }
-        stream = at->second;
-        if (stream->phase != Phase::Open || (stream->treat != Treat::Terminate && stream->treat != Treat::Http) || stream->asked) {
-            return fail(ErrorCode::Malformed, "a clerk asks for a request where there is none to ask for");
-        }
-        if (m_work.size() >= kMaxOwed) {
-            return fail(ErrorCode::LimitExceeded, "a clerk asks faster than it is answered");
+        stream = std::move(*its);
+        if (stream->asked) {
+            return fail(ErrorCode::Malformed, "a clerk asks for a request before another is answered");
         }
         stream->asked = one;
     }
@@ -72,6 +55,9 @@ void Egress::judge(const StreamPtr& stream, const AskedPtr& asked) {
             return;
         }
         asked->waitsFor = 0;
+    }
+    if (const auto no = limitNow()) {
+        return refuseRequest(stream, asked, *no);
     }
     if (!std::exchange(asked->looked, true)) {
         if (const auto no = look(stream, *asked)) {
@@ -282,32 +268,20 @@ Status Egress::tellTrust(std::uint64_t clerk) {
     return {};
 }
 
-void Egress::tellPlaceholders(std::uint64_t clerk, bool evenNone) {
+void Egress::tellPlaceholders(std::uint64_t clerk, IfNone ifNone) {
     const auto all = m_to.credentials ? m_to.credentials->placeholders() : Result<std::vector<AgentCredentials::Placeholder>>();
-    if (!all) {
-        activity::Event event;
-        event.kind = EventKind::EngineNote;
-        event.subject = "the placeholders of credentials could not be told to the clerk";
-        event.detail = {{"error", all.error().text()}};
-        m_to.record(std::move(event));
-        return;
-    }
-    json::array list;
-    for (const auto& each : *all) {
-        list.push_back({{"name", each.of.name}, {"text", each.text}});
-    }
-    if (evenNone || !list.empty()) {
-        say(clerk, "net.placeholders", {{"list", std::move(list)}});
-    }
+    tellTexts(clerk, "net.placeholders", all.map([](const std::vector<AgentCredentials::Placeholder>& placeholders) {
+        std::vector<NamedText> out;
+        for (const auto& each : placeholders) {
+            out.push_back({each.of.name, each.text});
+        }
+        return out;
+    }), ifNone, "the placeholders of credentials could not be told to the clerk");
 }
 
 void Egress::credentialsChanged() {
-    post([this] {
-        const auto clerk = [&] {
-            const std::lock_guard lock(m_mutex);
-            return m_clerk;
-        }();
-        tellPlaceholders(clerk, true);
+    postWithClerk([this](std::uint64_t clerk) {
+        tellPlaceholders(clerk, IfNone::Say);
         cutWhatIsOtherNow();
     });
 }

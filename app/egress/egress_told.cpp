@@ -5,7 +5,6 @@
 #include "app/egress/break_off.h"
 #include "app/egress/forwards.h"
 #include "guest/protocol/plain_text.h"
-#include "guest/protocol/strict_json.h"
 
 #include <algorithm>
 #include <array>
@@ -18,7 +17,6 @@ using Clock = std::chrono::steady_clock;
 
 namespace {
 
-constexpr std::size_t kMaxGivenHost = 255;
 constexpr std::uint64_t kEndsCounted = 1; // the kernel counts the end of a direction
 
 // Of those of a clerk's words (link.h, net.closed) that the owner should know of: it was connected, and came to nothing.
@@ -43,32 +41,27 @@ const Fault* faultOf(std::string_view how) {
 } // namespace
 
 Status Egress::told(std::uint64_t clerk, const std::string& method, const json::object& params) {
-    if (method == "net.open") {
-        return opened(clerk, params);
-    }
-    if (method == "net.closed") {
-        return closed(clerk, params);
-    }
-    if (method == "net.request") {
-        return asked(clerk, params);
-    }
-    if (method.starts_with("forward.")) {
-        return m_forwards->told(clerk, method, params);
-    }
-    if (method == "net.canary") {
-        return canaryTold(clerk, params);
-    }
-    return fail(ErrorCode::Malformed, "a clerk cannot say " + plainText(method, 40));
+    struct Take {
+        Egress& self;
+        std::uint64_t clerk;
+        Status operator()(const OpenWord& word) const { return self.opened(clerk, word); }
+        Status operator()(const ClosedWord& word) const { return self.closed(clerk, word); }
+        Status operator()(RequestWord& word) const { return self.asked(clerk, std::move(word)); }
+        Status operator()(const CanaryWord& word) const { return self.canaryTold(clerk, word); }
+        Status operator()(const UsedWord& word) const { return self.usedTold(clerk, word); }
+        Status operator()(const ForwardClosedWord& word) const { // the kernel counts, which cannot be lied to
+            self.m_forwards->closed(clerk, word.closed.number);
+            return {};
+        }
+    };
+    auto word = netWordFrom(method, params);
+    return word ? std::visit(Take{*this, clerk}, *word) : fail(std::move(word).error());
 }
 
-Status Egress::opened(std::uint64_t clerk, const json::object& params) {
-    JsonFields fields(params, "net.open");
-    const auto number = fields.number("number");
-    const auto host = fields.string("host", kMaxGivenHost);
-    const auto port = fields.number("port", UINT16_MAX);
-    CARREL_TRY(fields.finish());
+Status Egress::opened(std::uint64_t clerk, const OpenWord& word) {
+    const auto number = word.number;
     auto stream = std::make_shared<Stream>(Stream{clerk, number, {Address(Address::V4Bytes{}), 0}});
-    auto to = Destination::parse(host, port);
+    auto to = Destination::parse(word.host, word.port);
     std::optional<No> no;
     if (!to) { // the machine's doing, perhaps, which must not bring down its clerk
         no = No{Outcome::Denied, to.error().message};
@@ -99,6 +92,8 @@ Status Egress::opened(std::uint64_t clerk, const json::object& params) {
         } else if (m_streams.size() - open >= kMaxWaiting) {
             no = No{Outcome::Limit, "too many connections of this agent wait"};
         }
+        stream->shown = ++*m_to.numbers;
+        stream->tally = m_tally;
         m_streams.emplace(number, stream);
     }
     post([this, stream, no = std::move(no)] {
@@ -111,22 +106,18 @@ Status Egress::opened(std::uint64_t clerk, const json::object& params) {
     return {};
 }
 
-Status Egress::closed(std::uint64_t clerk, const json::object& params) {
-    JsonFields fields(params, "net.closed");
-    const auto number = fields.number("number");
-    const SocketCounts counts{fields.number("sent"), fields.number("received")};
-    const auto* const fault = faultOf(fields.string("how", 64));
-    CARREL_TRY(fields.finish());
+Status Egress::closed(std::uint64_t clerk, const ClosedWord& word) {
+    const auto* const fault = faultOf(word.how);
     StreamPtr stream;
     {
         const std::lock_guard lock(m_mutex);
-        const auto at = m_streams.find(number);
+        const auto at = m_streams.find(word.number);
         if (clerk == m_clerk && at != m_streams.end()) { // else it was cut at the same time
             stream = at->second;
         }
     }
     if (stream && take(stream)) {
-        ended(stream, counts);
+        ended(stream, word.bytes);
         if (fault != nullptr) {
             const std::lock_guard lock(m_mutex);
             m_traffic.failed(stream->to.text(), fault->outcome, std::string(fault->words), Clock::now());
@@ -142,6 +133,49 @@ bool Egress::take(const StreamPtr& stream) {
         m_streams.erase(stream->number);
     }
     return there;
+}
+
+void Egress::tellTexts(std::uint64_t clerk, std::string_view method, const Result<std::vector<NamedText>>& all, IfNone ifNone, const char* trouble) {
+    if (!all) {
+        activity::Event event;
+        event.kind = activity::EventKind::EngineNote;
+        event.subject = trouble;
+        event.detail = {{"error", all.error().text()}};
+        m_to.record(std::move(event));
+        return;
+    }
+    json::array list;
+    for (const auto& each : *all) {
+        list.push_back({{"name", each.name}, {"text", each.text}});
+    }
+    if (ifNone == IfNone::Say || !list.empty()) {
+        say(clerk, method, {{"list", std::move(list)}});
+    }
+}
+
+void Egress::postWithClerk(std::function<void(std::uint64_t clerk)> work) {
+    post([this, work = std::move(work)] {
+        const auto clerk = [&] {
+            const std::lock_guard lock(m_mutex);
+            return m_clerk;
+        }();
+        work(clerk);
+    });
+}
+
+Result<Egress::StreamPtr> Egress::readBy(std::uint64_t clerk, std::uint64_t number, const char* what) const {
+    const auto at = m_streams.find(number);
+    if (m_stopped || clerk != m_clerk || at == m_streams.end()) {
+        return StreamPtr();
+    }
+    const auto& stream = at->second;
+    if (stream->phase != Phase::Open || (stream->treat != Treat::Terminate && stream->treat != Treat::Http)) {
+        return fail(ErrorCode::Malformed, what);
+    }
+    if (m_work.size() >= kMaxOwed) {
+        return fail(ErrorCode::LimitExceeded, "a clerk asks faster than it is answered");
+    }
+    return stream;
 }
 
 bool Egress::isThere(const StreamPtr& stream) const {
@@ -175,6 +209,7 @@ void Egress::ended(const StreamPtr& stream, std::optional<SocketCounts> told) {
     stream->stop.request_stop();
     UniqueFd socket;
     AskedPtr asked;
+    bool late = false; // its clerk has been settled with
     {
         const std::lock_guard lock(m_mutex);
         asked.swap(stream->asked);
@@ -183,6 +218,10 @@ void Egress::ended(const StreamPtr& stream, std::optional<SocketCounts> told) {
         if (stream->phase == Phase::Open) {
             const auto counted = countsOf(socket.get());
             auto bytes = counted ? since(stream->before, *counted) : SocketCounts{};
+            if (told) {
+                bytes.sent += bytes.queued; // the kernel goes on delivering it
+            }
+            stream->tally->ended += bytes.sent + bytes.received; // by the kernel alone
             if (told) {
                 // The clerk counts to the byte, and the kernel cannot be lied to: more than it says is believed, less is not.
                 const auto believed = [](std::uint64_t kernel, std::uint64_t clerk) {
@@ -196,10 +235,14 @@ void Egress::ended(const StreamPtr& stream, std::optional<SocketCounts> told) {
             } else {
                 breakOff(socket.get());
             }
+            late = stream->tally != m_tally;
             m_traffic.ended(stream->to.text(), stream->unchecked, bytes, now);
         } else {
             m_traffic.failed(stream->to.text(), Outcome::Closed, "whoever asked has gone", now);
         }
+    }
+    if (late) {
+        (void)count(*stream->tally);
     }
     letGo(stream);
     post([this, stream, asked] {
@@ -255,7 +298,7 @@ Result<LiveConnection> Egress::cut(std::uint64_t number) {
     std::optional<LiveConnection> was;
     {
         const std::lock_guard lock(m_mutex);
-        const auto at = m_streams.find(number);
+        const auto at = std::find_if(m_streams.begin(), m_streams.end(), [&](const auto& each) { return each.second->shown == number; });
         if (at != m_streams.end() && at->second->phase == Phase::Open) {
             stream = at->second;
             was = describe(*stream);

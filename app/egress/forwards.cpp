@@ -5,7 +5,6 @@
 #include "app/egress/egress.h"
 #include "app/egress/peer_owner.h"
 #include "guest/protocol/plain_text.h"
-#include "guest/protocol/strict_json.h"
 
 #include <algorithm>
 #include <array>
@@ -28,7 +27,6 @@ constexpr std::size_t kNameBytes = 16;
 constexpr int kBacklog = 64;
 constexpr int kAcceptTurn = 32; // then the others have theirs
 constexpr int kBindTries = 16;  // until a port is free of both addresses
-constexpr std::size_t kMaxHow = 64;
 
 Result<std::string> randomName() {
     std::array<unsigned char, kNameBytes> bytes{};
@@ -189,6 +187,9 @@ Result<Forward> Forwards::open(const Wanted& wanted) {
 
     auto detail = placeOf(facts);
     detail["by"] = "owner";
+    if (wanted.approval != 0) {
+        detail["approval"] = wanted.approval;
+    }
     if (wanted.untilMs) {
         detail["until"] = activity::formatTime(*wanted.untilMs * 1'000'000);
     }
@@ -343,22 +344,12 @@ void Forwards::detach(std::uint64_t clerk) {
     m_cut.clear();
 }
 
-Status Forwards::told(std::uint64_t clerk, const std::string& method, const json::object& params) {
-    if (method != "forward.closed") {
-        return fail(ErrorCode::Malformed, "a clerk cannot say " + plainText(method, 40));
-    }
-    JsonFields fields(params, "forward.closed");
-    const auto number = fields.number("number");
-    (void)fields.number("sent"); // the kernel counts, which cannot be lied to
-    (void)fields.number("received");
-    (void)fields.string("how", kMaxHow);
-    CARREL_TRY(fields.finish());
+void Forwards::closed(std::uint64_t clerk, std::uint64_t connection) {
     const std::lock_guard lock(m_mutex);
-    if (clerk == m_clerk && m_connections.contains(number)) { // else it was cut at the same time
-        letGo(number, Broken::No);
+    if (clerk == m_clerk && m_connections.contains(connection)) { // else it was cut at the same time
+        letGo(connection, Broken::No);
         wake(); // there is something to be written down
     }
-    return {};
 }
 
 void Forwards::letGo(std::uint64_t connection, Broken broken) {

@@ -3,8 +3,8 @@
 // forwarded, and here a port of this computer's loopback is listened at for it. What connects there is handed to the clerk
 // (app/clerk/link.h, forward.connected), which relays and reads. The engine reads no byte of either side.
 //
-// Why it is a grant like a way out: app/relay/forward_guard.h. So it is on the owner's word alone, each time, whatever an agent wants;
-// what a rule denies does not happen, and what ends a grant ends it (app/policy/grants.h). It ends with the session, too, and with the
+// Why it is a grant like a way out: app/relay/forward_guard.h. So it is on the owner's word alone, each time, whether an agent asked for
+// it or not; what a rule denies does not happen, and what ends a grant ends it (app/policy/grants.h). It ends with the session, too, and with the
 // engine: nothing opens it again.
 //
 //   decided, and in the log → listening → ended (by the owner, a rule, the session)
@@ -82,6 +82,7 @@ public:
     struct Wanted {
         std::uint16_t port = 0;
         std::optional<std::int64_t> untilMs = {}; // since 1970
+        std::uint64_t approval = 0; // the agent's request that the owner allowed; 0: nobody asked
     };
     // Refused: a rule denies it. LimitExceeded: kMaxForwards. Io: it cannot be listened, or not be written down.
     [[nodiscard]] Result<Forward> open(const Wanted& wanted);
@@ -91,10 +92,10 @@ public:
     // Until it has ended: why. Cancelled: stop came first.
     [[nodiscard]] Result<std::string> waitEnded(std::uint64_t number, std::stop_token stop) const;
 
-    // Of the door: the clerk with the network channel, and what it says (forward.closed). An error: it is broken.
+    // Of the door: the clerk with the network channel, and a connection that it says has ended.
     void attach(std::uint64_t clerk, std::shared_ptr<ClerkLine> line);
     void detach(std::uint64_t clerk);
-    [[nodiscard]] Status told(std::uint64_t clerk, const std::string& method, const boost::json::object& params);
+    void closed(std::uint64_t clerk, std::uint64_t connection);
     // Ends all of them, and writes down the last of it.
     void stop();
 

@@ -20,10 +20,10 @@ Networks::Networks(Setup setup)
 }
 
 std::shared_ptr<Egress> Networks::open(const std::string& agent, const std::string& session, NetMode mode, Log log,
-                                       std::shared_ptr<AgentCredentials> credentials) {
+                                       std::shared_ptr<AgentCredentials> credentials, Metered metered) {
     auto out = Egress::make({agent, session, mode, &m_to.queue, &m_to.rules, &m_to.grants, m_to.connector.get(), m_to.resolver(),
                              m_to.proxies, m_to.ownNetworks, std::move(log.record), std::move(log.decided), std::move(credentials), m_to.roots,
-                             m_to.canaries, std::move(log.alarm)});
+                             m_to.canaries, std::move(log.alarm), metered.limits, std::move(metered.volume), m_numbers});
     const std::lock_guard lock(m_mutex);
     std::erase_if(m_open, [](const auto& each) { return each.second.expired(); });
     m_open[agent] = out;

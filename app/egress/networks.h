@@ -30,8 +30,12 @@ public:
         std::function<Status(activity::Event event)> decided; // Egress::Setup
         std::function<void(std::optional<activity::Event> event, const std::string& why)> alarm = {}; // likewise
     };
+    struct Metered { // Egress::Setup
+        Limits limits;
+        std::shared_ptr<DayVolume> volume;
+    };
     [[nodiscard]] std::shared_ptr<Egress> open(const std::string& agent, const std::string& session, NetMode mode, Log log,
-                                               std::shared_ptr<AgentCredentials> credentials = {});
+                                               std::shared_ptr<AgentCredentials> credentials = {}, Metered metered = {});
     void credentialsChanged(); // Egress::credentialsChanged, of all
     void canariesChanged();    // likewise
     void changed(const policy::Approval& approval, std::uint64_t number) override;
@@ -43,6 +47,7 @@ private:
     Setup m_to;
     std::mutex m_mutex;
     std::map<std::string, std::weak_ptr<Egress>> m_open; // by agent
+    const std::shared_ptr<std::atomic<std::uint64_t>> m_numbers = std::make_shared<std::atomic<std::uint64_t>>(0); // of connections
 };
 
 } // namespace carrel::egress

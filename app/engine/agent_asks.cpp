@@ -60,7 +60,7 @@ Result<agents::ReviewSelection> selectionOf(const agents::Agent& agent, const st
 }
 
 bool isBeingDone(const Approval& of) {
-    return of.state == ApprovalState::Allowed && of.effect == EffectState::None && policy::isLasting(of.action);
+    return of.state == ApprovalState::Allowed && of.effect == EffectState::None && policy::isCarriedOut(of.action);
 }
 
 } // namespace
@@ -211,6 +211,9 @@ AgentAsks::Answer AgentAsks::answerTo(const std::string& agent, const ask::Quest
     if (const auto* folder = std::get_if<ask::Folder>(&question)) {
         return this->folder(agent, *folder);
     }
+    if (const auto* forward = std::get_if<ask::Forward>(&question)) {
+        return this->forward(agent, *forward);
+    }
     if (const auto* wait = std::get_if<ask::Wait>(&question)) {
         return this->wait(agent, *wait, stop);
     }
@@ -260,6 +263,15 @@ AgentAsks::Answer AgentAsks::folder(const std::string& agent, const ask::Folder&
         return stopping();
     }
     const auto submitted = m_to.approvals.askFolder(of, question.reason);
+    return submitted ? Answer(answerOf(*submitted)) : Answer(failed(of, submitted.error()));
+}
+
+AgentAsks::Answer AgentAsks::forward(const std::string& agent, const ask::Forward& question) {
+    const auto of = m_to.findAgent(agent);
+    if (!of) {
+        return stopping();
+    }
+    const auto submitted = m_to.approvals.askForward(of, question.port, question.reason);
     return submitted ? Answer(answerOf(*submitted)) : Answer(failed(of, submitted.error()));
 }
 

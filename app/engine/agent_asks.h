@@ -60,6 +60,7 @@ private:
     [[nodiscard]] Answer answerTo(const std::string& agent, const ask::Question& question, const std::stop_token& stop);
     [[nodiscard]] Answer apply(const std::string& agent, const ask::Apply& question, const std::stop_token& stop);
     [[nodiscard]] Answer folder(const std::string& agent, const ask::Folder& question);
+    [[nodiscard]] Answer forward(const std::string& agent, const ask::Forward& question);
     [[nodiscard]] Answer wait(const std::string& agent, const ask::Wait& question, const std::stop_token& stop);
     [[nodiscard]] Answer withdraw(const std::string& agent, const ask::Withdraw& question);
     [[nodiscard]] Answer why(const std::string& agent, const ask::Why& question);

@@ -282,9 +282,11 @@ Result<Approvals::Outcome> Approvals::decide(const policy::DecisionWanted& wante
     if (decided->approval.decision && decided->approval.decision->rule) {
         rulesChanged();
     }
-    Outcome out{std::move(*decided), {}, {}, {}};
+    Outcome out{std::move(*decided), {}, {}, {}, {}};
     if (*share) {
         giveFolder(out.decided.approval, **share, out);
+    } else if (wanted.effect == policy::Effect::Allow && out.decided.approval.action == Action::Forward) {
+        openForward(out.decided.approval, out);
     } else if (wanted.effect != policy::Effect::Allow || out.decided.approval.action != Action::Apply) {
         return out;
     } else if (auto report = carryOut(out.decided.approval, progress)) {

@@ -11,6 +11,7 @@
 #pragma once
 
 #include "app/agents/agent.h"
+#include "app/egress/forwards.h"
 #include "app/engine/agent_lanes.h"
 #include "app/policy/approval_queue.h"
 #include "app/policy/grants.h"
@@ -57,6 +58,10 @@ public:
     // one with the answer, for this once, and no rule answers it but one that denies.
     [[nodiscard]] Result<policy::Submitted> askFolder(const AgentPtr& agent, const std::string& reason);
 
+    // The agent asks that what listens at a port of its machine is shown in the owner's browser. Of high risk; no rule answers it but
+    // one that denies. It is not told where it is shown.
+    [[nodiscard]] Result<policy::Submitted> askForward(const AgentPtr& agent, std::uint16_t port, const std::string& reason);
+
     // The owner's word. What it allows is done when this answers.
     struct FolderChoice { // with an allow of a folder, and with nothing else
         std::optional<std::string> folder;     // on this computer
@@ -66,6 +71,7 @@ public:
         policy::Decided decided;
         std::optional<agents::ActionReport> report;
         std::string share;                  // that was added
+        std::optional<egress::Forward> forward; // that was opened
         std::optional<Error> effectTrouble; // it was allowed, and could not be done
     };
     // InvalidArgument: a folder was asked for, and none is chosen.
@@ -102,6 +108,7 @@ private:
     [[nodiscard]] Result<std::optional<agents::NewShare>> chosen(const policy::DecisionWanted& wanted, const FolderChoice& choice);
     void giveFolder(const policy::Approval& approval, const agents::NewShare& share, Outcome& out);
     [[nodiscard]] Result<Stands> folderStanding(const policy::Approval& approval);
+    void openForward(const policy::Approval& approval, Outcome& out); // approvals_forward.cpp
     void keepTime(const std::stop_token& stop);
     void tidyReviews();
     void forgetTold();

@@ -116,7 +116,10 @@ std::string confirmWord(const Approval& of, const std::string& agentName) {
             if (at == item.fields.end()) {
                 continue;
             }
-            const auto word = at->second.substr(at->second.rfind('/') + 1);
+            auto word = at->second.substr(at->second.rfind('/') + 1);
+            if (field == std::string_view("port")) { // a short one, too
+                word = "port-" + word;
+            }
             if (isPlainWord(word)) {
                 return word;
             }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Verbs of what agents ask to do beyond their machines. All of them the owner's (app/api/roles.h).
 #include "app/engine/describe_approval.h"
+#include "app/engine/describe_forward.h"
 #include "app/engine/describe_report.h"
 #include "app/engine/engine.h"
 #include "app/engine/read_rule.h"
@@ -243,6 +244,9 @@ Result<json::value> decide(Engine& engine, api::Call& call) {
     }
     if (!done->share.empty()) {
         out["given"] = done->share;
+    }
+    if (done->forward) {
+        out["forward"] = describeForward(*done->forward);
     }
     if (done->effectTrouble) {
         out["effect_trouble"] = api::asUtf8(done->effectTrouble->text());

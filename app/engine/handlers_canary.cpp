@@ -10,6 +10,7 @@
 namespace carrel::engine {
 
 namespace json = boost::json;
+using activity::EventKind;
 using egress::Canary;
 
 namespace {
@@ -31,6 +32,25 @@ json::object describe(Engine& engine, const Canary& of, Text text) {
 
 json::object told(Engine& engine, const Canary& of) {
     return {{"canary", describe(engine, of, Text::Told)}};
+}
+
+// Into the logs of the agents that it is for, before it counts (I5); without its text.
+egress::CanaryBook::Before noted(Engine& engine, EventKind kind, const egress::CanaryBook::Planting& said = {}) {
+    return [&engine, kind, said](const Canary& of) -> Status {
+        json::object detail{{"by", agents::kByOwner}, {"agents", of.agents.empty() ? "all" : "some"}};
+        if (said.planted) {
+            detail["planted"] = *said.planted;
+        }
+        if (said.variable) {
+            detail["env"] = *said.variable;
+        }
+        for (const auto& agent : engine.allAgents()) {
+            if (isFor(of, agent->id())) {
+                CARREL_TRY(agent->noteCanary(kind, of.name, detail));
+            }
+        }
+        return {};
+    };
 }
 
 Result<json::value> add(Engine& engine, api::Call& call) {
@@ -69,7 +89,7 @@ Result<json::value> add(Engine& engine, api::Call& call) {
         return fail(std::move(made).error());
     }
     wanted.text = std::move(*made);
-    const auto kept = engine.canaries().add(std::move(wanted));
+    const auto kept = engine.canaries().add(std::move(wanted), noted(engine, EventKind::CanaryAdded));
     return kept ? Result<json::value>(told(engine, *kept)) : fail(kept.error());
 }
 
@@ -114,7 +134,7 @@ Result<json::value> plant(Engine& engine, api::Call& call) {
     if (where.variable) {
         CARREL_TRY(refuseTaken(engine, name, *where.variable));
     }
-    const auto planted = engine.canaries().plant(name, where);
+    const auto planted = engine.canaries().plant(name, where, where.planted || where.variable ? noted(engine, EventKind::CanaryPlanted, where) : egress::CanaryBook::Before());
     return planted ? Result<json::value>(told(engine, *planted)) : fail(planted.error());
 }
 
@@ -122,7 +142,7 @@ Result<json::value> remove(Engine& engine, api::Call& call) {
     JsonFields fields(call.params(), "canary.remove");
     const auto name = fields.string("name", 64);
     CARREL_TRY(fields.finish());
-    const auto gone = engine.canaries().remove(name);
+    const auto gone = engine.canaries().remove(name, noted(engine, EventKind::CanaryRemoved));
     return gone ? Result<json::value>(told(engine, *gone)) : fail(gone.error());
 }
 

@@ -2,7 +2,7 @@
 // Verbs of forwards: what an agent's machine serves, shown to the user's browser. All of them the owner's.
 #include "app/engine/engine.h"
 
-#include "app/egress/forwards.h"
+#include "app/engine/describe_forward.h"
 #include "guest/protocol/strict_json.h"
 
 namespace carrel::engine {
@@ -19,27 +19,9 @@ std::int64_t inSeconds(std::uint64_t seconds) { // ms since 1970
     return now.count() + static_cast<std::int64_t>(seconds) * 1000;
 }
 
-json::object describe(const egress::Forward& forward) {
-    json::object out{{"number", forward.number},
-                     {"port", forward.port},
-                     {"host", forward.host},
-                     {"at", forward.at},
-                     {"url", forward.url()},
-                     {"open", forward.open},
-                     {"connections", forward.begun},
-                     {"refused", forward.refused},
-                     {"sent", forward.bytes.sent},
-                     {"received", forward.bytes.received},
-                     {"age_ms", forward.age.count()}};
-    if (forward.untilMs) {
-        out["until"] = activity::formatTime(*forward.untilMs * 1'000'000);
-    }
-    return out;
-}
-
 // Until it ends by itself, or whoever asked for it goes: then it goes, too.
 Result<std::string> hold(egress::Forwards& forwards, const egress::Forward& made, api::Call& call) {
-    if (call.event({{"forward", describe(made)}})) {
+    if (call.event({{"forward", describeForward(made)}})) {
         if (auto ended = forwards.waitEnded(made.number, call.stop())) {
             return ended;
         }
@@ -80,7 +62,7 @@ Result<json::value> open(Engine& engine, api::Call& call) {
     if (!made) {
         return fail(made.error());
     }
-    out["forward"] = describe(*made);
+    out["forward"] = describeForward(*made);
     if (held) {
         const auto ended = hold(forwards, *made, call);
         if (!ended) {
@@ -102,7 +84,7 @@ Result<json::value> list(Engine& engine, api::Call& call) {
     json::array all;
     if (const auto network = (*agent)->running()) {
         for (const auto& each : (*network)->forwards().list()) {
-            all.push_back(describe(each));
+            all.push_back(describeForward(each));
         }
     }
     return json::object{{"agent", (*agent)->name()}, {"forwards", std::move(all)}};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Verbs of the network: how an agent reaches it, what goes on there, and sets of rules to begin from. All of them the owner's.
+// Verbs of the network: how an agent reaches it and how much it may carry, what goes on there, and sets of rules to begin from. All of them the owner's.
 #include "app/engine/describe_approval.h"
 #include "app/engine/engine.h"
 
@@ -58,6 +58,28 @@ Result<json::value> mode(Engine& engine, api::Call& call) {
     return json::object{{"agent", (*agent)->name()}, {"mode", toString((*agent)->network())}};
 }
 
+json::object describeLimits(agents::Agent& agent) {
+    const auto now = agent.limitsNow();
+    return {{"rate", now.limits.rate}, {"day", now.limits.day}, {"used", std::min(now.used, egress::kMostLimit)}};
+}
+
+// The limits as they are, or as they are from now on.
+Result<json::value> limit(Engine& engine, api::Call& call) {
+    JsonFields fields(call.params(), "net.limit");
+    const auto name = fields.string("agent", 256);
+    const auto rate = fields.optionalNumber("rate");
+    const auto day = fields.optionalNumber("day");
+    CARREL_TRY(fields.finish());
+    const auto agent = engine.agentFor(call, name);
+    if (!agent) {
+        return fail(agent.error());
+    }
+    if (rate || day) {
+        CARREL_TRY((*agent)->setLimits(rate, day));
+    }
+    return json::object{{"agent", (*agent)->name()}, {"limits", describeLimits(**agent)}};
+}
+
 Result<json::value> live(Engine& engine, api::Call& call) {
     JsonFields fields(call.params(), "net.live");
     const auto name = fields.string("agent", 256);
@@ -74,6 +96,7 @@ Result<json::value> live(Engine& engine, api::Call& call) {
     return json::object{{"agent", (*agent)->name()},
                         {"mode", toString((*agent)->network())},
                         {"waiting", now.waiting},
+                        {"limits", describeLimits(**agent)},
                         {"connections", std::move(connections)}};
 }
 
@@ -161,6 +184,7 @@ void addNetworkVerbs(Engine& engine, api::Handlers& to) {
         to[verb] = [&engine, handler](api::Call& call) { return handler(engine, call); };
     };
     add("net.mode", mode);
+    add("net.limit", limit);
     add("net.live", live);
     add("net.cut", cut);
     add("net.presets", presets);

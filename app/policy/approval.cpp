@@ -193,7 +193,9 @@ Result<PreparedAsk> prepare(Ask ask) {
     out.question.itemCount = ask.items.size();
     out.question.evidence = std::move(ask.evidence);
     out.question.claim = claimOf(ask.claim);
-    out.question.cover = coveringRule(ask.items);
+    if (!isByPersonAlone(ask.action)) {
+        out.question.cover = coveringRule(ask.items);
+    }
     out.items = std::move(ask.items);
     return out;
 }

@@ -42,6 +42,10 @@ enum class EffectState { None, Done, Failed, NeverBegan, Unsettled };
 // Whether the request means something when the session is over and when the engine has restarted: what is staged can
 // still be applied, a folder be given. A connection that waited has gone.
 [[nodiscard]] bool isLasting(Action action);
+// What is allowed is Carrel's own to do, once; whoever asked is told when it is done.
+[[nodiscard]] bool isCarriedOut(Action action);
+// A person says yes each time, and no rule does; one that denies counts.
+[[nodiscard]] bool isByPersonAlone(Action action);
 struct Approval;
 // The owner says with the answer which folder it is.
 [[nodiscard]] bool isToBeChosen(const Approval& approval);

@@ -109,6 +109,10 @@ Result<std::optional<Rule>> ApprovalQueue::ruleFor(const Approval& of, const Dec
         return fail(ErrorCode::Refused, "The session that request " + std::to_string(of.id) + " was made in is over",
                     "Decide for once, or for the agent");
     }
+    if (wanted.effect == Effect::Allow && isByPersonAlone(of.action)) {
+        return fail(ErrorCode::Refused, "What request " + std::to_string(of.id) + " asks for is allowed by your own word, each time, and by no rule",
+                    "Decide for once: carrel allow " + std::to_string(of.id));
+    }
     if (!wanted.rule && !of.question.cover) {
         return fail(ErrorCode::Refused, "No rule can say what request " + std::to_string(of.id) + " asks for",
                     "Decide for once: carrel " + std::string(toString(wanted.effect)) + " " + std::to_string(of.id));
@@ -221,7 +225,7 @@ Result<Decided> ApprovalQueue::decide(const DecisionWanted& wanted) {
         facts.by = plainText(wanted.by, kMaxByBytes);
         // Not for those who joined after the person looked: a hundred payments are not one.
         facts.uses = !allow                       ? 0
-                     : isLasting((*of)->action) ? 1
+                     : isCarriedOut((*of)->action) ? 1
                                                 : std::max<std::uint64_t>(1, std::min(wanted.asked, (*of)->asked));
         facts.rule = rule;
         CARREL_TRY(record(turn, **of, std::move(facts), allow ? IfNot::Fail : IfNot::Owe));
@@ -262,7 +266,7 @@ std::optional<Error> ApprovalQueue::keepRule(std::uint64_t id, const Rule& rule)
 }
 
 void ApprovalQueue::settleByRule(const Approval& seen, const Rules::Verdict& verdict) {
-    if (!verdict.rule || verdict.answer == Answer::Ask) {
+    if (!verdict.rule || verdict.answer == Answer::Ask || (verdict.answer == Answer::Allow && isByPersonAlone(seen.action))) {
         return;
     }
     Turn turn(*this);
@@ -275,7 +279,7 @@ void ApprovalQueue::settleByRule(const Approval& seen, const Rules::Verdict& ver
     facts.effect = allow ? Effect::Allow : Effect::Deny;
     facts.by = "rule " + std::to_string(verdict.rule->id);
     facts.ruleId = verdict.rule->id;
-    facts.uses = !allow ? 0 : isLasting(of->action) ? 1 : of->asked;
+    facts.uses = !allow ? 0 : isCarriedOut(of->action) ? 1 : of->asked;
     // One that cannot be written stays open, and is looked at again.
     (void)record(turn, *of, std::move(facts), allow ? IfNot::Fail : IfNot::Owe).has_value();
 }

@@ -53,4 +53,12 @@ bool isLasting(Action action) {
     return action == Action::Apply || action == Action::Folder;
 }
 
+bool isCarriedOut(Action action) {
+    return isLasting(action) || action == Action::Forward;
+}
+
+bool isByPersonAlone(Action action) {
+    return action == Action::Forward;
+}
+
 } // namespace carrel::policy

@@ -31,6 +31,9 @@ Result<Submitted> ApprovalQueue::submit(Ask ask) {
         return fail(std::move(prepared).error());
     }
     const auto verdict = m_to.rules.decide(prepared->items);
+    if (verdict.answer == Answer::Allow && isByPersonAlone(prepared->action)) {
+        return askPerson(*prepared);
+    }
     if (verdict.answer == Answer::Allow && verdict.rule) {
         return allowedByRule(*prepared, *verdict.rule);
     }

@@ -52,10 +52,10 @@ std::string what(const Approval& of) {
 
 // The words of an effect that was done are Carrel's own, and hold no name that the agent does not know.
 std::string doneWords(const Approval& of) {
-    if (of.effectWords.empty() || !isLasting(of.action)) {
+    if (of.effectWords.empty() || !isCarriedOut(of.action)) {
         return "It was allowed, and is done";
     }
-    return of.action == Action::Folder ? "It was allowed: " + of.effectWords : "It was allowed, and is done: " + of.effectWords;
+    return of.action != Action::Apply ? "It was allowed: " + of.effectWords : "It was allowed, and is done: " + of.effectWords;
 }
 
 } // namespace

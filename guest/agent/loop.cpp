@@ -276,7 +276,7 @@ ToolResult Loop::runTool(const ToolUse& call, const std::stop_token& stop) const
     }
     auto text = fittingResult(outcome.text, m_settings.resultBytes);
     if (stop.stop_requested() && outcome.end == ToolEnd::Failed) {
-        text = text.empty() ? kStopped : std::string(kStopped) + "\n" + text;
+        text.insert(0, text.empty() ? "" : "\n").insert(0, kStopped);
     }
     return {call.id, std::move(text), outcome.end == ToolEnd::Failed};
 }

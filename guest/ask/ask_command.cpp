@@ -33,6 +33,7 @@ std::size_t charactersOf(std::string_view text) {
 std::optional<Command::Verb> verbFrom(std::string_view word) {
     constexpr std::pair<std::string_view, Command::Verb> kVerbs[] = {{"apply", Command::Verb::Apply},
                                                                      {"folder", Command::Verb::Folder},
+                                                                     {"forward", Command::Verb::Forward},
                                                                      {"wait", Command::Verb::Wait},
                                                                      {"withdraw", Command::Verb::Withdraw},
                                                                      {"why", Command::Verb::Why}};
@@ -45,7 +46,7 @@ std::optional<Command::Verb> verbFrom(std::string_view word) {
 }
 
 bool opensRequest(Command::Verb verb) {
-    return verb == Command::Verb::Apply || verb == Command::Verb::Folder;
+    return verb == Command::Verb::Apply || verb == Command::Verb::Folder || verb == Command::Verb::Forward;
 }
 
 class Reader {
@@ -116,10 +117,10 @@ private:
             return wrong("--for belongs to what waits");
         }
         if (m_command.then == Command::Then::ComeBack && (!opensRequest(verb) || m_command.waits)) {
-            return wrong("--no-wait belongs to apply and folder, and not beside --for");
+            return wrong("--no-wait belongs to apply, folder and forward, and not beside --for");
         }
         if (m_reason && !opensRequest(verb)) {
-            return wrong("--reason belongs to apply and folder");
+            return wrong("--reason belongs to apply, folder and forward");
         }
         return opensRequest(verb) ? judgeOpening() : judgeId();
     }
@@ -135,10 +136,22 @@ private:
         if (m_command.verb == Command::Verb::Folder && !m_plain.empty()) {
             return wrong("folder takes no path: the person chooses it; say in the reason which one is needed");
         }
+        if (m_command.verb == Command::Verb::Forward) {
+            return judgePort();
+        }
         if (m_plain.size() > kMaxPaths) {
             return wrong("more than " + std::to_string(kMaxPaths) + " paths: name folders instead");
         }
         m_command.paths = std::move(m_plain);
+        return {};
+    }
+
+    Status judgePort() {
+        const auto port = m_plain.size() == 1 ? numberFrom<std::uint16_t>(m_plain.front()) : std::nullopt;
+        if (!port || *port == 0) {
+            return wrong("name one port that the server listens at: 1 to 65535");
+        }
+        m_command.port = *port;
         return {};
     }
 
@@ -194,12 +207,14 @@ std::string_view helpText() {
            "  carrel-ask apply [PATH...] --reason TEXT   have what you changed put into the shared folders:\n"
            "                                             these files or folders, or everything\n"
            "  carrel-ask folder --reason TEXT            be given another folder\n"
+           "  carrel-ask forward PORT --reason TEXT      have the web server at that port of this machine shown in the\n"
+           "                                             person's browser\n"
            "  carrel-ask wait ID                         wait for the answer to a request\n"
            "  carrel-ask withdraw ID                     take a request back\n"
            "  carrel-ask why [ID | HOST]                 how a request stands; why connections to a host were refused;\n"
            "                                             or the last of both\n"
            "\n"
-           "apply and folder wait until there is an answer.\n"
+           "apply, folder and forward wait until there is an answer.\n"
            "  --no-wait       print the request's number instead, and come back with wait\n"
            "  --for TIME      wait so long at most: 90s, 5m, 2h (also of wait)\n"
            "  --reason TEXT   one line, 280 characters at most; it is shown as what you say\n"

@@ -14,11 +14,12 @@
 namespace carrel::ask {
 
 struct Command {
-    enum class Verb { Help, Apply, Folder, Wait, Withdraw, Why };
+    enum class Verb { Help, Apply, Folder, Forward, Wait, Withdraw, Why };
     enum class Then { Wait, ComeBack };
     Verb verb = Verb::Help;
     std::vector<std::string> paths; // Apply, as they were given
-    std::string reason;             // Apply, Folder: one that the host takes
+    std::uint16_t port = 0;         // Forward
+    std::string reason;             // Apply, Folder, Forward: one that the host takes
     std::optional<std::uint64_t> id;
     std::optional<net::Host> host; // Why: of the connections to it
     std::optional<std::chrono::seconds> waits; // none: until it is answered

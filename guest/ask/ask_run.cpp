@@ -95,6 +95,8 @@ public:
             return opened(*client, *command, client->askApply(Apply{{}, command->reason}, *places, latest));
         case Command::Verb::Folder:
             return opened(*client, *command, client->ask(Folder{command->reason}, latest));
+        case Command::Verb::Forward:
+            return opened(*client, *command, client->ask(Forward{command->port, command->reason}, latest));
         case Command::Verb::Wait:
             return wait(*client, *command->id, command->waits);
         case Command::Verb::Withdraw:

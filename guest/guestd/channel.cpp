@@ -35,6 +35,7 @@ Channel::Channel(UniqueFd descriptor, Options options)
                     },
                 .reset =
                     [this](std::uint32_t stream, std::uint32_t reason) {
+                        m_asked.erase(stream);
                         record({ChannelEvent::Kind::Reset, 0, stream, reason, {}});
                     },
                 .writable =
@@ -269,11 +270,17 @@ Status Channel::sendBytes(EpochNumber epoch, std::uint32_t stream, ByteSpan byte
 }
 
 Channel::Sent Channel::sendEnd(EpochNumber epoch, std::uint32_t stream) {
-    return within(epoch, [&] { m_mux.sendEnd(stream); });
+    return within(epoch, [&] {
+        m_asked.erase(stream);
+        m_mux.sendEnd(stream);
+    });
 }
 
 Channel::Sent Channel::sendReset(EpochNumber epoch, std::uint32_t stream, std::uint32_t reason) {
-    return within(epoch, [&] { m_mux.sendReset(stream, reason); });
+    return within(epoch, [&] {
+        m_asked.erase(stream);
+        m_mux.sendReset(stream, reason);
+    });
 }
 
 Channel::Sent Channel::consumed(EpochNumber epoch, std::uint32_t stream, std::size_t bytes) {

@@ -45,7 +45,7 @@ struct ChannelEvent {
 class Channel {
 public:
     enum class Sent { Queued, Gone };
-    enum class TellWritable { No, Asked, Yes }; // Asked: see tellWhenWritable()
+    enum class TellWritable { No, WhenAsked, Yes }; // WhenAsked: see tellWhenWritable()
     struct Options {
         std::string name;
         std::function<std::optional<StreamKind>(std::uint32_t stream)> accept;

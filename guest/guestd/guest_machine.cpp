@@ -149,7 +149,7 @@ Status GuestMachine::openChannels() {
           Channel::TellWritable::No}},
         {control::kPortNetwork,
          &m_networkChannel,
-         {"network", NetService::accept, [this](ChannelEvent&& event) { m_network.handle(std::move(event)); }, Channel::TellWritable::Asked, ring}},
+         {"network", NetService::accept, [this](ChannelEvent&& event) { m_network.handle(std::move(event)); }, Channel::TellWritable::WhenAsked, ring}},
         {control::kPortTerminals,
          &m_terminalsChannel,
          {"terminals", SessionServer::accept,

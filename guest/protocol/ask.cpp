@@ -16,8 +16,8 @@ namespace json = boost::json;
 namespace {
 
 constexpr std::array<std::string_view, 5> kStates{"open", "allowed", "denied", "expired", "cancelled"};
-constexpr std::array<std::string_view, std::variant_size_v<Question>> kMethods{"ask.apply", "ask.folder", "ask.wait",
-                                                                                "ask.withdraw", "ask.why"};
+constexpr std::array<std::string_view, std::variant_size_v<Question>> kMethods{"ask.apply", "ask.folder",   "ask.forward",
+                                                                                "ask.wait",  "ask.withdraw", "ask.why"};
 
 std::string reasonFrom(JsonFields& fields) {
     auto reason = fields.string("reason", kMaxReasonBytes);
@@ -122,7 +122,7 @@ std::optional<State> stateFrom(std::string_view text) {
 }
 
 bool isRepeatable(const Question& question) {
-    return !std::holds_alternative<Apply>(question) && !std::holds_alternative<Folder>(question);
+    return !std::holds_alternative<Apply>(question) && !std::holds_alternative<Folder>(question) && !std::holds_alternative<Forward>(question);
 }
 
 bool isMethod(std::string_view method) {
@@ -148,6 +148,9 @@ json::object paramsOf(const Question& question) {
         out["reason"] = apply->reason;
     } else if (const auto* folder = std::get_if<Folder>(&question)) {
         out["reason"] = folder->reason;
+    } else if (const auto* forward = std::get_if<Forward>(&question)) {
+        out["port"] = forward->port;
+        out["reason"] = forward->reason;
     } else if (const auto* wait = std::get_if<Wait>(&question)) {
         out["id"] = wait->id;
         out["seconds"] = wait->most.count();
@@ -170,6 +173,12 @@ Result<Question> questionFrom(std::string_view method, const json::object& param
     Question out;
     if (method == "ask.folder") {
         out = Folder{reasonFrom(fields)};
+    } else if (method == "ask.forward") {
+        const auto port = static_cast<std::uint16_t>(fields.number("port", UINT16_MAX));
+        if (port == 0) {
+            fields.problem("port", "is none");
+        }
+        out = Forward{port, reasonFrom(fields)};
     } else if (method == "ask.wait") {
         const auto id = idFrom(fields);
         out = Wait{id, std::chrono::seconds(fields.number("seconds", static_cast<std::uint64_t>(kMaxWait.count())))};

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// What an agent's programs may ask the host for, and how a request stands: the five questions of the control channel
+// What an agent's programs may ask the host for, and how a request stands: the six questions of the control channel
 // (control.h) as typed values. Read by guestd, by the clerk and by the engine, each anew and strictly: whoever asks is
 // hostile, and so may be whoever handed it on.
 //
 //   ask.apply {paths:[{share, path?}…], reason}   no paths: everything that is staged; no path: the whole share
 //   ask.folder {reason}                           to be given a folder; which one, a person says
+//   ask.forward {port, reason}                    that what listens at that port of the machine is shown to a person's browser
 //   ask.wait {id, seconds}                        how it stands when it is no longer open, at the latest in so many seconds
 //   ask.withdraw {id}
 //   ask.why {id?}                                 how it stands; without an id, the last requests of this agent
@@ -59,6 +60,11 @@ struct Folder {
     std::string reason;
     friend bool operator==(const Folder&, const Folder&) = default;
 };
+struct Forward {
+    std::uint16_t port = 0; // on the machine's loopback
+    std::string reason;
+    friend bool operator==(const Forward&, const Forward&) = default;
+};
 struct Wait {
     std::uint64_t id = 0;
     std::chrono::seconds most{};
@@ -72,7 +78,7 @@ struct Why {
     std::optional<std::uint64_t> id;
     friend bool operator==(const Why&, const Why&) = default;
 };
-using Question = std::variant<Apply, Folder, Wait, Withdraw, Why>;
+using Question = std::variant<Apply, Folder, Forward, Wait, Withdraw, Why>;
 
 // Whether asking it a second time is the same as asking it once, so that it can be asked again where the answer got lost.
 [[nodiscard]] bool isRepeatable(const Question& question);

@@ -38,15 +38,15 @@
 //     stage {name, detail}                  start progress: "guestd", "agent", "shares", "ready"
 //     changes.touched {share}               what is staged may have changed (at most one a second per share)
 //     log {level, text}                     a line for the activity log, reported by the guest
-//   guest → host requests: these five, in the forms of ask.h, and nothing else. Only in an epoch whose hello was answered.
-//     ask.apply, ask.folder, ask.wait, ask.withdraw, ask.why
+//   guest → host requests: these six, in the forms of ask.h, and nothing else. Only in an epoch whose hello was answered.
+//     ask.apply, ask.folder, ask.forward, ask.wait, ask.withdraw, ask.why
 //         An agent's program asks for what a person (or a rule) decides. At most ask::kMaxUnderWay at once. What is under
 //         way when the epoch ends is answered no more: the guest asks anew what can be asked twice (ask::isRepeatable).
 //
 // files channel: stream = share id (1 … kMaxShareId, Messages): FUSE requests guest → host, replies and notifications
 //   host → guest; see lower_wire.h. Streams ≥ kFirstContentStream: content.send.
 //
-// network channel: each TCP connection of a program is a stream of Bytes, opened by the guest; see net_wire.h. The host opens none.
+// network channel: each TCP connection of a program is a stream of Bytes, opened by the guest; see net_wire.h. For a forward the host opens one.
 //
 // terminals channel: a session s (1 … kMaxSessions, chosen by the host) owns streams 4s … 4s+3:
 //   4s   Messages, JSON: host → guest first {"start": {argv:[…], env:{…}, cwd, tty: null|{rows, cols, term}}}, then

@@ -52,7 +52,11 @@ void Mux::Impl::onPlaced(Frame&& frame) {
     const auto bytes = options.ringIn.memory.subspan(slot * kRingSlotBytes, size);
     frame.payload.assign(bytes.begin(), bytes.end());
     if (++taken >= std::min<std::size_t>(kRoomWorthTelling, options.ringIn.slotCount)) {
+        const auto before = era;
         pushSmall({FrameType::Room, kFlagNone, 0, u32Payload(std::exchange(taken, 0))});
+        if (before != era) {
+            return; // that was one too many
+        }
     }
     onData(std::move(frame));
 }

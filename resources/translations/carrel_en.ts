@@ -41,6 +41,13 @@
             <numerusform>, %n ended</numerusform>
         </translation>
     </message>
+    <message numerus="yes">
+        <source>; %n turned away</source>
+        <translation>
+            <numerusform>; %n turned away</numerusform>
+            <numerusform>; %n turned away</numerusform>
+        </translation>
+    </message>
 </context>
 <context>
     <name>ShareWords</name>
@@ -260,6 +267,16 @@
         <translation>
             <numerusform>%n change of the agent&apos;s waits in it, and is forgotten with it. The folder itself stays as it is.</numerusform>
             <numerusform>%n changes of the agent&apos;s wait in it, and are forgotten with it. The folder itself stays as it is.</numerusform>
+        </translation>
+    </message>
+</context>
+<context>
+    <name>carrel::ui::ForwardsSection</name>
+    <message numerus="yes">
+        <source>Shown in your browser: %n server(s)</source>
+        <translation>
+            <numerusform>Shown in your browser: %n server</numerusform>
+            <numerusform>Shown in your browser: %n servers</numerusform>
         </translation>
     </message>
 </context>

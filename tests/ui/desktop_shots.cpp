@@ -4,6 +4,7 @@
 // screenshots.sh runs it under Xvfb in all its forms. To be looked at by a person; no test decides by them.
 #include "tests/ui/desktop_world.h"
 
+#include "app/egress/forwards.h"
 #include "tests/app/egress/listener.h"
 #include "tests/ui/dark_palette.h"
 #include "ui/agents/agent_page.h"
@@ -18,6 +19,7 @@
 #include "ui/network/mode_dialog.h"
 #include "ui/network/network_page.h"
 #include "ui/network/preset_dialog.h"
+#include "ui/network/show_server_dialog.h"
 #include "ui/parts/question.h"
 #include "ui/text/languages.h"
 #include "ui/window/main_window.h"
@@ -136,7 +138,17 @@ void networkPictures(const Album& album, DesktopWorld& world, MainWindow& window
     until([&] { return find<QAbstractItemView>(*page, "live")->model()->rowCount() == 3; });
     find<QTableView>(*page, "rules")->selectRow(0);
     find<QTableView>(*page, "live")->selectRow(1);
+    (void)(*agent->running())->forwards().open({8000}).value();
+    until([&] { return find<QAbstractItemView>(*page, "forwards")->model()->rowCount() == 1; });
+    find<QTableView>(*page, "forwards")->selectRow(0);
     album.take(window, "17-network");
+    find<QPushButton>(*page, "showServer")->click();
+    auto* const server = dialog<ShowServerDialog>("showServerDialog");
+    album.take(*server, "36-show-a-server");
+    QTest::keyClicks(find<QLineEdit>(*server, "port"), "8080");
+    until([&] { return find<QPushButton>(*server, "agree")->isEnabled(); });
+    album.take(*server, "37-show-a-server-meaning");
+    server->reject();
     find<QPushButton>(*page, "changeMode")->click();
     album.take(*dialog<ModeDialog>("modeDialog"), "18-network-mode");
     dialog<ModeDialog>("modeDialog")->reject();
@@ -274,7 +286,7 @@ void credentialPictures(const Album& album, DesktopWorld& world, MainWindow& win
         wanted.evidence = {files::Sha256::of(wanted.about), "request"};
         return world.engine->approvals().queue().submit(std::move(wanted)).value().id;
     };
-    const auto look = [&](std::uint64_t id) {
+    const auto choose = [&](std::uint64_t id) {
         window.showApprovals();
         auto* const list = find<QAbstractItemView>(window, "requests");
         until([&] {
@@ -286,12 +298,18 @@ void credentialPictures(const Album& album, DesktopWorld& world, MainWindow& win
             }
             return false;
         });
+    };
+    const auto look = [&](std::uint64_t id) {
+        choose(id);
         until([&] { return find<QWidget>(window, "allow")->isEnabled(); });
     };
     look(ask(policy::Action::Network, {{"host", "api.example.com"}, {"port", "443"}, {"method", "POST"}, {"path", "/v1/repos/ada/report/issues"}}));
     album.take(window, "34-request-method-and-path");
     look(ask(policy::Action::Credential, {{"host", "api.example.com"}, {"name", "models"}}));
     album.take(window, "35-request-credential");
+    choose(world.engine->approvals().askForward(agent, 8080, "the preview of the report is ready").value().id);
+    until([&] { return find<QWidget>(window, "word")->isVisible(); }); // of high risk
+    album.take(window, "38-request-server");
 }
 
 } // namespace

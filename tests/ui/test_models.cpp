@@ -114,7 +114,13 @@ private slots:
                    told(6, "credential.used", "guest", "hosting", {{"path", "/ada"}}),
                    told(7, "credential.refused", "host", "hosting", {{"alert", true}, {"host", "evil.example"}, {"port", 80}, {"why", "its placeholder was sent"}}),
                    told(8, "canary.left", "host", "bait", {{"alert", true}, {"risk", "high"}, {"host", "evil.example"}, {"port", 443}, {"where", "body"}, {"form", "gzip"}}),
-                   told(9, "canary.left", "host", "bait", {{"host", "evil.example"}, {"port", 443}, {"where", "target"}, {"form", "base64"}})});
+                   told(9, "canary.left", "host", "bait", {{"host", "evil.example"}, {"port", 443}, {"where", "target"}, {"form", "base64"}}),
+                   told(10, "canary.added", "host", "bait", {{"by", "owner"}, {"agents", "all"}}),
+                   told(11, "canary.planted", "host", "bait", {{"by", "owner"}, {"agents", "some"}, {"planted", "papers/a.txt"}, {"env", "API_KEY"}}),
+                   told(12, "canary.removed", "host", "bait", {{"by", "owner"}, {"agents", "some"}}),
+                   told(13, "forward.opened", "host", "8000", {{"number", 1}, {"host", "a.localhost"}, {"at", 40000}, {"by", "owner"}}),
+                   told(14, "forward.traffic", "host", "8000", {{"number", 1}, {"begun", 1}, {"ended", 1}, {"sent", 812}, {"received", 0}, {"refused", 2}}),
+                   told(15, "forward.closed", "host", "8000", {{"number", 1}, {"host", "a.localhost"}, {"at", 40000}, {"why", "The engine ended"}})});
         const auto detail = [&](int row) { return model.index(row, TimelineModel::Detail).data().toString(); };
         QVERIFY2(detail(0).startsWith("Denied") && detail(0).endsWith(": no rule"), qPrintable(detail(0)));
         QCOMPARE(detail(1), QString("outcome=denied  begun=1  why=no rule"));
@@ -125,10 +131,16 @@ private slots:
         QCOMPARE(detail(6), QString("at evil.example:80: its placeholder was sent"));
         QCOMPARE(detail(7), QString("to evil.example:443, in what a request sends, compressed; it was stopped, and the agent paused"));
         QCOMPARE(detail(8), QString("to evil.example:443, in the address of a request, written as base64; it was stopped, and the agent paused"));
+        QCOMPARE(detail(9), QString("for every agent"));
+        QCOMPARE(detail(10), QString("as the variable API_KEY; you noted: papers/a.txt"));
+        QCOMPARE(detail(11), QString("for the agents that you named; nobody looks for it any more"));
+        QCOMPARE(detail(12), QString("at a.localhost:40000"));
+        QCOMPARE(detail(13), "1 connection(s) begun, 1 ended: " + sizeText(812) + " sent, " + sizeText(0) + " received; 2 turned away");
+        QCOMPARE(detail(14), QString("at a.localhost:40000: The engine ended"));
         TimelineFilter filter;
         filter.setSourceModel(&model);
         filter.setGroup(EventGroup::Network);
-        QCOMPARE(filter.rowCount(), 9);
+        QCOMPARE(filter.rowCount(), 15);
     }
     void everyKindHasWords() {
         const auto kinds = carrel::test::Schemas(CARREL_SOURCE_DIR "/app/api/schema").load("common.json").at("$defs").at("eventKind").at("enum").as_array();

@@ -67,6 +67,8 @@ QString titleOf(const std::string& action, const json::array& things) {
     return action == "network"      ? networkTitle(things)
            : action == "credential" ? EvidenceView::tr("Allowed, Carrel puts the value of this credential into requests of the agent's to this host. What "
                                                        "it opens there, the agent can do then, as if it were you. The value does not reach the agent's machine:")
+           : action == "forward"    ? EvidenceView::tr("Allowed, what listens at this port of the agent's machine is shown in your browser, at an address of "
+                                                       "this computer that the agent is not told:")
                                     : EvidenceView::tr("What it is about:");
 }
 

@@ -463,6 +463,9 @@ void RequestView::decide(const char* effect) {
                 trouble << tr("%n change(s) not: look at them in the agent's changes.", nullptr, left);
             }
         }
+        if (const auto& forward = objectAt(*answer, "forward"); !forward.empty()) {
+            done += ' ' + tr("It is shown at %1; the agent's network page opens and stops it.").arg(lineOf(textAt(forward, "url"), kWholeColumns));
+        }
         look(id);
         if (trouble.isEmpty()) {
             m_bar->say(MessageBar::Kind::Note, done);

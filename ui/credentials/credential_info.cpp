@@ -2,6 +2,7 @@
 #include "ui/credentials/credential_info.h"
 
 #include "app/api/answers.h"
+#include "ui/parts/table_model.h"
 #include "ui/text/network_words.h"
 #include "ui/text/plain.h"
 
@@ -45,12 +46,7 @@ bool CredentialInfo::reaches(const std::string& agent) const {
 }
 
 QVector<CredentialInfo> credentialsFrom(const json::array& credentials) {
-    QVector<CredentialInfo> out;
-    for (const auto& value : credentials) {
-        if (!value.is_object()) {
-            continue;
-        }
-        const auto& one = value.get_object();
+    return rowsFrom<CredentialInfo>(credentials, [](const json::object& one) {
         CredentialInfo info;
         info.name = textAt(one, "name");
         info.hosts = textsAt(one, "hosts");
@@ -66,9 +62,8 @@ QVector<CredentialInfo> credentialsFrom(const json::array& credentials) {
         info.inKeyring = textAt(one, "kept") == "keyring";
         info.created = textAt(one, "created");
         info.used = textAt(one, "used");
-        out.push_back(std::move(info));
-    }
-    return out;
+        return info;
+    });
 }
 
 QString hostsText(const CredentialInfo& of) {

@@ -8,6 +8,7 @@
 #include "ui/parts/empty_state.h"
 #include "ui/parts/message_bar.h"
 #include "ui/parts/question.h"
+#include "ui/parts/table_view.h"
 #include "ui/text/network_words.h"
 #include "ui/text/plain.h"
 
@@ -60,7 +61,7 @@ CredentialsPage::CredentialsPage(EngineLink& link, AgentStore& agents, QWidget* 
     , m_stack(new QStackedWidget(this))
     , m_empty(new EmptyState(this))
     , m_some(new QWidget(this))
-    , m_view(new QTableView(m_some))
+    , m_view(tableOf(m_model, "credentials", tr("Credentials"), m_some))
     , m_title(new PlainLabel({}, m_some))
     , m_details(new QWidget(m_some))
     , m_result(new PlainLabel({}, m_details))
@@ -94,26 +95,14 @@ void CredentialsPage::refresh() {
 }
 
 void CredentialsPage::layOut() {
-    for (auto& [widget, name] : {std::pair<QWidget*, const char*>{m_view, "credentials"}, {m_add, "addCredential"}, {m_test, "testCredential"},
+    for (auto& [widget, name] : {std::pair<QWidget*, const char*>{m_add, "addCredential"}, {m_test, "testCredential"},
                                  {m_remove, "removeCredential"}, {m_lock, "lockFile"}, {m_bar, "credentialsBar"}, {m_lockedBar, "lockedBar"},
                                  {m_result, "testResult"}, {m_uses, "uses"}, {m_details, "credentialDetails"}, {m_empty, "noCredentials"},
                                  {m_openRow, "openRow"}, {m_title, "credentialTitle"}}) {
         widget->setObjectName(name);
     }
     m_bar->setClosable(true);
-    m_view->setAccessibleName(tr("Credentials"));
-    m_view->setModel(m_model);
-    m_view->setSelectionBehavior(QAbstractItemView::SelectRows);
-    m_view->setSelectionMode(QAbstractItemView::SingleSelection);
-    m_view->setTabKeyNavigation(false);
-    m_view->setWordWrap(false);
-    m_view->verticalHeader()->setVisible(false);
-    m_view->verticalHeader()->setDefaultSectionSize(m_view->fontMetrics().height() + 6);
-    m_view->horizontalHeader()->setHighlightSections(false);
-    int column = 0;
-    for (const int letters : {18, 34, 40, 18, 14, 22}) {
-        m_view->horizontalHeader()->resizeSection(column++, letters * m_view->fontMetrics().averageCharWidth());
-    }
+    setWidths(m_view, {18, 34, 40, 18, 14, 22});
     m_view->horizontalHeader()->setSectionResizeMode(CredentialsModel::Hosts, QHeaderView::Stretch);
     auto large = font();
     large.setBold(true);
@@ -247,8 +236,8 @@ void CredentialsPage::take(const Answer& answer) {
 }
 
 const CredentialInfo* CredentialsPage::current() const {
-    const auto rows = m_view->selectionModel()->selectedRows();
-    return rows.isEmpty() || rows.front().row() >= m_model->rowCount() ? nullptr : &m_model->at(rows.front().row());
+    const int row = chosenRow(m_view);
+    return row < 0 || row >= m_model->rowCount() ? nullptr : &m_model->at(row);
 }
 
 void CredentialsPage::choose() {

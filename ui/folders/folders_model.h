@@ -3,30 +3,28 @@
 #pragma once
 
 #include "ui/agents/agent_store.h"
-
-#include <QAbstractTableModel>
+#include "ui/parts/table_model.h"
 
 namespace carrel::ui {
 
-class FoldersModel : public QAbstractTableModel {
+class FoldersModel : public RowsModel<ShareInfo> {
     Q_OBJECT
 public:
     enum Column { Folder, InMachine, Mode, Waiting, State, Columns };
 
     FoldersModel(AgentStore& store, const QString& agent, QObject* parent);
 
-    [[nodiscard]] int rowCount(const QModelIndex& parent = {}) const override;
-    [[nodiscard]] int columnCount(const QModelIndex& parent = {}) const override;
-    [[nodiscard]] QVariant data(const QModelIndex& index, int role) const override;
-    [[nodiscard]] QVariant headerData(int section, Qt::Orientation orientation, int role) const override;
-    [[nodiscard]] const ShareInfo& at(int row) const { return m_rows.at(row); }
+protected:
+    [[nodiscard]] QString cell(int row, int column) const override;
+    [[nodiscard]] QString heading(int column) const override;
+    [[nodiscard]] QString tip(int row, int column) const override;
+    [[nodiscard]] bool isAmount(int column) const override { return column == Waiting; }
 
 private:
     void update();
 
     AgentStore& m_store;
     QString m_agent;
-    QVector<ShareInfo> m_rows;
 };
 
 } // namespace carrel::ui

@@ -1,12 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The connections of one agent as they are now, as a table. The engine is asked again and again while they are looked at: rows come,
-// go and change one by one, so that what is selected stays, and nothing flickers. Thread: the window's.
+// The connections of one agent as they are now, as a table. Thread: the window's.
 #pragma once
 
-#include <boost/json.hpp>
-
-#include <QAbstractTableModel>
-#include <QVector>
+#include "ui/parts/table_model.h"
 
 #include <chrono>
 #include <cstdint>
@@ -25,24 +21,22 @@ struct LiveConnection {
 
 [[nodiscard]] QVector<LiveConnection> liveFrom(const boost::json::array& connections);
 
-class LiveModel : public QAbstractTableModel {
+class LiveModel : public RowsModel<LiveConnection> {
     Q_OBJECT
 public:
     enum Column { Destination, Address, Sent, Received, Age, By, Held, Columns };
 
-    explicit LiveModel(QObject* parent);
+    explicit LiveModel(QObject* parent)
+        : RowsModel(Columns, parent) {}
 
     void take(const QVector<LiveConnection>& now);
     [[nodiscard]] int countOfRule(std::uint64_t rule) const; // that go on by it
-    [[nodiscard]] const LiveConnection& at(int row) const { return m_rows.at(row); }
 
-    [[nodiscard]] int rowCount(const QModelIndex& parent = {}) const override;
-    [[nodiscard]] int columnCount(const QModelIndex& parent = {}) const override;
-    [[nodiscard]] QVariant data(const QModelIndex& index, int role) const override;
-    [[nodiscard]] QVariant headerData(int section, Qt::Orientation orientation, int role) const override;
-
-private:
-    QVector<LiveConnection> m_rows;
+protected:
+    [[nodiscard]] QString cell(int row, int column) const override;
+    [[nodiscard]] QString heading(int column) const override;
+    [[nodiscard]] QString tip(int row, int column) const override;
+    [[nodiscard]] bool isAmount(int column) const override { return column == Sent || column == Received || column == Age; }
 };
 
 } // namespace carrel::ui

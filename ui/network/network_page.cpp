@@ -3,6 +3,8 @@
 
 #include "app/api/answers.h"
 #include "ui/credentials/credential_info.h"
+#include "ui/network/forwards_section.h"
+#include "ui/network/limits_dialog.h"
 #include "ui/network/live_model.h"
 #include "ui/network/mode_dialog.h"
 #include "ui/network/preset_dialog.h"
@@ -10,6 +12,7 @@
 #include "ui/network/rules_model.h"
 #include "ui/parts/message_bar.h"
 #include "ui/parts/question.h"
+#include "ui/parts/table_view.h"
 #include "ui/text/plain.h"
 
 #include <QFrame>
@@ -17,6 +20,7 @@
 #include <QHeaderView>
 #include <QPushButton>
 #include <QShortcut>
+#include <QScrollArea>
 #include <QSplitter>
 #include <QTableView>
 #include <QVBoxLayout>
@@ -32,28 +36,6 @@ constexpr std::chrono::seconds kLiveEvery{1};
 constexpr std::chrono::seconds kAgainAfter{2};
 constexpr int kLatelyEvents = 10'000; // of the log that are looked through at first
 constexpr int kPage = 1000;
-
-QTableView* tableOf(QAbstractItemModel* model, const char* name, const QString& called, QWidget* parent) {
-    auto* view = new QTableView(parent);
-    view->setObjectName(name);
-    view->setAccessibleName(called);
-    view->setModel(model);
-    view->setSelectionBehavior(QAbstractItemView::SelectRows);
-    view->setSelectionMode(QAbstractItemView::SingleSelection);
-    view->setTabKeyNavigation(false);
-    view->setWordWrap(false);
-    view->verticalHeader()->setVisible(false);
-    view->verticalHeader()->setDefaultSectionSize(view->fontMetrics().height() + 6);
-    view->horizontalHeader()->setHighlightSections(false);
-    return view;
-}
-
-void setWidths(QTableView* view, std::initializer_list<int> letters) {
-    int column = 0;
-    for (const int each : letters) {
-        view->horizontalHeader()->resizeSection(column++, each * view->fontMetrics().averageCharWidth());
-    }
-}
 
 QWidget* section(QWidget* title, QWidget* view, QLayout* buttons, QWidget* parent) {
     auto* out = new QWidget(parent);
@@ -81,7 +63,9 @@ NetworkPage::NetworkPage(EngineLink& link, AgentStore& agents, ApprovalStore& ap
     , m_modeFrame(new QFrame(this))
     , m_mode(new PlainLabel({}, m_modeFrame))
     , m_modeWords(new PlainLabel({}, m_modeFrame))
+    , m_limitWords(new PlainLabel({}, m_modeFrame))
     , m_change(new QPushButton(tr("C&hange…"), m_modeFrame))
+    , m_limit(new QPushButton(tr("&Limits…"), m_modeFrame))
     , m_offline(new QPushButton(tr("Cut it o&ff"), m_modeFrame))
     , m_keysFrame(new QFrame(this))
     , m_keysTitle(new PlainLabel({}, m_keysFrame))
@@ -90,6 +74,7 @@ NetworkPage::NetworkPage(EngineLink& link, AgentStore& agents, ApprovalStore& ap
     , m_liveTitle(new PlainLabel({}, this))
     , m_liveView(tableOf(m_live, "live", tr("What is connected now"), this))
     , m_cut(new QPushButton(tr("C&ut this connection"), this))
+    , m_forwards(new ForwardsSection(link, agent, *m_bar, this))
     , m_rulesTitle(new PlainLabel({}, this))
     , m_rulesView(tableOf(m_rules, "rules", tr("Rules that speak of this agent's network"), this))
     , m_preset(new QPushButton(tr("&Allow a set…"), this))
@@ -103,6 +88,7 @@ NetworkPage::NetworkPage(EngineLink& link, AgentStore& agents, ApprovalStore& ap
     connect(&m_liveNext, &QTimer::timeout, this, &NetworkPage::askLive);
     connect(&m_refusedNext, &QTimer::timeout, this, &NetworkPage::askRefused);
     connect(m_change, &QPushButton::clicked, this, &NetworkPage::chooseMode);
+    connect(m_limit, &QPushButton::clicked, this, &NetworkPage::chooseLimits);
     connect(m_offline, &QPushButton::clicked, this, [this] { setMode(NetMode::Offline); });
     connect(m_allKeys, &QPushButton::clicked, this, &NetworkPage::credentialsWanted);
     connect(m_cut, &QPushButton::clicked, this, &NetworkPage::cut);
@@ -128,12 +114,14 @@ NetworkPage::NetworkPage(EngineLink& link, AgentStore& agents, ApprovalStore& ap
         }
     });
     fillMode();
+    fillLimits();
     checkRules();
     checkLive();
 }
 
 void NetworkPage::layOut() {
     for (auto& [widget, name] : {std::pair<QWidget*, const char*>{m_mode, "networkMode"}, {m_modeWords, "networkModeWords"}, {m_change, "changeMode"},
+                                 {m_limitWords, "networkLimits"}, {m_limit, "changeLimits"},
                                  {m_offline, "goOffline"}, {m_liveTitle, "liveTitle"}, {m_rulesTitle, "rulesTitle"}, {m_refusedTitle, "refusedTitle"},
                                  {m_keysTitle, "keysTitle"}, {m_keys, "keys"}, {m_allKeys, "allKeys"}, {m_cut, "cut"},
                                  {m_preset, "allowPreset"}, {m_remove, "removeRule"}, {m_bar, "networkBar"}}) {
@@ -146,13 +134,16 @@ void NetworkPage::layOut() {
     m_mode->setFont(large);
     m_modeFrame->setFrameShape(QFrame::StyledPanel);
     m_change->setAccessibleName(tr("Change how the agent %1 reaches the network").arg(m_agent));
+    m_limit->setAccessibleName(tr("Change how much the agent %1 may carry over the network").arg(m_agent));
     m_offline->setAccessibleName(tr("Cut the agent %1 off the network at once").arg(m_agent));
     auto* words = new QVBoxLayout;
     words->addWidget(m_mode);
     words->addWidget(m_modeWords);
+    words->addWidget(m_limitWords);
     auto* mode = new QHBoxLayout(m_modeFrame);
     mode->addLayout(words, 1);
     mode->addWidget(m_change);
+    mode->addWidget(m_limit);
     mode->addWidget(m_offline);
     auto bold = font();
     bold.setBold(true);
@@ -188,18 +179,25 @@ void NetworkPage::layOut() {
     auto* splitter = new QSplitter(Qt::Vertical, this);
     splitter->setChildrenCollapsible(false);
     splitter->addWidget(section(m_liveTitle, m_liveView, liveButtons, this));
+    splitter->addWidget(m_forwards);
     splitter->addWidget(section(m_rulesTitle, m_rulesView, buttons, this));
     splitter->addWidget(section(m_refusedTitle, m_refusedView, nullptr, this));
-    splitter->setSizes({150, 200, 110});
+    splitter->setSizes({140, 110, 170, 110});
     auto* all = new QVBoxLayout(this);
     all->addWidget(m_bar);
     all->addWidget(m_modeFrame);
     all->addWidget(m_keysFrame);
-    all->addWidget(splitter, 1);
-    QWidget* before = m_change;
-    for (QWidget* each : std::initializer_list<QWidget*>{m_offline, m_allKeys, m_liveView, m_cut, m_rulesView, m_preset, m_remove, m_refusedView}) {
-        setTabOrder(before, each);
-        before = each;
+    auto* scroll = new QScrollArea(this); // in a low window
+    scroll->setWidgetResizable(true);
+    scroll->setFrameShape(QFrame::NoFrame);
+    scroll->setFocusPolicy(Qt::NoFocus);
+    scroll->setWidget(splitter);
+    all->addWidget(scroll, 1);
+    QWidgetList order{m_change, m_limit, m_offline, m_allKeys, m_liveView, m_cut};
+    order += m_forwards->inTabOrder();
+    order += QWidgetList{m_rulesView, m_preset, m_remove, m_refusedView};
+    for (int i = 1; i < order.size(); ++i) {
+        setTabOrder(order.at(i - 1), order.at(i));
     }
 }
 
@@ -261,6 +259,34 @@ void NetworkPage::setMode(NetMode mode) {
     });
 }
 
+void NetworkPage::fillLimits() {
+    m_limit->setEnabled(!m_limits.empty());
+    const auto words = m_limits.empty() ? tr("How much it may carry is not known yet.") : limitsText(m_limits);
+    if (m_limitWords->text() != words) {
+        m_limitWords->setText(words);
+    }
+}
+
+void NetworkPage::chooseLimits() {
+    auto* const dialog = new LimitsDialog(m_agent, numberAt(m_limits, "rate"), numberAt(m_limits, "day"), this);
+    connect(dialog, &LimitsDialog::chosen, this, &NetworkPage::setLimits);
+    dialog->open();
+}
+
+void NetworkPage::setLimits(std::uint64_t rate, std::uint64_t day) {
+    auto params = ofAgent();
+    params["rate"] = rate;
+    params["day"] = day;
+    m_link.ask("net.limit", std::move(params), this, [this](const Answer& answer) {
+        if (!answer) {
+            m_bar->say(answer.error());
+        } else {
+            m_bar->clear();
+        }
+        askLive();
+    });
+}
+
 void NetworkPage::askLive() {
     delete m_liveRequest; // whatever it is about to say is older
     m_liveNext.stop();
@@ -277,6 +303,8 @@ void NetworkPage::takeLive(const Answer& answer) {
         m_liveTitle->setText(tr("What is connected now is not known"));
         return;
     }
+    m_limits = objectAt(*answer, "limits");
+    fillLimits();
     m_live->take(liveFrom(listAt(*answer, "connections")));
     const int count = m_live->rowCount();
     auto title = count == 0 ? tr("Nothing is connected") : tr("%n connection(s) now", nullptr, count);
@@ -289,16 +317,16 @@ void NetworkPage::takeLive(const Answer& answer) {
 }
 
 void NetworkPage::checkLive() {
-    m_cut->setEnabled(m_liveView->selectionModel()->hasSelection());
+    m_cut->setEnabled(chosenRow(m_liveView) >= 0);
 }
 
 // At once, without a question: it is a brake.
 void NetworkPage::cut() {
-    const auto rows = m_liveView->selectionModel()->selectedRows();
-    if (rows.isEmpty()) {
+    const int row = chosenRow(m_liveView);
+    if (row < 0) {
         return;
     }
-    const auto& one = m_live->at(rows.front().row());
+    const auto& one = m_live->at(row);
     auto params = ofAgent();
     params["number"] = one.number;
     m_link.ask("net.cut", std::move(params), this, [this, place = placeText(one.host, std::to_string(one.port))](const Answer& answer) {
@@ -375,15 +403,15 @@ void NetworkPage::takeRules(const Answer& answer) {
 }
 
 void NetworkPage::checkRules() {
-    m_remove->setEnabled(m_rulesView->selectionModel()->hasSelection());
+    m_remove->setEnabled(chosenRow(m_rulesView) >= 0);
 }
 
 void NetworkPage::removeRule() {
-    const auto rows = m_rulesView->selectionModel()->selectedRows();
-    if (rows.isEmpty()) {
+    const int row = chosenRow(m_rulesView);
+    if (row < 0) {
         return;
     }
-    const auto rule = m_rules->at(rows.front().row());
+    const auto rule = m_rules->at(row);
     QStringList words;
     if (rule.everyAgent) {
         words << tr("It counts for every agent.");

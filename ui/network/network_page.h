@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// An agent's network: how it reaches it, what is connected now, the rules that speak of it, and what did not come about lately. Shown,
-// it asks for what is connected once a second, and follows the log; the rules, and the credentials that reach the agent, are read when
-// the engine says that they are others. To take the network away, or one connection, is done at once; to give more is asked for by
-// name. Thread: the window's.
+// An agent's network: how it reaches it, how much it may carry, what is connected now, what of it is shown in a browser
+// (forwards_section.h), the rules that speak of it, and what did not come about lately. Shown, it asks for what is connected once a
+// second, and follows the log; the rules, and the credentials that reach the agent, are read when the engine says that they are others.
+// To take the network away, or one connection, is done at once; to give more is asked for by name. Thread: the window's.
 #pragma once
 
 #include "ui/agents/agent_store.h"
@@ -19,6 +19,7 @@ class QTableView;
 
 namespace carrel::ui {
 
+class ForwardsSection;
 class LiveModel;
 class MessageBar;
 class PlainLabel;
@@ -43,6 +44,9 @@ private:
     void fillMode();
     void chooseMode();
     void setMode(NetMode mode);
+    void fillLimits();
+    void chooseLimits();
+    void setLimits(std::uint64_t rate, std::uint64_t day);
     void askLive();
     void takeLive(const Answer& answer);
     void checkLive();
@@ -69,7 +73,9 @@ private:
     QFrame* m_modeFrame;
     PlainLabel* m_mode;
     PlainLabel* m_modeWords;
+    PlainLabel* m_limitWords;
     QPushButton* m_change;
+    QPushButton* m_limit;
     QPushButton* m_offline;
     QFrame* m_keysFrame; // the credentials that reach it
     PlainLabel* m_keysTitle;
@@ -78,6 +84,7 @@ private:
     PlainLabel* m_liveTitle;
     QTableView* m_liveView;
     QPushButton* m_cut;
+    ForwardsSection* m_forwards;
     PlainLabel* m_rulesTitle;
     QTableView* m_rulesView;
     QPushButton* m_preset;
@@ -88,6 +95,7 @@ private:
     QPointer<Request> m_keysRequest;
     QPointer<Request> m_rulesRequest;
     QPointer<Request> m_refusedRequest;
+    boost::json::object m_limits; // as they were told last; empty: not yet
     bool m_rulesAgain = false; // they were said to be others while they were read
     QTimer m_liveNext;
     QTimer m_refusedNext;

@@ -11,18 +11,8 @@ namespace carrel::ui {
 
 using namespace api;
 
-RefusedModel::RefusedModel(QObject* parent)
-    : QAbstractTableModel(parent) {}
-
-int RefusedModel::rowCount(const QModelIndex& parent) const {
-    return parent.isValid() ? 0 : static_cast<int>(m_rows.size());
-}
-
-int RefusedModel::columnCount(const QModelIndex& parent) const {
-    return parent.isValid() ? 0 : Columns;
-}
-
-QString RefusedModel::cell(const Row& row, int column) const {
+QString RefusedModel::cell(int index, int column) const {
+    const auto& row = m_rows.at(static_cast<std::size_t>(index));
     switch (column) {
     case Destination:
         return row.destination.empty() ? tr("(various)") : hostText(row.destination);
@@ -39,30 +29,8 @@ QString RefusedModel::cell(const Row& row, int column) const {
     }
 }
 
-QVariant RefusedModel::data(const QModelIndex& index, int role) const {
-    if (!checkIndex(index, CheckIndexOption::IndexIsValid)) {
-        return {};
-    }
-    const auto& row = m_rows.at(static_cast<std::size_t>(index.row()));
-    switch (role) {
-    case Qt::DisplayRole:
-        return cell(row, index.column());
-    case Qt::ToolTipRole:
-        return toolTipOf(cell(row, index.column()));
-    case Qt::AccessibleTextRole:
-        return QString(headerData(index.column(), Qt::Horizontal, Qt::DisplayRole).toString() + ": " + cell(row, index.column()));
-    case Qt::TextAlignmentRole:
-        return index.column() == Times ? QVariant(Qt::AlignRight | Qt::AlignVCenter) : QVariant();
-    default:
-        return {};
-    }
-}
-
-QVariant RefusedModel::headerData(int section, Qt::Orientation orientation, int role) const {
-    if (orientation != Qt::Horizontal || role != Qt::DisplayRole) {
-        return {};
-    }
-    switch (section) {
+QString RefusedModel::heading(int column) const {
+    switch (column) {
     case Destination:
         return tr("Where to");
     case Outcome:

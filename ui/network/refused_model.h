@@ -3,9 +3,7 @@
 // how often since this was begun to be read. Thread: the window's.
 #pragma once
 
-#include <boost/json.hpp>
-
-#include <QAbstractTableModel>
+#include "ui/parts/table_model.h"
 
 #include <cstdint>
 #include <string>
@@ -13,21 +11,24 @@
 
 namespace carrel::ui {
 
-class RefusedModel : public QAbstractTableModel {
+class RefusedModel : public TableModel {
     Q_OBJECT
 public:
     enum Column { Destination, Outcome, Times, When, Why, Columns };
     static constexpr int kMostRows = 200; // the oldest go
 
-    explicit RefusedModel(QObject* parent);
+    explicit RefusedModel(QObject* parent)
+        : TableModel(Columns, parent) {}
 
     void add(const boost::json::array& events); // of the log, in its order; twice the same counts once
     [[nodiscard]] std::uint64_t lastSeq() const { return m_lastSeq; }
 
-    [[nodiscard]] int rowCount(const QModelIndex& parent = {}) const override;
-    [[nodiscard]] int columnCount(const QModelIndex& parent = {}) const override;
-    [[nodiscard]] QVariant data(const QModelIndex& index, int role) const override;
-    [[nodiscard]] QVariant headerData(int section, Qt::Orientation orientation, int role) const override;
+    [[nodiscard]] int rowCount(const QModelIndex& parent = {}) const override { return parent.isValid() ? 0 : static_cast<int>(m_rows.size()); }
+
+protected:
+    [[nodiscard]] QString cell(int row, int column) const override;
+    [[nodiscard]] QString heading(int column) const override;
+    [[nodiscard]] bool isAmount(int column) const override { return column == Times; }
 
 private:
     struct Row {
@@ -35,7 +36,6 @@ private:
         std::uint64_t times = 0;
     };
     void take(Row row);
-    [[nodiscard]] QString cell(const Row& row, int column) const;
 
     std::vector<Row> m_rows;
     std::uint64_t m_lastSeq = 0;

@@ -27,66 +27,35 @@ QVector<RuleInfo> networkRulesOf(const boost::json::array& rules, const std::str
     return out;
 }
 
-RulesModel::RulesModel(QObject* parent)
-    : QAbstractTableModel(parent) {}
-
-int RulesModel::rowCount(const QModelIndex& parent) const {
-    return parent.isValid() ? 0 : static_cast<int>(m_rows.size());
+QString RulesModel::cell(int row, int column) const {
+    const auto& rule = at(row);
+    return column == Number ? QString::number(rule.id) : column == Words ? lineOf(rule.words, kWholeColumns) : lineOf(rule.note);
 }
 
-int RulesModel::columnCount(const QModelIndex& parent) const {
-    return parent.isValid() ? 0 : Columns;
+QString RulesModel::said(int row, int column) const {
+    return column == Number ? tr("Rule %1").arg(cell(row, column)) : cell(row, column);
 }
 
-QVariant RulesModel::data(const QModelIndex& index, int role) const {
-    if (!checkIndex(index, CheckIndexOption::IndexIsValid)) {
-        return {};
-    }
-    const auto& rule = m_rows.at(index.row());
-    if (role == Qt::TextAlignmentRole) {
-        return QVariant(Qt::AlignLeft | Qt::AlignVCenter);
-    }
-    if (role != Qt::DisplayRole && role != Qt::ToolTipRole && role != Qt::AccessibleTextRole) {
-        return {};
-    }
-    const auto text = index.column() == Number  ? QString::number(rule.id)
-                      : index.column() == Words ? lineOf(rule.words, kWholeColumns)
-                                                : lineOf(rule.note);
-    return role == Qt::ToolTipRole                                       ? toolTipOf(text)
-           : role == Qt::AccessibleTextRole && index.column() == Number ? tr("Rule %1").arg(text)
-                                                                         : text;
-}
-
-QVariant RulesModel::headerData(int section, Qt::Orientation orientation, int role) const {
-    if (orientation != Qt::Horizontal || role != Qt::DisplayRole) {
-        return {};
-    }
-    return section == Number ? tr("No.") : section == Words ? tr("Rule") : section == Note ? tr("What for") : QString();
+QString RulesModel::heading(int column) const {
+    return column == Number ? tr("No.") : column == Words ? tr("Rule") : tr("What for");
 }
 
 // Numbers are never given again, and a rule is not changed: it goes, and another comes.
 void RulesModel::take(const QVector<RuleInfo>& now) {
     int row = 0;
     for (const auto& rule : now) {
-        while (row < rowCount() && m_rows.at(row).id < rule.id) {
-            beginRemoveRows({}, row, row);
-            m_rows.remove(row);
-            endRemoveRows();
+        while (row < rowCount() && at(row).id < rule.id) {
+            dropRow(row);
         }
-        if (row == rowCount() || m_rows.at(row).id != rule.id) {
-            beginInsertRows({}, row, row);
-            m_rows.insert(row, rule);
-            endInsertRows();
-        } else if (m_rows.at(row) != rule) { // the agent's name in it, say
-            m_rows[row] = rule;
-            emit dataChanged(index(row, 0), index(row, Columns - 1));
+        if (row == rowCount() || at(row).id != rule.id) {
+            putRow(row, rule);
+        } else {
+            changeRow(row, rule); // the agent's name in it, say
         }
         ++row;
     }
-    if (row < rowCount()) {
-        beginRemoveRows({}, row, rowCount() - 1);
-        m_rows.resize(row);
-        endRemoveRows();
+    while (row < rowCount()) {
+        dropRow(rowCount() - 1);
     }
 }
 

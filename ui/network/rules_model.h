@@ -2,10 +2,7 @@
 // The rules that speak of one agent's network, its own and those of every agent, in plain words as a table. Thread: the window's.
 #pragma once
 
-#include <boost/json.hpp>
-
-#include <QAbstractTableModel>
-#include <QVector>
+#include "ui/parts/table_model.h"
 
 #include <cstdint>
 #include <string>
@@ -23,23 +20,20 @@ struct RuleInfo {
 // Those of rule.list that are about the network, and of this agent or of every one.
 [[nodiscard]] QVector<RuleInfo> networkRulesOf(const boost::json::array& rules, const std::string& agent);
 
-class RulesModel : public QAbstractTableModel {
+class RulesModel : public RowsModel<RuleInfo> {
     Q_OBJECT
 public:
     enum Column { Number, Words, Note, Columns };
 
-    explicit RulesModel(QObject* parent);
+    explicit RulesModel(QObject* parent)
+        : RowsModel(Columns, parent) {}
 
     void take(const QVector<RuleInfo>& now); // by number
-    [[nodiscard]] const RuleInfo& at(int row) const { return m_rows.at(row); }
 
-    [[nodiscard]] int rowCount(const QModelIndex& parent = {}) const override;
-    [[nodiscard]] int columnCount(const QModelIndex& parent = {}) const override;
-    [[nodiscard]] QVariant data(const QModelIndex& index, int role) const override;
-    [[nodiscard]] QVariant headerData(int section, Qt::Orientation orientation, int role) const override;
-
-private:
-    QVector<RuleInfo> m_rows;
+protected:
+    [[nodiscard]] QString cell(int row, int column) const override;
+    [[nodiscard]] QString heading(int column) const override;
+    [[nodiscard]] QString said(int row, int column) const override;
 };
 
 } // namespace carrel::ui

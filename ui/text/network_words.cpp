@@ -2,6 +2,7 @@
 #include "ui/text/network_words.h"
 
 #include "app/api/answers.h"
+#include "guest/protocol/byte_amount.h"
 #include "ui/text/plain.h"
 
 #include <QCoreApplication>
@@ -24,6 +25,40 @@ constexpr std::array<std::pair<std::string_view, NetMode>, 3> kModes{
     {{"offline", NetMode::Offline}, {"ask", NetMode::Ask}, {"allowlist", NetMode::Allowlist}}};
 constexpr std::size_t kHostColumns = 4096; // more than any name is long, and what is none is shown whole, too
 constexpr char16_t kFirstPrintable = 0x21, kLastPrintable = 0x7e;
+
+QString sumsText(const boost::json::object& detail) {
+    auto out = NetWords::tr("%n connection(s) begun", nullptr, countOf(numberAt(detail, "begun")));
+    if (const auto ended = numberAt(detail, "ended"); ended > 0) {
+        out += NetWords::tr(", %n ended", nullptr, countOf(ended)) +
+               NetWords::tr(": %1 sent, %2 received").arg(sizeText(numberAt(detail, "sent")), sizeText(numberAt(detail, "received")));
+    }
+    return out;
+}
+
+QString forwardEventText(std::string_view kind, const boost::json::object& detail) {
+    if (kind == "forward.traffic") {
+        const auto refused = numberAt(detail, "refused");
+        return sumsText(detail) + (refused > 0 ? NetWords::tr("; %n turned away", nullptr, countOf(refused)) : QString());
+    }
+    const auto place = placeText(textAt(detail, "host"), std::to_string(numberAt(detail, "at")));
+    if (kind == "forward.closed") {
+        return NetWords::tr("at %1: ").arg(place) + lineOf(textAt(detail, "why"), 400);
+    }
+    const auto until = textAt(detail, "until");
+    const auto approval = numberAt(detail, "approval");
+    return (until.empty() ? NetWords::tr("at %1").arg(place) : NetWords::tr("at %1, until %2").arg(place, momentText(until))) +
+           (approval != 0 ? NetWords::tr("; the agent asked for it in request %1").arg(approval) : QString());
+}
+
+QString canaryEventText(std::string_view kind, const boost::json::object& detail) {
+    if (kind == "canary.planted") {
+        const auto env = textAt(detail, "env"), planted = textAt(detail, "planted");
+        const auto variable = env.empty() ? QString() : NetWords::tr("as the variable %1").arg(lineOf(env, 64));
+        return planted.empty() ? variable : variable + (env.empty() ? QString() : QStringLiteral("; ")) + NetWords::tr("you noted: ") + lineOf(planted, 400);
+    }
+    const auto whose = textAt(detail, "agents") == "all" ? NetWords::tr("for every agent") : NetWords::tr("for the agents that you named");
+    return kind == "canary.added" ? whose : NetWords::tr("%1; nobody looks for it any more").arg(whose);
+}
 
 } // namespace
 
@@ -104,7 +139,7 @@ QString outcomeText(std::string_view outcome) {
         {"unreachable", QT_TRANSLATE_NOOP("NetWords", "Could not be reached")},
         {"refused", QT_TRANSLATE_NOOP("NetWords", "The other side refused it")},
         {"timed-out", QT_TRANSLATE_NOOP("NetWords", "The other side did not answer")},
-        {"limit", QT_TRANSLATE_NOOP("NetWords", "Too many at once")},
+        {"limit", QT_TRANSLATE_NOOP("NetWords", "A limit was reached")},
         {"offline", QT_TRANSLATE_NOOP("NetWords", "The agent has no network")},
         {"closed", QT_TRANSLATE_NOOP("NetWords", "Whoever asked had gone")},
     }};
@@ -114,17 +149,8 @@ QString outcomeText(std::string_view outcome) {
 
 QString trafficText(const boost::json::object& detail) {
     const auto outcome = textAt(detail, "outcome");
-    const int begun = countOf(numberAt(detail, "begun"));
-    QString out;
-    if (outcome == "open") {
-        out = NetWords::tr("%n connection(s) begun", nullptr, begun);
-        if (const auto ended = numberAt(detail, "ended"); ended > 0) {
-            out += NetWords::tr(", %n ended", nullptr, countOf(ended)) +
-                   NetWords::tr(": %1 sent, %2 received").arg(sizeText(numberAt(detail, "sent")), sizeText(numberAt(detail, "received")));
-        }
-    } else {
-        out = NetWords::tr("%1, %n time(s)", nullptr, begun).arg(outcomeText(outcome));
-    }
+    QString out = outcome == "open" ? sumsText(detail)
+                                    : NetWords::tr("%1, %n time(s)", nullptr, countOf(numberAt(detail, "begun"))).arg(outcomeText(outcome));
     if (textAt(detail, "address") == "unchecked") {
         out += NetWords::tr("; address unchecked, through a proxy");
     }
@@ -134,10 +160,40 @@ QString trafficText(const boost::json::object& detail) {
     return out;
 }
 
+QString limitsText(const boost::json::object& limits) {
+    const auto rate = numberAt(limits, "rate");
+    const auto day = numberAt(limits, "day");
+    const bool counted = limits.contains("used"); // else it is an event's
+    const auto used = numberAt(limits, "used");
+    const auto amount = [](std::uint64_t bytes) { return QString::fromStdString(amountText(bytes)); };
+    QStringList out;
+    if (rate > 0) {
+        out += NetWords::tr("At most %1 a second, all its connections together.").arg(amount(rate));
+    }
+    if (day > 0) {
+        out += !counted      ? NetWords::tr("At most %1 a day.").arg(amount(day))
+               : used >= day ? NetWords::tr("The %1 of today are used up: nothing is connected to until tomorrow, or until you allow more.").arg(amount(day))
+                             : NetWords::tr("At most %1 a day, of which %2 are used.").arg(amount(day), sizeText(used));
+    }
+    if (out.isEmpty()) {
+        out += NetWords::tr("There is no limit on how much it may carry.");
+        if (counted && used > 0) {
+            out += NetWords::tr("Today: %1.").arg(sizeText(used));
+        }
+    }
+    return out.join(' ');
+}
+
 QString networkEventText(std::string_view kind, const boost::json::object& detail) {
     const auto place = placeText(textAt(detail, "host"), std::to_string(numberAt(detail, "port")));
     if (kind == "net.cut") {
         return NetWords::tr("after %1 sent, %2 received").arg(sizeText(numberAt(detail, "sent")), sizeText(numberAt(detail, "received")));
+    }
+    if (kind == "net.limit") {
+        return limitsText(detail);
+    }
+    if (kind == "net.spent") {
+        return NetWords::tr("what was connected is cut, and nothing else is connected to until tomorrow, or until you allow more");
     }
     if (kind == "credential.used") {
         const auto rule = numberAt(detail, "rule");
@@ -152,6 +208,12 @@ QString networkEventText(std::string_view kind, const boost::json::object& detai
         const auto form = textAt(detail, "form");
         const auto how = form == "gzip" ? NetWords::tr("compressed") : form == "plain" ? NetWords::tr("as it is") : NetWords::tr("written as %1").arg(lineOf(form, 20));
         return NetWords::tr("to %1, in %2, %3; it was stopped, and the agent paused").arg(place, what, how);
+    }
+    if (kind == "canary.added" || kind == "canary.planted" || kind == "canary.removed") {
+        return canaryEventText(kind, detail);
+    }
+    if (kind == "forward.opened" || kind == "forward.traffic" || kind == "forward.closed") {
+        return forwardEventText(kind, detail);
     }
     return kind == "credential.refused" ? NetWords::tr("at %1: ").arg(place) + lineOf(textAt(detail, "why"), 400) : QString();
 }

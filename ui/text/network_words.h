@@ -26,12 +26,15 @@ enum class NetMode { Offline, Ask, Allowlist, Unknown };
 // What is to be known of a name: that it stands for letters of another script (xn--), that it is an address. Empty: nothing.
 [[nodiscard]] QString hostNote(std::string_view host);
 
+// What all connections of an agent may carry (netLimits of common.json, or an event net.limit), in a line or two.
+[[nodiscard]] QString limitsText(const boost::json::object& limits);
+
 // Of a connection that did not come about (guest/protocol/net_wire.h); of a later engine: its name.
 [[nodiscard]] QString outcomeText(std::string_view outcome);
 // Of an event net.traffic, in one line: how many, how much, or what became of it.
 [[nodiscard]] QString trafficText(const boost::json::object& detail);
 
-// Of an event net.cut, credential.used, credential.refused or canary.left, in one line; of any other: empty.
+// Of an event net.cut, net.limit, net.spent, credential.used, credential.refused, of canaries or of forwards, in one line; of any other: empty.
 [[nodiscard]] QString networkEventText(std::string_view kind, const boost::json::object& detail);
 
 [[nodiscard]] QString spanText(std::chrono::milliseconds span); // "12 s", "3 min", "2 h 5 min"

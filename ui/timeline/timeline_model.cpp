@@ -63,6 +63,8 @@ constexpr std::array kKinds{
     Kind{"net.mode", EventGroup::Network, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Way to the network")},
     Kind{"net.traffic", EventGroup::Network, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Connections")},
     Kind{"net.cut", EventGroup::Network, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Connection cut by you")},
+    Kind{"net.limit", EventGroup::Network, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Limits of the network")},
+    Kind{"net.spent", EventGroup::Network, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Day's limit used up")},
     Kind{"credential.added", EventGroup::Network, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Credential kept")},
     Kind{"credential.removed", EventGroup::Network, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Credential removed")},
     Kind{"credential.used", EventGroup::Network, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Credential used")},
@@ -70,6 +72,9 @@ constexpr std::array kKinds{
     Kind{"forward.opened", EventGroup::Network, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Shown in your browser")},
     Kind{"forward.traffic", EventGroup::Network, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Looked at in a browser")},
     Kind{"forward.closed", EventGroup::Network, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "No longer in your browser")},
+    Kind{"canary.added", EventGroup::Network, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Canary kept")},
+    Kind{"canary.planted", EventGroup::Network, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Canary planted")},
+    Kind{"canary.removed", EventGroup::Network, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Canary removed")},
     Kind{"canary.left", EventGroup::Network, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Canary on its way out")},
 };
 

@@ -7,6 +7,7 @@
 #include <boost/json/serialize.hpp>
 
 #include <algorithm>
+#include <cctype>
 #include <chrono>
 
 namespace carrel::egress {
@@ -24,6 +25,19 @@ std::int64_t systemNow() {
 
 bool meet(const Canary& a, const Canary& b) {
     return a.agents.empty() || b.agents.empty() || std::any_of(a.agents.begin(), a.agents.end(), [&](const auto& each) { return isFor(b, each); });
+}
+
+bool holds(std::string_view outer, std::string_view inner) {
+    const auto same = [](char a, char b) { return std::tolower(static_cast<unsigned char>(a)) == std::tolower(static_cast<unsigned char>(b)); };
+    return std::search(outer.begin(), outer.end(), inner.begin(), inner.end(), same) != outer.end();
+}
+
+// Its name, and what is said of where it is, are in the agents' logs.
+Status refuseTold(const Canary& of) {
+    return holds(of.name, of.text) || holds(of.planted, of.text) || holds(of.variable.value_or(""), of.text)
+               ? fail(ErrorCode::InvalidArgument, "The canary's text stands in its name, or in what is said of where it is, which the timeline tells",
+                      "Say it in other words")
+               : Status();
 }
 
 Result<Canary*> findIn(std::vector<Canary>& all, const std::string& name) {
@@ -88,7 +102,7 @@ Result<std::vector<Canary>> CanaryBook::of(std::string_view agent) {
     return all;
 }
 
-Result<Canary> CanaryBook::change(const std::function<Result<Canary>(Canaries&)>& change) {
+Result<Canary> CanaryBook::change(const std::function<Result<Canary>(Canaries&)>& change, const Before& before) {
     Result<Canary> out = fail(ErrorCode::Internal, "");
     {
         const std::lock_guard lock(m_mutex);
@@ -99,6 +113,9 @@ Result<Canary> CanaryBook::change(const std::function<Result<Canary>(Canaries&)>
         out = change(*all);
         if (!out) {
             return out;
+        }
+        if (before) {
+            CARREL_TRY(before(*out));
         }
         json::array list;
         for (const auto& each : *all) {
@@ -113,8 +130,9 @@ Result<Canary> CanaryBook::change(const std::function<Result<Canary>(Canaries&)>
     return out;
 }
 
-Result<Canary> CanaryBook::add(Canary wanted) {
+Result<Canary> CanaryBook::add(Canary wanted, const Before& before) {
     CARREL_TRY(check(wanted));
+    CARREL_TRY(refuseTold(wanted));
     return change([&](Canaries& all) -> Result<Canary> {
         if (all.size() >= kMaxCanaries) {
             return fail(ErrorCode::LimitExceeded, "There are " + std::to_string(kMaxCanaries) + " canaries already", "Remove some of them");
@@ -128,10 +146,10 @@ Result<Canary> CanaryBook::add(Canary wanted) {
         wanted.createdMs = m_nowMs();
         all.push_back(wanted);
         return wanted;
-    });
+    }, before);
 }
 
-Result<Canary> CanaryBook::plant(const std::string& name, const Planting& where) {
+Result<Canary> CanaryBook::plant(const std::string& name, const Planting& where, const Before& before) {
     return change([&](Canaries& all) -> Result<Canary> {
         const auto found = findIn(all, name);
         if (!found) {
@@ -141,16 +159,17 @@ Result<Canary> CanaryBook::plant(const std::string& name, const Planting& where)
         one.planted = where.planted.value_or(one.planted);
         one.variable = where.variable ? where.variable : one.variable;
         CARREL_TRY(check(one));
+        CARREL_TRY(refuseTold(one));
         for (const auto& each : all) {
             if (one.variable && each.name != one.name && each.variable == one.variable && meet(each, one)) {
                 return fail(ErrorCode::AlreadyExists, "The canary " + each.name + " has the variable " + *one.variable + " already", "Choose another one");
             }
         }
         return one;
-    });
+    }, before);
 }
 
-Result<Canary> CanaryBook::remove(const std::string& name) {
+Result<Canary> CanaryBook::remove(const std::string& name, const Before& before) {
     return change([&](Canaries& all) -> Result<Canary> {
         const auto found = findIn(all, name);
         if (!found) {
@@ -159,7 +178,7 @@ Result<Canary> CanaryBook::remove(const std::string& name) {
         const Canary gone = **found;
         std::erase_if(all, [&](const Canary& each) { return each.name == name; });
         return gone;
-    });
+    }, before);
 }
 
 } // namespace carrel::egress

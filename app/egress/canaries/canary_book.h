@@ -18,14 +18,17 @@ public:
     // An error: the file cannot be read; then none is looked for, and none is added.
     [[nodiscard]] Result<std::vector<Canary>> list();
     [[nodiscard]] Result<std::vector<Canary>> of(std::string_view agent);
-    // AlreadyExists: the name or the text is taken. LimitExceeded: there are kMaxCanaries.
-    [[nodiscard]] Result<Canary> add(Canary wanted);
+    // Called once nothing else stands in the way, before anything changes. An error: then nothing does.
+    using Before = std::function<Status(const Canary& canary)>;
+    // AlreadyExists: the name or the text is taken. LimitExceeded: there are kMaxCanaries. InvalidArgument: also where the text stands
+    // in what logs tell of it.
+    [[nodiscard]] Result<Canary> add(Canary wanted, const Before& before = {});
     // What is said of where it is. Nothing: that stays as it was. AlreadyExists: the variable is another's for one of its agents.
     struct Planting {
         std::optional<std::string> planted, variable;
     };
-    [[nodiscard]] Result<Canary> plant(const std::string& name, const Planting& where);
-    [[nodiscard]] Result<Canary> remove(const std::string& name);
+    [[nodiscard]] Result<Canary> plant(const std::string& name, const Planting& where, const Before& before = {});
+    [[nodiscard]] Result<Canary> remove(const std::string& name, const Before& before = {});
 
     void onChange(std::function<void()> listener) { m_changed = std::move(listener); } // once, before anything is asked
 
@@ -33,7 +36,7 @@ private:
     using Canaries = std::vector<Canary>;
     [[nodiscard]] Result<Canaries> read(); // m_mutex is held
     // `change` answers the one that it is about.
-    [[nodiscard]] Result<Canary> change(const std::function<Result<Canary>(Canaries&)>& change);
+    [[nodiscard]] Result<Canary> change(const std::function<Result<Canary>(Canaries&)>& change, const Before& before);
 
     const std::filesystem::path m_file;
     const std::function<std::int64_t()> m_nowMs;

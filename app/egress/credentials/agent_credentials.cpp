@@ -147,6 +147,22 @@ Result<std::map<std::string, std::string>> AgentCredentials::environment() {
 
 Result<relay::Authority> AgentCredentials::authority() {
     const std::lock_guard lock(m_mutex);
+    if (!m_authority) {
+        auto own = readOrMakeAuthority();
+        if (!own) {
+            return own;
+        }
+        m_authority = std::move(*own);
+    }
+    return *m_authority;
+}
+
+void AgentCredentials::newMachine() {
+    const std::lock_guard lock(m_mutex);
+    m_authority.reset();
+}
+
+Result<relay::Authority> AgentCredentials::readOrMakeAuthority() const {
     const auto certificateFile = m_folder / "authority.pem", keyFile = m_folder / "authority.key";
     if (isThere(certificateFile) && isThere(keyFile)) {
         auto certificate = files::readWhole(certificateFile, kMaxPem);

@@ -13,6 +13,7 @@
 #include "guest/protocol/unique_fd.h"
 
 #include <map>
+#include <optional>
 
 namespace carrel::egress {
 
@@ -32,9 +33,11 @@ public:
     [[nodiscard]] Result<std::vector<Placeholder>> placeholders();
     // By variable, for the programs that are started in its machine.
     [[nodiscard]] Result<std::map<std::string, std::string>> environment();
+    // The same until newMachine(), whatever becomes of its files: the machine and its clerk must be told of one and the same.
     [[nodiscard]] Result<relay::Authority> authority();
     // Of the authority, what the agent's machine is told: never the key.
     [[nodiscard]] Result<AuthorityCertificate> certificate();
+    void newMachine(); // or one that is taken over: nobody has been told anything yet
 
 private:
     struct Kept {
@@ -43,11 +46,13 @@ private:
     };
     [[nodiscard]] Result<std::map<std::string, Kept>> read() const;
     [[nodiscard]] Status write(const std::map<std::string, Kept>& kept) const;
+    [[nodiscard]] Result<relay::Authority> readOrMakeAuthority() const;
 
     CredentialBook& m_book;
     const std::string m_agent, m_agentName;
     const std::filesystem::path m_folder;
-    std::mutex m_mutex; // one at a time writes its files
+    std::mutex m_mutex; // one at a time writes its files; guards what follows
+    std::optional<relay::Authority> m_authority;
 };
 
 // The roots that this computer trusts, as a file to be read: what SSL_CERT_FILE names, else where Debian, Fedora, openSUSE, Alpine or

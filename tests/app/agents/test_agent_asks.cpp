@@ -184,6 +184,18 @@ private slots:
         QTRY_COMPARE_WITH_TIMEOUT(desk.size(), std::size_t{1}, 60'000);
     }
 
+    // I2. Another takes over, and hears what there is.
+    void aWordThatThereIsNotEndsTheClerk() {
+        World all;
+        auto& [answers, desk, w] = all;
+        QVERIFY(w.start());
+        const unsigned clerks = w.clerks.count("attach");
+        w.clerks.tell("changes.apply", {{"share", 1}});
+        QTRY_VERIFY_WITH_TIMEOUT(w.clerks.count("attach") > clerks, 60'000);
+        w.clerks.tell("ask", asks(1, ask::Why{}));
+        QTRY_COMPARE_WITH_TIMEOUT(desk.size(), std::size_t{1}, 60'000);
+    }
+
     void anAnswerMayComeAfterTheAgentHasGone() {
         World all;
         auto& [answers, desk, w] = all;

@@ -68,6 +68,7 @@ private slots:
     void startsAgainAfterItsMachineDiedUnderAVerb();
     void slowGuestIsLeftAloneAndComesBack();
     void livelyGuestHoldsUpNoEngine();
+    void whatWasShownIsOverWithItsEngine();
     void whatTheGuestSaysOfItselfIsItsWord();
     void slowGuestIsReachedByStart();
     void slowGuestIsStopped();
@@ -475,6 +476,23 @@ void TestAgentLife::whatOnlyTakesAwayNeedsNoRoom() {
     }));
     w.restartEngine();
     QVERIFY(!w.agent->revokeShare("papers")); // it is still so
+}
+
+// It was killed, and wrote nothing of its end. The next one says so, once.
+void TestAgentLife::whatWasShownIsOverWithItsEngine() {
+    AgentWorld w;
+    activity::Event opened;
+    opened.kind = activity::EventKind::ForwardOpened;
+    opened.subject = "8000";
+    opened.detail = {{"number", 1}, {"host", "a.localhost"}, {"at", 40'000}, {"by", "owner"}};
+    QVERIFY(w.agent->log().append(opened));
+    for (int i = 0; i < 2; ++i) {
+        w.restartEngine();
+        const auto closed = eventsOf(w, activity::EventKind::ForwardClosed);
+        QCOMPARE(closed.size(), std::size_t{1});
+        QCOMPARE(closed[0].event.subject, std::string("8000"));
+        QCOMPARE(closed[0].event.detail.at("why"), json::value("The engine ended"));
+    }
 }
 
 // The log of what is read must not fill the disk, and nothing is read that is not in it: so beyond a bound nothing is handed

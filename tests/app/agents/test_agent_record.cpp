@@ -38,6 +38,7 @@ AgentRecord TestAgentRecord::sample() {
     record.unclean = true;
     record.accelerator = "hardware";
     record.network = egress::NetMode::Ask;
+    record.limits = {8192, std::uint64_t{2} << 30U};
     record.shares.push_back({1, "papers", "/home/ada/papers", 2, 3, ShareMode::ReadOnly, 0});
     record.shares.push_back({8, "folder", "/home/ada/b\xe9t", UINT64_MAX, 5, ShareMode::Review, 17});
     record.shares.push_back({9, "auto", "/home/ada/auto", 4, 5, ShareMode::Auto, 1, true, 1'700'000'000'000'000'000});
@@ -58,7 +59,7 @@ void TestAgentRecord::comesBackAsItWas() {
     QCOMPARE(back->nextShareId, wanted.nextShareId);
     QVERIFY(back->running && back->unclean);
     QCOMPARE(back->accelerator, wanted.accelerator);
-    QVERIFY(back->network == wanted.network);
+    QVERIFY(back->network == wanted.network && back->limits == wanted.limits);
     QCOMPARE(back->shares.size(), wanted.shares.size());
     for (std::size_t n = 0; n < wanted.shares.size(); ++n) {
         const auto& is = back->shares[n];
@@ -92,6 +93,22 @@ void TestAgentRecord::oneFromBeforeHasNoNetwork() {
     QVERIFY(before && before->network == egress::NetMode::Offline);
     put(QByteArray(written).replace(R"("network":"ask")", R"("network":"open")"));
     QVERIFY(!load(m_file));
+    // Nor had it limits; and one that is none is no reason to go without.
+    const QByteArray limits = R"(,"network_rate":8192,"network_day":2147483648)";
+    QVERIFY(written.contains(limits));
+    put(QByteArray(written).replace(limits, ""));
+    const auto unlimited = load(m_file);
+    QVERIFY(unlimited && unlimited->limits == egress::Limits{});
+    put(QByteArray(written).replace(R"("network_day":2147483648)", R"("network_day":5)"));
+    QVERIFY(!load(m_file));
+    // Without limits it is one that such a version reads.
+    auto none = sample();
+    none.limits = {};
+    QVERIFY(save(none, m_file));
+    QFile saved(QString::fromStdString(m_file.string())); // another one in its place
+    QVERIFY(saved.open(QIODevice::ReadOnly));
+    const auto text = saved.readAll();
+    QVERIFY(text.contains("\"network\"") && !text.contains("network_"));
 }
 
 // Control characters take the most room when they are written.

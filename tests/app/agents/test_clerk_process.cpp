@@ -158,7 +158,7 @@ void TestClerkProcess::closedDoorIsQuiet() {
     auto door =
         std::make_unique<Door>(*machines->front(), Door::Setup{"0123", "ann", house.program(), nodes, {}},
                                Door::Events{[&](const std::string& method, const boost::json::object&) {
-                                                if (method == "wait") {
+                                                if (method == "notice") {
                                                     inside.set();
                                                     closedUnderIt = closed.wait(1s);
                                                 }
@@ -172,7 +172,7 @@ void TestClerkProcess::closedDoorIsQuiet() {
                                             ? boost::json::object{{"landlock_abi", 1}, {"seccomp", true}}
                                             : boost::json::object{});
             if (request->method == "attach") {
-                clerk->tell("wait", {});
+                clerk->tell("notice", {});
             }
         }
         if (clerk) {

@@ -23,7 +23,7 @@ const QStringList kVerbs{"doctor",       "image.build", "image.list",   "image.v
                          "approval.reopen", "approval.preview", "approval.decide", "approval.stats",
                          "rule.list", "rule.show", "rule.preview", "rule.add", "rule.remove", "rule.test",
                          "rule.export", "rule.presets", "rule.import",
-                         "net.mode", "net.live", "net.cut", "net.presets", "net.allow",
+                         "net.mode", "net.limit", "net.live", "net.cut", "net.presets", "net.allow",
                          "forward.open", "forward.list", "forward.close",
                          "secret.open", "credential.add", "credential.list", "credential.remove", "credential.test",
                          "credential.unlock", "credential.lock", "canary.add", "canary.list", "canary.plant", "canary.remove"};
@@ -80,7 +80,7 @@ private slots:
         for (const char* never : {"apply", "undo", "discard", "allow", "deny", "share.add", "share.mode", "share.remove",
                                   "share.revoke", "token.create", "token.revoke", "token.list", "agent.start",
                                   "agent.stop", "agent.pause", "agent.resume", "agent.pause_all", "agent.resume_all", "engine.stop", "approval.decide", "approval.reopen", "approval.list", "rule.add",
-                                  "rule.remove", "rule.import", "net.mode", "net.allow", "net.live", "net.cut", "forward.open", "no.such.verb", ""}) {
+                                  "rule.remove", "rule.import", "net.mode", "net.limit", "net.allow", "net.live", "net.cut", "forward.open", "no.such.verb", ""}) {
             QVERIFY2(!carrel::api::mayCall(carrel::api::Role::Client, never), never);
         }
     }

@@ -182,7 +182,7 @@ public:
         api::Handlers handlers;
         for (const char* verb :
              {"doctor",      "image.build", "image.list",   "image.verify", "image.import", "agent.create",
-              "net.mode", "net.live", "net.cut", "net.presets", "net.allow", "forward.open", "forward.list", "forward.close", "secret.open", "credential.add", "credential.list",
+              "net.mode", "net.limit", "net.live", "net.cut", "net.presets", "net.allow", "forward.open", "forward.list", "forward.close", "secret.open", "credential.add", "credential.list",
               "credential.remove", "credential.test", "credential.unlock", "credential.lock", "canary.add", "canary.list", "canary.plant", "canary.remove",
               "agent.start", "agent.stop",  "agent.delete", "agent.list",   "share.add",    "share.remove",
               "share.list",  "changes",     "diff",         "apply",        "discard",      "undo",

@@ -74,6 +74,16 @@ private slots:
         ran = run({"allow", "12", "--yes", "--mode", "all"});
         QVERIFY(ran.status != 0);
     }
+    // Where it is shown, and how that ends.
+    void aServerIsShown() {
+        makeRoutine();
+        auto decided = example("approval.decide");
+        decided["forward"] = {{"number", 3}, {"port", 8000}, {"host", "0123.localhost"}, {"at", 40123}, {"url", "http://0123.localhost:40123/"},
+                              {"open", 0}, {"connections", 0}, {"refused", 0}, {"sent", 0}, {"received", 0}, {"age_ms", 0}};
+        m_engine->setAnswer("approval.decide", decided);
+        const auto ran = run({"allow", "12", "--yes"});
+        QVERIFY2(ran.status == 0 && ran.out.contains("http://0123.localhost:40123/\nEnd it with: carrel forward close clerk 3\n"), ran.out);
+    }
     // Which one is missing is said before anything is read, asked or agreed to.
     void aFolderIsAskedForFirst() {
         auto shown = example("approval.show");

@@ -172,7 +172,7 @@ struct EgressWorld : policy::ApprovalListener {
     std::uint64_t at = 0; // the clerk, as the egress knows it
     Listener there;
 
-    explicit EgressWorld(NetMode mode = NetMode::Allowlist, Result<ProxySettings> proxies = ProxySettings()) {
+    explicit EgressWorld(NetMode mode = NetMode::Allowlist, Result<ProxySettings> proxies = ProxySettings(), Networks::Metered metered = {}) {
         networks.emplace(Networks::Setup{queue, rules, grants, std::move(proxies), nullptr, [this] { return resolver; },
                                          [this]() -> Result<OwnNetworks> { return OwnNetworks(own); }});
         const auto keep = [this](activity::Event event) {
@@ -182,7 +182,7 @@ struct EgressWorld : policy::ApprovalListener {
         egress = networks->open("ann", "s1", mode, {keep, [keep](activity::Event event) -> Status {
                                                         keep(std::move(event));
                                                         return {};
-                                                    }});
+                                                    }}, {}, std::move(metered));
         at = egress->attach(clerk);
         resolver->names["here.example"] = {{"127.0.0.1"}};
     }
@@ -215,6 +215,12 @@ struct EgressWorld : policy::ApprovalListener {
         return egress->told(at, "net.closed", {{"number", number}, {"sent", sent}, {"received", received}, {"how", "end"}});
     }
     [[nodiscard]] std::string of(std::uint64_t number) const { return clerk->of(number); }
+    [[nodiscard]] std::vector<activity::Event> ofKind(activity::EventKind kind) {
+        const std::lock_guard lock(eventsMutex);
+        std::vector<activity::Event> out;
+        std::copy_if(events.begin(), events.end(), std::back_inserter(out), [&](const activity::Event& each) { return each.kind == kind; });
+        return out;
+    }
     // The sums so far, of one destination and outcome.
     [[nodiscard]] std::uint64_t sum(const std::string& destination, const std::string& outcome, const char* what) {
         const std::lock_guard lock(eventsMutex);

@@ -190,6 +190,47 @@ private slots:
         }
         QVERIFY(again.add(canary("more", "one-more-than-there-may-be")).error().code == ErrorCode::LimitExceeded);
     }
+    // I5: what cannot be written down does not happen; and nothing is written down of what is refused.
+    void writtenDownFirst() {
+        BookFolder b;
+        std::vector<std::string> before;
+        bool full = false;
+        const auto note = [&](const Canary& of) -> Status {
+            before.push_back(of.name + " " + of.planted + " " + std::to_string(CanaryBook(b.file).list()->size()));
+            return full ? fail(ErrorCode::Io, "the disk is full") : Status();
+        };
+        QVERIFY(b.book.add(canary(), note));
+        QVERIFY(!b.book.add(canary(), note) && !b.book.plant("none", {}, note) && !b.book.remove("none", note));
+        QVERIFY(b.book.plant("bait", {"a", {}}, note));
+        QCOMPARE(before, (std::vector<std::string>{"bait  0", "bait a 1"}));
+        full = true;
+        int changes = 0;
+        b.book.onChange([&] { ++changes; });
+        QVERIFY(b.book.add(canary("other", "another-word-of-nobody"), note).error().code == ErrorCode::Io);
+        QVERIFY(b.book.plant("bait", {"b", {}}, note).error().code == ErrorCode::Io);
+        QVERIFY(b.book.remove("bait", note).error().code == ErrorCode::Io);
+        QCOMPARE(before.size(), std::size_t{5});
+        CanaryBook again(b.file);
+        for (auto* const book : {&b.book, &again}) {
+            const auto all = book->list();
+            QVERIFY(all->size() == 1 && all->at(0).planted == "a");
+        }
+        QCOMPARE(changes, 0);
+    }
+    // Logs tell of its name and of where it is: neither holds its text.
+    void whatIsToldHoldsItNot() {
+        BookFolder b;
+        const std::string word = "kovaridulema-1843";
+        const auto code = [](const Result<Canary>& answer) { return answer ? ErrorCode::Internal : answer.error().code; };
+        QVERIFY(code(b.book.add(canary("my-" + word, "KOVARIDULEMA-1843"))) == ErrorCode::InvalidArgument);
+        auto noted = canary("bait", word);
+        noted.planted = "it is Kovaridulema-1843";
+        QVERIFY(code(b.book.add(noted)) == ErrorCode::InvalidArgument);
+        QVERIFY(b.book.add(canary("bait", word)) && b.book.add(canary("other", "Kovari_Dulema_1843")));
+        QVERIFY(code(b.book.plant("bait", {"the text is " + word, {}})) == ErrorCode::InvalidArgument);
+        QVERIFY(code(b.book.plant("other", {{}, "KOVARI_DULEMA_1843"})) == ErrorCode::InvalidArgument);
+        QVERIFY(b.book.plant("bait", {"the text is there", "KOVARIDULEMA"}));
+    }
     void aFileThatCannotBeRead_data() {
         QTest::addColumn<QString>("text");
         QTest::newRow("no JSON") << "{";

@@ -302,7 +302,24 @@ private slots:
         struct stat what {};
         QVERIFY(::stat((w.folder / "authority.key").c_str(), &what) == 0 && (what.st_mode & 0777U) == 0600U);
         QVERIFY(::chmod((w.folder / "authority.key").c_str(), 0644) == 0);
+        ann.newMachine();
         QVERIFY(ann.authority().error().code == ErrorCode::Refused);
+    }
+    // Or its programs would not trust who its clerk says to be.
+    void aMachineAndItsClerkAreToldOfTheSame() {
+        BookWorld w;
+        AgentCredentials ann(*w.book, "ann", "ann", w.folder);
+        const auto told = ann.certificate();
+        QVERIFY(told);
+        for (const char* each : {"authority.pem", "authority.key"}) {
+            QVERIFY(std::filesystem::remove(w.folder / each));
+        }
+        const auto clerks = ann.authority();
+        QVERIFY(clerks && clerks->certificatePem == told->pem);
+        QVERIFY(ann.certificate()->pem == told->pem);
+        ann.newMachine();
+        QVERIFY(ann.certificate()->pem != told->pem); // another one is made
+        QCOMPARE(ann.authority()->certificatePem, ann.certificate()->pem);
     }
     // What goes to the machine is the certificate, whatever else somebody has put into its file.
     void whatTheMachineIsTold() {
@@ -316,6 +333,7 @@ private slots:
         const auto file = w.folder / "authority.pem";
         for (const auto& damaged : {told->pem + textIn(w.folder / "authority.key"), textIn(w.folder / "authority.key"), told->pem + told->pem, std::string("x")}) {
             std::ofstream(file, std::ios::binary | std::ios::trunc) << damaged;
+            ann.newMachine();
             const auto none = ann.certificate();
             QVERIFY(!none && none.error().code == ErrorCode::Malformed);
             QVERIFY(none.error().text().find("authority.pem") != std::string::npos && !none.error().hint.empty());

@@ -25,7 +25,7 @@ private slots:
         QCOMPARE(take(ours, 9), std::string("you there"));
         const auto live = w.egress->live();
         QCOMPARE(live.size(), std::size_t{1});
-        QVERIFY(live[0].number == 7 && live[0].to.text() == w.thereText() && live[0].at == w.there.endpoint());
+        QVERIFY(live[0].number == 1 && live[0].to.text() == w.thereText() && live[0].at == w.there.endpoint());
         QTRY_COMPARE_WITH_TIMEOUT(w.egress->live().at(0).bytes.sent, std::uint64_t{5}, 60'000);
         QCOMPARE(w.egress->live().at(0).bytes.received, std::uint64_t{9});
         QVERIFY(w.close(7, 5, 9));

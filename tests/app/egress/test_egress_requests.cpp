@@ -43,7 +43,7 @@ struct World : EgressWorld {
             return {};
         };
         book.book->onChange([this] { networks->credentialsChanged(); });
-        egress = networks->open("ann", "s1", mode, {keep, decided}, own);
+        egress = networks->open("ann", "s1", mode, {keep, decided}, own, {{}, std::make_shared<DayVolume>(book.folder / "volume.json")});
         clerk = std::make_shared<ToldClerk>();
         at = egress->attach(clerk);
         (void)nameLoopback();
@@ -128,6 +128,22 @@ struct World : EgressWorld {
 class TestEgressRequests : public QObject {
     Q_OBJECT
 private slots:
+    // A request can be told so in HTTP: its connection is not cut before that.
+    void aDayThatIsUsedUpRefusesRequests() {
+        World w(NetMode::Ask);
+        w.requests(policy::Effect::Allow, {"GET"});
+        QVERIFY(w.openThere(1));
+        TRY_OF(w, 1, "connected terminate");
+        QVERIFY(w.request(1, 1));
+        TRY_ANSWER(w, 1, 1, "allow");
+        QVERIFY(w.request(1, 2, "PUT")); // which a person is asked about
+        QTRY_COMPARE_WITH_TIMEOUT(w.queue.list(true).size(), std::size_t{1}, 60'000);
+        w.egress->setLimits({0, 64 * 1024});
+        QVERIFY(w.egress->told(w.at, "net.used", {{"bytes", 64 * 1024}}));
+        TRY_ANSWER(w, 1, 2, "limit: This agent has used up the 64 KiB");
+        QTRY_VERIFY_WITH_TIMEOUT(w.queue.list(true).at(0).state == policy::ApprovalState::Cancelled, 60'000);
+        TRY_BEGINS(w, 1, "cut This agent has used up the 64 KiB"); // when it is idle
+    }
     void whoseRequestsAreRead() {
         World w;
         (void)w.rule(policy::Effect::Allow, "here.example");

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Ports of this computer that lead to an agent's machine: on the owner's word, written down first, for this user alone, and over as
 // soon as what allowed it is. The sockets are real; the clerk is the test's.
+#include "app/egress/clerk_words.h"
 #include "app/egress/forwards.h"
+#include "app/egress/forwards_left.h"
 #include "app/egress/peer_owner.h"
 #include "tests/app/egress/egress_world.h"
 
@@ -135,7 +137,7 @@ private slots:
         const auto now = w.forwards->list();
         QVERIFY(now.size() == 1 && now[0].open == 1 && now[0].begun == 1);
         QTRY_COMPARE_WITH_TIMEOUT(w.forwards->list()[0].bytes.sent, std::uint64_t{6}, 60'000);
-        QVERIFY(w.forwards->told(1, "forward.closed", {{"number", 1}, {"sent", 99}, {"received", 0}, {"how", "ended"}}));
+        w.forwards->closed(1, 1);
         QVERIFY(isOver(browser)); // though the clerk keeps its descriptor
         const auto then = w.forwards->list();
         QVERIFY(then[0].open == 0 && then[0].bytes.sent >= 6 && then[0].bytes.sent <= 7 && then[0].bytes.received == 8); // whatever the clerk says
@@ -155,6 +157,34 @@ private slots:
         const auto none = w.forwards->open({8001});
         QVERIFY(!none && none.error().code == ErrorCode::Io);
         QCOMPARE(w.forwards->list().size(), std::size_t{1});
+    }
+
+    // The engine was killed: of what its log left open nothing is open any more.
+    void whatACrashLeftOpen() {
+        const QTemporaryDir dir;
+        const auto log = activity::ActivityLog::open(dir.filePath("log").toStdString()).value();
+        const auto note = [&](EventKind kind, const std::string& port, const char* host, json::object more = {}) {
+            activity::Event event;
+            event.kind = kind;
+            event.subject = port;
+            event.detail = {{"number", 1}, {"host", host}, {"at", 40'000}};
+            event.detail.insert(more.begin(), more.end());
+            QVERIFY(log->append(event));
+        };
+        QVERIFY(forwardsLeftOpen(*log)->empty());
+        note(EventKind::ForwardOpened, "8000", "a.localhost", {{"by", "owner"}});
+        note(EventKind::ForwardOpened, "8001", "b.localhost", {{"by", "owner"}, {"until", "2026-03-01T12:00:00.000Z"}});
+        note(EventKind::ForwardClosed, "8000", "a.localhost", {{"why", "The owner closed it"}});
+        note(EventKind::ForwardOpened, "8000", "c.localhost", {{"by", "owner"}}); // of an engine that counts anew
+        auto left = forwardsLeftOpen(*log).value();
+        QCOMPARE(left.size(), std::size_t{2});
+        QVERIFY(left[0].kind == EventKind::ForwardClosed && left[0].provenance == activity::Provenance::Host && left[0].subject == "8001" && left[0].timeNs == 0);
+        QCOMPARE(json::value(left[0].detail), (json::value{{"number", 1}, {"host", "b.localhost"}, {"at", 40'000}, {"why", "The engine ended"}}));
+        QCOMPARE(left[1].detail.at("host"), json::value("c.localhost"));
+        for (auto& each : left) {
+            QVERIFY(log->append(std::move(each)));
+        }
+        QVERIFY(forwardsLeftOpen(*log)->empty()); // once is enough
     }
 
     void whatARuleDenies() {
@@ -250,16 +280,17 @@ private slots:
         const auto second = connectTo(made->at);
         TRY(next->count("forward.connected") == 1);
         w.forwards->detach(1); // of the one before: nothing
-        QVERIFY(w.forwards->told(1, "forward.closed", {{"number", 2}, {"sent", 0}, {"received", 0}, {"how", "ended"}}));
+        w.forwards->closed(1, 2);
         QCOMPARE(w.forwards->list()[0].open, std::size_t{1});
     }
 
     void aClerkThatBreaksTheForm() {
         World w;
-        QVERIFY(!w.forwards->told(1, "forward.open", {}));
-        QVERIFY(!w.forwards->told(1, "forward.closed", {{"number", 1}}));
-        QVERIFY(!w.forwards->told(1, "forward.closed", {{"number", 1}, {"sent", 0}, {"received", 0}, {"how", std::string(65, 'x')}}));
-        QVERIFY(w.forwards->told(1, "forward.closed", {{"number", 1}, {"sent", 0}, {"received", 0}, {"how", "cut"}})); // over already
+        QVERIFY(!netWordFrom("forward.open", {}));
+        QVERIFY(!netWordFrom("forward.closed", {{"number", 1}}));
+        QVERIFY(!netWordFrom("forward.closed", {{"number", 1}, {"sent", 0}, {"received", 0}, {"how", std::string(65, 'x')}}));
+        QVERIFY(netWordFrom("forward.closed", {{"number", 1}, {"sent", 0}, {"received", 0}, {"how", "cut"}}));
+        w.forwards->closed(1, 1); // over already
     }
 
     void anotherUserIsNotLetIn() {

@@ -31,7 +31,8 @@ struct AskingWorld {
     std::unique_ptr<guestd::WorkerPool> channel = std::make_unique<guestd::WorkerPool>(1, 1000);
     guestd::HostAsks host{[this](guestd::EpochNumber epoch, std::string_view text) { return send(epoch, text); }};
     std::string socket = (w.folder / "ask").string();
-    guestd::AskDesk desk{host, [](std::string_view name) { return name == "papers" ? std::optional<std::uint32_t>(1) : std::nullopt; }};
+    guestd::RefusalBook refusals;
+    guestd::AskDesk desk{host, refusals, [](std::string_view name) { return name == "papers" ? std::optional<std::uint32_t>(1) : std::nullopt; }};
 
     AskingWorld() {
         std::filesystem::create_directory(w.folder / "home");

@@ -92,9 +92,9 @@ struct World {
         e.clerks.tell("net.canary", {{"number", number}, {"request", 1}, {"name", "bait"}, {"where", "body"}, {"form", "base64"}});
     }
     [[nodiscard]] json::object ann() const { return good("agent.list").at("agents").at(0).as_object(); }
-    [[nodiscard]] json::array events(const std::string& kind) const {
+    [[nodiscard]] json::array events(const std::string& kind, const std::string& agent = "ann") const {
         json::array out;
-        const auto timeline = good("timeline", {{"agent", "ann"}});
+        const auto timeline = good("timeline", {{"agent", agent}});
         for (const auto& each : timeline.at("events").as_array()) {
             if (each.at("kind") == json::value(kind)) {
                 out.push_back(each);
@@ -173,6 +173,27 @@ private slots:
         QCOMPARE(run({{"API_KEY", "mine"}}), (json::value{{"API_KEY", "mine"}}));
         (void)w.good("canary.remove", {{"name", "bait"}});
         QCOMPARE(run({}), (json::value(json::object())));
+    }
+
+    // Whom it is for learns so in its log, and never what it is.
+    void writtenDown() {
+        World w;
+        (void)w.good("canary.add", {{"name", "bait"}, {"text", kText}, {"agents", {"ann"}}});
+        (void)w.good("canary.add", {{"name", "everywhere"}});
+        (void)w.good("canary.plant", {{"name", "bait"}}); // only shown
+        (void)w.good("canary.plant", {{"name", "bait"}, {"at", "papers/keys.txt"}, {"env", "API_KEY"}});
+        QVERIFY(w.codeOf("canary.plant", {{"name", "bait"}, {"at", "it is " + kText}}) == ErrorCode::InvalidArgument);
+        (void)w.good("canary.remove", {{"name", "bait"}});
+        const auto added = w.events("canary.added"), planted = w.events("canary.planted"), removed = w.events("canary.removed");
+        QVERIFY(added.size() == 2 && planted.size() == 1 && removed.size() == 1);
+        QVERIFY(added[0].at("subject") == json::value("bait") && added[0].at("provenance") == json::value("host"));
+        QCOMPARE(added[0].at("detail"), (json::value{{"by", "owner"}, {"agents", "some"}}));
+        QCOMPARE(added[1].at("detail"), (json::value{{"by", "owner"}, {"agents", "all"}}));
+        QCOMPARE(planted[0].at("detail"), (json::value{{"by", "owner"}, {"agents", "some"}, {"planted", "papers/keys.txt"}, {"env", "API_KEY"}}));
+        QCOMPARE(removed[0].at("subject"), json::value("bait"));
+        QVERIFY(w.events("canary.added", "bob").size() == 1 && w.events("canary.planted", "bob").empty() && w.events("canary.removed", "bob").empty());
+        QVERIFY(w.filesWith(kText).empty()); // gone from canaries.json, and in no log
+        QVERIFY(!w.filesWith("papers/keys.txt").empty());
     }
 
     void oneThatLeaves() {

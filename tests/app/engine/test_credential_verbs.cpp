@@ -224,6 +224,30 @@ private slots:
         QVERIFY(code({{"value", "in the request"}}) == ErrorCode::Malformed);
         QVERIFY(w.good("credential.list").at("credentials").as_array().empty());
     }
+    // Though somebody takes the files away in between: what the machine trusts is what its clerk is given.
+    void theMachineAndItsClerkHaveOneAuthority() {
+        World w;
+        std::string told;
+        w.e.clerks.on("prepare", [&](const json::object& params) {
+            const std::lock_guard lock(w.mutex);
+            if (const auto* authority = params.if_contains("authority")) {
+                told = authority->at("certificate").as_string();
+            }
+            return json::object{{"landlock_abi", 1}, {"seccomp", true}};
+        });
+        w.unlock();
+        (void)w.add({{"agents", {"ann"}}});
+        w.start();
+        w.e.clerks.on("prepare", {});
+        QVERIFY(!told.empty());
+        const auto folder = w.e.w.engine->services().agentsFolder / w.e.agent("ann")->id();
+        for (const char* each : {"authority.pem", "authority.key"}) {
+            QVERIFY(fs::remove(folder / each));
+        }
+        w.open(1);
+        TRY(w.treat(1) == "terminate");
+        QCOMPARE(std::string(w.last("net.authority").at("certificate_pem").as_string()), told);
+    }
     void aRequestGetsItAndNothingElseDoes() {
         World w;
         w.unlock();

@@ -20,6 +20,7 @@ struct World {
     std::map<std::uint64_t, UniqueFd> sockets;    // by number
     std::map<std::uint64_t, std::string> outcomes; // "denied: why", "cut"
     std::vector<bool> offline;                     // as it was told
+    std::vector<json::object> limits;              // likewise
     RunningEngine e;
     Listener there;
 
@@ -37,6 +38,11 @@ struct World {
         e.clerks.on("net.cut", [this](const json::object& params) {
             const std::lock_guard lock(mutex);
             outcomes[params.at("number").to_number<std::uint64_t>()] = "cut: " + std::string(params.at("text").as_string());
+            return json::object{};
+        });
+        e.clerks.on("net.limits", [this](const json::object& params) {
+            const std::lock_guard lock(mutex);
+            limits.push_back(params);
             return json::object{};
         });
         e.clerks.on("net.mode", [this](const json::object& params) {
@@ -61,6 +67,14 @@ struct World {
     [[nodiscard]] std::vector<bool> told() {
         const std::lock_guard lock(mutex);
         return offline;
+    }
+    [[nodiscard]] std::string limitsTold() {
+        const std::lock_guard lock(mutex);
+        return limits.empty() ? std::string() : json::serialize(limits.back());
+    }
+    [[nodiscard]] json::object limit(json::object params = {}) const {
+        params["agent"] = "ann";
+        return e.good("net.limit", params).at("limits").as_object();
     }
     // This very address and port, though it is of this computer itself.
     [[nodiscard]] std::uint64_t allow() const {
@@ -219,6 +233,49 @@ private slots:
         QCOMPARE(w.logged("net.cut"), std::vector<std::string>{"host 127.0.0.1:" + std::to_string(w.there.port()) +
                                                                R"( {"by":"owner","number":1,"sent":0,"received":0})"});
     }
+    void theOwnerLimitsWhatIsCarried() {
+        World w;
+        QCOMPARE(w.limit(), (json::object{{"rate", 0}, {"day", 0}, {"used", 0}})); // none to begin with
+        for (const auto& wrong : {json::object{{"rate", 1}}, json::object{{"day", 1000}}, json::object{{"day", std::uint64_t{1} << 60U}}}) {
+            auto params = wrong;
+            params["agent"] = "ann";
+            QVERIFY(w.e.ask("net.limit", params).error().code == ErrorCode::InvalidArgument);
+        }
+        (void)w.mode("allowlist");
+        (void)w.allow();
+        QCOMPARE(w.limit({{"rate", 8192}}).at("rate"), json::value(8192));
+        QCOMPARE(w.limit({{"day", 65'536}}), (json::object{{"rate", 8192}, {"day", 65'536}, {"used", 0}}));
+        (void)w.limit({{"day", 65'536}}); // no other than it was
+        w.start();
+        w.open(1);
+        TRY(w.isConnected(1));
+        QCOMPARE(w.limitsTold(), std::string(R"({"rate":8192,"most":65536})"));
+        const auto other = w.there.accept();
+        w.e.clerks.tell("net.used", {{"bytes", 65'536}});
+        QVERIFY(isOver(other)); // though the clerk keeps its descriptor
+        TRY_OUTCOME(w, 1, "cut: This agent has used up the 64 KiB");
+        w.open(2);
+        TRY_OUTCOME(w, 2, "limit: This agent has used up the 64 KiB");
+        QCOMPARE(w.live().at("limits"), (json::value{{"rate", 8192}, {"day", 65'536}, {"used", 65'536}}));
+        // A new machine does not begin anew, nor does the next engine.
+        (void)w.e.good("agent.stop", {{"agent", "ann"}});
+        QCOMPARE(w.limit().at("used"), json::value(65'536));
+        const auto folder = w.e.w.engine->services().agentsFolder / w.e.agent("ann")->id();
+        QCOMPARE(egress::DayVolume(folder / "volume.json").used(), std::uint64_t{65'536});
+        QVERIFY(agents::load(folder / "agent.json")->limits == (egress::Limits{8192, 65'536}));
+        w.start();
+        w.open(3);
+        TRY_OUTCOME(w, 3, "limit");
+        (void)w.limit({{"day", 0}});
+        w.open(4);
+        TRY(w.isConnected(4));
+        QCOMPARE(w.limitsTold(), std::string(R"({"rate":8192})"));
+        QCOMPARE(w.logged("net.limit"),
+                 (std::vector<std::string>{R"(host 8 KiB a second {"by":"owner","rate":8192,"day":0})",
+                                           R"(host 8 KiB a second, 64 KiB a day {"by":"owner","rate":8192,"day":65536})",
+                                           R"(host 8 KiB a second {"by":"owner","rate":8192,"day":0})"}));
+        QCOMPARE(w.logged("net.spent"), std::vector<std::string>{R"(host 64 KiB {"alert":true,"day":65536,"used":65536})"}); // once
+    }
     void aRuleThatIsRemovedCuts() {
         World w;
         (void)w.mode("allowlist");
@@ -304,6 +361,7 @@ private slots:
         QVERIFY(client);
         for (const auto& [verb, params] : std::map<std::string, json::object>{{"net.mode", {{"agent", "ann"}, {"mode", "ask"}}},
                                                                              {"net.live", {{"agent", "ann"}}},
+                                                                             {"net.limit", {{"agent", "ann"}, {"day", 0}}},
                                                                              {"net.cut", {{"agent", "ann"}, {"number", 1}}},
                                                                              {"net.presets", {}},
                                                                              {"net.allow", {{"agent", "ann"}, {"preset", "source-hosting"}}}}) {

@@ -4,6 +4,7 @@
 #include "guest/agent/anthropic_codec.h"
 #include "guest/agent/chat_codec.h"
 #include "guest/agent/conversation_file.h"
+#include "guest/agent/turn_builder.h"
 #include "guest/protocol/strict_json.h"
 
 #include <array>

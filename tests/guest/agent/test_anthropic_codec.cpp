@@ -147,6 +147,14 @@ private slots:
         QCOMPARE(thoughts, std::string("So what"));
     }
 
+    void thoughtsWithoutASealAreNotSentBack() {
+        const auto [turn, thoughts] =
+            read({kStart, j("{'type':'content_block_start','index':0,'content_block':{'type':'thinking','thinking':'hm'}}"), stop(0),
+                  toolStart(1, "a", "b"), stop(1), ending("tool_use"), kStop});
+        QCOMPARE(words(turn->message), std::string("call a b {}"));
+        QCOMPARE(thoughts, std::string("hm"));
+    }
+
     void whatIsNotKnownIsPassedOver() {
         const auto [turn, thoughts] =
             read({kStart, j("{'type':'something_new','index':'x'}"),

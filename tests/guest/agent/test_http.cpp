@@ -409,7 +409,7 @@ private slots:
             },
             &certificate);
         QProcess program;
-        program.start(CARREL_BIN_DIR "/../tests/agent_static_post",
+        program.start(CARREL_BIN_DIR "/../tests/guest_agent_static_post",
                       {QString::fromStdString("https://localhost:" + server.port()), trusted.path()});
         QVERIFY(program.waitForFinished(-1));
         QCOMPARE(program.readAllStandardOutput(), QByteArray("Hello"));

@@ -38,6 +38,8 @@ private slots:
         QVERIFY(apply->then == Command::Then::Wait && !apply->waits);
         const auto folder = command({"folder", "--reason=the pictures", "--no-wait"});
         QVERIFY(folder && folder->verb == Command::Verb::Folder && folder->then == Command::Then::ComeBack);
+        const auto forward = command({"forward", "8000", "--reason", "the preview", "--for", "5m"});
+        QVERIFY(forward && forward->verb == Command::Verb::Forward && forward->port == 8000 && forward->paths.empty() && forward->waits == 300s);
         const auto wait = command({"wait", "12", "--for", "5m"});
         QVERIFY(wait && wait->id == 12U && wait->waits == 300s);
         QVERIFY(command({"withdraw", "12"})->id == 12U);
@@ -60,6 +62,12 @@ private slots:
         row("a reason that is missing", {"apply", "--reason"});
         row("a reason that is too long", {"apply", "--reason", QString(281, 'x')});
         row("a folder's path", {"folder", "a", "--reason", "x"});
+        row("no port", {"forward", "--reason", "x"});
+        row("two ports", {"forward", "8000", "8001", "--reason", "x"});
+        row("port 0", {"forward", "0", "--reason", "x"});
+        row("a port beyond all", {"forward", "65536", "--reason", "x"});
+        row("a port that is none", {"forward", "http", "--reason", "x"});
+        row("a port without a reason", {"forward", "8000"});
         row("no number", {"wait"});
         row("no number, but a word", {"wait", "all"});
         row("number 0", {"wait", "0"});

@@ -145,7 +145,7 @@ struct World {
                                                                       std::string(net::toString(why.outcome)) + " " + why.text);
                             }}};
     ChannelPair host{[](std::uint32_t) { return StreamKind::Bytes; },
-                     {"network", NetService::accept, [this](ChannelEvent&& event) { service.handle(std::move(event)); }, Channel::TellWritable::Asked}};
+                     {"network", NetService::accept, [this](ChannelEvent&& event) { service.handle(std::move(event)); }, Channel::TellWritable::WhenAsked}};
     bool ready = false;
 };
 

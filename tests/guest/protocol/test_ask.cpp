@@ -30,6 +30,8 @@ private slots:
             ask::Apply{{}, "all of it"},
             ask::Apply{{place(1, ""), place(control::kMaxShareId, "a/b \xff")}, "\xc3\xa4 reason"},
             ask::Folder{"the pictures"},
+            ask::Forward{1, "the preview"},
+            ask::Forward{65535, "\xc3\xa4"},
             ask::Wait{1, 0s},
             ask::Wait{ask::kMaxId, ask::kMaxWait},
             ask::Withdraw{7},
@@ -46,7 +48,7 @@ private slots:
 
     // A wait that got lost is asked again; what opens a request is not.
     void whatCanBeAskedTwice() {
-        QVERIFY(!ask::isRepeatable(ask::Apply{}) && !ask::isRepeatable(ask::Folder{}));
+        QVERIFY(!ask::isRepeatable(ask::Apply{}) && !ask::isRepeatable(ask::Folder{}) && !ask::isRepeatable(ask::Forward{}));
         QVERIFY(ask::isRepeatable(ask::Wait{}) && ask::isRepeatable(ask::Withdraw{}) && ask::isRepeatable(ask::Why{}));
     }
 
@@ -74,6 +76,12 @@ private slots:
         row("more in a path", "ask.apply", R"({"paths":[{"share":1,"mode":"auto"}],"reason":"x"})");
         row("more in a question", "ask.apply", R"({"paths":[],"reason":"x","yes":true})");
         row("a folder's path", "ask.folder", R"({"reason":"x","path":"/etc"})");
+        row("no port", "ask.forward", R"({"reason":"x"})");
+        row("port 0", "ask.forward", R"({"port":0,"reason":"x"})");
+        row("a port beyond all", "ask.forward", R"({"port":65536,"reason":"x"})");
+        row("a port in words", "ask.forward", R"({"port":"8000","reason":"x"})");
+        row("a port without a reason", "ask.forward", R"({"port":8000})");
+        row("another host", "ask.forward", R"({"port":8000,"host":"192.168.1.1","reason":"x"})");
         row("wait for nothing", "ask.wait", R"({"seconds":1})");
         row("wait for 0", "ask.wait", R"({"id":0,"seconds":1})");
         row("wait for ever", "ask.wait", R"({"id":1,"seconds":61})");

@@ -173,7 +173,7 @@ private slots:
         QCOMPARE(arguments.size(), 4);
         const auto memory = QJsonDocument::fromJson(arguments.at(1).toUtf8()).object();
         QCOMPARE(memory.value("mem-path").toString(), m_folder.path() + "/m/window");
-        QCOMPARE(memory.value("size").toInt(), 8 << 20);
+        QCOMPARE(memory.value("size").toInt(), 16 << 20);
         QVERIFY(arguments.at(3).contains("ivshmem-plain"));
         const auto allowed = readQemuPolicy(policy.toStdString());
         QVERIFY(allowed &&

@@ -183,8 +183,9 @@ void TestClientsApp::npmInstalls() {
         QSKIP("this computer's Node.js does not run in the machine: it needs libraries that are not there");
     }
     // Node.js knows the world's authorities by itself; the test's own it has to be told.
-    const QString npm = "NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt /workspace/tools/node /workspace/tools/npm/bin/npm-cli.js";
-    QSTATUS(asking("mkdir /root/project && cd /root/project && " + npm + " init -y && " + npm + " install --registry https://npm.example.org/ leaf"), 0);
+    // The registry is its only one: it asks there whether there is a newer npm, too.
+    const QString npm = "NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt NPM_CONFIG_REGISTRY=https://npm.example.org/ /workspace/tools/node /workspace/tools/npm/bin/npm-cli.js";
+    QSTATUS(asking("mkdir /root/project && cd /root/project && " + npm + " init -y && " + npm + " install leaf"), 0);
     QCOMPARE(m_world->shell("cd /root/project && /workspace/tools/node -e 'require(\"leaf\")'").out, "a leaf for Node.js\n");
     const auto asked = std::ranges::count_if(m_prompts, [](const QString& each) { return each.contains("npm.example.org"); });
     QVERIFY2(asked == 1, qPrintable(m_prompts.join("\n---\n")));
@@ -192,7 +193,11 @@ void TestClientsApp::npmInstalls() {
 }
 
 void TestClientsApp::aHandfulOfPromptsInAll() {
-    QVERIFY2(m_prompts.size() == 4, qPrintable(m_prompts.join("\n---\n")));
+    QStringList destinations;
+    for (const auto& each : m_prompts) {
+        destinations << each.section('\n', 3, 3).simplified();
+    }
+    QVERIFY2(m_prompts.size() == 4, qPrintable(destinations.join(", ")));
     for (const char* host : {"git.example.org", "pypi.example.org", "files.example.org", "deb.example.org"}) {
         QVERIFY2(std::ranges::count_if(m_prompts, [&](const QString& each) { return each.contains(host); }) == 1, host);
     }

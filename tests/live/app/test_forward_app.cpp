@@ -81,9 +81,11 @@ private slots:
     void nobodyListens();
     void aServerOfVersionSix();
     void itGoesOnWithAnotherClerk();
+    void theAgentAsks();
     void itEndsWithItsCommand();
     void itEndsWithTheAgent();
     void theTimelineTellsOfIt();
+    void aKilledEngineLeavesNoneOpen();
 
 private:
     [[nodiscard]] std::unique_ptr<QProcess> serve(const QString& family, const QString& port) const {
@@ -197,6 +199,20 @@ void TestForwardApp::itGoesOnWithAnotherClerk() {
     QVERIFY2(page.startsWith("HTTP/1.1 200 "), page.constData());
 }
 
+void TestForwardApp::theAgentAsks() {
+    const auto asking = m_world->begin({"exec", kAgent, "--", "carrel-ask", "forward", "8000", "--reason", "the preview is ready"});
+    const auto waits = [&] { return m_world->ask({"approvals"}).value("approvals").toArray(); };
+    QTRY_COMPARE_WITH_TIMEOUT(waits().size(), qsizetype(1), kGuardMs);
+    const auto id = QString::number(waits().at(0).toObject().value("id").toInteger());
+    QVERIFY(m_world->carrel({"allow", id, "--yes"}).status != 0); // of high risk
+    const auto forward = m_world->ask({"allow", id, "--confirm", "port-8000"}).value("forward").toObject();
+    const auto asked = finish(*asking);
+    QVERIFY2(asked.status == 0 && asked.out.contains("port 8000 of the machine is shown") && !asked.all().contains("localhost"), asked.all().constData());
+    const auto place = placeOf(forward);
+    QVERIFY(place.get("/").startsWith("HTTP/1.1 200 "));
+    QSTATUS(m_world->carrel({"forward", "close", kAgent, QString::number(place.number)}), 0);
+}
+
 void TestForwardApp::itEndsWithItsCommand() {
     const auto command = m_world->begin({"forward", kAgent, "8000", "--yes", "--json"});
     QByteArray seen;
@@ -237,6 +253,21 @@ void TestForwardApp::theTimelineTellsOfIt() { // I5, I9
     }
     QVERIFY2(kinds.size() >= 3 && kinds.front() == "forward.opened" && kinds.at(1) == "forward.traffic" && kinds.back() == "forward.closed",
              qPrintable(kinds.join(' ')));
+}
+
+void TestForwardApp::aKilledEngineLeavesNoneOpen() {
+    QSTATUS(m_world->carrel({"start", kAgent}), 0);
+    const auto place = open("8001");
+    QVERIFY(killHard(m_world->enginePid()));
+    QJsonObject last;
+    for (const auto& event : m_world->timeline({"--kind", "forward"})) { // of the next engine
+        last = event;
+    }
+    QCOMPARE(last.value("kind").toString(), "forward.closed");
+    const auto detail = last.value("detail").toObject();
+    QCOMPARE(detail.value("at").toInt(), place.at);
+    QCOMPARE(detail.value("why").toString(), "The engine ended");
+    QVERIFY(place.get("/").isEmpty());
 }
 
 QTEST_GUILESS_MAIN(TestForwardApp)

@@ -39,7 +39,9 @@ struct NetworkWorld {
             outcomes[params.at("number").to_number<std::uint64_t>()] = "cut";
             return boost::json::object{};
         });
-        world.clerks.on("net.mode", [](const boost::json::object&) { return boost::json::object{}; });
+        for (const char* const told : {"net.mode", "forward.cut"}) {
+            world.clerks.on(told, [](const boost::json::object&) { return boost::json::object{}; });
+        }
         world.addAgent("desk");
         if (!agent()->setNetwork(mode)) {
             qFatal("no network");

@@ -12,6 +12,7 @@
 #include "ui/text/plain.h"
 
 #include <QHeaderView>
+#include <QLineEdit>
 #include <QListView>
 #include <QRadioButton>
 
@@ -189,6 +190,64 @@ private slots:
         TRY(textOf(page, "networkMode") == "Asks first");
         QVERIFY(textOf(page, "networkModeWords").contains("You are asked"));
     }
+    // In plain words, and changed by what can be read alone; Return changes nothing.
+    void howMuchItMayCarry() {
+        NetworkWorld w;
+        TRY(w.isShown());
+        auto& page = w.page();
+        TRY(textOf(page, "networkLimits") == "There is no limit on how much it may carry.");
+        auto* const change = find<QPushButton>(page, "changeLimits");
+        TRY(change->isEnabled());
+        click(change);
+        TRY(dialog<QDialog>("limitsDialog"));
+        auto* shown = dialog<QDialog>("limitsDialog");
+        auto* rate = find<QLineEdit>(*shown, "rate");
+        auto* day = find<QLineEdit>(*shown, "day");
+        auto* agree = find<QPushButton>(*shown, "agree");
+        QVERIFY(rate->text().isEmpty() && day->text().isEmpty() && !agree->isEnabled());
+        for (const char* wrong : {"many", "1.5 MiB", "0", "-1", "5 MiB/s"}) {
+            rate->setText(wrong);
+            QVERIFY2(!agree->isEnabled() && textOf(*shown, "problem").startsWith("Write a whole number"), wrong);
+        }
+        rate->setText("5 mib");
+        day->setText(" 2GiB ");
+        QVERIFY(agree->isEnabled() && textOf(*shown, "problem").isEmpty());
+        QTest::keyClick(rate, Qt::Key_Return);
+        TRY(!dialog<QDialog>("limitsDialog"));
+        QVERIFY(w.agent()->limitsNow().limits == egress::Limits{});
+        click(change);
+        TRY(dialog<QDialog>("limitsDialog"));
+        shown = dialog<QDialog>("limitsDialog");
+        find<QLineEdit>(*shown, "rate")->setText("5 MiB");
+        find<QLineEdit>(*shown, "day")->setText("64 KiB");
+        click(find<QPushButton>(*shown, "agree"));
+        TRY((w.agent()->limitsNow().limits == egress::Limits{5 << 20, 64 << 10}));
+        TRY(textOf(page, "networkLimits").startsWith("At most 5 MiB a second, all its connections together. At most 64 KiB a day"));
+        // As it is; and a day that is used up says so.
+        click(change);
+        TRY(dialog<QDialog>("limitsDialog"));
+        shown = dialog<QDialog>("limitsDialog");
+        QCOMPARE(find<QLineEdit>(*shown, "rate")->text(), QString("5 MiB"));
+        QCOMPARE(find<QLineEdit>(*shown, "day")->text(), QString("64 KiB"));
+        find<QLineEdit>(*shown, "rate")->clear();
+        click(find<QPushButton>(*shown, "agree"));
+        TRY((w.agent()->limitsNow().limits == egress::Limits{0, 64 << 10}));
+        w.world.clerks.tell("net.used", {{"bytes", 64 << 10}});
+        TRY(textOf(page, "networkLimits").startsWith("The 64 KiB of today are used up"));
+    }
+    // What the engine does not take is said, and nothing is changed.
+    void aLimitThatCannotBe() {
+        NetworkWorld w;
+        TRY(w.isShown());
+        auto& page = w.page();
+        TRY(find<QPushButton>(page, "changeLimits")->isEnabled());
+        click(find<QPushButton>(page, "changeLimits"));
+        TRY(dialog<QDialog>("limitsDialog"));
+        find<QLineEdit>(*dialog<QDialog>("limitsDialog"), "day")->setText("5 kB");
+        click(find<QPushButton>(*dialog<QDialog>("limitsDialog"), "agree"));
+        TRY(find<MessageBar>(page, "networkBar")->text().contains("no volume"));
+        QVERIFY(w.agent()->limitsNow().limits == egress::Limits{});
+    }
     // The list says which agents have one, in a sign and in words.
     void theListOfAgents() {
         NetworkWorld w;
@@ -298,7 +357,7 @@ private slots:
         TRY(w.isShown());
         auto& page = w.page();
         TRY(find<QPushButton>(page, "goOffline")->isVisible());
-        const QStringList order{"changeMode", "goOffline", "allKeys", "live", "cut", "rules", "allowPreset", "removeRule", "refused"};
+        const QStringList order{"changeMode", "goOffline", "allKeys", "live", "cut", "forwards", "openForward", "stopForward", "showServer", "rules", "allowPreset", "removeRule", "refused"};
         QStringList met;
         for (auto* each = page.nextInFocusChain(); each != &page; each = each->nextInFocusChain()) {
             if (order.contains(each->objectName()) && page.isAncestorOf(each)) {

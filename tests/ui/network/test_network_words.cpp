@@ -88,7 +88,10 @@ private slots:
         for (const auto& shown : {outcomeText(raw), trafficText({{"outcome", raw}, {"begun", 1}, {"why", raw}}),
                                   networkEventText("credential.used", {{"host", raw}, {"method", raw}, {"path", raw}}),
                                   networkEventText("credential.refused", {{"host", raw}, {"why", raw}}),
-                                  networkEventText("canary.left", {{"host", raw}, {"where", raw}, {"form", raw}})}) {
+                                  networkEventText("canary.left", {{"host", raw}, {"where", raw}, {"form", raw}}),
+                                  networkEventText("canary.planted", {{"planted", raw}, {"env", raw}}),
+                                  networkEventText("forward.opened", {{"host", raw}, {"until", raw}}),
+                                  networkEventText("forward.closed", {{"host", raw}, {"why", raw}})}) {
             QVERIFY2(carrel::test::unfit(shown.toUtf8()).isEmpty(), qPrintable(shown));
         }
     }
