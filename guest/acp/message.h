@@ -9,6 +9,7 @@
 #include "guest/protocol/strict_json.h"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 
@@ -53,17 +54,20 @@ struct Answer {
 };
 using Message = std::variant<Request, Notification, Answer>;
 
-// What could not be read, and whom to tell: where its id could be read, the other side waits for an answer.
+// What could not be read.
 struct Unreadable {
     Error why; // Malformed or LimitExceeded
-    Code code = Code::Unparsable;
-    std::optional<Id> id;
+    // What the other side is to be told: nothing where it does not wait for an answer. Never to what looks like an answer itself, so that
+    // two sides which do not understand each other do not go on about it for ever.
+    std::optional<Code> told;
+    std::optional<Id> id; // of what could not be read, if that could
 };
+// An answer that could not be read but for its id is an Answer with a Problem: somebody waits for it.
 [[nodiscard]] tl::expected<Message, Unreadable> readMessage(std::string_view line, JsonLimits limits);
 // Without the newline at its end; none is within.
 [[nodiscard]] std::string lineOf(const Message& message);
-// To a line that could not be read: the answer with the id null, where it had none.
-[[nodiscard]] std::string lineOf(const Unreadable& unreadable);
+// What the other side is told, with the id null where there is none.
+[[nodiscard]] std::string lineOf(Code told, const std::optional<Id>& id, const Error& why);
 
 // An error of ours on its way: its message, and data {"code": the ErrorCode's name, "hint": what to do}.
 [[nodiscard]] Problem problemOf(const Error& error, Code code = Code::Internal);

@@ -3,7 +3,6 @@
 // beyond them is kept as it is by whoever reads it. Thread: values.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -60,7 +59,13 @@ enum class OptionKind { AllowOnce, AllowAlways, RejectOnce, RejectAlways };
 [[nodiscard]] std::string_view toString(Priority priority);
 [[nodiscard]] std::string_view toString(PlanStatus status);
 [[nodiscard]] std::string_view toString(OptionKind kind);
-// Nothing: a word that is not known here.
-template <class T> [[nodiscard]] std::optional<T> fromWord(std::string_view word); // of the six above
+// Nothing: a word that is not known here. Of the six above.
+template <class T> [[nodiscard]] std::optional<T> fromWord(std::string_view word);
+template <> std::optional<StopReason> fromWord<StopReason>(std::string_view word);
+template <> std::optional<ToolKind> fromWord<ToolKind>(std::string_view word);
+template <> std::optional<ToolStatus> fromWord<ToolStatus>(std::string_view word);
+template <> std::optional<Priority> fromWord<Priority>(std::string_view word);
+template <> std::optional<PlanStatus> fromWord<PlanStatus>(std::string_view word);
+template <> std::optional<OptionKind> fromWord<OptionKind>(std::string_view word);
 
 } // namespace carrel::acp
