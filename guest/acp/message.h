@@ -35,6 +35,7 @@ struct Problem {
     std::int64_t code = static_cast<std::int64_t>(Code::Internal);
     std::string message; // of a received one: the other side's words, at most kMostProblem bytes
     boost::json::value data; // null: none
+    bool isEnd = false;      // nobody said so: the conversation ended before there was an answer
 };
 inline constexpr std::size_t kMostProblem = 8 * 1024;
 using Outcome = tl::expected<boost::json::value, Problem>;

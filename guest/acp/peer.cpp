@@ -25,7 +25,7 @@ constexpr std::size_t kPiece = 64 * 1024; // read at once
 constexpr const char* kGone = "the other side of the conversation is gone";
 
 Problem endedProblem(const char* why) {
-    return {static_cast<std::int64_t>(Code::Cancelled), why, nullptr};
+    return {static_cast<std::int64_t>(Code::Cancelled), why, nullptr, true};
 }
 
 // As much as goes without waiting, of a descriptor that poll(2) called writable: a pipe takes PIPE_BUF bytes then, blocking or not, and a

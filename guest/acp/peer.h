@@ -60,7 +60,7 @@ public:
     // The handler outlives this, or close(). Io.
     [[nodiscard]] Status start(Handler& handler);
 
-    // Asks the other side. `done` comes once, with its answer, or when the conversation ends with Code::Cancelled and no data. An error
+    // Asks the other side. `done` comes once, with its answer, or when the conversation ends with Code::Cancelled and isEnd. An error
     // here means that `done` never comes. Unavailable: it has ended. LimitExceeded: too many wait, or too much waits to be written.
     using Done = std::function<void(Outcome)>;
     [[nodiscard]] Result<std::int64_t> call(std::string_view method, boost::json::object params, Done done);
