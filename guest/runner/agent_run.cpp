@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "guest/runner/agent_run.h"
 
+#include "guest/acp/words.h"
+
 #include <algorithm>
 #include <csignal>
 #include <cstring>
@@ -191,6 +193,9 @@ bool AgentRun::ability(const acp::Request& request) {
         return true;
     }
     if (m_terminals && AgentTerminals::isMethod(request.method)) {
+        if (const auto terminal = textIn(request.params, "terminalId"); terminal && request.method == acp::method::kTerminalRelease) {
+            m_client->terminalChanged(*terminal); // its last words stay with what shows it
+        }
         m_terminals->request(request);
         return true;
     }

@@ -5,8 +5,10 @@
 
 #include "guest/runner/agent_runner.h"
 
+#include <QTemporaryDir>
 #include <boost/json.hpp>
 
+#include <fstream>
 #include <future>
 
 namespace carrel::test {
@@ -54,7 +56,9 @@ public:
     }
     Result<boost::json::value> play(const boost::json::array& script, std::map<std::string, std::string> environment = {},
                                     std::optional<std::string> load = {}) {
-        return ask(talk::Start{m_run, {CARREL_BIN_DIR "/played-agent", "--script", boost::json::serialize(script)}, std::move(environment), "/", std::move(load)});
+        const auto path = m_folder.filePath("script").toStdString();
+        std::ofstream(path) << script;
+        return ask(talk::Start{m_run, {CARREL_BIN_DIR "/played-agent", path}, std::move(environment), "/", std::move(load)});
     }
     // Whether so much is told in the end; not when nothing more is for so long that it never will be.
     bool until(const std::function<bool()>& done) {
@@ -101,6 +105,7 @@ public:
 private:
     runner::AgentRunner& m_runner;
     std::uint64_t m_run;
+    QTemporaryDir m_folder;
 };
 
 inline runner::AgentRunner::Settings plainSettings(runner::RunBounds bounds = {}) {

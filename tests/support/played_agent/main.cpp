@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// played-agent FILE | --script TEXT: see played_agent.h.
+// played-agent FILE: plays the script that is in it; see played_agent.h.
 #include "tests/support/played_agent/played_agent.h"
 
 #include <fstream>
@@ -7,15 +7,12 @@
 #include <iterator>
 
 int main(int count, char** arguments) {
-    if (count != 2 && count != 3) {
-        std::cerr << "played-agent FILE | --script TEXT\n";
+    if (count != 2) {
+        std::cerr << "played-agent FILE\n";
         return 2;
     }
-    std::string text = arguments[count - 1];
-    if (count == 2) {
-        std::ifstream file(text);
-        text.assign(std::istreambuf_iterator<char>(file), {});
-    }
+    std::ifstream file(arguments[1]);
+    const std::string text(std::istreambuf_iterator<char>(file), {});
     boost::json::error_code error;
     const auto script = boost::json::parse(text, error);
     if (error || !script.is_array()) {

@@ -116,13 +116,19 @@ json::object PlayedAgent::read() {
     }
 }
 
+void PlayedAgent::keepAnswer(json::object message) {
+    if (const auto& id = message.at("id"); !id.is_null()) { // else it is about a line that was no message
+        m_answers[id.to_number<std::int64_t>()] = std::move(message);
+    }
+}
+
 json::object PlayedAgent::next() {
     while (m_waiting.empty()) {
         auto message = read();
         if (in(message, "method") != nullptr) {
             m_waiting.push_back(std::move(message));
         } else {
-            m_answers[message.at("id").to_number<std::int64_t>()] = std::move(message);
+            keepAnswer(std::move(message));
         }
     }
     auto message = std::move(m_waiting.front());
@@ -136,7 +142,7 @@ json::object PlayedAgent::answerTo(std::int64_t id) {
         if (in(message, "method") != nullptr) {
             m_waiting.push_back(std::move(message));
         } else {
-            m_answers[message.at("id").to_number<std::int64_t>()] = std::move(message);
+            keepAnswer(std::move(message));
         }
     }
     return std::move(m_answers.extract(id).mapped());

@@ -46,6 +46,7 @@ private:
     [[nodiscard]] boost::json::object answerTo(std::int64_t id);
     [[nodiscard]] boost::json::object read();
     void readLine();
+    void keepAnswer(boost::json::object message);
     [[nodiscard]] boost::json::value filled(const boost::json::value& value, std::uint64_t time) const;
 
     boost::json::array m_script;
