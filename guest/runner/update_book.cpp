@@ -158,8 +158,9 @@ void UpdateBook::append(What what) {
 void UpdateBook::drop() {
     std::deque<Update> kept;
     std::size_t left = m_updates.size();
-    Update lost{0, Lost{}};
-    auto& count = std::get<Lost>(lost.what).count;
+    // What the host may have heard is counted apart, so that it is not told of it as lost.
+    Update heard{0, Lost{}};
+    Update unheard{0, Lost{}};
     const auto isEnough = [&] { return left <= m_bounds.updates / 2 && m_bytes <= m_bounds.bytes / 2; };
     for (auto& update : m_updates) {
         const auto* earlier = std::get_if<Lost>(&update.what);
@@ -168,14 +169,17 @@ void UpdateBook::drop() {
             kept.push_back(std::move(update));
             continue;
         }
-        count += earlier != nullptr ? earlier->count : 1;
-        lost.number = update.number;
+        auto& lost = wasHandedOut(update) ? heard : unheard;
+        std::get<Lost>(lost.what).count += earlier != nullptr ? earlier->count : 1;
+        lost.number = update.number; // in the place, and under the number, of the last one that went
         m_bytes -= sizeOf(update.what);
         --left;
     }
-    if (lost.number != 0) { // in the place, and under the number, of the last one that went
-        m_bytes += sizeOf(lost.what);
-        kept.push_back(lost);
+    for (const auto& lost : {heard, unheard}) {
+        if (lost.number != 0) {
+            m_bytes += sizeOf(lost.what);
+            kept.push_back(lost);
+        }
     }
     std::sort(kept.begin(), kept.end(), [](const Update& a, const Update& b) { return a.number < b.number; });
     m_updates = std::move(kept);

@@ -262,6 +262,8 @@ void PlayedAgent::step(const json::object& step) {
         for (std::uint64_t i = number(step, "times", 1); i > 0; --i) {
             write(text(step, "print") + "\n");
         }
+    } else if (kind == "byte") {
+        write(std::string(1, static_cast<char>(number(step, "byte", 0))));
     } else if (kind == "long") {
         write(std::string(number(step, "long", 0), 'x'));
     } else if (kind == "complain") {

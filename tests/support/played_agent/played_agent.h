@@ -11,7 +11,7 @@
 //         asks the client and waits for its answer; with a name it does not wait yet. "$NAME" in the params of a later step is what was kept
 //   {"answered": NAME, "result": SUBSET?, "error": SUBSET?}  waits for that
 //   {"note": METHOD, "params": {…}}     a notification; "$id:NAME" in its params is the number of a request of that name
-//   {"print": TEXT, "times": N?}        a line of whatever; {"long": N}: so many bytes without an end of line
+//   {"print": TEXT, "times": N?}        a line of whatever; {"long": N}: so many bytes without an end of line; {"byte": N}
 //   {"complain": TEXT}                  on the standard error
 //   {"variables": [NAME…]}              tells their values, as text of the agent's
 //   {"touch": PATH}, {"until": PATH}    makes that file; waits until it is there
