@@ -15,6 +15,8 @@ SourceRules projectRules(const QString& sourceDir) {
         {"guest/", {"guest/"}},
         // The language of agents, for both who speak it.
         {"guest/acp/", {"guest/acp/", "guest/protocol/"}},
+        // What runs agent programs and speaks with them. Of guestd it knows how a process is started in the account of the agent.
+        {"guest/runner/", {"guest/runner/", "guest/acp/", "guest/guestd/spawner.h", "guest/protocol/"}},
         // The built-in agent: one agent among others, which guestd starts and nothing else knows.
         {"guest/agent/", {"guest/agent/", "guest/acp/", "guest/protocol/"}},
 
