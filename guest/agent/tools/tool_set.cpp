@@ -14,7 +14,8 @@
 
 namespace carrel::agent {
 
-Result<std::unique_ptr<ToolSet>> ToolSet::make(const std::string& folder, Asker& asker) {
+Result<std::unique_ptr<ToolSet>> ToolSet::make(const ToolPlace& place, Asker& asker) {
+    const auto& folder = place.folder;
     if (!folder.starts_with('/')) {
         return fail(ErrorCode::InvalidArgument, "the working folder is not an absolute path");
     }
@@ -27,7 +28,7 @@ Result<std::unique_ptr<ToolSet>> ToolSet::make(const std::string& folder, Asker&
         {"write", [&](ToolSpec spec) -> Made { return std::make_unique<WriteTool>(std::move(spec), folder, book); }},
         {"edit", [&](ToolSpec spec) -> Made { return std::make_unique<EditTool>(std::move(spec), folder, book); }},
         {"list", [&](ToolSpec spec) -> Made { return std::make_unique<ListTool>(std::move(spec), folder); }},
-        {"search", [&](ToolSpec spec) -> Made { return std::make_unique<SearchTool>(std::move(spec), folder); }},
+        {"search", [&](ToolSpec spec) -> Made { return std::make_unique<SearchTool>(std::move(spec), folder, place.program); }},
         {"ask", [&](ToolSpec spec) -> Made { return std::make_unique<AskTool>(std::move(spec), asker); }},
     };
     for (const auto& [name, make] : makers) {

@@ -10,11 +10,15 @@
 
 namespace carrel::agent {
 
+struct ToolPlace {
+    std::string folder;               // the working folder, absolute
+    std::vector<std::string> program; // the command that does runSearchChild()
+};
+
 class ToolSet {
 public:
-    // `folder`: the working folder, absolute. The asker outlives this. InvalidArgument; and Malformed, where this build's own words about a
-    // tool cannot be read.
-    [[nodiscard]] static Result<std::unique_ptr<ToolSet>> make(const std::string& folder, Asker& asker);
+    // The asker outlives this. InvalidArgument; and Malformed, where this build's own words about a tool cannot be read.
+    [[nodiscard]] static Result<std::unique_ptr<ToolSet>> make(const ToolPlace& place, Asker& asker);
     [[nodiscard]] std::vector<Tool*> tools() const;
 
 private:

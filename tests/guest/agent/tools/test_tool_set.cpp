@@ -85,20 +85,20 @@ private slots:
 
     void isThereAsAWhole() {
         const Folder folder;
-        const auto set = ToolSet::make(folder.path(), m_asker);
+        const auto set = ToolSet::make({folder.path(), {}}, m_asker);
         QVERIFY(set);
         std::string names;
         for (const auto* tool : (*set)->tools()) {
             names += tool->spec().name + " ";
         }
         QCOMPARE(names, std::string("bash read write edit list search ask "));
-        QVERIFY(!ToolSet::make("relative", m_asker));
+        QVERIFY(!ToolSet::make({"relative", {}}, m_asker));
     }
 
     // A turn after the other, with calls side by side, through the loop: what one conversation wrote, it may edit.
     void worksInTheLoop() {
         const Folder folder;
-        const auto set = ToolSet::make(folder.path(), m_asker);
+        const auto set = ToolSet::make({folder.path(), {}}, m_asker);
         const auto write = j("{'path':'a','content':'one'}");
         const auto edit = j("{'path':'a','old':'one','new':'two'}");
         const auto run = j("{'command':'cat a'}");
