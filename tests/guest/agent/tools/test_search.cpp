@@ -274,7 +274,8 @@ private slots:
         SearchLimits limits{.heldOfLine = 8 * 1024 * 1024};
         QVERIFY(has(finds("{'pattern':'x'}", limits), "a\n  1: x"));
         limits.memoryBytes = 4096; // less than it has from the start
-        QVERIFY(has(finds("{'pattern':'x'}", limits), "!" + m_folder->path() + " was not searched: it used more time or memory than a search may"));
+        const auto told = finds("{'pattern':'x'}", limits); // where exactly there was none is chance
+        QVERIFY2(has(told, " memory ") || has(told, "could not be read, or not as a whole: 1"), told.c_str());
     }
 };
 
