@@ -106,6 +106,17 @@ private slots:
         QVERIFY(!permissionOutcomeFrom(o(R"({})")));
     }
 
+    void meta() {
+        json::object object{{"a", 1}};
+        QVERIFY(metaOf(object, kMetaText) == nullptr);
+        putMeta(object, kMetaText, "one");
+        putMeta(object, kMetaQuestion, true);
+        QCOMPARE(json::serialize(object), std::string("{\"a\":1,\"_meta\":{\"carrel\":{\"text\":\"one\",\"question\":true}}}"));
+        QVERIFY(*metaOf(object, kMetaText) == "one");
+        json::object strange{{"_meta", 5}};
+        QVERIFY(metaOf(strange, kMetaText) == nullptr);
+    }
+
     void wordsGoThereAndBack() {
         for (int i = 0; i < 10; ++i) {
             QVERIFY(fromWord<ToolKind>(toString(static_cast<ToolKind>(i))) == static_cast<ToolKind>(i));
