@@ -13,6 +13,7 @@
 #include "guest/agent/http_address.h"
 
 #include <functional>
+#include <optional>
 
 namespace carrel::agent {
 
