@@ -299,7 +299,7 @@ void AgentSession::toolBegun(const ToolUse& call) {
         return;
     }
     auto shown = shownCall(call, m_place.cwd);
-    shown["status"] = acp::toString(acp::ToolStatus::InProgress);
+    shown["status"] = acp::toString(isAskedAbout(call) ? acp::ToolStatus::Pending : acp::ToolStatus::InProgress);
     update(acp::update::kToolCall, std::move(shown));
 }
 
@@ -394,15 +394,14 @@ Result<std::string> AgentSession::ask(const Question& question, const std::stop_
                 "do what does not depend on it, then end your turn with the question");
 }
 
+bool AgentSession::isAskedAbout(const ToolUse& call) const {
+    const std::scoped_lock lock(m_mutex);
+    return m_mode == WorkMode::Ask && mayChange(call) && !m_allowed.contains(call.name);
+}
+
 Status AgentSession::allows(const ToolUse& call, const std::stop_token& stop) {
-    if (!mayChange(call)) {
+    if (!isAskedAbout(call)) {
         return {};
-    }
-    {
-        const std::scoped_lock lock(m_mutex);
-        if (m_mode == WorkMode::Work || m_allowed.contains(call.name)) {
-            return {};
-        }
     }
     auto shown = shownCall(call, m_place.cwd);
     shown["status"] = acp::toString(acp::ToolStatus::Pending);

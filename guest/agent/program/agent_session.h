@@ -73,6 +73,7 @@ private:
     void update(std::string_view kind, boost::json::object fields, std::string_view metaKey = {}, boost::json::value meta = nullptr);
     void chunk(std::string_view kind, std::string_view text, std::string_view metaKey = {}, boost::json::value meta = nullptr);
     [[nodiscard]] WorkMode mode() const;
+    [[nodiscard]] bool isAskedAbout(const ToolUse& call) const;
     // The id of the option that was chosen, and what was said beside it.
     struct Chosen {
         std::string option;
