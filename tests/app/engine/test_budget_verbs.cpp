@@ -32,7 +32,8 @@ struct World : EngineWorld {
     [[nodiscard]] std::string whyNot() const { return engine->services().mayAskModel(id()).value_or(""); }
     [[nodiscard]] std::vector<std::string> logged() const {
         std::vector<std::string> out;
-        for (const auto& each : ask("timeline", {{"agent", "ann"}})->at("events").as_array()) {
+        const auto timeline = good("timeline", {});
+        for (const auto& each : timeline.at("events").as_array()) {
             if (each.at("kind") == json::value("budget.set")) {
                 out.push_back(std::string(each.at("subject").as_string()) + " " + json::serialize(each.at("detail")));
             }
