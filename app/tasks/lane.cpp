@@ -122,6 +122,14 @@ void Lane::update(std::uint64_t id, const std::function<void(TaskRecord&)>& chan
     toldChanged();
 }
 
+void Lane::touch(std::uint64_t id, const std::function<void(TaskRecord&)>& change) {
+    {
+        const std::lock_guard lock(m_mutex);
+        change(m_tasks.at(id));
+    }
+    toldChanged();
+}
+
 Result<TaskView> Lane::add(const NewTask& wanted) {
     CARREL_TRY(checkText(wanted.text));
     if (wanted.files.size() > talk::kMaxFiles) {
