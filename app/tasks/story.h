@@ -78,6 +78,7 @@ private:
     Story(UniqueFd file, std::filesystem::path path)
         : m_file(std::move(file))
         , m_path(std::move(path)) {}
+    enum class Whose { Agents, Ours };
     // m_mutex is held by all of these.
     [[nodiscard]] Status put(std::uint64_t number, Item item);
     [[nodiscard]] Status grow(std::uint64_t number, std::string_view text);
@@ -86,7 +87,6 @@ private:
     [[nodiscard]] Status addText(ItemKind kind, std::uint64_t turn, const std::string& text, std::int64_t timeMs);
     [[nodiscard]] Status append(boost::json::object line);
     [[nodiscard]] Status apply(const talk::Update& update, std::int64_t timeMs);
-    enum class Whose { Agents, Ours };
 
     UniqueFd m_file;
     std::filesystem::path m_path;
