@@ -81,6 +81,7 @@ private:
     [[nodiscard]] TaskRecord record(std::uint64_t id) const;
     // The same, and it is kept with the next change that is.
     void touch(std::uint64_t id, const std::function<void(TaskRecord&)>& change);
+    void bump(std::uint64_t id); // m_mutex is held
     void toldChanged() const { m_changed(); }
     [[nodiscard]] std::int64_t now() const { return m_world.nowMs(); }
 

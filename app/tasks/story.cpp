@@ -404,12 +404,20 @@ Story::News Story::since(std::uint64_t mark, std::size_t most) const {
         out.items.push_back({at->second, m_items[at->second - 1]});
         out.mark = at->first;
     }
+    if (!out.more) {
+        out.mark = m_mark;
+    }
     return out;
 }
 
 std::uint64_t Story::mark() const {
     const std::lock_guard lock(m_mutex);
     return m_mark;
+}
+
+void Story::bump() {
+    const std::lock_guard lock(m_mutex);
+    ++m_mark;
 }
 
 std::string Story::lastWords(std::uint64_t turn, std::size_t most) const {

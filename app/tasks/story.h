@@ -60,6 +60,8 @@ public:
     };
     [[nodiscard]] News since(std::uint64_t mark, std::size_t most = kMaxItemsAtOnce) const;
     [[nodiscard]] std::uint64_t mark() const;
+    // Whoever watches has news although no item has changed: the task itself has.
+    void bump();
 
     [[nodiscard]] Status add(Item item);
     // One of an agent program's updates; what is no part of a story (a plan, an end) is nothing, and may be told again after a restart.
@@ -95,7 +97,7 @@ private:
     std::vector<Item> m_items; // by number - 1
     std::map<std::uint64_t, std::uint64_t> m_changes; // the change's number to the item's; one each
     std::vector<std::uint64_t> m_changed; // by item: its last change
-    std::uint64_t m_mark = 0;
+    std::uint64_t m_mark = 1; // whoever has seen nothing has 0, and news at once
     std::uint64_t m_taken = 0;
     std::uint64_t m_taking = 0; // the update that is being taken: in each line that it makes
     bool m_full = false;
