@@ -57,7 +57,7 @@ PlanView::PlanView(QWidget* parent)
     setVisible(false);
 }
 
-void PlanView::show(const QVector<PlanStep>& plan) {
+void PlanView::setPlan(const QVector<PlanStep>& plan) {
     if (m_plan != plan) {
         m_plan = plan;
         fill();

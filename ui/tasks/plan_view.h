@@ -17,7 +17,7 @@ class PlanView : public QWidget {
 public:
     explicit PlanView(QWidget* parent);
 
-    void show(const QVector<PlanStep>& plan); // hidden where there is none
+    void setPlan(const QVector<PlanStep>& plan); // hidden where there is none
 
 private:
     void fill();

@@ -64,7 +64,7 @@ int fenceOf(QStringView line) {
 
 bool entryOf(QStringView line, StoryBlock& out) {
     static const QRegularExpression form(QStringLiteral("^( *)([-*•]|\\d{1,3}[.)]) +(\\S.*)$"));
-    const auto match = form.matchView(line);
+    const auto match = form.match(line.toString());
     if (!match.hasMatch()) {
         return false;
     }

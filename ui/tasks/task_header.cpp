@@ -55,7 +55,7 @@ TaskHeader::TaskHeader(QWidget* parent)
     setVisible(false);
 }
 
-void TaskHeader::show(const TaskInfo* task) {
+void TaskHeader::setTask(const TaskInfo* task) {
     setVisible(task != nullptr);
     const bool another = task == nullptr || task->id != m_task.id;
     const bool same = task != nullptr && *task == m_task && !another;

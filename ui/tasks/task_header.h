@@ -21,7 +21,7 @@ class TaskHeader : public QWidget {
 public:
     explicit TaskHeader(QWidget* parent);
 
-    void show(const TaskInfo* task); // null: none, and this is hidden
+    void setTask(const TaskInfo* task); // null: none, and this is hidden
     void setActive(bool active);     // the clock runs only where somebody looks
     void setStopping(bool stopping);
 

@@ -206,9 +206,9 @@ void TaskPage::told(const TaskInfo& task) {
 
 void TaskPage::fill() {
     const auto* const one = task();
-    m_header->show(one);
-    m_plan->show(one != nullptr ? one->plan : QVector<PlanStep>());
-    m_wait->show(one != nullptr && one->state == TaskState::Waiting ? one->waitsFor : std::nullopt);
+    m_header->setTask(one);
+    m_plan->setPlan(one != nullptr ? one->plan : QVector<PlanStep>());
+    m_wait->setWait(one != nullptr && one->state == TaskState::Waiting ? one->waitsFor : std::nullopt);
     m_box->setTarget(one);
     m_middle->setCurrentWidget(one == nullptr ? static_cast<QWidget*>(m_empty) : m_story);
 }

@@ -64,7 +64,7 @@ QPushButton* WaitPanel::addButton(const QString& text, const char* name) {
     return out;
 }
 
-void WaitPanel::show(const std::optional<TaskWait>& wait) {
+void WaitPanel::setWait(const std::optional<TaskWait>& wait) {
     if (m_wait == wait) {
         setVisible(wait.has_value());
         return;

@@ -20,7 +20,7 @@ class WaitPanel : public QFrame {
 public:
     explicit WaitPanel(QWidget* parent);
 
-    void show(const std::optional<TaskWait>& wait); // hidden where there is none
+    void setWait(const std::optional<TaskWait>& wait); // hidden where there is none
     void setAnswering(bool answering);              // an answer is under way
 
 signals:
