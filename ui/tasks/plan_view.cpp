@@ -36,6 +36,7 @@ PlanView::PlanView(QWidget* parent)
     , m_steps(new QListWidget(this)) {
     setObjectName("plan");
     m_line->setObjectName("planLine");
+    m_line->setAccessibleName(tr("The agent's plan"));
     m_line->setCheckable(true);
     m_line->setChecked(true);
     m_line->setAutoRaise(true);
@@ -73,6 +74,7 @@ void PlanView::fill() {
         line = tr("%1; now: %2").arg(line, lineOf(now->text, 120));
     }
     m_line->setText(line);
+    m_line->setAccessibleName(line);
     m_line->setArrowType(m_line->isChecked() ? Qt::DownArrow : Qt::RightArrow);
     m_steps->setVisible(m_line->isChecked());
     while (m_steps->count() > m_plan.size()) {

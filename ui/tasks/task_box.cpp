@@ -62,30 +62,22 @@ TaskBox::TaskBox(QWidget* parent)
     all->addLayout(below);
     connect(m_text, &TaskEdit::sent, this, &TaskBox::send);
     connect(m_text, &TaskEdit::filesGiven, this, &TaskBox::attach);
-    connect(m_text, &QPlainTextEdit::textChanged, this, &TaskBox::check);
+    connect(m_text, &QPlainTextEdit::textChanged, this, [this] {
+        m_refused.clear();
+        check();
+    });
     connect(m_send, &QPushButton::clicked, this, &TaskBox::send);
     connect(m_attach, &QPushButton::clicked, this, &TaskBox::chooseFiles);
     connect(m_new, &QPushButton::clicked, this, &TaskBox::newWanted);
     connect(m_model, &QToolButton::clicked, this, &TaskBox::modelWanted);
     connect(m_files, &Attachments::changed, this, &TaskBox::check);
     connect(m_files, &Attachments::refused, this, [this](const QString& why) {
-        m_problem->setText(why);
-        m_problem->setVisible(true);
+        m_refused << why;
+        check();
     });
     setTarget(nullptr);
     setModel({});
     check();
-    QWidget* before = nullptr;
-    for (auto* const each : inTabOrder()) {
-        if (before != nullptr) {
-            setTabOrder(before, each);
-        }
-        before = each;
-    }
-}
-
-QWidgetList TaskBox::inTabOrder() const {
-    return {m_new, m_text, m_attach, m_model, m_send};
 }
 
 void TaskBox::setTarget(const TaskInfo* task) {
@@ -125,7 +117,7 @@ void TaskBox::suggest(const QString& text) {
 }
 
 void TaskBox::attach(const QMimeData* dropped) {
-    m_problem->setVisible(false);
+    m_refused.clear();
     m_files->add(dropped);
 }
 
@@ -138,7 +130,7 @@ void TaskBox::chooseFiles() {
     dialog->setAttribute(Qt::WA_DeleteOnClose);
     dialog->setFileMode(QFileDialog::ExistingFiles);
     connect(dialog, &QFileDialog::filesSelected, this, [this](const QStringList& files) {
-        m_problem->setVisible(false);
+        m_refused.clear();
         m_files->add(files);
     });
     dialog->open();
@@ -149,7 +141,7 @@ void TaskBox::check() {
     if (bytes > kMostBytes) {
         m_problem->setText(tr("That is longer than a text may be by %1: put it into a file and attach it.").arg(sizeText(static_cast<std::uint64_t>(bytes - kMostBytes))));
     } else {
-        m_problem->clear();
+        m_problem->setText(m_refused.join('\n'));
     }
     m_problem->setVisible(!m_problem->text().isEmpty());
     m_send->setEnabled(!m_sending && bytes <= kMostBytes && !m_text->toPlainText().trimmed().isEmpty());

@@ -29,7 +29,6 @@ public:
     void suggest(const QString& text); // where nothing is typed
     void attach(const QMimeData* dropped);
     void focusText();
-    [[nodiscard]] QWidgetList inTabOrder() const;
 
 signals:
     void sent(const QString& text, const QStringList& files);
@@ -51,6 +50,7 @@ private:
     PlainLabel* m_keys;
     QPushButton* m_send;
     bool m_sending = false;
+    QStringList m_refused; // why files are not there that were to be
 };
 
 } // namespace carrel::ui

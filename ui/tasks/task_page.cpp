@@ -50,7 +50,7 @@ TaskPage::TaskPage(EngineLink& link, ProviderStore& providers, const QString& ag
     , m_middle(new QStackedWidget(this))
     , m_empty(new EmptyState(this))
     , m_story(new StoryView(*m_storyModel, this))
-    , m_wait(new WaitPanel(this))
+    , m_wait(new WaitPanel(m_story, this))
     , m_box(new TaskBox(this)) {
     setObjectName("taskPage");
     setAcceptDrops(true);
@@ -129,14 +129,6 @@ void TaskPage::layOut() {
     all->addWidget(m_bar);
     all->addWidget(splitter, 1);
     m_side->setVisible(false);
-    setTabOrder(m_new, m_list);
-    setTabOrder(m_list, m_story);
-    const auto box = m_box->inTabOrder();
-    setTabOrder(m_story, m_wait);
-    setTabOrder(m_wait, box.front());
-    for (qsizetype i = 1; i < box.size(); ++i) {
-        setTabOrder(box.at(i - 1), box.at(i));
-    }
 }
 
 json::object TaskPage::ofTask() const {

@@ -32,8 +32,9 @@ QString titleOf(TaskWait::Kind kind) {
 
 } // namespace
 
-WaitPanel::WaitPanel(QWidget* parent)
+WaitPanel::WaitPanel(QWidget* before, QWidget* parent)
     : QFrame(parent)
+    , m_before(before)
     , m_title(new PlainLabel({}, this))
     , m_text(new PlainLabel({}, this))
     , m_hint(new PlainLabel({}, this))
@@ -100,6 +101,11 @@ void WaitPanel::setWait(const std::optional<TaskWait>& wait) {
         if (wait->kind == TaskWait::Kind::Provider) {
             connect(addButton(tr("Choose a model…"), "waitProvider"), &QPushButton::clicked, this, &WaitPanel::providerWanted);
         }
+    }
+    QWidget* before = m_before;
+    for (int i = 0; i < m_buttons->count(); ++i) {
+        setTabOrder(before, m_buttons->itemAt(i)->widget());
+        before = m_buttons->itemAt(i)->widget();
     }
     setAccessibleName(m_title->text() + QStringLiteral(": ") + m_text->text());
 }

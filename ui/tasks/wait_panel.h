@@ -18,7 +18,8 @@ class PlainLabel;
 class WaitPanel : public QFrame {
     Q_OBJECT
 public:
-    explicit WaitPanel(QWidget* parent);
+    // By the keyboard its buttons are reached after `before`.
+    WaitPanel(QWidget* before, QWidget* parent);
 
     void setWait(const std::optional<TaskWait>& wait); // hidden where there is none
     void setAnswering(bool answering);              // an answer is under way
@@ -32,6 +33,7 @@ signals:
 private:
     QPushButton* addButton(const QString& text, const char* name);
 
+    QWidget* m_before;
     std::optional<TaskWait> m_wait;
     PlainLabel* m_title;
     PlainLabel* m_text;

@@ -271,11 +271,16 @@ private:
         const auto agent = api::textAt(params, "agent");
         if (!preview) {
             for (auto& [each, one] : m_providers) {
-                auto& agents = one["agents"].as_array();
-                std::erase_if(agents, [&](const json::value& other) { return other == json::value(agent); });
-                if (each == name) {
-                    agents.emplace_back(agent);
+                json::array users;
+                for (const auto& other : one.at("agents").as_array()) {
+                    if (other != json::value(agent)) {
+                        users.push_back(other);
+                    }
                 }
+                if (each == name) {
+                    users.emplace_back(agent);
+                }
+                one["agents"] = std::move(users);
             }
         }
         return json::object{{"agent", agent}, {"provider", m_providers.at(name)}, {"before", nullptr}, {"mode_before", "offline"}, {"mode", "allowlist"},

@@ -92,7 +92,9 @@ private slots:
         TRY(find<QLabel>("modelProblem")->isVisible());
         QVERIFY(find<QLabel>("modelProblem")->text().contains("key"));
         QVERIFY(find<QLineEdit>("key")->hasFocus());
-        QCOMPARE(w->played.asked("provider.use").size(), std::size_t{1}); // of the first, looked at
+        for (const auto& each : w->played.asked("provider.add")) { // looked at alone
+            QVERIFY(api::flagAt(each, "preview"));
+        }
     }
     // What the engine says is wrong is said in the dialog.
     void anAddressOfItsOwn() {

@@ -212,7 +212,7 @@ private slots:
             int out = 0;
             for (int y = box.top(); y <= box.bottom(); ++y) {
                 for (int x = box.left(); x <= box.right(); ++x) {
-                    out += image.pixelColor(static_cast<int>(x * ratio), static_cast<int>(y * ratio)) == colour ? 1 : 0;
+                    out += image.pixelColor(static_cast<int>(x * ratio), static_cast<int>(y * ratio)).rgb() == colour.rgb() ? 1 : 0;
                 }
             }
             return out;

@@ -15,7 +15,7 @@ class TestTaskInfo : public QObject {
     Q_OBJECT
 private slots:
     void initTestCase() {
-        QLocale::setDefault(QLocale::c());
+        QLocale::setDefault(QLocale(QLocale::English, QLocale::UnitedStates));
         installLanguages();
     }
     void whatItCost() {

@@ -14,6 +14,7 @@
 #include "ui/text/languages.h"
 
 #include <QClipboard>
+#include <QDialog>
 #include <QLabel>
 #include <QListView>
 #include <QListWidget>
@@ -54,7 +55,7 @@ private slots:
         if (::geteuid() == 0) {
             QSKIP("Carrel refuses to run as root, so its tests do too: run them as a user");
         }
-        QLocale::setDefault(QLocale::c());
+        QLocale::setDefault(QLocale(QLocale::English, QLocale::UnitedStates));
         installLanguages();
     }
     void init() { w = std::make_unique<TaskWorld>(); }
@@ -400,7 +401,7 @@ private slots:
     void nastyTexts() {
         QFETCH(const int, at);
         const auto text = api::asUtf8("> " + carrel::test::nastyTexts().at(static_cast<std::size_t>(at)).second);
-        const auto id = w->played.give(text, "waiting");
+        const auto id = w->played.give(text.size() <= 300 ? text : std::string("> …"), "waiting"); // as long as a title may be
         w->played.change(id, [&](json::object& task) {
             task["waits_for"] = {{"kind", "permission"}, {"text", text}, {"hint", text}, {"request", 1},
                                  {"options", {{{"id", "a"}, {"name", text}, {"kind", "allow_once"}}, {{"id", "b"}, {"name", text}, {"kind", "allow_once"}}}}};
