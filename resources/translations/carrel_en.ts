@@ -633,17 +633,17 @@
 <context>
     <name>carrel::ui::TaskHeader</name>
     <message numerus="yes">
-        <source>&amp;Review %n change(s)</source>
+        <source>Re&amp;view %n change(s)</source>
         <translation>
-            <numerusform>&amp;Review %n change</numerusform>
-            <numerusform>&amp;Review %n changes</numerusform>
+            <numerusform>Re&amp;view %n change</numerusform>
+            <numerusform>Re&amp;view %n changes</numerusform>
         </translation>
     </message>
     <message numerus="yes">
-        <source>%n change(s) wait for your review. Nothing of yours is other than it was.</source>
+        <source>It left %n change(s) for your review. Nothing of yours is other than it was before you apply them.</source>
         <translation>
-            <numerusform>%n change waits for your review. Nothing of yours is other than it was.</numerusform>
-            <numerusform>%n changes wait for your review. Nothing of yours is other than it was.</numerusform>
+            <numerusform>It left %n change for your review. Nothing of yours is other than it was before you apply it.</numerusform>
+            <numerusform>It left %n changes for your review. Nothing of yours is other than it was before you apply them.</numerusform>
         </translation>
     </message>
 </context>

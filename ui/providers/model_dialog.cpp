@@ -55,6 +55,7 @@ ModelDialog::ModelDialog(EngineLink& link, const QString& agent, QVector<Provide
                                            this);
     m_choices->setObjectName("choices");
     m_choices->setAccessibleName(tr("Models"));
+    m_choices->setSpacing(2);
     m_consequence->setObjectName("consequence");
     m_problem->setObjectName("modelProblem");
     fill(*m_form);
@@ -70,7 +71,7 @@ ModelDialog::ModelDialog(EngineLink& link, const QString& agent, QVector<Provide
     all->addWidget(m_consequence);
     all->addWidget(m_bar);
     all->addWidget(buttons);
-    resize(620, 560);
+    resize(620, 520);
     m_soon.setSingleShot(true);
     m_soon.setInterval(kAfterTyping);
     connect(&m_soon, &QTimer::timeout, this, &ModelDialog::askConsequence);

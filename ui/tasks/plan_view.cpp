@@ -37,8 +37,6 @@ PlanView::PlanView(QWidget* parent)
     setObjectName("plan");
     m_line->setObjectName("planLine");
     m_line->setAccessibleName(tr("The agent's plan"));
-    m_line->setCheckable(true);
-    m_line->setChecked(true);
     m_line->setAutoRaise(true);
     m_line->setToolButtonStyle(Qt::ToolButtonTextBesideIcon);
     m_line->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Fixed); // it is cut where there is no room
@@ -54,7 +52,10 @@ PlanView::PlanView(QWidget* parent)
     all->setSpacing(2);
     all->addWidget(m_line);
     all->addWidget(m_steps);
-    connect(m_line, &QToolButton::toggled, this, &PlanView::fill);
+    connect(m_line, &QToolButton::clicked, this, [this] {
+        m_opened = !m_opened;
+        fill();
+    });
     setVisible(false);
 }
 
@@ -70,13 +71,13 @@ void PlanView::fill() {
     const auto done = std::count_if(m_plan.begin(), m_plan.end(), [](const PlanStep& each) { return each.status == PlanStep::Status::Completed; });
     const auto now = std::find_if(m_plan.begin(), m_plan.end(), [](const PlanStep& each) { return each.status == PlanStep::Status::UnderWay; });
     auto line = tr("The agent's plan: %1 of %n step(s) done", nullptr, static_cast<int>(m_plan.size())).arg(done);
-    if (now != m_plan.end() && !m_line->isChecked()) {
+    if (now != m_plan.end() && !m_opened) {
         line = tr("%1; now: %2").arg(line, lineOf(now->text, 120));
     }
     m_line->setText(line);
     m_line->setAccessibleName(line);
-    m_line->setArrowType(m_line->isChecked() ? Qt::DownArrow : Qt::RightArrow);
-    m_steps->setVisible(m_line->isChecked());
+    m_line->setArrowType(m_opened ? Qt::DownArrow : Qt::RightArrow);
+    m_steps->setVisible(m_opened);
     while (m_steps->count() > m_plan.size()) {
         delete m_steps->takeItem(m_steps->count() - 1);
     }

@@ -23,6 +23,7 @@ private:
     void fill();
 
     QVector<PlanStep> m_plan;
+    bool m_opened = true;
     QToolButton* m_line;
     QListWidget* m_steps;
 };

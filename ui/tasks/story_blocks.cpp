@@ -113,7 +113,8 @@ void addFolded(std::vector<StoryBlock>& out, const StoryItem& item, bool opened)
         return;
     }
     out.push_back({Kind::Who, whoText(item), {}, item.time, 0, false});
-    if (!item.title.isEmpty()) {
+    constexpr int kSurelyWhole = 40; // in the line above, which is cut where there is no room
+    if (item.title.size() > kSurelyWhole) {
         out.push_back({Kind::Paragraph, item.title, {}, {}, 0, false});
     }
     if (item.kind == StoryItem::Kind::Thought) {

@@ -175,7 +175,7 @@ QString toolSign(Tool tool) {
     case Tool::Move:
         return QStringLiteral("→");
     case Tool::Search:
-        return QStringLiteral("?");
+        return QStringLiteral("◎");
     case Tool::Execute:
         return QStringLiteral(">_");
     case Tool::Think:

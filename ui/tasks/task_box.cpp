@@ -8,6 +8,7 @@
 
 #include <QFileDialog>
 #include <QHBoxLayout>
+#include <QPainter>
 #include <QPushButton>
 #include <QToolButton>
 #include <QVBoxLayout>
@@ -18,9 +19,22 @@ namespace {
 constexpr qsizetype kMostBytes = 64 * 1024; // task.add.json
 } // namespace
 
+// Cut where there is no room.
+class TaskBox::Target : public PlainLabel {
+public:
+    using PlainLabel::PlainLabel;
+
+protected:
+    void paintEvent(QPaintEvent* /*event*/) override {
+        QPainter painter(this);
+        style()->drawItemText(&painter, contentsRect(), Qt::AlignLeft | Qt::AlignVCenter, palette(), isEnabled(),
+                              fontMetrics().elidedText(text(), Qt::ElideRight, contentsRect().width()), foregroundRole());
+    }
+};
+
 TaskBox::TaskBox(QWidget* parent)
     : QWidget(parent)
-    , m_target(new PlainLabel({}, this))
+    , m_target(new Target({}, this))
     , m_new(new QPushButton(tr("&New task instead"), this))
     , m_files(new Attachments(this))
     , m_text(new TaskEdit(this))
@@ -35,6 +49,7 @@ TaskBox::TaskBox(QWidget* parent)
         widget->setObjectName(name);
     }
     m_target->setWordWrap(false);
+    m_target->setTextInteractionFlags(Qt::NoTextInteraction);
     m_target->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
     m_attach->setAutoDefault(false);
     m_attach->setToolTip(toolTipOf(tr("Gives copies of files with the text, to be read. Files can be dropped here as well.")));
@@ -82,14 +97,33 @@ TaskBox::TaskBox(QWidget* parent)
 
 void TaskBox::setTarget(const TaskInfo* task) {
     const bool isNew = task == nullptr;
+    if (const auto id = isNew ? 0 : task->id; id != m_task) {
+        m_drafts.insert(m_task, {m_text->toPlainText(), m_files->paths()});
+        m_task = id;
+        restore(m_drafts.take(id));
+    }
     m_new->setVisible(!isNew);
-    m_target->setText(isNew                     ? tr("A new task")
-                      : task->works()           ? tr("A follow-up, said after the turn that goes on: %1").arg(taskTitle(*task))
-                      : task->unsaid > 0        ? tr("A follow-up, after %n that wait(s): %1", nullptr, countOf(task->unsaid)).arg(taskTitle(*task))
-                                                : tr("A follow-up: %1").arg(taskTitle(*task)));
+    m_target->setText(isNew              ? tr("A new task")
+                      : task->works()    ? tr("A follow-up, said after the turn that goes on: %1").arg(taskTitle(*task))
+                      : task->unsaid > 0 ? tr("A follow-up, after %n that wait(s): %1", nullptr, countOf(task->unsaid)).arg(taskTitle(*task))
+                                         : tr("A follow-up: %1").arg(taskTitle(*task)));
     m_target->setToolTip(toolTipOf(isNew ? QString() : taskTitle(*task)));
     m_text->setPlaceholderText(isNew ? tr("What is to be done? For example: sort these receipts into a report") : tr("Say something more about this task"));
     m_text->setAccessibleName(m_target->text());
+}
+
+void TaskBox::restore(const Draft& draft) {
+    m_text->setPlainText(draft.text);
+    m_files->clear();
+    m_files->add(draft.files);
+}
+
+void TaskBox::carryToNew() {
+    auto& draft = m_drafts[0];
+    if (m_task != 0 && draft.text.isEmpty() && draft.files.isEmpty()) {
+        draft = {m_text->toPlainText(), m_files->paths()};
+        restore({});
+    }
 }
 
 void TaskBox::setModel(const QString& model) {

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where a task is typed, with the files that go with it: a new one, or a follow-up in one that there is, which a line above says.
-// What is typed stays until the engine has it. Thread: the window's.
+// What is typed stays until the engine has it, and with the task that it was typed for. Thread: the window's.
 #pragma once
 
 #include "ui/tasks/task_info.h"
 
+#include <QHash>
 #include <QWidget>
 
 class QMimeData;
@@ -26,6 +27,7 @@ public:
     void setModel(const QString& model);  // which thinks; empty: none is chosen
     void setSending(bool sending);
     void taken(); // the engine has it: the field is empty for what comes next
+    void carryToNew(); // what is typed is for a new task, where nothing is typed for one
     void suggest(const QString& text); // where nothing is typed
     void attach(const QMimeData* dropped);
     void focusText();
@@ -36,11 +38,17 @@ signals:
     void modelWanted();
 
 private:
+    struct Draft {
+        QString text;
+        QStringList files;
+    };
+    void restore(const Draft& draft);
     void send();
     void check();
     void chooseFiles();
 
-    PlainLabel* m_target;
+    class Target;
+    Target* m_target;
     QPushButton* m_new;
     Attachments* m_files;
     TaskEdit* m_text;
@@ -49,6 +57,8 @@ private:
     QToolButton* m_model;
     PlainLabel* m_keys;
     QPushButton* m_send;
+    std::uint64_t m_task = 0; // that it is about; 0: a new one
+    QHash<std::uint64_t, Draft> m_drafts; // of the others
     bool m_sending = false;
     QStringList m_refused; // why files are not there that were to be
 };

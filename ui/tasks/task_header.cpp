@@ -15,7 +15,7 @@ TaskHeader::TaskHeader(QWidget* parent)
     , m_title(new PlainLabel({}, this))
     , m_stands(new PlainLabel({}, this))
     , m_cost(new PlainLabel({}, this))
-    , m_stop(new QPushButton(tr("S&top"), this))
+    , m_stop(new QPushButton(tr("Stop the &task"), this))
     , m_end(new MessageBar(this)) {
     setObjectName("taskHeader");
     m_title->setObjectName("taskTitle");
@@ -66,7 +66,7 @@ void TaskHeader::setTask(const TaskInfo* task) {
     if (task != nullptr) {
         m_title->setText(brokenText(taskTitle(*task)));
         m_stop->setVisible(task->isOpen());
-        m_stop->setText(task->state == TaskState::Scheduled ? tr("&Take it off") : tr("S&top"));
+        m_stop->setText(task->state == TaskState::Scheduled ? tr("&Take it off") : tr("Stop the &task"));
         tell();
         if (!same) {
             tellEnd();
@@ -98,13 +98,13 @@ void TaskHeader::tell() {
 }
 
 void TaskHeader::tellEnd() {
-    const auto review = tr("&Review %n change(s)", nullptr, countOf(m_task.staged));
+    const auto review = tr("Re&view %n change(s)", nullptr, countOf(m_task.staged));
     if (m_task.state == TaskState::Failed) {
         const auto what = m_task.error ? lineOf(m_task.error->first, kWholeColumns) : tr("It did not come to its end, and nobody says why.");
         m_end->say(MessageBar::Kind::Error, what, m_task.error ? lineOf(m_task.error->second, kWholeColumns) : QString());
         m_end->offer(m_task.staged > 0 ? review : tr("&Go on…"));
     } else if (m_task.isOver() && m_task.staged > 0) {
-        m_end->say(MessageBar::Kind::Note, tr("%n change(s) wait for your review. Nothing of yours is other than it was.", nullptr, countOf(m_task.staged)));
+        m_end->say(MessageBar::Kind::Note, tr("It left %n change(s) for your review. Nothing of yours is other than it was before you apply them.", nullptr, countOf(m_task.staged)));
         m_end->offer(review);
     } else if (m_task.state == TaskState::Done) {
         m_end->say(MessageBar::Kind::Note, tr("It has changed nothing that waits for your review."));

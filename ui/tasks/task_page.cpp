@@ -77,7 +77,11 @@ TaskPage::TaskPage(EngineLink& link, ProviderStore& providers, const QString& ag
         choose(0);
         focusText();
     });
-    connect(m_box, &TaskBox::newWanted, m_new, &QPushButton::click);
+    connect(m_box, &TaskBox::newWanted, this, [this] {
+        m_box->carryToNew();
+        choose(0);
+        focusText();
+    });
     connect(m_box, &TaskBox::modelWanted, this, &TaskPage::chooseModel);
     connect(m_box, &TaskBox::sent, this, &TaskPage::sendWith);
     connect(m_empty, &EmptyState::acted, this, &TaskPage::chooseModel);

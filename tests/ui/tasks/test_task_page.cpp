@@ -103,7 +103,7 @@ private slots:
         QCOMPARE(textOf("taskCost"), QString("1 min 5 s of work; 1,200 tokens read, 300 written, $0.010 (estimated)"));
         QVERIFY(!w->find<QPushButton>("stopTask")->isVisible());
         auto* const review = actionOf(bar("taskEnd"));
-        QCOMPARE(review->text(), QString("&Review 3 changes"));
+        QCOMPARE(review->text(), QString("Re&view 3 changes"));
         QSignalSpy wanted(w->page.get(), &TaskPage::reviewWanted);
         QTest::mouseClick(review, Qt::LeftButton);
         QCOMPARE(wanted.size(), 1);
@@ -132,6 +132,32 @@ private slots:
         QCOMPARE(list->currentIndex().row(), 0);
         list->setCurrentIndex(list->model()->index(1, 0));
         TRY(isShown(id) && story().rowCount() == 1);
+    }
+    // What is typed belongs to the task that it was typed for.
+    void whatIsTypedStaysWithItsTask() {
+        (void)w->played.give("First", "done");
+        (void)w->played.give("Second", "working");
+        openWithModel();
+        TRY(isShown(2));
+        auto* const list = w->find<QListView>("tasks");
+        QTest::keyClicks(edit(), "about the second");
+        w->find<Attachments>("attachments")->add(QStringList{QString::fromStdString(w->file("a.pdf"))});
+        list->setCurrentIndex(list->model()->index(1, 0));
+        TRY(isShown(1));
+        QVERIFY(edit()->toPlainText().isEmpty() && w->find<Attachments>("attachments")->paths().isEmpty());
+        QTest::keyClicks(edit(), "about the first");
+        list->setCurrentIndex(list->model()->index(0, 0));
+        QCOMPARE(edit()->toPlainText(), QString("about the second"));
+        QCOMPARE(w->find<Attachments>("attachments")->paths().size(), 1);
+        w->press("newInstead"); // it was meant to be one of its own
+        QCOMPARE(edit()->toPlainText(), QString("about the second"));
+        QCOMPARE(textOf("taskTarget"), QString("A new task"));
+        list->setCurrentIndex(list->model()->index(0, 0));
+        QVERIFY(edit()->toPlainText().isEmpty());
+        list->setCurrentIndex(list->model()->index(1, 0));
+        QCOMPARE(edit()->toPlainText(), QString("about the first"));
+        w->press("newInstead"); // something is typed there already
+        QCOMPARE(edit()->toPlainText(), QString("about the second"));
     }
     // In Carrel's words, whatever the agent calls them; and the choice is by name, never by Enter in passing.
     void aPermission() {
