@@ -393,7 +393,7 @@ int main(int argc, char** argv) {
     page->showPage("terminalPage");
     album.take(window, "08-terminal");
 
-    taskPictures(played, window, [&](QWidget& of, const char* name) { album.take(of, name); }, [](const auto& done) { until(done); });
+    taskPictures(played, world.folder(), window, [&](QWidget& of, const char* name) { album.take(of, name); }, [](const auto& done) { until(done); });
     if (argc == 4) { // these alone
         return 0;
     }

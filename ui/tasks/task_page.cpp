@@ -14,6 +14,7 @@
 #include "ui/tasks/task_delegate.h"
 #include "ui/tasks/task_feed.h"
 #include "ui/tasks/task_header.h"
+#include "ui/tasks/task_options.h"
 #include "ui/tasks/task_store.h"
 #include "ui/tasks/wait_panel.h"
 #include "ui/text/plain.h"
@@ -51,6 +52,7 @@ TaskPage::TaskPage(EngineLink& link, ProviderStore& providers, const QString& ag
     , m_empty(new EmptyState(this))
     , m_story(new StoryView(*m_storyModel, this))
     , m_wait(new WaitPanel(m_story, this))
+    , m_options(new TaskOptions(link, agent, this))
     , m_box(new TaskBox(this)) {
     setObjectName("taskPage");
     setAcceptDrops(true);
@@ -85,6 +87,7 @@ TaskPage::TaskPage(EngineLink& link, ProviderStore& providers, const QString& ag
     connect(m_box, &TaskBox::modelWanted, this, &TaskPage::chooseModel);
     connect(m_box, &TaskBox::sent, this, &TaskPage::sendWith);
     connect(m_empty, &EmptyState::acted, this, &TaskPage::chooseModel);
+    connect(m_options, &TaskOptions::troubled, this, [this](const Error& error) { m_bar->say(error); });
     connect(m_header, &TaskHeader::stopWanted, this, &TaskPage::stop);
     connect(m_header, &TaskHeader::reviewWanted, this, &TaskPage::reviewWanted);
     connect(m_header, &TaskHeader::goOnWanted, this, [this] { m_box->suggest(tr("Go on where you stopped.")); });
@@ -122,6 +125,7 @@ void TaskPage::layOut() {
     column->addWidget(m_plan);
     column->addWidget(m_middle, 1);
     column->addWidget(m_wait);
+    column->addWidget(m_options);
     column->addWidget(m_box);
     auto* const splitter = new QSplitter(this);
     splitter->setChildrenCollapsible(false);
@@ -205,6 +209,7 @@ void TaskPage::fill() {
     m_header->setTask(one);
     m_plan->setPlan(one != nullptr ? one->plan : QVector<PlanStep>());
     m_wait->setWait(one != nullptr && one->state == TaskState::Waiting ? one->waitsFor : std::nullopt);
+    m_options->setVisible(one == nullptr);
     m_box->setTarget(one);
     m_middle->setCurrentWidget(one == nullptr ? static_cast<QWidget*>(m_empty) : m_story);
 }
@@ -261,6 +266,8 @@ void TaskPage::send() {
     json::object params{{"agent", m_agent.toStdString()}, {"text", m_typed->text.toStdString()}};
     if (m_chosen != 0) {
         params["task"] = m_chosen;
+    } else {
+        m_options->addTo(params);
     }
     if (!m_typed->files.isEmpty()) {
         json::array files;

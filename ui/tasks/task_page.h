@@ -29,6 +29,7 @@ class StoryView;
 class TaskBox;
 class TaskFeed;
 class TaskHeader;
+class TaskOptions;
 class TaskStore;
 class WaitPanel;
 
@@ -82,6 +83,7 @@ private:
     EmptyState* m_empty;
     StoryView* m_story;
     WaitPanel* m_wait;
+    TaskOptions* m_options;
     TaskBox* m_box;
     QPointer<ModelDialog> m_modelDialog;
     QPointer<Request> m_sending;

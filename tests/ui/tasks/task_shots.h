@@ -6,6 +6,7 @@
 #include "tests/ui/tasks/played_tasks.h"
 #include "ui/agents/agent_page.h"
 #include "ui/providers/model_dialog.h"
+#include "ui/tasks/attachments.h"
 #include "ui/tasks/story_model.h"
 #include "ui/tasks/story_view.h"
 #include "ui/tasks/task_page.h"
@@ -17,6 +18,7 @@
 #include <QPlainTextEdit>
 #include <QPushButton>
 #include <QScrollBar>
+#include <QToolButton>
 
 namespace carrel::ui::test {
 
@@ -48,8 +50,8 @@ inline void tellOfReceipts(PlayedTasks& played, std::uint64_t id) {
     });
 }
 
-// `take`: makes the picture of that name; `until`: waits for it.
-template <class Take, class Until> void taskPictures(PlayedTasks& played, MainWindow& window, const Take& take, const Until& until) {
+// `files`: where there may be some of the user's. `take`: makes the picture of that name; `until`: waits for it.
+template <class Take, class Until> void taskPictures(PlayedTasks& played, const std::filesystem::path& files, MainWindow& window, const Take& take, const Until& until) {
     window.showAgent("desk");
     until([&] { return window.page("desk")->isVisible(); });
     auto& page = *window.page("desk");
@@ -96,7 +98,7 @@ template <class Take, class Until> void taskPictures(PlayedTasks& played, MainWi
     find<QPlainTextEdit>(tasks, "taskText")->setPlainText("And say which of them are missing.");
     take(window, "44-task-works");
     auto& model2 = *qobject_cast<StoryModel*>(story.model());
-    find<QWidget>(tasks, "planLine")->setProperty("checked", false);
+    find<QToolButton>(tasks, "planLine")->click();
     model2.setOpened(2, true);
     model2.setOpened(4, true);
     model2.setOpened(8, true);
@@ -125,6 +127,14 @@ template <class Take, class Until> void taskPictures(PlayedTasks& played, MainWi
     list->setCurrentIndex(list->model()->index(3, 0));
     take(window, "50-task-failed");
     find<QPushButton>(tasks, "newTask")->click();
+    for (const char* name : {"monday.pdf", "tuesday & wednesday.pdf", "a rather long name of a receipt of last year.pdf"}) {
+        const auto file = QString::fromStdString((files / name).string());
+        if (!carrel::test::writeFile(file, "x")) {
+            qFatal("no file");
+        }
+        find<Attachments>(tasks, "attachments")->add(QStringList{file});
+    }
+    find<QPlainTextEdit>(tasks, "taskText")->setPlainText("Add these to the report.");
     take(window, "51-task-new");
 }
 

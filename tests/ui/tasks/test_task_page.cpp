@@ -13,7 +13,9 @@
 #include "ui/tasks/task_edit.h"
 #include "ui/text/languages.h"
 
+#include <QCheckBox>
 #include <QClipboard>
+#include <QComboBox>
 #include <QDialog>
 #include <QLabel>
 #include <QListView>
@@ -384,6 +386,26 @@ private slots:
         TRY(w->page->findChild<QDialog*>("modelDialog") == nullptr);
         QCOMPARE(count("task.add"), 0);
         QCOMPARE(edit()->toPlainText(), QString("Sort it"));
+    }
+    // By another program, which its machine has not got yet, and asked before.
+    void howItIsDone() {
+        openWithModel();
+        auto* const program = w->find<QComboBox>("program");
+        TRY(program->count() == 3 && program->isVisible());
+        QVERIFY(!w->find<QPushButton>("install")->isVisible());
+        QCOMPARE(program->itemText(2), QString("OpenCode (not installed)"));
+        program->setCurrentIndex(2);
+        QVERIFY(w->find<QPushButton>("install")->isVisible());
+        w->press("install");
+        TRY(count("task.install") == 1);
+        TRY(program->currentText() == "OpenCode" && !w->find<QPushButton>("install")->isVisible());
+        QCOMPARE(textOf("installStep"), QString("Installed: 1.2.3"));
+        w->find<QCheckBox>("askMe")->setChecked(true);
+        QTest::keyClicks(edit(), "Sort it");
+        QTest::keyClick(edit(), Qt::Key_Return);
+        TRY(count("task.add") == 1);
+        QCOMPARE(last("task.add"), std::string("{\"agent\":\"desk\",\"text\":\"Sort it\",\"program\":\"opencode\",\"permissions\":\"ask\"}"));
+        TRY(!w->find<QWidget>("taskOptions")->isVisible()); // of a task that there is it is what it is
     }
     // Its time runs while it works, between two words of the engine's, and not after.
     void itsTimeRuns() {
