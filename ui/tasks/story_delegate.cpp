@@ -53,7 +53,7 @@ const StoryLayout& StoryDelegate::laid(int row, int width, const QFont& font) co
         kept = std::make_shared<Laid>();
     }
     const int room = textWidth(width);
-    if (kept->revision != m_model.revision(row) || kept->layout.width() != room) {
+    if (kept->revision != m_model.revision(row) || kept->layout.width() != room || kept->layout.font() != font) {
         m_work.blocks += kept->layout.lay(itemBlocks(m_model.at(row), m_model.isOpened(row)), room, font);
         kept->revision = m_model.revision(row);
         ++m_work.items;

@@ -21,6 +21,7 @@ public:
     // How many blocks had to be laid out.
     int lay(std::vector<StoryBlock> blocks, int width, const QFont& font);
     [[nodiscard]] int width() const { return m_width; }
+    [[nodiscard]] const QFont& font() const { return m_font; }
     [[nodiscard]] int height() const { return m_height; }
     [[nodiscard]] int lineHeight() const { return m_lineHeight; }
     // `who`: the colour of whoever says it. Nothing outside `clip` is drawn.

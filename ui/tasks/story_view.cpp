@@ -110,6 +110,11 @@ void StoryView::settle() {
     viewport()->update();
 }
 
+void StoryView::showEvent(QShowEvent* event) {
+    QTableView::showEvent(event);
+    settle(); // what came meanwhile
+}
+
 void StoryView::resizeEvent(QResizeEvent* event) {
     const bool followed = m_follows;
     QTableView::resizeEvent(event);

@@ -2,7 +2,6 @@
 #include "ui/tasks/task_edit.h"
 
 #include <QKeyEvent>
-#include <QMimeData>
 #include <QTextBlock>
 
 #include <algorithm>

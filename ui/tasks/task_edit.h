@@ -3,6 +3,7 @@
 // page. Files that are dropped on it or pasted are attached and not typed. Thread: the window's.
 #pragma once
 
+#include <QMimeData>
 #include <QPlainTextEdit>
 
 namespace carrel::ui {

@@ -67,6 +67,8 @@ void TaskHeader::setTask(const TaskInfo* task) {
         m_title->setText(brokenText(taskTitle(*task)));
         m_stop->setVisible(task->isOpen());
         m_stop->setText(task->state == TaskState::Scheduled ? tr("&Take it off") : tr("Stop the &task"));
+        m_stands->setToolTip(toolTipOf(taskDetails(*task)));
+        m_cost->setToolTip(m_stands->toolTip());
         tell();
         if (!same) {
             tellEnd();

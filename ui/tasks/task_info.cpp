@@ -116,7 +116,6 @@ TaskInfo taskFrom(const json::object& task) {
     if (const auto& error = objectAt(task, "error"); !error.empty()) {
         out.error = {textAt(error, "message"), textAt(error, "hint")};
     }
-    out.summary = textAt(task, "summary");
     out.usage = usageFrom(objectAt(task, "usage"));
     out.staged = numberAt(task, "staged");
     out.next = textAt(task, "next");
@@ -181,6 +180,21 @@ QString taskStandsText(const TaskInfo& task) {
         out += QStringLiteral(", ") + everyText(task.every);
     }
     return out;
+}
+
+QString taskDetails(const TaskInfo& task) {
+    QStringList out;
+    const auto add = [&](const QString& words, const QString& value) {
+        if (!value.isEmpty()) {
+            out << words.arg(value);
+        }
+    };
+    add(TaskWords::tr("Program: %1"), lineOf(task.program, 64));
+    add(TaskWords::tr("Model by: %1"), lineOf(task.provider, 64));
+    add(TaskWords::tr("Given: %1"), task.created.empty() ? QString() : momentText(task.created));
+    add(TaskWords::tr("Begun: %1"), task.begun.empty() ? QString() : momentText(task.begun));
+    add(TaskWords::tr("Ended: %1"), task.ended.empty() ? QString() : momentText(task.ended));
+    return out.join('\n');
 }
 
 QString everyText(std::chrono::seconds every) {

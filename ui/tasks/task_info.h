@@ -65,7 +65,6 @@ struct TaskInfo {
     QVector<PlanStep> plan;
     std::optional<TaskWait> waitsFor;
     std::optional<std::pair<std::string, std::string>> error; // message and hint, raw
-    std::string summary;                                      // raw, the agent's
     TaskUsage usage;
     std::uint64_t staged = 0;
     std::string next; // RFC 3339; empty: not scheduled
@@ -86,6 +85,8 @@ struct TaskInfo {
 [[nodiscard]] QString taskStateText(TaskState state);  // "Works"
 // How it stands, in one line: "Waits for you: a permission", "Begins on … and then every day".
 [[nodiscard]] QString taskStandsText(const TaskInfo& task);
+// Whose program and model, and when: a line each.
+[[nodiscard]] QString taskDetails(const TaskInfo& task);
 [[nodiscard]] QString waitWords(TaskWait::Kind kind);    // "a permission"
 [[nodiscard]] QString everyText(std::chrono::seconds every); // "every day", "every 90 min"
 [[nodiscard]] QString workedText(std::chrono::milliseconds worked); // "3 min 12 s"

@@ -20,6 +20,7 @@
 #include "ui/text/plain.h"
 
 #include <QDragEnterEvent>
+#include <QFile>
 #include <QListView>
 #include <QMimeData>
 #include <QPushButton>
@@ -95,7 +96,10 @@ TaskPage::TaskPage(EngineLink& link, ProviderStore& providers, const QString& ag
     connect(m_wait, &WaitPanel::refused, this, [this](std::uint64_t request) { answer({{"request", request}}); });
     connect(m_wait, &WaitPanel::goOnWanted, this, [this] { answer({{"go_on", true}}); });
     connect(m_wait, &WaitPanel::providerWanted, this, &TaskPage::chooseModel);
-    connect(&m_providers, &ProviderStore::changed, this, &TaskPage::fillModel);
+    connect(&m_providers, &ProviderStore::changed, this, [this] {
+        m_modelChosen = m_modelChosen && m_providers.usedBy(m_agent) == nullptr;
+        fillModel();
+    });
     fill();
     fillModel();
 }
@@ -237,6 +241,7 @@ void TaskPage::chooseModel() {
     m_modelDialog = dialog;
     connect(dialog, &ModelDialog::added, &m_providers, &ProviderStore::refresh);
     connect(dialog, &ModelDialog::chosen, this, [this] {
+        m_modelChosen = true;
         m_providers.refresh();
         if (const auto* const one = task(); one != nullptr && one->waitsFor && one->waitsFor->kind == TaskWait::Kind::Provider) {
             answer({{"go_on", true}}); // what it waited for is there
@@ -252,7 +257,7 @@ void TaskPage::chooseModel() {
 
 void TaskPage::sendWith(const QString& text, const QStringList& files) {
     m_typed = Typed{text, files};
-    if (m_providers.known() && m_providers.usedBy(m_agent) == nullptr) { // nobody would do it: it is sent once there is one
+    if (!m_modelChosen && m_providers.known() && m_providers.usedBy(m_agent) == nullptr) { // nobody would do it: it is sent once there is one
         chooseModel();
         return;
     }

@@ -93,6 +93,7 @@ private:
     };
     std::optional<Typed> m_typed; // is sent as soon as there is a model
     std::uint64_t m_chosen = 0;   // 0: a new task is typed
+    bool m_modelChosen = false;   // just now: the list of providers need not tell of it yet
     bool m_choseOnce = false;
     bool m_listTrouble = false; // is what the bar says
 };

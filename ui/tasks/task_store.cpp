@@ -161,7 +161,7 @@ QVariant TaskStore::data(const QModelIndex& index, int role) const {
     case Qt::DisplayRole:
         return taskTitle(task);
     case Qt::ToolTipRole:
-        return toolTipOf(taskTitle(task) + '\n' + taskStandsText(task) + '\n' + momentText(task.created));
+        return toolTipOf(taskTitle(task) + '\n' + taskStandsText(task) + '\n' + taskDetails(task));
     case Qt::AccessibleTextRole:
         return taskTitle(task) + QStringLiteral(", ") + taskStandsText(task);
     case IdRole:

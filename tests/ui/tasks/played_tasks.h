@@ -184,7 +184,7 @@ private:
         }
         if (verb == "task.programs") {
             const auto program = [](const char* name, const char* title, json::value installed) {
-                return json::object{{"name", name}, {"title", title}, {"about", "about it"}, {"apis", {"openai"}}, {"installed", std::move(installed)}};
+                return json::object{{"name", name}, {"title", title}, {"about", "about it"}, {"apis", json::array{"openai"}}, {"installed", std::move(installed)}};
             };
             return json::object{{"programs", json::array{program("carrel", "Carrel's own agent", true), program("opencode", "OpenCode", m_installed)}}};
         }

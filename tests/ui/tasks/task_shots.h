@@ -31,8 +31,8 @@ inline void tellOfReceipts(PlayedTasks& played, std::uint64_t id) {
     read["text"] = "Tea house            3.10\nPaper                12.40\nTotal                15.50";
     auto failed = toolItem(6, "pdftotext /run/carrel/files/1/tuesday.pdf -", "failed", "execute");
     auto edit = toolItem(9, "Write report.md", "in_progress", "edit");
-    edit["paths"] = {"/workspace/papers/report.md"};
-    edit["diffs"] = {{{"path", "report.md"}, {"old", "# Report\n"}, {"new", "# Report\n\n| month | total |\n|---|---|\n| March | 15.50 |\n"}}};
+    edit["paths"] = json::array{"/workspace/papers/report.md"};
+    edit["diffs"] = json::array{json::object{{"path", "report.md"}, {"old", "# Report\n"}, {"new", "# Report\n\n| month | total |\n|---|---|\n| March | 15.50 |\n"}}};
     edit["text"] = "written";
     played.tell(id, {std::move(user), taskItem(2, "note", "The machine was started for this task."),
                      taskItem(3, "thought", "The user wants one table. First I look at what there is, then at what the receipts say."), std::move(list), std::move(read), std::move(failed),

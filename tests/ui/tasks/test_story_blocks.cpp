@@ -81,8 +81,8 @@ private slots:
     void aToolInOneLine() {
         auto from = toolItem(4, "Run pdftotext receipt.pdf", "failed");
         from["input"] = "pdftotext receipt.pdf -";
-        from["paths"] = {"/workspace/receipts/receipt.pdf"};
-        from["diffs"] = {{{"path", "report.md"}, {"old", "tea 3\n"}, {"new", "tea 3.10\nrent\n"}}};
+        from["paths"] = json::array{"/workspace/receipts/receipt.pdf"};
+        from["diffs"] = json::array{json::object{{"path", "report.md"}, {"old", "tea 3\n"}, {"new", "tea 3.10\nrent\n"}}};
         const auto item = storyItemFrom(from);
         QVERIFY(item.folds() && item.isClaim());
         QCOMPARE(shape(itemBlocks(item, false)), QString("F<>_>:Run pdftotext receipt.pdf"));
@@ -132,8 +132,8 @@ private slots:
                 from[key] = carrel::api::asUtf8("> " + text);
             }
             from["text"] = carrel::api::asUtf8("> " + text);
-            from["paths"] = {carrel::api::asUtf8("> " + text)};
-            from["diffs"] = {{{"path", carrel::api::asUtf8("> " + text)}, {"old", carrel::api::asUtf8("> " + text)}, {"new", carrel::api::asUtf8("> " + text)}}};
+            from["paths"] = json::array{carrel::api::asUtf8("> " + text)};
+            from["diffs"] = json::array{json::object{{"path", carrel::api::asUtf8("> " + text)}, {"old", carrel::api::asUtf8("> " + text)}, {"new", carrel::api::asUtf8("> " + text)}}};
             const auto item = storyItemFrom(from);
             for (const bool opened : {false, true}) {
                 auto shown = all(itemBlocks(item, opened));

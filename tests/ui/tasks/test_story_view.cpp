@@ -125,6 +125,18 @@ private slots:
         QApplication::processEvents();
         QCOMPARE(w.view.work().items, before.items);
     }
+    void whatCameMeanwhile() {
+        Shown w;
+        w.many(5);
+        w.view.hide();
+        w.many(40);
+        w.view.show();
+        QVERIFY(w.isMeasured() && w.isAtEnd());
+        auto large = w.view.font(); // letters of another size
+        large.setPointSizeF(large.pointSizeF() * 1.5);
+        w.view.setFont(large);
+        QVERIFY(w.isMeasured() && w.isAtEnd());
+    }
     void itStaysAtTheEndOnlyWhereItIs() {
         Shown w;
         w.many(100);

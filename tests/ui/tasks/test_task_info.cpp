@@ -56,6 +56,12 @@ private slots:
             QVERIFY(task.isOver() && !task.isOpen());
         }
     }
+    void whoseAndWhen() {
+        const auto task = taskFrom({{"program", "opencode"}, {"provider", "hosted"}, {"created", "2026-03-02T12:00:00Z"}, {"begun", nullptr}});
+        const auto lines = taskDetails(task).split('\n');
+        QCOMPARE(lines.size(), 3);
+        QVERIFY(lines[0] == "Program: opencode" && lines[1] == "Model by: hosted" && lines[2].startsWith("Given: "));
+    }
     // Every state and kind of the schema is one that is known here.
     void allOfThem() {
         for (const char* state : {"scheduled", "queued", "starting", "working", "waiting", "done", "failed", "cancelled"}) {
@@ -65,7 +71,7 @@ private slots:
             QVERIFY2(taskFrom({{"waits_for", {{"kind", kind}}}}).waitsFor->kind != TaskWait::Kind::Unknown, kind);
         }
         for (const char* kind : {"allow_once", "allow_always", "reject_once", "reject_always"}) {
-            const auto task = taskFrom({{"waits_for", {{"kind", "permission"}, {"options", {{{"id", "a"}, {"name", "b"}, {"kind", kind}}}}}}});
+            const auto task = taskFrom({{"waits_for", {{"kind", "permission"}, {"options", json::array{json::object{{"id", "a"}, {"name", "b"}, {"kind", kind}}}}}}});
             QVERIFY2(task.waitsFor->options.front().kind != TaskWait::Option::Kind::Unknown, kind);
         }
     }

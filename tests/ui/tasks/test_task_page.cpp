@@ -453,7 +453,7 @@ private slots:
         w->played.change(id, [&](json::object& task) {
             task["waits_for"] = {{"kind", "permission"}, {"text", text}, {"hint", text}, {"request", 1},
                                  {"options", {{{"id", "a"}, {"name", text}, {"kind", "allow_once"}}, {{"id", "b"}, {"name", text}, {"kind", "allow_once"}}}}};
-            task["plan"] = {{{"text", text}, {"priority", "low"}, {"status", "in_progress"}}};
+            task["plan"] = json::array{json::object{{"text", text}, {"priority", "low"}, {"status", "in_progress"}}};
         });
         openWithModel();
         TRY(w->find<QWidget>("waitPanel")->isVisible());
