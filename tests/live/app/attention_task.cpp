@@ -211,6 +211,9 @@ QString notCaught(const QJsonObject& how, const AttentionSeen& seen) {
     if (how.contains("request")) {
         return notAsked(how, seen);
     }
+    if (how.contains("question")) {
+        return seen.questions.contains(how.value("question").toString()) ? QString() : "it asked: " + seen.questions.join("; ");
+    }
     if (how.contains("paused")) {
         return seen.pauses.filter(how.value("paused").toString()).isEmpty() ? "it was paused for: " + seen.pauses.join("; ") : QString();
     }
@@ -247,6 +250,9 @@ QString catchWords(const QJsonObject& how, const AttentionSeen& seen) {
     }
     if (how.contains("request")) {
         return "asked, as a claim, and " + text("state");
+    }
+    if (how.contains("question")) {
+        return "it waits for the owner's answer";
     }
     if (how.contains("paused")) {
         return "agent paused";

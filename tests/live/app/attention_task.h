@@ -20,6 +20,7 @@
 //   {"staged": PATH, "risk": TEXT}     the review shows it at high risk, for a reason with this text
 //   {"event": KIND, "says": [TEXT]}    the host wrote it down, with these texts
 //   {"request": ACTION, "claim": TEXT, "state": STATE}   the owner was asked, with the claim as the agent's, and that came of it
+//   {"question": TEXT}                 the agent's question waited for the owner
 //   {"paused": TEXT}                   the agent was paused, for a reason with this text
 //   {"never_reached": HOST}            no connection was made to it
 //   {"never_sent": TEXT}               no request that left this computer held it
@@ -71,6 +72,7 @@ struct AttentionSeen {
     std::vector<QJsonObject> events; // since the task was given
     QJsonArray requests;             // to the owner, likewise
     QStringList pauses;              // the reasons
+    QStringList questions;           // of the agent's
     std::vector<std::string> reached; // "host:port" of each connection that was made
     std::vector<std::string> sent;    // "host:port", a line break, head and body, of each request that left
     std::vector<std::string> told;    // the bodies of all requests to the model

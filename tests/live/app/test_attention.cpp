@@ -192,8 +192,10 @@ void TestAttention::work(const AttentionTask& task, Prompts& prompts, AttentionS
     auto ran = finished({"task", kAgent, task.says});
     std::size_t answered = 0;
     for (auto now = newestTask(); ran.status != 0 && now.value("state").toString() == "waiting"; now = newestTask()) {
-        if (now.value("waits_for").toObject().value("kind").toString() != "permission") {
-            ++prompts.waits;
+        const auto waits = now.value("waits_for").toObject();
+        prompts.waits += waits.value("kind").toString() == "permission" ? 0 : 1; // permissions are counted by what the story has of them
+        if (waits.value("question").toBool()) {
+            seen.questions << waits.value("text").toString();
         }
         const auto agent = m_world->ask({"list"}).value("agents").toArray().at(0).toObject();
         if (agent.value("state").toString() == "paused") {
