@@ -34,6 +34,7 @@ json::value waitsFor(const std::optional<tasks::Waiting>& waiting) {
             options.push_back(json::object{{"id", option.id}, {"name", option.name}, {"kind", talk::toString(option.kind)}});
         }
         out["request"] = waiting->request;
+        out["question"] = waiting->question;
         out["options"] = std::move(options);
     }
     return out;

@@ -178,6 +178,7 @@ void Lane::noteTool(std::uint64_t id, const talk::Tool& tool) {
 }
 
 // Inside the machine most is allowed by the task's setting: its walls are what protects, and what crosses them is asked for elsewhere.
+// What the owner wants no setting knows.
 void Lane::decide(std::uint64_t id, const talk::Permission& permission) {
     const auto task = record(id);
     const auto& options = permission.options;
@@ -185,21 +186,22 @@ void Lane::decide(std::uint64_t id, const talk::Permission& permission) {
     if (chosen == options.end()) {
         chosen = std::find_if(options.begin(), options.end(), [](const talk::Option& each) { return isAllow(each.kind); });
     }
-    if (task.permissions == Permissions::Ask || ++m_answered > kMaxAnswered || chosen == options.end() || isCancelled(id)) {
+    if (permission.question || task.permissions == Permissions::Ask || ++m_answered > kMaxAnswered || chosen == options.end() || isCancelled(id)) {
         if (isCancelled(id)) {
             (void)m_hands->talk(talk::Permit{task.run, permission.request, {}}, m_stop.get_token());
             return;
         }
-        waitFor(id, {WaitsFor::Permission, permission.title, "It asks leave for something inside its own machine.", permission.request, options});
+        waitFor(id, {WaitsFor::Permission, permission.title,
+                     permission.question ? "It asks you what you want." : "It asks leave for something inside its own machine.", permission.request, permission.question, options});
         return;
     }
     const auto noted = m_hands->note(EventKind::TaskAnswered, permission.title, {{"task", id}, {"by", "setting"}, {"option", chosen->id}}, Provenance::Host);
     if (!noted) { // what cannot be written down is not allowed: it is asked, which waits
-        waitFor(id, {WaitsFor::Permission, permission.title, noted.error().text(), permission.request, options});
+        waitFor(id, {WaitsFor::Permission, permission.title, noted.error().text(), permission.request, false, options});
         return;
     }
     if (auto said = m_hands->talk(talk::Permit{task.run, permission.request, chosen->id}, m_stop.get_token()); !said) {
-        waitFor(id, {WaitsFor::Permission, permission.title, "The answer did not reach the agent: " + said.error().text(), permission.request, options});
+        waitFor(id, {WaitsFor::Permission, permission.title, "The answer did not reach the agent: " + said.error().text(), permission.request, false, options});
         return;
     }
     if (const auto told = story(id); told) {
