@@ -95,6 +95,7 @@ void addEverything(CLI::App& app, Context& context, const std::vector<std::strin
     addCanaryVerbs(app, context);
     addProviderVerbs(app, context);
     addBudgetVerb(app, context);
+    addTaskVerbs(app, context);
     addTimelineVerb(app, context);
     addDemoVerb(app, context);
     addImageVerbs(app, context);

@@ -77,6 +77,7 @@ void addCredentialVerbs(CLI::App& app, Context& context); // credential
 void addCanaryVerbs(CLI::App& app, Context& context);     // canary
 void addProviderVerbs(CLI::App& app, Context& context);   // provider
 void addBudgetVerb(CLI::App& app, Context& context);      // budget
+void addTaskVerbs(CLI::App& app, Context& context);       // task
 void addTimelineVerb(CLI::App& app, Context& context);
 void addDemoVerb(CLI::App& app, Context& context);
 void addTokenVerbs(CLI::App& app, Context& context);

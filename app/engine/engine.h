@@ -45,7 +45,7 @@ public:
         std::optional<egress::SealedFile::Cost> sealing; // what its key costs; without: what it should
         std::function<Result<UniqueFd>()> roots;         // that hosts are verified by; without: the host's
         std::function<void(const std::string& agentId, agents::Alarm what)> alarm; // agents::Services; outlives the engine
-        std::function<void(const std::string& agentId, std::uint64_t task, tasks::Attention why)> attention = {}; // likewise
+        std::function<void(const std::string& agentId, std::uint64_t task, tasks::Attention why)> attention; // likewise
     };
     // The back end is handed in so that tests run the whole engine over the fake one.
     [[nodiscard]] static Result<std::unique_ptr<Engine>> create(api::Home home, Installation installation,

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Verbs of tasks: what agents are given to do, how it goes, and what the owner answers.
 #include "app/engine/engine.h"
+#include "app/tasks/programs.h"
 
 #include "guest/protocol/strict_json.h"
+
+#include <boost/json/serialize.hpp>
 
 #include <algorithm>
 

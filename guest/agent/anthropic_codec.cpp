@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "guest/agent/anthropic_codec.h"
 
-#include "guest/agent/json_pick.h"
+#include "guest/protocol/json_pick.h"
 #include "guest/agent/turn_builder.h"
 
 #include <map>

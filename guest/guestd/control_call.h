@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The control methods of guest/protocol/control.h as typed values, read strictly: whatever is unknown,
+// The control methods of guest/protocol/control.h, but those of agent_talk.h, as typed values, read strictly: whatever is unknown,
 // missing, too long or contradictory is an error, and nothing is done. Thread: pure functions.
 #pragma once
 

@@ -24,6 +24,10 @@ tl::unexpected<Error> cancelled() {
     return fail(ErrorCode::Cancelled, "the host no longer wants it");
 }
 
+tl::unexpected<Error> tooMany() {
+    return fail(ErrorCode::LimitExceeded, "the guest has too many requests waiting");
+}
+
 json::array pathsJson(const std::vector<SharePath>& paths) {
     json::array out;
     for (const auto& path : paths) {
@@ -105,10 +109,11 @@ void ControlService::receive(std::string_view text, EpochNumber epoch) {
         m_asks.receive(std::move(std::get<RpcResponse>(*message)), epoch);
         return;
     }
-    auto call = controlCallFrom(*request);
+    auto call = callFrom(*request);
+    auto* own = call ? std::get_if<ControlCall>(&*call) : nullptr;
     if (!request->id) {
-        if (call && std::holds_alternative<CancelCall>(*call)) {
-            cancel(std::get<CancelCall>(*call).id);
+        if (own != nullptr && std::holds_alternative<CancelCall>(*own)) {
+            cancel(std::get<CancelCall>(*own).id);
         }
         return;
     }
@@ -119,12 +124,14 @@ void ControlService::receive(std::string_view text, EpochNumber epoch) {
     auto job = std::make_shared<Job>();
     job->epoch = epoch;
     job->id = *request->id;
+    job->isTalk = own == nullptr;
+    const bool isHello = own != nullptr && std::holds_alternative<HelloCall>(*own);
     bool isDouble = false;
     bool isEarly = false;
     {
         const std::lock_guard lock(m_mutex);
-        isEarly = m_greeted == Greeted::No && !std::holds_alternative<HelloCall>(*call);
-        if (std::holds_alternative<HelloCall>(*call)) {
+        isEarly = m_greeted == Greeted::No && !isHello;
+        if (isHello) {
             m_greeted = Greeted::Yes;
         }
         isDouble = !isEarly && !m_jobs.emplace(job->id, job).second;
@@ -133,8 +140,29 @@ void ControlService::receive(std::string_view text, EpochNumber epoch) {
         reply(epoch, job->id, fail(ErrorCode::Refused, "hello comes first"));
     } else if (isDouble) {
         reply(epoch, job->id, fail(ErrorCode::AlreadyExists, "a request of that id is still running"));
+    } else if (own != nullptr) {
+        dispatch(std::move(*own), job);
     } else {
-        dispatch(std::move(*call), job);
+        talkToAgent(std::move(std::get<talk::Call>(*call)), job);
+    }
+}
+
+Result<ControlService::Call> ControlService::callFrom(const RpcRequest& request) {
+    if (talk::isMethod(request.method)) {
+        return talk::callFrom(request.method, request.params).map([](talk::Call&& call) { return Call(std::move(call)); });
+    }
+    return controlCallFrom(request).map([](ControlCall&& call) { return Call(std::move(call)); });
+}
+
+void ControlService::talkToAgent(talk::Call call, const JobPtr& job) {
+    const bool isStart = std::holds_alternative<talk::Start>(call);
+    auto say = [this, job, call = std::move(call)] {
+        m_machine.talk(call, [this, job](Answer answer) { finish(job, std::move(answer)); });
+    };
+    if (!isStart) {
+        say();
+    } else if (m_inOrder.post(std::move(say)) == WorkerPool::Posted::Full) {
+        finish(job, tooMany());
     }
 }
 
@@ -157,18 +185,23 @@ void ControlService::dispatch(ControlCall call, const JobPtr& job) {
         }
     };
     if ((isBeside ? m_beside : m_inOrder).post(std::move(work)) == WorkerPool::Posted::Full) {
-        finish(job, fail(ErrorCode::LimitExceeded, "the guest has too many requests waiting"));
+        finish(job, tooMany());
     }
 }
 
 void ControlService::cancel(std::uint64_t id) {
+    JobPtr job;
     {
         const std::lock_guard lock(m_mutex);
         const auto at = m_jobs.find(id);
         if (at == m_jobs.end()) {
             return; // answered already: both went past each other
         }
-        at->second->cancelled = true;
+        job = at->second;
+        job->cancelled = true;
+    }
+    if (job->isTalk) {
+        finish(job, cancelled());
     }
     m_files->wakeWaiters();
 }
@@ -177,9 +210,10 @@ void ControlService::finish(const JobPtr& job, Answer answer) {
     {
         const std::lock_guard lock(m_mutex);
         const auto at = m_jobs.find(job->id);
-        if (at != m_jobs.end() && at->second == job) {
-            m_jobs.erase(at);
+        if (at == m_jobs.end() || at->second != job) {
+            return; // answered already, or of an epoch that is over
         }
+        m_jobs.erase(at);
     }
     reply(job->epoch, job->id, std::move(answer));
 }

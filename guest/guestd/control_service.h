@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Answers the control channel: reads requests, runs them, replies. Nothing but hello is answered before hello
 // in an epoch. What touches mounts, the clock or power runs in the order in which it came, on one thread;
-// reports and content run beside, on a few. A request can be cancelled by its id, and the end of an epoch
+// reports and content run beside, on a few. What is said to the agent program (agent_talk.h) waits on no thread: the machine answers it
+// when it likes; only the program's start comes in the order, after hello has made what it needs. A request can be cancelled by its id, and the end of an epoch
 // cancels all of its requests. What the agent's programs ask the host goes out here, too (host_asks.h).
 //
 // Thread: handle() from the control channel's thread. Ownership: borrows everything it is given.
@@ -11,6 +12,7 @@
 #include "guest/guestd/control_call.h"
 #include "guest/guestd/host_asks.h"
 #include "guest/guestd/worker_pool.h"
+#include "guest/protocol/agent_talk.h"
 
 #include <map>
 
@@ -26,6 +28,9 @@ public:
     [[nodiscard]] virtual Status adoptAgent(const std::string& name) = 0;
     // The agent's programs trust it when this returns, those that are started from then on by their environment, too.
     [[nodiscard]] virtual Status trust(const AuthorityCertificate& authority) = 0;
+    // What is said to the agent program: `answer` is called once, on whichever thread. An epoch's end is no concern of the program's.
+    using AgentAnswer = std::function<void(Result<boost::json::value> answer)>;
+    virtual void talk(talk::Call call, AgentAnswer answer) = 0;
     // The shares are there, so commands may come. Called with each hello.
     [[nodiscard]] virtual Status takeCommands() = 0;
     // Ends the agent's processes; what they wrote is on the disk. Nothing is staged after it.
@@ -56,17 +61,20 @@ private:
     struct Job {
         EpochNumber epoch = 0;
         std::uint64_t id = 0;
+        bool isTalk = false; // nobody but the machine would see that it is cancelled
         std::atomic<bool> cancelled = false;
     };
     using JobPtr = std::shared_ptr<Job>;
+    using Call = std::variant<ControlCall, talk::Call>;
     using Answer = Result<boost::json::value>;
 
     void receive(std::string_view text, EpochNumber epoch);
+    [[nodiscard]] static Result<Call> callFrom(const RpcRequest& request);
     void dispatch(ControlCall call, const JobPtr& job);
     void cancel(std::uint64_t id);
     void newEpoch(EpochNumber epoch);
     void reply(EpochNumber epoch, std::uint64_t id, Answer answer);
-    void finish(const JobPtr& job, Answer answer);
+    void finish(const JobPtr& job, Answer answer); // the first one counts
     void sendStage(EpochNumber epoch, std::string_view name);
 
     Answer run(const HelloCall& call, Job& job);
@@ -78,6 +86,7 @@ private:
     Answer run(const ChangesEndCall& call, Job& job);
     Answer run(const PowerOffCall& call, Job& job);
     Answer run(const CancelCall& call, Job& job);
+    void talkToAgent(talk::Call call, const JobPtr& job);
     // What could not come or go, as hello answers it.
     boost::json::array bringSharesInLine(const std::vector<ShareSpec>& wanted);
     Status copyContent(StagedContent& content, const ContentSendCall& call, EpochNumber filesEpoch, Job& job);

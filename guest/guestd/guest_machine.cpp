@@ -47,7 +47,12 @@ void sayStage(std::string_view name) {
 GuestMachine::GuestMachine()
     : m_window(openSharedWindow())
     , m_network({.log = say, .refused = [this](const net::Opening& meant, const net::Answer& why) { m_refusals.note(meant, why); }})
-    , m_agent({.workspace = kWorkspace, .shelf = kAgentShelf}, [this](AgentSpace& space) { m_network.adopt(space.networkNamespace()); },
+    , m_runner({.spawners = [this] { return spawner(); }})
+    , m_agent({.workspace = kWorkspace, .shelf = kAgentShelf},
+              [this](AgentSpace& space) {
+                  m_network.adopt(space.networkNamespace());
+                  m_runner.accountEnded();
+              },
               [this](std::string_view text) {
                   say(text);
                   m_control.notify("log", {{"level", "warning"}, {"text", text}});
@@ -71,11 +76,13 @@ GuestMachine::GuestMachine()
                  }
                  return std::nullopt;
              })
-    , m_sessions([this] {
-        auto spawner = m_agent.spawner();
-        m_network.waitUntilServed(); // a program may ask for a name at once
-        return spawner;
-    }) {}
+    , m_sessions([this] { return spawner(); }) {}
+
+std::shared_ptr<Spawner> GuestMachine::spawner() {
+    auto spawner = m_agent.spawner();
+    m_network.waitUntilServed(); // a program may ask for a name at once
+    return spawner;
+}
 
 GuestMachine::~GuestMachine() {
     // Nobody calls into what goes first.
@@ -85,6 +92,7 @@ GuestMachine::~GuestMachine() {
         }
     }
     m_network.stop();
+    m_runner.stop(); // it may have waited for the network
     m_asks.stop();
     m_sessions.stop();
     m_control.stop();
@@ -216,7 +224,12 @@ Status GuestMachine::trust(const AuthorityCertificate& authority) {
     return m_agent.setAuthority(authority);
 }
 
+void GuestMachine::talk(talk::Call call, AgentAnswer answer) {
+    m_runner.call(std::move(call), std::move(answer));
+}
+
 void GuestMachine::endAgent() {
+    m_runner.end(); // it may have something to write down
     m_agent.end();
     ::sync(); // before anything that may take long: the host's patience ends, and then it cuts the power
 }

@@ -10,6 +10,7 @@
 #include "guest/guestd/refusal_book.h"
 #include "guest/guestd/session_server.h"
 #include "guest/guestd/union_shares.h"
+#include "guest/runner/agent_runner.h"
 
 #include <future>
 
@@ -39,6 +40,7 @@ public:
     [[nodiscard]] std::string bootId() override;
     [[nodiscard]] Status adoptAgent(const std::string& name) override;
     [[nodiscard]] Status trust(const AuthorityCertificate& authority) override;
+    void talk(talk::Call call, AgentAnswer answer) override;
     [[nodiscard]] Status takeCommands() override;
     void endAgent() override;
     [[nodiscard]] Status settleDown() override;
@@ -48,10 +50,12 @@ public:
 private:
     [[nodiscard]] Status prepareFolders();
     [[nodiscard]] Status openChannels();
+    [[nodiscard]] std::shared_ptr<Spawner> spawner(); // null while the agent's account does not stand
 
     const ByteSpan m_window; // empty: there is none
     RefusalBook m_refusals;
     NetService m_network;
+    runner::AgentRunner m_runner; // before the account, which tells it of its end
     AgentKeeper m_agent;
     UnionShares m_shares;
     ControlService m_control;

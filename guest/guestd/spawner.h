@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Starts one command. The session logic sees only this interface: in the machine the command starts in the
-// agent's namespaces (agent_space.h), in tests as a plain child. Thread: any one thread at a time.
+// Starts one command. Sessions and the runner of agent programs see only this interface: in the machine the command starts in the
+// agent's namespaces (agent_space.h), in tests as a plain child. Thread: any, several at a time, except where the
+// spawner says otherwise.
 #pragma once
 
 #include "guest/protocol/result.h"

@@ -3,7 +3,7 @@
 // that is bounded and says all there is to say: a tool's or a plan's later one takes the place of the earlier. All of it is the agent's
 // claim. Written by guestd (fitted(), which cuts what is too long), read by the clerk and by the engine, each anew and strictly.
 //
-//   {"n": 7, "text": {"turn": 1, "text": "…"}}       n: the number, 1 …, one more each time; then one of the following
+//   {"n": 7, "text": {"turn": 1, "text": "…"}}       n: the number, 1 …, always higher, some missing; then one of the following
 //   started {agent, version, session, loads, loaded, modes:[{id, name}…], mode}     loads: it can go on with a session later. loaded: it has
 //   text, thought {turn, text}                         the next piece
 //   plan {turn, entries:[{text, priority, status}…]}

@@ -13,8 +13,12 @@ SourceRules projectRules(const QString& sourceDir) {
         // The leaf, and what runs inside the machine: nothing of the host side.
         {"guest/protocol/", {"guest/protocol/"}},
         {"guest/", {"guest/"}},
+        // The language of agents, for both who speak it.
+        {"guest/acp/", {"guest/acp/", "guest/protocol/"}},
+        // What runs agent programs and speaks with them. Of guestd it knows how a process is started in the account of the agent.
+        {"guest/runner/", {"guest/runner/", "guest/acp/", "guest/guestd/spawner.h", "guest/protocol/"}},
         // The built-in agent: one agent among others, which guestd starts and nothing else knows.
-        {"guest/agent/", {"guest/agent/", "guest/protocol/"}},
+        {"guest/agent/", {"guest/agent/", "guest/acp/", "guest/protocol/"}},
 
         {"hypervisor/confine/", {"hypervisor/confine/", "guest/protocol/"}},
         {"hypervisor/api/", {"hypervisor/api/", "guest/protocol/"}},

@@ -9,7 +9,9 @@
 #include <boost/json.hpp>
 
 #include <algorithm>
+#include <mutex>
 #include <set>
+#include <thread>
 
 namespace json = boost::json;
 using namespace carrel;
@@ -118,6 +120,17 @@ public:
         notes.push_back("trust " + authority.nameHash);
         return diskIsFull ? Status(fail(ErrorCode::Io, "writing the certificate: no space")) : Status();
     }
+    void talk(talk::Call call, AgentAnswer answer) override {
+        const auto text = std::string(talk::methodOf(call)) + " " + json::serialize(talk::paramsOf(call));
+        const std::lock_guard lock(mutex);
+        said.push_back({text, std::move(answer)});
+        if (!std::holds_alternative<talk::Updates>(call)) {
+            said.back().second(json::object{{"said", text}});
+        }
+    }
+    // Answered when the test says so: those that wait for the agent.
+    std::mutex mutex;
+    std::vector<std::pair<std::string, AgentAnswer>> said;
     [[nodiscard]] Status takeCommands() override {
         notes.push_back("commands");
         return {};
@@ -153,6 +166,8 @@ private slots:
     void powerOffAnswersFirst();
     void powerOffTellsWhatIsStaged();
     void questionsGoOutOnceItIsGreeted();
+    void whatIsSaidToTheAgent();
+    void whoWaitsForTheAgentHoldsUpNobody();
 
 private:
     json::object ask(std::uint64_t id, const std::string& method, json::object params);
@@ -175,6 +190,7 @@ private:
 void TestControlService::init() {
     m_shares = {};
     m_machine.notes.clear();
+    m_machine.said.clear();
     m_machine.off = false;
     m_machine.diskIsFull = false;
     m_service = std::make_unique<ControlService>(m_shares, m_machine);
@@ -396,6 +412,56 @@ void TestControlService::powerOffAnswersFirst() {
     QTRY_VERIFY(m_machine.off);
 }
 
+void TestControlService::whatIsSaidToTheAgent() {
+    QVERIFY(ask(2, "agent.stop", {{"run", 1}}).contains("error")); // hello comes first
+    QVERIFY(m_machine.said.empty());
+    QVERIFY(greet());
+    const json::object start{{"run", 1}, {"argv", {"agent"}}, {"env", json::object()}, {"cwd", "/"}};
+    QCOMPARE(ask(3, "agent.start", start).at("result").at("said"), json::value("agent.start " + json::serialize(start)));
+    QVERIFY(ask(4, "agent.prompt", {{"run", 1}, {"turn", 1}, {"text", "hello"}, {"files", json::array()}}).contains("result"));
+    QVERIFY(ask(5, "agent.cancel", {{"run", 1}}).contains("result"));
+    QVERIFY(ask(6, "agent.permit", {{"run", 1}, {"request", 1}, {"option", "yes"}}).contains("result"));
+    QVERIFY(ask(7, "agent.mode", {{"run", 1}, {"mode", "ask"}}).contains("result"));
+    QVERIFY(ask(8, "agent.stop", {{"run", 1}}).contains("result"));
+    const std::lock_guard lock(m_machine.mutex);
+    QCOMPARE(m_machine.said.size(), std::size_t{6});
+    QVERIFY(ask(9, "agent.stop", {{"run", 0}}).contains("error"));
+    QVERIFY(ask(10, "agent.dance", {{"run", 1}}).contains("error"));
+    QCOMPARE(m_machine.said.size(), std::size_t{6});
+}
+
+// Also when many wait, and whoever waits can be told not to; the answer comes from the machine's own thread.
+void TestControlService::whoWaitsForTheAgentHoldsUpNobody() {
+    QVERIFY(greet());
+    constexpr std::uint64_t kWaiting = 200;
+    for (std::uint64_t id = 10; id < 10 + kWaiting; ++id) {
+        const auto text = toText(RpcRequest{id, "agent.updates", {{"run", 1}, {"after", id}, {"seconds", 60}}});
+        QVERIFY(m_control->mux().sendMessage(control::kRpcStream, asBytes(text)).has_value());
+    }
+    QVERIFY(ask(2, "clock", {{"realtime_ns", 7}}).contains("result"));
+    QVERIFY(ask(3, "changes.discard", {{"share", 1}, {"entries", json::array()}}).contains("result"));
+    QVERIFY(m_control->mux().sendMessage(control::kRpcStream, asBytes(toText(RpcRequest{{}, "cancel", {{"id", 11}}}))).has_value());
+    QVERIFY(answerTo(11).at("error").at("data").at("kind") == "cancelled");
+    std::unique_lock lock(m_machine.mutex);
+    QCOMPARE(m_machine.said.size(), static_cast<std::size_t>(kWaiting));
+    std::thread([&] {
+        m_machine.said[0].second(json::object{{"updates", 1}});
+        m_machine.said[1].second(json::object{{"updates", 2}}); // which nobody wants any more
+        m_machine.said[2].second(json::object{{"updates", 3}});
+    }).join();
+    QCOMPARE(answerTo(10).at("result").at("updates"), json::value(1));
+    QCOMPARE(answerTo(12).at("result").at("updates"), json::value(3));
+    QVERIFY(answerTo(11).contains("error"));
+    m_control->begin(); // and what waited for a host that is gone is answered to nobody
+    QVERIFY(m_control->open());
+    for (auto& [text, answer] : m_machine.said) {
+        answer(json::object{{"updates", 4}});
+    }
+    lock.unlock();
+    QVERIFY(greet());
+    QVERIFY(m_control->streams[control::kRpcStream].bytes.indexOf("updates") < 0);
+}
+
 // What the agent's programs ask: not before the hello has its answer, and the answer finds the one who asked.
 void TestControlService::questionsGoOutOnceItIsGreeted() {
     std::mutex mutex;
@@ -440,6 +506,7 @@ void TestControlService::questionsGoOutOnceItIsGreeted() {
 void TestControlService::powerOffTellsWhatIsStaged() {
     QVERIFY(greet({{{"id", 2}, {"name", "one"}, {"mode", "review"}}, {{"id", 3}, {"name", "two"}, {"mode", "read-only"}}}));
     m_machine.notes.clear();
+    m_machine.said.clear();
     const auto answer = ask(2, "power.off", {});
     QVERIFY(answer.contains("result"));
     const json::value expected{{"staged", {{{"share", 2}, {"staged", 1}}, {{"share", 3}, {"staged", 1}}}}};

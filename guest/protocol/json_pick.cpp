@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "guest/agent/json_pick.h"
+#include "guest/protocol/json_pick.h"
 
-namespace carrel::agent {
+namespace carrel {
 
 namespace json = boost::json;
 
@@ -77,4 +77,4 @@ Status JsonPick::finish() const {
     return {};
 }
 
-} // namespace carrel::agent
+} // namespace carrel

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Taking what is needed from an object of a peer that may add fields at any time (model interfaces promise to): unlike JsonFields, what is
-// not asked for is passed over. null is the same as absent. A field of the wrong type, or a wanted one that is absent, is a problem; the
-// first is kept, and everything after it answers as absent. Thread: borrows the object, which must outlive it.
+// Taking what is needed from an object of a peer that may add fields at any time (interfaces of models promise to, and so does the Agent
+// Client Protocol): unlike JsonFields, what is not asked for is passed over. null is the same as absent. A field of the wrong type, or a
+// wanted one that is absent, is a problem; the first is kept, and everything after it answers as absent.
+// Thread: borrows the object, which must outlive it.
 #pragma once
 
 #include "guest/protocol/result.h"
@@ -12,7 +13,7 @@
 #include <string>
 #include <string_view>
 
-namespace carrel::agent {
+namespace carrel {
 
 enum class Wanted { Maybe, Always };
 
@@ -38,4 +39,4 @@ private:
     std::optional<std::string> m_problem;
 };
 
-} // namespace carrel::agent
+} // namespace carrel

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// All tools of one conversation. Owner: whoever has the conversation; it outlives the loop. Thread: made on one, the tools as Tool.
+#pragma once
+
+#include "guest/agent/tool.h"
+#include "guest/agent/tools/asker.h"
+#include "guest/agent/tools/file_book.h"
+
+#include <memory>
+
+namespace carrel::agent {
+
+class ToolSet {
+public:
+    // `folder`: the working folder, absolute. The asker outlives this. InvalidArgument; and Malformed, where this build's own words about a
+    // tool cannot be read.
+    [[nodiscard]] static Result<std::unique_ptr<ToolSet>> make(const std::string& folder, Asker& asker);
+    [[nodiscard]] std::vector<Tool*> tools() const;
+
+private:
+    ToolSet() = default;
+
+    FileBook m_book;
+    std::vector<std::unique_ptr<Tool>> m_tools;
+};
+
+} // namespace carrel::agent
