@@ -87,7 +87,7 @@ std::optional<NoticeBoard::Step> NoticeBoard::next(std::int64_t nowMs) {
     std::vector<const Entry*> waiting;
     std::size_t onScreen = 0;
     for (const auto& [id, entry] : m_open) {
-        const bool isAlarm = entry.waiting.what != Waiting::What::Request;
+        const bool isAlarm = entry.waiting.isAlarm();
         onScreen += entry.notice.server != 0 && !isAlarm ? 1 : 0;
         if (wanted(entry)) {
             if (isAlarm) {

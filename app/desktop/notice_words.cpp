@@ -52,11 +52,35 @@ NoticeWords wordsForAlarm(const Waiting& waiting) {
             Urgency::Critical};
 }
 
+NoticeWords wordsForTask(const Waiting& waiting) {
+    const auto name = escaped(api::DisplayText::line(waiting.agentName, kNameColumns).text());
+    const auto look = "\nLook at it with: carrel task show " + name + " " + std::to_string(waiting.task);
+    switch (waiting.what) {
+    case Waiting::What::TaskAsks:
+        return {"An agent waits for your answer", "The agent " + name + " asks leave for something inside its own machine." + look, Urgency::Normal};
+    case Waiting::What::TaskBudget:
+        return {"An agent has used up a budget", "The agent " + name + " stands still until you let it go on, or cancel its task." + look, Urgency::Normal};
+    case Waiting::What::TaskMachine:
+        return {"An agent waits for its machine", "The machine of the agent " + name + " does not run, so its task does not go on." + look, Urgency::Normal};
+    case Waiting::What::TaskModel:
+        return {"An agent waits for a model", "The agent " + name + " has no model to work with." + look, Urgency::Normal};
+    case Waiting::What::TaskReview:
+        return {"An agent is done", "The changes of the agent " + name + " wait for your review.\nSee them with: carrel changes " + name, Urgency::Normal};
+    case Waiting::What::TaskFailed:
+        return {"An agent could not finish", "The agent " + name + " has stopped before its task was done." + look, Urgency::Normal};
+    default:
+        return {"An agent is done", "The agent " + name + " has finished a task." + look, Urgency::Normal};
+    }
+}
+
 } // namespace
 
 NoticeWords wordsFor(const Waiting& waiting) {
-    if (waiting.what != Waiting::What::Request) {
+    if (waiting.isAlarm()) {
         return wordsForAlarm(waiting);
+    }
+    if (waiting.isTask()) {
+        return wordsForTask(waiting);
     }
     const bool high = waiting.risk == policy::Risk::High;
     const auto name = api::DisplayText::line(waiting.agentName, kNameColumns);

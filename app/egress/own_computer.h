@@ -12,7 +12,7 @@
 
 namespace carrel::egress {
 
-inline constexpr std::string_view kOwnComputer = "host.carrel.internal"; // ".internal" is kept for private use (ICANN, 2024)
+inline constexpr std::string_view kOwnComputer = "host.carrel.internal"; // ".internal" is kept for private use (ICANN, 2024), and Ollama takes it for local
 
 [[nodiscard]] bool isOwnComputer(const Destination& to);
 // 127.0.0.1, then ::1.

@@ -257,6 +257,7 @@ Result<agents::BootFiles> Engine::bootFiles(const std::string& image) {
     inputs.carrelInit = m_installation.init;
     inputs.carrelGuestd = m_installation.guestd;
     inputs.carrelAsk = m_installation.ask;
+    inputs.carrelAgent = m_installation.agent;
     auto initrd = images::composeInitrd(inputs, out.initrd);
     if (!initrd) {
         return fail(initrd.error().wrap("The machine's first programs could not be put together"));

@@ -13,7 +13,8 @@ Result<Installation> findInstallation(const api::OwnPlaces& places) {
                                                           {&found.qemu, "carrel-qemu"},
                                                           {&found.init, "carrel-init"},
                                                           {&found.guestd, "carrel-guestd"},
-                                                          {&found.ask, "carrel-ask"}};
+                                                          {&found.ask, "carrel-ask"},
+                                                          {&found.agent, "carrel-agent"}};
     for (const auto& [into, name] : programs) {
         auto place = places.program(name);
         if (!place) {

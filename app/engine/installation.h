@@ -16,6 +16,7 @@ struct Installation {
     std::filesystem::path init;      // carrel-init, for the guest
     std::filesystem::path guestd;    // carrel-guestd, for the guest
     std::filesystem::path ask;       // carrel-ask, for the agent
+    std::filesystem::path agent;     // carrel-agent, the built-in one
     std::filesystem::path recipe;    // folder of the image recipe
 };
 

@@ -3,6 +3,7 @@
 // SIGINT). Machines go on without it; the next engine takes them over.
 #include "app/api/own_programs.h"
 #include "app/desktop/alarm_notices.h"
+#include "app/desktop/task_notices.h"
 #include "app/desktop/approval_notices.h"
 #include "app/desktop/desktop_notifier.h"
 #include "app/desktop/keyring_secrets.h"
@@ -91,6 +92,7 @@ Status serve(int readyFd) {
     };
     desktop::ApprovalNotices notices(notifier, nameOf);
     desktop::AlarmNotices alarms(notifier, nameOf);
+    desktop::TaskNotices taskNotices(notifier, nameOf);
     engine::Engine::Session session;
     session.keeper = desktop::chosenSealKeeper({home->folder / "seal.place", home->folder / "rules.key",
                                                 {desktop::sessionBusAddress(), home->id, "Carrel: the seal of the rules"}});
@@ -101,6 +103,27 @@ Status serve(int readyFd) {
             alarms.over(agent);
         } else {
             alarms.raised(agent, what == agents::Alarm::CanaryLeft ? desktop::Waiting::What::CanaryLeft : desktop::Waiting::What::CanaryStillRuns);
+        }
+    };
+    session.attention = [&taskNotices](const std::string& agent, std::uint64_t task, tasks::Attention why) {
+        using What = desktop::Waiting::What;
+        switch (why) {
+        case tasks::Attention::None:
+            return taskNotices.over(agent, task);
+        case tasks::Attention::Permission:
+            return taskNotices.raised(agent, task, What::TaskAsks);
+        case tasks::Attention::Budget:
+            return taskNotices.raised(agent, task, What::TaskBudget);
+        case tasks::Attention::Machine:
+            return taskNotices.raised(agent, task, What::TaskMachine);
+        case tasks::Attention::Provider:
+            return taskNotices.raised(agent, task, What::TaskModel);
+        case tasks::Attention::Review:
+            return taskNotices.raised(agent, task, What::TaskReview);
+        case tasks::Attention::Done:
+            return taskNotices.raised(agent, task, What::TaskDone);
+        case tasks::Attention::Failed:
+            return taskNotices.raised(agent, task, What::TaskFailed);
         }
     };
     session.proxies = egress::ProxySettings::fromEnvironment();

@@ -21,6 +21,9 @@ std::vector<InitrdFile> allFiles(const InitrdInputs& inputs) {
     if (!inputs.carrelAsk.empty()) {
         files.push_back({inputs.carrelAsk, "carrel/bin/carrel-ask", 0755});
     }
+    if (!inputs.carrelAgent.empty()) {
+        files.push_back({inputs.carrelAgent, "carrel/bin/carrel-agent", 0755});
+    }
     files.insert(files.end(), inputs.extraFiles.begin(), inputs.extraFiles.end());
     return files;
 }

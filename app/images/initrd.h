@@ -25,6 +25,7 @@ struct InitrdInputs {
     std::filesystem::path carrelInit;   // becomes /init
     std::filesystem::path carrelGuestd; // becomes /sbin/carrel-guestd; "" for the probe kit
     std::filesystem::path carrelAsk;    // becomes /carrel/bin/carrel-ask, which guestd shows to the agent; likewise
+    std::filesystem::path carrelAgent;  // becomes /carrel/bin/carrel-agent, the built-in agent; likewise
     std::vector<InitrdFile> extraFiles;
 };
 

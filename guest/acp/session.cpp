@@ -425,6 +425,24 @@ Result<std::optional<std::string>> permissionOutcomeFrom(const json::value& valu
     return chosen;
 }
 
+void putMeta(json::object& into, std::string_view key, json::value value) {
+    auto& meta = into["_meta"];
+    if (!meta.is_object()) {
+        meta.emplace_object();
+    }
+    auto& ours = meta.get_object()["carrel"];
+    if (!ours.is_object()) {
+        ours.emplace_object();
+    }
+    ours.get_object()[{key.data(), key.size()}] = std::move(value);
+}
+
+const json::value* metaOf(const json::object& from, std::string_view key) {
+    const auto* meta = from.if_contains("_meta");
+    const auto* ours = meta == nullptr || !meta->is_object() ? nullptr : meta->get_object().if_contains("carrel");
+    return ours == nullptr || !ours->is_object() ? nullptr : ours->get_object().if_contains({key.data(), key.size()});
+}
+
 json::object cancelParams(std::string_view sessionId) {
     return {{"sessionId", sessionId}};
 }

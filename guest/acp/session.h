@@ -131,6 +131,22 @@ struct Permission {
 [[nodiscard]] boost::json::object permissionResult(const std::optional<std::string>& option);
 [[nodiscard]] Result<std::optional<std::string>> permissionOutcomeFrom(const boost::json::value& json);
 
+// ---- "_meta", where Carrel's agent and Carrel's client say more to each other than the protocol has words for: {"carrel": {KEY: …}}.
+// A question of the model's to the user travels as a request for permission whose toolCall has kMetaQuestion: true; its options are the
+// choices, and the answer may have kMetaText: what the user says instead of choosing.
+inline constexpr std::string_view kMetaQuestion = "question";
+inline constexpr std::string_view kMetaText = "text";
+// Beside an update: the tokens of the turn that ended with it, {"input", "cacheRead", "cacheWrite", "output"}; in the answer to
+// session/prompt: of all its turns.
+inline constexpr std::string_view kMetaUsage = "usage";
+// Beside an update: what was shown of this turn is void, and it is tried again: {"waitMs", "why"}.
+inline constexpr std::string_view kMetaRetry = "retry";
+// In the answer to session/prompt: why it stopped, {"message", "hint"}, where it is not the end of the turn.
+inline constexpr std::string_view kMetaWhy = "why";
+void putMeta(boost::json::object& into, std::string_view key, boost::json::value value);
+// null: it is not there.
+[[nodiscard]] const boost::json::value* metaOf(const boost::json::object& from, std::string_view key);
+
 // ---- session/cancel, session/set_mode
 [[nodiscard]] boost::json::object cancelParams(std::string_view sessionId);
 [[nodiscard]] boost::json::object modeParams(std::string_view sessionId, std::string_view mode);

@@ -31,7 +31,7 @@ constexpr std::size_t kErrorBytes = 64 * 1024;
 constexpr int kMostInterim = 8; // of 1xx before the answer
 
 constexpr const char* kReachHint =
-    "look whether the model's server runs and whether its address is right; \"carrel-ask why\" in this machine says "
+    "look whether the server runs and whether its address is right; \"carrel-ask why\" in this machine says "
     "whether Carrel refused the connection";
 
 tl::unexpected<TurnFailure> cancelled() {
@@ -49,9 +49,12 @@ void prepareOpenSsl() {
 class Exchange {
 public:
     using Piece = std::function<TurnResult<More>(std::string_view)>;
-    Exchange(const HttpSettings& settings, const HttpRequest& request, const Piece& piece)
+    using Head = std::function<void(const HttpHead&)>;
+    // `head`: null for a POST that is answered by events.
+    Exchange(const HttpSettings& settings, const HttpRequest& request, const Head* head, const Piece& piece)
         : m_settings(settings)
         , m_request(request)
+        , m_head(head)
         , m_piece(piece) {}
 
     TurnStatus run(const std::stop_token& stop);
@@ -68,6 +71,7 @@ private:
 
     const HttpSettings& m_settings;
     const HttpRequest& m_request;
+    const Head* m_head;
     const Piece& m_piece;
     asio::io_context m_io;
     asio::executor_work_guard<asio::io_context::executor_type> m_work{m_io.get_executor()};
@@ -187,18 +191,21 @@ std::string Exchange::field(std::string_view name) const {
 }
 
 template <class Stream> TurnStatus Exchange::talk(Stream& stream) {
-    http::request<http::string_body> request{http::verb::post, m_request.address.target(m_request.path), 11};
+    http::request<http::string_body> request{m_head == nullptr ? http::verb::post : http::verb::get,
+                                             m_request.address.target(m_request.path), 11};
     request.set(http::field::host, m_request.address.authority());
     request.set(http::field::user_agent, "carrel-agent");
-    request.set(http::field::accept, "text/event-stream");
+    request.set(http::field::accept, m_head == nullptr ? "text/event-stream" : "*/*");
     request.set(http::field::accept_encoding, "identity");
-    request.set(http::field::content_type, "application/json");
     request.set(http::field::connection, "close");
     for (const auto& [name, value] : m_request.headers) {
         request.set({name.data(), name.size()}, {value.data(), value.size()});
     }
-    request.body() = m_request.body;
-    request.prepare_payload();
+    if (m_head == nullptr) {
+        request.set(http::field::content_type, "application/json");
+        request.body() = m_request.body;
+        request.prepare_payload();
+    }
     auto& tcp = beast::get_lowest_layer(stream);
     tcp.expires_after(m_settings.firstByte);
     // Where writing fails, the server may have answered already, and why it did not want the rest.
@@ -249,8 +256,10 @@ TurnStatus Exchange::judgeHead() const {
 
 template <class Stream> TurnStatus Exchange::readBody(Stream& stream) {
     const int status = static_cast<int>(m_parser->get().result_int());
-    const bool good = status <= 299;
-    if (good) {
+    const bool good = status <= 299 || m_head != nullptr;
+    if (m_head != nullptr) {
+        (*m_head)({status, field("content-type"), field("location")});
+    } else if (good) {
         if (auto judged = judgeHead(); !judged) {
             return judged;
         }
@@ -314,7 +323,16 @@ TurnStatus HttpClient::post(const HttpRequest& request, const std::function<Turn
                             "keep the key anew, without a line end in it: \"carrel credential add\"");
         }
     }
-    return Exchange(m_settings, request, piece).run(stop);
+    return Exchange(m_settings, request, nullptr, piece).run(stop);
+}
+
+TurnStatus HttpClient::get(const HttpAddress& address, const std::string& target, const std::function<void(const HttpHead&)>& head,
+                           const std::function<TurnResult<More>(std::string_view)>& piece, const std::stop_token& stop) const {
+    if (stop.stop_requested()) {
+        return cancelled();
+    }
+    const HttpRequest request{address, target, {}, {}};
+    return Exchange(m_settings, request, &head, piece).run(stop);
 }
 
 } // namespace carrel::agent

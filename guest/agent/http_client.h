@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// One request to a model's server, and its answer while it comes (RFC 9110, 9112): a POST over a connection of its own, by TLS with the
-// system's trust store or, for a model on an own computer, without. No redirect is followed: the key goes nowhere else.
-// Thread: any; post() blocks, and several may at a time.
+// One request, and its answer while it comes (RFC 9110, 9112), over a connection of its own, by TLS with the system's trust store or
+// without: a POST to a model's server, or a GET of whatever. No redirect is followed: a key goes nowhere else.
+// Thread: any; post() and get() block, and several may at a time.
 #pragma once
 
 #include "guest/agent/http_address.h"
@@ -33,6 +33,13 @@ struct HttpRequest {
 
 enum class More { Wanted, Enough };
 
+// How an answer begins.
+struct HttpHead {
+    int status = 0;
+    std::string type;     // Content-Type; may be empty
+    std::string location; // may be empty
+};
+
 class HttpClient {
 public:
     explicit HttpClient(HttpSettings settings = {})
@@ -44,6 +51,9 @@ public:
     // Soon after `stop`: Cancelled.
     [[nodiscard]] TurnStatus post(const HttpRequest& request, const std::function<TurnResult<More>(std::string_view)>& piece,
                                   const std::stop_token& stop) const;
+    // A GET of `target`, which begins with a slash. The head of any final answer goes to `head`, then its body to `piece`, as above.
+    [[nodiscard]] TurnStatus get(const HttpAddress& address, const std::string& target, const std::function<void(const HttpHead&)>& head,
+                                 const std::function<TurnResult<More>(std::string_view)>& piece, const std::stop_token& stop) const;
 
 private:
     HttpSettings m_settings;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "guest/agent/loop.h"
 
+#include "guest/agent/fill_text.h"
 #include "guest/protocol/plain_text.h"
 
 #include <algorithm>
@@ -43,17 +44,6 @@ Ended endOf(StopReason reason) {
         break;
     }
     return {EndReason::EndOfTurn, std::nullopt};
-}
-
-// In one go: what is put in is never looked through for places of its own.
-std::string filled(std::string_view text, const std::vector<std::pair<std::string_view, std::string_view>>& places) {
-    std::string out;
-    while (!text.empty()) {
-        const auto place = std::find_if(places.begin(), places.end(), [&](const auto& each) { return text.starts_with(each.first); });
-        out += place == places.end() ? text.substr(0, 1) : place->second;
-        text.remove_prefix(place == places.end() ? 1 : place->first.size());
-    }
-    return out;
 }
 
 // What may go back: thoughts that led to no word and no call are taken by no interface.
@@ -99,12 +89,13 @@ std::string fittingResult(std::string_view text, std::size_t most) {
     return plainText(whole, whole.size());
 }
 
-Loop::Loop(LoopSettings settings, Model& model, std::vector<Tool*> tools, RetryPolicy policy, Waiter& waiter)
+Loop::Loop(LoopSettings settings, Model& model, std::vector<Tool*> tools, RetryPolicy policy, Waiter& waiter, Gate* gate)
     : m_settings(std::move(settings))
     , m_model(model)
     , m_tools(std::move(tools))
     , m_policy(std::move(policy))
-    , m_waiter(waiter) {
+    , m_waiter(waiter)
+    , m_gate(gate) {
     for (const auto* tool : m_tools) {
         m_specs.push_back(tool->spec());
     }
@@ -255,36 +246,43 @@ std::string Loop::namesOfTools() const {
     return out.empty() ? "none" : out;
 }
 
-ToolResult Loop::runTool(const ToolUse& call, const std::stop_token& stop) const {
+Loop::Ran Loop::runTool(const ToolUse& call, const std::stop_token& stop) const {
     if (stop.stop_requested()) {
-        return {call.id, kNotBegun, true};
+        return {{call.id, kNotBegun, true}, std::nullopt};
     }
     const auto found = std::find_if(m_tools.begin(), m_tools.end(), [&](const Tool* tool) { return tool->spec().name == call.name; });
     if (found == m_tools.end()) {
-        return {call.id, "There is no tool \"" + call.name + "\". The tools are: " + namesOfTools() + ".", true};
+        return {{call.id, "There is no tool \"" + call.name + "\". The tools are: " + namesOfTools() + ".", true}, std::nullopt};
     }
     if (!call.problem.empty()) {
-        return {call.id,
-                "This was not run, because its input could not be read as a JSON object (" + call.problem + "). Send the whole call again.",
-                true};
+        return {{call.id,
+                 "This was not run, because its input could not be read as a JSON object (" + call.problem + "). Send the whole call again.",
+                 true},
+                std::nullopt};
+    }
+    if (m_gate != nullptr) {
+        if (auto allowed = m_gate->allows(call, stop); !allowed) {
+            return {{call.id, stop.stop_requested() ? kNotBegun : fittingResult(allowed.error().text(), m_settings.resultBytes), true},
+                    std::nullopt};
+        }
     }
     ToolOutcome outcome;
     try {
         outcome = (*found)->run(call.input, stop);
     } catch (const std::exception& error) { // a thread that throws would take the agent and its conversation with it
-        outcome = {std::string("The tool failed within itself: ") + error.what(), ToolEnd::Failed};
+        outcome = {std::string("The tool failed within itself: ") + error.what(), ToolEnd::Failed, std::nullopt};
     }
     auto text = fittingResult(outcome.text, m_settings.resultBytes);
     if (stop.stop_requested() && outcome.end == ToolEnd::Failed) {
         text.insert(0, text.empty() ? "" : "\n").insert(0, kStopped);
     }
-    return {call.id, std::move(text), outcome.end == ToolEnd::Failed};
+    return {{call.id, std::move(text), outcome.end == ToolEnd::Failed}, std::move(outcome.change)};
 }
 
 std::vector<ToolResult> Loop::runTools(const std::vector<ToolUse>& calls, LoopEvents& events, const std::stop_token& stop) {
     struct Note {
         std::size_t call = 0;
-        std::optional<ToolResult> result; // none yet: it begins
+        std::optional<Ran> ran; // none yet: it begins
     };
     std::mutex mutex;
     std::condition_variable changed;
@@ -320,9 +318,9 @@ std::vector<ToolResult> Loop::runTools(const std::vector<ToolUse>& calls, LoopEv
         auto note = std::move(notes.front());
         notes.pop_front();
         lock.unlock();
-        if (note.result) {
-            events.toolFinished(calls[note.call], *note.result);
-            results[note.call] = std::move(*note.result);
+        if (note.ran) {
+            events.toolFinished(calls[note.call], note.ran->result, note.ran->change);
+            results[note.call] = std::move(note.ran->result);
             ++finished;
         } else {
             events.toolBegun(calls[note.call]);

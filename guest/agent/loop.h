@@ -36,7 +36,7 @@ public:
     virtual void text(const std::string& /*piece*/) {}
     virtual void thought(const std::string& /*piece*/) {}
     virtual void toolBegun(const ToolUse& /*call*/) {} // with its whole input
-    virtual void toolFinished(const ToolUse& /*call*/, const ToolResult& /*result*/) {}
+    virtual void toolFinished(const ToolUse& /*call*/, const ToolResult& /*result*/, const std::optional<FileChange>& /*change*/) {}
     virtual void usage(const Usage& /*ofTurn*/) {} // once for each turn that came about, and for what a failed one told
     // The conversation was replaced by the model's own notes of it, because it filled nearly all that the model can read.
     virtual void shortened() {}
@@ -65,8 +65,8 @@ struct LoopSettings {
 
 class Loop {
 public:
-    // All of them outlive this. No two tools have the same name. A loop belongs to one conversation.
-    Loop(LoopSettings settings, Model& model, std::vector<Tool*> tools, RetryPolicy policy, Waiter& waiter);
+    // All of them outlive this. No two tools have the same name. A loop belongs to one conversation. `gate` may be null.
+    Loop(LoopSettings settings, Model& model, std::vector<Tool*> tools, RetryPolicy policy, Waiter& waiter, Gate* gate = nullptr);
 
     // InvalidArgument and the errors of Conversation::addUser() are an end with Failed, too.
     Ended prompt(Conversation& conversation, std::string_view text, LoopEvents& events, const std::stop_token& stop);
@@ -85,7 +85,11 @@ private:
     [[nodiscard]] std::optional<Ended> shorten(Conversation& conversation, std::string_view asked, LoopEvents& events,
                                                const std::stop_token& stop);
     [[nodiscard]] std::vector<ToolResult> runTools(const std::vector<ToolUse>& calls, LoopEvents& events, const std::stop_token& stop);
-    [[nodiscard]] ToolResult runTool(const ToolUse& call, const std::stop_token& stop) const;
+    struct Ran {
+        ToolResult result;
+        std::optional<FileChange> change;
+    };
+    [[nodiscard]] Ran runTool(const ToolUse& call, const std::stop_token& stop) const;
     [[nodiscard]] std::string namesOfTools() const;
 
     LoopSettings m_settings;
@@ -94,6 +98,7 @@ private:
     std::vector<ToolSpec> m_specs;
     RetryPolicy m_policy;
     Waiter& m_waiter;
+    Gate* m_gate;
     std::uint64_t m_read = 0;      // tokens of the last turn; 0 before there was one
     unsigned m_sinceShortened = UINT_MAX; // turns; never yet
 };

@@ -20,14 +20,19 @@ struct Edit {
     Places places = Places::One;
 };
 
+struct Changed {
+    ReplacedText replaced;
+    std::string before;
+};
+
 // `nearest`: set where the old text was not found.
-Result<ReplacedText> change(const Edit& edit, FileBook& book, std::string& nearest) {
+Result<Changed> change(const Edit& edit, FileBook& book, std::string& nearest) {
     const auto lock = book.changing();
     const auto file = openPlainFile(AT_FDCWD, edit.place, FinalLink::Follow);
     if (!file) {
         return fail(file.error());
     }
-    const auto content = readWhole(file->file.get(), kMostEdited);
+    auto content = readWhole(file->file.get(), kMostEdited);
     if (!content) {
         return fail(content.error());
     }
@@ -44,13 +49,13 @@ Result<ReplacedText> change(const Edit& edit, FileBook& book, std::string& neare
     auto replaced = replaceText(*content, edit.old, edit.with, edit.places, kMostEdited);
     if (!replaced) {
         nearest = replaced.error().code == ErrorCode::NotFound ? nearestLines(*content, edit.old) : "";
-        return replaced;
+        return fail(std::move(replaced).error());
     }
     if (auto written = replaceFile(*real, replaced->text); !written) {
         return fail(written.error());
     }
     book.note(*real, sumOf(replaced->text));
-    return replaced;
+    return Changed{std::move(*replaced), std::move(*content)};
 }
 
 } // namespace
@@ -74,19 +79,24 @@ ToolOutcome EditTool::run(const boost::json::object& input, const std::stop_toke
     }
     edit.place = std::move(*place);
     std::string nearest;
-    const auto replaced = change(edit, m_book, nearest);
-    if (!replaced) {
-        auto outcome = failed(replaced.error());
+    auto changed = change(edit, m_book, nearest);
+    if (!changed) {
+        auto outcome = failed(changed.error());
         if (!nearest.empty()) {
             outcome.text += "\nWhat is most like its beginning, with the numbers of lines:\n" + nearest;
         }
         return outcome;
     }
-    const auto line = std::to_string(replaced->firstLine);
-    return {"Changed " + shownName(path) +
-                (replaced->places == 1 ? " in line " + line : " in " + std::to_string(replaced->places) + " places, the first in line " + line) +
-                ".",
-            ToolEnd::Done};
+    auto& replaced = changed->replaced;
+    const auto line = std::to_string(replaced.firstLine);
+    ToolOutcome out{"Changed " + shownName(path) +
+                        (replaced.places == 1 ? " in line " + line : " in " + std::to_string(replaced.places) + " places, the first in line " + line) +
+                        ".",
+                    ToolEnd::Done, std::nullopt};
+    if (changed->before.size() <= kMostShownChange && replaced.text.size() <= kMostShownChange) {
+        out.change = FileChange{edit.place, std::move(changed->before), std::move(replaced.text)};
+    }
+    return out;
 }
 
 } // namespace carrel::agent

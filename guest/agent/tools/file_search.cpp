@@ -25,10 +25,9 @@ bool isMadeUp(int folder) {
 
 } // namespace
 
-FileSearch::FileSearch(SearchWanted wanted, const SearchLimits& limits, const std::stop_token& stop)
+FileSearch::FileSearch(SearchWanted wanted, const SearchLimits& limits)
     : m_wanted(std::move(wanted))
     , m_limits(limits)
-    , m_stop(stop)
     , m_until(std::chrono::steady_clock::now() + limits.time) {}
 
 void FileSearch::judge() {
@@ -69,9 +68,6 @@ Status FileSearch::searchLines(int file, const std::string& shown) {
     std::size_t after = 0;          // how many more are shown
     std::uint64_t shownUpTo = 0;
     for (std::uint64_t number = 1;; ++number) {
-        if (m_stop.stop_requested()) {
-            return fail(ErrorCode::Cancelled, "it was stopped");
-        }
         const auto line = lines.next();
         if (!line) {
             ++m_unread;
@@ -153,10 +149,7 @@ Status FileSearch::folder(UniqueFd root) {
         if (folder && !rootIsMadeUp && isMadeUp(folder->get())) {
             continue;
         }
-        auto entries = folder ? readFolder(std::move(*folder), m_limits.ofOneFolder, m_stop) : fail(folder.error());
-        if (m_stop.stop_requested()) {
-            return fail(ErrorCode::Cancelled, "it was stopped");
-        }
+        auto entries = folder ? readFolder(std::move(*folder), m_limits.ofOneFolder, {}) : fail(folder.error());
         if (!entries) {
             ++m_unread;
             continue;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One search through files: what search_tool.h does once it knows what it is to do. Thread: one object, one thread.
+// One search through files: what search_tool.h has done once it is known what. Nothing stops it within a line: it runs in a process of its
+// own (search_child.h). Thread: one object, one thread.
 #pragma once
 
 #include "guest/agent/tools/line_pattern.h"
@@ -20,9 +21,9 @@ struct SearchWanted {
 
 class FileSearch {
 public:
-    FileSearch(SearchWanted wanted, const SearchLimits& limits, const std::stop_token& stop);
+    FileSearch(SearchWanted wanted, const SearchLimits& limits);
 
-    // All below the folder, or one file, with the name that is shown. Cancelled, Io, and the errors of LinePattern::matches().
+    // All below the folder, or one file, with the name that is shown. Io, and the errors of LinePattern::matches().
     [[nodiscard]] Status folder(UniqueFd root);
     [[nodiscard]] Status file(int at, const std::string& path, const std::string& shown);
     // What was found, and what was left out.
@@ -36,7 +37,6 @@ private:
 
     SearchWanted m_wanted;
     const SearchLimits& m_limits;
-    std::stop_token m_stop;
     std::chrono::steady_clock::time_point m_until;
     std::string m_text;
     std::string m_end; // why it was over before all was looked at

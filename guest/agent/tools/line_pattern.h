@@ -5,7 +5,7 @@
 // refused instead of meaning something else. How often things may repeat is bounded, because each time costs memory; and what it remembers
 // of the lines it saw is thrown away in time, because it never does so itself.
 // Nothing stops it within a line: a count after what may begin anywhere, such as (a|b)*a.{60}, can take many seconds for a line of a few
-// thousand bytes, which is why callers hold it against the beginnings of long lines only.
+// thousand bytes, which is why it is used in a process that can be killed (search_child.h).
 // Thread: one object, one thread.
 #pragma once
 

@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::size_t kMostPattern = 1000;
 constexpr std::size_t kMostSteps = 2000;
-constexpr std::size_t kMostRepeated = 64; // steps that numbers in braces add: each costs time with every byte, and nothing stops it within a line
+constexpr std::size_t kMostRepeated = 64; // steps that numbers in braces add: each costs time with every byte
 
 bool isDigit(char c) {
     return c >= '0' && c <= '9';

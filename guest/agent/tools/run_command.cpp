@@ -3,6 +3,7 @@
 
 #include "guest/agent/tools/session_end.h"
 #include "guest/agent/tools/shown_text.h"
+#include "guest/agent/tools/stop_bell.h"
 #include "guest/protocol/unique_fd.h"
 
 #include <algorithm>
@@ -12,7 +13,6 @@
 #include <optional>
 #include <poll.h>
 #include <spawn.h>
-#include <sys/eventfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -25,26 +25,6 @@ constexpr std::size_t kMostAfterwards = 1024 * 1024; // as much as a pipe can ho
 constexpr int kFirstOther = 3;
 
 using Clock = std::chrono::steady_clock;
-
-// What tells a poll(2) of a stop_token.
-class StopBell {
-public:
-    explicit StopBell(const std::stop_token& stop)
-        : m_bell(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK))
-        , m_rings(stop, Ring{m_bell.get()}) {}
-    [[nodiscard]] int fd() const { return m_bell.get(); }
-
-private:
-    struct Ring {
-        int fd;
-        void operator()() const {
-            const std::uint64_t one = 1;
-            [[maybe_unused]] const auto done = ::write(fd, &one, sizeof one);
-        }
-    };
-    UniqueFd m_bell;
-    std::stop_callback<Ring> m_rings; // goes before the bell does
-};
 
 class SpawnPlan {
 public:

@@ -4,6 +4,7 @@
 #include "guest/agent/tools/ask_tool.h"
 #include "guest/agent/tools/bash_tool.h"
 #include "guest/agent/tools/edit_tool.h"
+#include "guest/agent/tools/fetch_tool.h"
 #include "guest/agent/tools/list_tool.h"
 #include "guest/agent/tools/read_tool.h"
 #include "guest/agent/tools/search_tool.h"
@@ -14,7 +15,8 @@
 
 namespace carrel::agent {
 
-Result<std::unique_ptr<ToolSet>> ToolSet::make(const std::string& folder, Asker& asker) {
+Result<std::unique_ptr<ToolSet>> ToolSet::make(const ToolPlace& place, const ToolFriends& friends) {
+    const auto& folder = place.folder;
     if (!folder.starts_with('/')) {
         return fail(ErrorCode::InvalidArgument, "the working folder is not an absolute path");
     }
@@ -27,8 +29,10 @@ Result<std::unique_ptr<ToolSet>> ToolSet::make(const std::string& folder, Asker&
         {"write", [&](ToolSpec spec) -> Made { return std::make_unique<WriteTool>(std::move(spec), folder, book); }},
         {"edit", [&](ToolSpec spec) -> Made { return std::make_unique<EditTool>(std::move(spec), folder, book); }},
         {"list", [&](ToolSpec spec) -> Made { return std::make_unique<ListTool>(std::move(spec), folder); }},
-        {"search", [&](ToolSpec spec) -> Made { return std::make_unique<SearchTool>(std::move(spec), folder); }},
-        {"ask", [&](ToolSpec spec) -> Made { return std::make_unique<AskTool>(std::move(spec), asker); }},
+        {"search", [&](ToolSpec spec) -> Made { return std::make_unique<SearchTool>(std::move(spec), folder, place.program); }},
+        {"ask", [&](ToolSpec spec) -> Made { return std::make_unique<AskTool>(std::move(spec), friends.asker); }},
+        {"plan", [&](ToolSpec spec) -> Made { return std::make_unique<PlanTool>(std::move(spec), friends.shower); }},
+        {"fetch", [&](ToolSpec spec) -> Made { return std::make_unique<FetchTool>(std::move(spec), folder, friends.web); }},
     };
     for (const auto& [name, make] : makers) {
         auto spec = ownToolSpec(name);

@@ -5,16 +5,28 @@
 #include "guest/agent/tool.h"
 #include "guest/agent/tools/asker.h"
 #include "guest/agent/tools/file_book.h"
+#include "guest/agent/tools/plan_tool.h"
+#include "guest/agent/tools/web.h"
 
 #include <memory>
 
 namespace carrel::agent {
 
+struct ToolPlace {
+    std::string folder;               // the working folder, absolute
+    std::vector<std::string> program; // the command that does runSearchChild()
+};
+// All of them outlive the tools.
+struct ToolFriends {
+    Asker& asker;
+    PlanShower& shower;
+    Web& web;
+};
+
 class ToolSet {
 public:
-    // `folder`: the working folder, absolute. The asker outlives this. InvalidArgument; and Malformed, where this build's own words about a
-    // tool cannot be read.
-    [[nodiscard]] static Result<std::unique_ptr<ToolSet>> make(const std::string& folder, Asker& asker);
+    // InvalidArgument; and Malformed, where this build's own words about a tool cannot be read.
+    [[nodiscard]] static Result<std::unique_ptr<ToolSet>> make(const ToolPlace& place, const ToolFriends& friends);
     [[nodiscard]] std::vector<Tool*> tools() const;
 
 private:

@@ -3,6 +3,7 @@
 #include "app/desktop/alarm_notices.h"
 #include "app/desktop/approval_notices.h"
 #include "app/desktop/notice_board.h"
+#include "app/desktop/task_notices.h"
 
 #include <QXmlStreamReader>
 #include <QtTest>
@@ -153,6 +154,37 @@ private slots:
                                                        "show " + id(0) + " name of ann 1", "withdraw " + id(0), "show " + id(2) + " name of ann 1"}));
     }
 
+    void tasksAreShownUntilTheyAreOver() {
+        Told told;
+        TaskNotices tasks(told, [](std::string_view agent) { return "name of " + std::string(agent); });
+        tasks.raised("ann", 7, Waiting::What::TaskAsks);
+        tasks.raised("ann", 7, Waiting::What::TaskReview); // the same one
+        tasks.raised("ann", 8, Waiting::What::TaskFailed);
+        tasks.over("ann", 7);
+        tasks.over("bob", 8);
+        const auto id = [](std::uint64_t n) { return std::to_string(kFirstTask + n); };
+        QCOMPARE(told.words, (std::vector<std::string>{"show " + id(0) + " name of ann 1", "show " + id(0) + " name of ann 1", "show " + id(1) + " name of ann 1",
+                                                       "withdraw " + id(0)}));
+        told.words.clear();
+        for (std::uint64_t n = 0; n < TaskNotices::kMost; ++n) {
+            tasks.raised("bob", n, Waiting::What::TaskDone);
+        }
+        QCOMPARE(told.words.back(), "withdraw " + id(1)); // the oldest makes room
+    }
+
+    void whatIsSaidOfTasks() {
+        std::set<std::string> bodies;
+        for (const auto what : {Waiting::What::TaskAsks, Waiting::What::TaskBudget, Waiting::What::TaskMachine, Waiting::What::TaskModel, Waiting::What::TaskReview,
+                                Waiting::What::TaskDone, Waiting::What::TaskFailed}) {
+            Waiting waiting{kFirstTask, 1, "desk", Action::Apply, Risk::Routine, 1, what, 12};
+            const auto words = wordsFor(waiting);
+            QVERIFY(words.urgency == Urgency::Normal && words.body.find("desk") != std::string::npos);
+            QVERIFY(words.body.find(what == Waiting::What::TaskReview ? "carrel changes desk" : "carrel task show desk 12") != std::string::npos);
+            bodies.insert(words.body);
+        }
+        QCOMPARE(bodies.size(), std::size_t{7});
+    }
+
     // Whatever an agent is called, the body is well-formed, has no element, and reads as DisplayText made it.
     void nastyNames_data() {
         QTest::addColumn<QByteArray>("name");
@@ -173,6 +205,7 @@ private slots:
     }
     void nastyNames() {
         nastyName(of(3));
+        nastyName({kFirstTask, 1, "desk", Action::Apply, Risk::Routine, 1, Waiting::What::TaskAsks, 5});
         nastyName({kFirstAlarm, 1, "desk", Action::Apply, Risk::High, 1, Waiting::What::CanaryLeft});
     }
     static void nastyName(Waiting waiting) {

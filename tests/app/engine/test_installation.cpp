@@ -18,6 +18,7 @@ class TestInstallation : public QObject {
 
     static constexpr const char* kParts[] = {"lib/carrel/carrel-engine", "lib/carrel/carrel-clerk", "lib/carrel/carrel-qemu",
                                              "lib/carrel/carrel-init",   "lib/carrel/carrel-guestd", "lib/carrel/carrel-ask",
+                                             "lib/carrel/carrel-agent",
                                              "share/carrel/image/build-image.sh"};
 
     static void install(const fs::path& prefix) {
@@ -42,13 +43,14 @@ private slots:
         QCOMPARE(text(found.init), text(prefix / "lib/carrel/carrel-init"));
         QCOMPARE(text(found.guestd), text(prefix / "lib/carrel/carrel-guestd"));
         QCOMPARE(text(found.ask), text(prefix / "lib/carrel/carrel-ask"));
+        QCOMPARE(text(found.agent), text(prefix / "lib/carrel/carrel-agent"));
         QCOMPARE(text(found.recipe), text(prefix / "share/carrel/image"));
     }
 
     void whatIsMissingIsNamed_data() {
         QTest::addColumn<QString>("part");
         QTest::addColumn<QString>("named");
-        for (const QString part : {"carrel-clerk", "carrel-qemu", "carrel-init", "carrel-guestd", "carrel-ask"}) {
+        for (const QString part : {"carrel-clerk", "carrel-qemu", "carrel-init", "carrel-guestd", "carrel-ask", "carrel-agent"}) {
             QTest::newRow(qPrintable(part)) << "lib/carrel/" + part << part;
         }
         QTest::newRow("recipe") << "share/carrel/image" << "share/carrel/image";

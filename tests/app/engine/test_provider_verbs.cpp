@@ -126,7 +126,8 @@ struct World {
         return out;
     }
     [[nodiscard]] json::value provider(const std::string& name) const {
-        for (const auto& each : good("provider.list").at("providers").as_array()) {
+        const auto all = good("provider.list");
+        for (const auto& each : all.at("providers").as_array()) {
             if (each.at("name") == json::value(name)) {
                 return each;
             }

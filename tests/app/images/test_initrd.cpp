@@ -25,6 +25,8 @@ private slots:
         m_inputs.carrelGuestd = at("guestd").toStdString();
         QVERIFY(writeFile(at("ask"), "ask one"));
         m_inputs.carrelAsk = at("ask").toStdString();
+        QVERIFY(writeFile(at("agent"), "agent one"));
+        m_inputs.carrelAgent = at("agent").toStdString();
         m_out = at("out").toStdString();
     }
 
@@ -41,7 +43,8 @@ private slots:
         QCOMPARE(header % 4, std::size_t{0});
         std::size_t from = 0;
         for (const char* part :
-             {"init one", "sbin/carrel-guestd", "guestd one", "carrel/bin/carrel-ask", "ask one", "tools/helper", "a tool", "TRAILER!!!"}) {
+             {"init one", "sbin/carrel-guestd", "guestd one", "carrel/bin/carrel-ask", "ask one", "carrel/bin/carrel-agent", "agent one",
+              "tools/helper", "a tool", "TRAILER!!!"}) {
             const auto where = text.find(part, from);
             QVERIFY2(where != std::string::npos, part);
             from = where;
@@ -80,6 +83,7 @@ private slots:
         m_inputs.modules.clear();
         m_inputs.carrelGuestd.clear();
         m_inputs.carrelAsk.clear();
+        m_inputs.carrelAgent.clear();
         const auto made = composeInitrd(m_inputs, m_out);
         QVERIFY(made);
         QVERIFY(asText(*readFile(m_out, 1 << 20)).find("guestd") == std::string_view::npos);

@@ -31,7 +31,7 @@ AGENT_UID = 100000  # who the agent's root is in the machine
 LONG_AGO = 1_500_000_000
 SMALL_FILES, FOLDERS = 5000, 50
 BIG_BYTES = 256 << 20
-PROGRAMS = ["carrel", "carrel-engine", "carrel-clerk", "carrel-init", "carrel-guestd", "carrel-ask"]
+PROGRAMS = ["carrel", "carrel-engine", "carrel-clerk", "carrel-init", "carrel-guestd", "carrel-ask", "carrel-agent"]
 CLONE_NEWNS, CLONE_NEWUSER = 0x20000, 0x10000000
 
 

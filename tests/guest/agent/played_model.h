@@ -107,7 +107,7 @@ public:
             onBegun(use);
         }
     }
-    void toolFinished(const ToolUse& use, const ToolResult& result) override {
+    void toolFinished(const ToolUse& use, const ToolResult& result, const std::optional<FileChange>& /*change*/) override {
         lines.push_back((result.isError ? "failed " : "finished ") + use.name);
     }
     void usage(const Usage& of) override { lines.push_back("usage " + std::to_string(of.window())); }

@@ -3,6 +3,7 @@
 #include "guest/agent/anthropic_codec.h"
 #include "guest/agent/chat_codec.h"
 #include "guest/agent/http_model.h"
+#include "guest/agent/http_web.h"
 #include "guest/agent/retry_policy.h"
 #include "tests/guest/agent/played_server.h"
 #include "tests/guest/agent/turn_words.h"
@@ -12,6 +13,8 @@
 #include <QTest>
 
 #include <csignal>
+#include <filesystem>
+#include <fstream>
 
 using namespace carrel;
 using namespace carrel::agent;
@@ -414,6 +417,35 @@ private slots:
         QVERIFY(program.waitForFinished(-1));
         QCOMPARE(program.readAllStandardOutput(), QByteArray("Hello"));
         QCOMPARE(program.exitCode(), 0);
+    }
+
+    // A page is got without a key and without a body, and whatever its status is, it is the answer.
+    void getsAPage() {
+        std::string asked;
+        PlayedServer server([&](Line& line) {
+            asked = line.request();
+            (void)line.send("HTTP/1.1 404 Not Found\r\nContent-Type: text/plain\r\nLocation: /b\r\nContent-Length: 6\r\n\r\nnobody");
+        });
+        HttpWeb web;
+        const auto page = web.get(*WebAddress::parse(server.address() + "/a%20b?c=d"), 100, {});
+        QVERIFY2(page, page ? "" : page.error().text().c_str());
+        QVERIFY2(asked.starts_with("GET /a%20b?c=d HTTP/1.1\r\n") && asked.find("Content-Type") == std::string::npos && asked.ends_with("\r\n\r\n"), asked.c_str());
+        QCOMPARE(page->status, 404);
+        QCOMPARE(page->type, std::string("text/plain"));
+        QCOMPARE(page->location, std::string("/b"));
+        QCOMPARE(page->body, std::string("nobody"));
+        QVERIFY(page->isWhole);
+        const auto beginning = web.get(*WebAddress::parse(server.address() + "/"), 3, {});
+        QVERIFY(beginning->body == "nob" && !beginning->isWhole);
+    }
+
+    void saysWhyAPageIsNotReached() {
+        QTemporaryDir folder;
+        const auto asker = folder.path().toStdString() + "/asker";
+        std::ofstream(asker) << "#!/bin/sh\necho \"$1 $2: no rule allows it\"\n";
+        std::filesystem::permissions(asker, std::filesystem::perms::owner_all);
+        QCOMPARE(HttpWeb(asker).whyNot("example.org", {}), std::string("why example.org: no rule allows it"));
+        QVERIFY(HttpWeb(folder.path().toStdString() + "/none").whyNot("example.org", {}).empty());
     }
 };
 

@@ -1,16 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // Listing and searching folders, whatever is in them.
 #include "guest/agent/tools/list_tool.h"
-#include "guest/agent/tools/search_tool.h"
+#include "guest/agent/tools/search_child.h"
 #include "guest/agent/tools/tool_specs.h"
 #include "guest/protocol/share_path.h"
 #include "tests/guest/agent/tools/tool_words.h"
+#include "tests/support/sanitized.h"
 
 #include <QTest>
 
+#include <atomic>
+#include <cstring>
 #include <fcntl.h>
 #include <filesystem>
 #include <sys/stat.h>
+#include <thread>
 
 using namespace carrel;
 using namespace carrel::agent;
@@ -19,6 +23,7 @@ using namespace carrel::agent::test;
 class TestSearch : public QObject {
     Q_OBJECT
     std::unique_ptr<Folder> m_folder;
+    std::vector<std::string> m_program; // this one, in its other role
 
     std::string lists(const std::string& input, ListLimits limits = {}, const std::stop_token& stop = {}) {
         ListTool tool(*ownToolSpec("list"), m_folder->path(), limits);
@@ -26,7 +31,10 @@ class TestSearch : public QObject {
         return (outcome.end == ToolEnd::Failed ? "!" : "") + outcome.text;
     }
     std::string finds(const std::string& input, SearchLimits limits = {}, const std::stop_token& stop = {}) {
-        SearchTool tool(*ownToolSpec("search"), m_folder->path(), limits);
+        if (carrel::test::kSanitized) {
+            limits.memoryBytes = 0; // a sanitizer takes addresses by the terabyte
+        }
+        SearchTool tool(*ownToolSpec("search"), m_folder->path(), m_program, limits);
         const auto outcome = use(tool, input, stop);
         return (outcome.end == ToolEnd::Failed ? "!" : "") + outcome.text;
     }
@@ -46,8 +54,31 @@ class TestSearch : public QObject {
         link("fifo", "tofifo");
     }
 
+    // Minutes of work on one line, for which the C library cannot be stopped.
+    void slowPattern() {
+        std::string line;
+        std::uint32_t random = 1;
+        for (int k = 0; k < 4096; ++k) {
+            random = random * 1664525U + 1013904223U;
+            line += (random >> 30U) % 2 == 0 ? 'a' : 'b';
+        }
+        m_folder->put("slow", line + "\n");
+    }
+    static constexpr const char* kSlow = "{'pattern':'(a|b)*a.{60}c'}";
+    static std::vector<pid_t> children() {
+        std::vector<pid_t> out;
+        std::ifstream list("/proc/self/task/" + std::to_string(::gettid()) + "/children");
+        for (pid_t each = 0; list >> each;) {
+            out.push_back(each);
+        }
+        return out;
+    }
+
 private slots:
-    void init() { m_folder = std::make_unique<Folder>(); }
+    void init() {
+        m_folder = std::make_unique<Folder>();
+        m_program = {"/proc/self/exe", "search"};
+    }
 
     void listsWhatIsThere() {
         m_folder->put("b", "12345");
@@ -185,7 +216,75 @@ private slots:
         QCOMPARE(::truncate(m_folder->at("sparse").c_str(), 1 << 30), 0);
         QCOMPARE(finds("{'pattern':'x'}"), std::string("[0 lines found, in 0 files looked through. Binary files passed over: 1.]"));
     }
+
+    void aSlowPatternIsStoppedAtOnce() {
+        slowPattern();
+        std::stop_source source;
+        std::atomic<bool> begun = false;
+        // Stopped only when the child has worked: as long as it has not, it could be quick by chance.
+        const auto parent = ::gettid();
+        std::jthread stopper([&] {
+            while (!begun) {
+                std::ifstream list("/proc/self/task/" + std::to_string(parent) + "/children");
+                pid_t child = 0;
+                if (list >> child) {
+                    std::ifstream stat("/proc/" + std::to_string(child) + "/stat");
+                    std::string word;
+                    for (int i = 0; i < 14 && stat >> word; ++i) { // the 14th: ticks of its own
+                    }
+                    begun = stat.good() && std::atoi(word.c_str()) > 20;
+                }
+                std::this_thread::yield();
+            }
+            source.request_stop();
+        });
+        const auto told = finds(kSlow, {.time = std::chrono::hours(1)}, source.get_token());
+        QVERIFY2(has(told, "was not searched: it was stopped"), told.c_str());
+        QVERIFY(begun);
+        QVERIFY(children().empty());
+    }
+
+    void aSlowPatternEndsWithItsTime() {
+        slowPattern();
+        const auto told = finds(kSlow, {.time = std::chrono::milliseconds(100), .grace = std::chrono::milliseconds(100)});
+        QVERIFY2(has(told, "!") && has(told, "it takes too long for one line. Hint: make the pattern simpler"), told.c_str());
+        QVERIFY(children().empty());
+    }
+
+    void aChildThatTellsNonsenseIsNotBelieved() {
+        m_folder->put("a", "x\n");
+        const auto plays = [this](const std::string& script) {
+            m_program = {"/bin/sh", "-c", script};
+            return finds("{'pattern':'x'}", {.textBytes = 100});
+        };
+        QVERIFY(has(plays("echo '{\"text\":\"y\",\"failed\":false}'"), "y"));
+        QVERIFY(has(plays("echo nonsense"), "!"));
+        QVERIFY(has(plays("echo '{\"text\":\"y\",\"failed\":false,\"more\":1}'"), "not known here"));
+        QVERIFY(has(plays("kill -SEGV $$"), "more time or memory than a search may"));
+        QVERIFY(has(plays("yes"), "it found more than it may tell"));
+        m_program = {"/nowhere"};
+        QVERIFY(has(finds("{'pattern':'x'}"), "starting a search: No such file"));
+    }
+
+    void memoryIsBounded() {
+        if (carrel::test::kSanitized) {
+            QSKIP("a sanitizer needs more than any bound");
+        }
+        m_folder->put("a", std::string(4 * 1024 * 1024, 'x') + "\n");
+        SearchLimits limits{.heldOfLine = 8 * 1024 * 1024};
+        QVERIFY(has(finds("{'pattern':'x'}", limits), "a\n  1: x"));
+        limits.memoryBytes = 4096; // less than it has from the start
+        const auto told = finds("{'pattern':'x'}", limits); // where exactly there was none is chance
+        QVERIFY2(has(told, " memory ") || has(told, "could not be read, or not as a whole: 1"), told.c_str());
+    }
 };
 
-QTEST_GUILESS_MAIN(TestSearch)
+int main(int argc, char** argv) {
+    if (argc == 2 && std::strcmp(argv[1], "search") == 0) {
+        return runSearchChild();
+    }
+    QCoreApplication app(argc, argv);
+    TestSearch test;
+    return QTest::qExec(&test, argc, argv);
+}
 #include "test_search.moc"

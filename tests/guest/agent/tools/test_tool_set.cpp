@@ -27,11 +27,25 @@ public:
     Result<std::string> answer = std::string("blue");
 };
 
+class PlayedShower final : public PlanShower {
+public:
+    void show(const std::vector<PlanEntry>& plan) override { shown.push_back(plan); }
+    std::vector<std::vector<PlanEntry>> shown;
+};
+
+class NoWeb final : public Web {
+public:
+    Result<WebPage> get(const WebAddress&, std::size_t, const std::stop_token&) override { return fail(ErrorCode::Unavailable, "there is none"); }
+    std::string whyNot(const std::string&, const std::stop_token&) override { return {}; }
+};
+
 } // namespace
 
 class TestToolSet : public QObject {
     Q_OBJECT
     PlayedAsker m_asker;
+    PlayedShower m_shower;
+    NoWeb m_web;
 
     ToolOutcome asks(const std::string& input, const std::stop_token& stop = {}) {
         AskTool tool(*ownToolSpec("ask"), m_asker);
@@ -85,20 +99,20 @@ private slots:
 
     void isThereAsAWhole() {
         const Folder folder;
-        const auto set = ToolSet::make(folder.path(), m_asker);
+        const auto set = ToolSet::make({folder.path(), {}}, {m_asker, m_shower, m_web});
         QVERIFY(set);
         std::string names;
         for (const auto* tool : (*set)->tools()) {
             names += tool->spec().name + " ";
         }
-        QCOMPARE(names, std::string("bash read write edit list search ask "));
-        QVERIFY(!ToolSet::make("relative", m_asker));
+        QCOMPARE(names, std::string("bash read write edit list search ask plan fetch "));
+        QVERIFY(!ToolSet::make({"relative", {}}, {m_asker, m_shower, m_web}));
     }
 
     // A turn after the other, with calls side by side, through the loop: what one conversation wrote, it may edit.
     void worksInTheLoop() {
         const Folder folder;
-        const auto set = ToolSet::make(folder.path(), m_asker);
+        const auto set = ToolSet::make({folder.path(), {}}, {m_asker, m_shower, m_web});
         const auto write = j("{'path':'a','content':'one'}");
         const auto edit = j("{'path':'a','old':'one','new':'two'}");
         const auto run = j("{'command':'cat a'}");
@@ -110,7 +124,7 @@ private slots:
         Conversation conversation;
         Told told;
         QVERIFY(loop.prompt(conversation, "go", told, {}).reason == EndReason::EndOfTurn);
-        QCOMPARE(model.tools, std::size_t(7));
+        QCOMPARE(model.tools, std::size_t(9));
         const auto& last = conversation.messages()[6].parts[0];
         QCOMPARE(std::get<ToolResult>(last).text, std::string("two\n[It ended with status 0.]"));
     }

@@ -153,7 +153,8 @@ QString MachineRig::boot() {
         images::composeInitrd({.modules = QDir(image).filePath("modules.cpio").toStdString(),
                                .carrelInit = QDir(bin).filePath("carrel-init").toStdString(),
                                .carrelGuestd = QDir(bin).filePath("carrel-guestd").toStdString(),
-                               .carrelAsk = QDir(bin).filePath("carrel-ask").toStdString()},
+                               .carrelAsk = QDir(bin).filePath("carrel-ask").toStdString(),
+                               .carrelAgent = QDir(bin).filePath("carrel-agent").toStdString()},
                               at("initrd").toStdString());
     if (!initrd) {
         return QString::fromStdString(initrd.error().text());
