@@ -52,7 +52,7 @@ private slots:
         const auto& opencode = all[1].at("install");
         QVERIFY(all[1].at("name") == "opencode" && opencode.at("script").as_string().contains("npm ci") && !opencode.at("packages").as_array().empty());
         QVERIFY(w.installed("carrel") == json::value(true) && w.installed("opencode") == json::value(false));
-        QCOMPARE(w.e.ask("task.programs", {{"agent", "nobody"}}).error().code, ErrorCode::NotFound);
+        QVERIFY(w.e.ask("task.programs", {{"agent", "nobody"}}).error().code == ErrorCode::NotFound);
     }
 
     void whatWouldComeToNothingIsRefused() {
@@ -73,13 +73,13 @@ private slots:
     void aProgramIsThereOnceItsInstallationEndedWell() {
         World w;
         (void)w.e.good("net.mode", {{"agent", "ann"}, {"mode", "allowlist"}});
-        (void)w.e.good("agent.start", {{"name", "ann"}});
+        (void)w.e.good("agent.start", {{"agent", "ann"}});
         const auto begin = [&] { return w.e.good("task.install", {{"agent", "ann"}, {"program", "opencode"}}).at("session").to_number<std::uint64_t>(); };
         const auto first = begin();
         {
             const std::lock_guard lock(w.mutex);
             QCOMPARE(w.commands.size(), std::size_t(1));
-            QCOMPARE(w.commands[0].at("argv"), json::value_from(tasks::installationOf(*tasks::findProgram("opencode")).argv));
+            QVERIFY(w.commands[0].at("argv") == json::value_from(tasks::installationOf(*tasks::findProgram("opencode")).argv));
         }
         w.end(first, 1);
         const auto other = w.e.good("exec.open", {{"agent", "ann"}, {"argv", {"true"}}, {"tty", nullptr}}).at("session").to_number<std::uint64_t>();
@@ -105,7 +105,7 @@ private slots:
     void aTaskNeedsTheProgram() {
         World w;
         (void)w.e.good("provider.add", {{"name", "mine"}, {"api", "openai"}, {"url", "http://localhost:11434/v1"}, {"model", "m"}});
-        (void)w.e.good("provider.use", {{"agent", "ann"}, {"name", "mine"}});
+        (void)w.e.good("provider.use", {{"agent", "ann"}, {"provider", "mine"}});
         const auto world = engine::taskWorld(*w.e.w.engine, {});
         const auto id = w.e.agent("ann")->id();
         QVERIFY(world.brain(id, "", ""));

@@ -92,7 +92,7 @@ private slots:
                 const bool speaks = std::ranges::any_of(program.speaks, [&](const auto& each) { return each.first == api; });
                 QCOMPARE(brain.has_value(), speaks);
                 if (!speaks) {
-                    QCOMPARE(brain.error().code, ErrorCode::Unsupported);
+                    QVERIFY(brain.error().code == ErrorCode::Unsupported);
                     QVERIFY(brain.error().text().find(program.title) != std::string::npos && brain.error().hint.find(program.speaks.front().first) != std::string::npos);
                     continue;
                 }
@@ -148,7 +148,7 @@ private slots:
         const auto value = json::parse(R"({"{model}": ["{window}", "w {window}", 3, null, true], "k": {"a": "{key}"}})");
         QVERIFY(!filledJson(value, words)); // all of it is left out
         words.window = 12;
-        QCOMPARE(json::parse(filledJson(value, words).value()), json::parse(R"({"M": [12, "w 12", 3, null, true], "k": {"a": "{url}"}})"));
+        QVERIFY(json::parse(filledJson(value, words).value()) == json::parse(R"({"M": [12, "w 12", 3, null, true], "k": {"a": "{url}"}})"));
     }
 
     void theListIsReadStrictly_data() {
@@ -190,7 +190,7 @@ private slots:
         QFETCH(QByteArray, text);
         const auto read = programsFrom(text.toStdString());
         QVERIFY(!read);
-        QCOMPARE(read.error().code, ErrorCode::Malformed);
+        QVERIFY(read.error().code == ErrorCode::Malformed);
     }
 
     // npm fetches what its lock file names, and holds it to the checksums there.
@@ -202,8 +202,8 @@ private slots:
         QVERIFY(made.script.find("npm ci --ignore-scripts") != std::string::npos);
         const auto package = json::parse(made.argv[5]);
         const auto lock = json::parse(made.argv[6]);
-        QCOMPARE(package.at("dependencies"), json::parse(R"({"@a/b": "1.0.0-beta.1"})"));
-        QCOMPARE(lock.at("packages").at("").at("dependencies"), package.at("dependencies"));
+        QVERIFY(package.at("dependencies") == json::parse(R"({"@a/b": "1.0.0-beta.1"})"));
+        QVERIFY(lock.at("packages").at("").at("dependencies") == package.at("dependencies"));
         const auto& locked = lock.at("packages").at("node_modules/@a/b");
         QCOMPARE(std::string(locked.at("integrity").as_string()), all[1].install->packages[0].integrity);
         QCOMPARE(lock.at("packages").as_object().size(), std::size_t(2));
