@@ -402,6 +402,7 @@ void Door::told(Post& from, const std::string& method, const json::object& param
     case ClerkWord::NetOpen:
     case ClerkWord::NetRequest:
     case ClerkWord::NetCanary:
+    case ClerkWord::NetModel:
     case ClerkWord::NetClosed:
     case ClerkWord::NetUsed:
     case ClerkWord::ForwardClosed:

@@ -136,7 +136,8 @@ std::string TaskTeller::line(const std::string& text) {
 // Each of its lines behind a bar, so that none can stand where Carrel's own stand.
 std::string TaskTeller::agents(std::string_view text) {
     std::string out;
-    for (const char c : api::DisplayText::block(text).text()) {
+    const auto fit = api::DisplayText::block(text);
+    for (const char c : fit.text()) {
         if (!m_lineOpen) {
             out += kAgent;
             m_lineOpen = true;

@@ -368,6 +368,49 @@ private slots:
         QCOMPARE(world.how(world.number), std::string("cut"));
         QVERIFY(world.desk.answered({{"number", world.number}, {"request", 1}, {"allow", true}}, {}));
     }
+
+    // What a model used is told of each request that is metered, and before anything else of that connection.
+    void whatAModelUsedIsTold() {
+        const std::string body = R"({"model":"m-1","usage":{"input_tokens":25,"output_tokens":15}})";
+        const std::string reply = "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+        const auto models = [](const NetWorld& world) {
+            std::vector<std::string> out;
+            for (const auto& each : world.told) {
+                if (each.method == "net.model" || each.method == "net.closed") {
+                    out.push_back(each.method == "net.model" ? json::serialize(each.params) : "closed");
+                }
+            }
+            return out;
+        };
+        const std::string post = "POST /v1/messages HTTP/1.1\r\nHost: api.example.org\r\nContent-Length: 15\r\n\r\n{\"model\":\"m-0\"}";
+        RoadWorld world;
+        QVERIFY(world.tellTrust() && world.begin() && world.ask(1, post));
+        const auto let = [&](std::uint64_t request) {
+            return world.desk.answered({{"number", world.number}, {"request", request}, {"allow", true}, {"meter", true}}, {}).has_value();
+        };
+        QVERIFY(let(1));
+        QVERIFY(world.talk([&] { return world.heardByHost.ends_with("m-0\"}"); }));
+        world.host.toSay = reply;
+        QVERIFY(world.talk([&] { return world.heardByProgram.ends_with(body); }));
+        QCOMPARE(models(world), (std::vector<std::string>{R"({"number":1,"request":1,"model":"m-1","input":25,"output":15,"cache_read":0,"cache_write":0,"estimated":false,"status":200})"}));
+        // The program breaks off what it has asked for.
+        QVERIFY(world.ask(2, post) && let(2));
+        world.heardByHost.clear();
+        QVERIFY(world.talk([&] { return world.heardByHost.ends_with("m-0\"}"); }));
+        world.guest->mux().sendReset(1, ECONNRESET);
+        QCOMPARE(world.how(world.number), std::string("guest"));
+        const auto told = models(world);
+        QCOMPARE(told.size(), std::size_t{3});
+        QCOMPARE(told[1], std::string(R"({"number":1,"request":2,"model":"m-0","input":3,"output":0,"cache_read":0,"cache_write":0,"estimated":true,"status":0})"));
+        QCOMPARE(told[2], std::string("closed"));
+    }
+    void aCutIsToldOfAsWell() {
+        RoadWorld world;
+        QVERIFY(world.tellTrust() && world.begin() && world.ask(1, kGet + "\r\n"));
+        QVERIFY(world.desk.answered({{"number", world.number}, {"request", 1}, {"allow", true}, {"meter", true}}, {}));
+        QVERIFY(world.desk.cut({{"number", world.number}, {"text", ""}}));
+        QVERIFY(std::any_of(world.told.begin(), world.told.end(), [](const auto& each) { return each.method == "net.model"; }));
+    }
 };
 
 QTEST_GUILESS_MAIN(TestNetRoad)

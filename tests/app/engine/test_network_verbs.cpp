@@ -335,6 +335,22 @@ private slots:
         w.open(1);
         TRY(w.isConnected(1));
     }
+    // Each of its words of the network is read by that, and ends it where it is not in order.
+    void eachWordIsReadStrictly_data() {
+        QTest::addColumn<QString>("word");
+        for (const char* word : {"net.open", "net.request", "net.canary", "net.model", "net.closed", "net.used", "forward.closed"}) {
+            QTest::newRow(word) << word;
+        }
+    }
+    void eachWordIsReadStrictly() {
+        QFETCH(QString, word);
+        World w;
+        w.start();
+        TRY(w.told().size() == 1);
+        const auto before = w.e.clerks.count("prepare");
+        w.e.clerks.tell(word.toStdString(), {{"nothing", 1}});
+        QTRY_VERIFY_WITH_TIMEOUT(w.e.clerks.count("prepare") > before, 60'000);
+    }
     void setsOfRules() {
         World w;
         const auto presets = w.e.good("net.presets").at("presets").as_array();

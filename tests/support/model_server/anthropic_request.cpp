@@ -371,10 +371,10 @@ private:
 Judged<void> checkAnthropicHeaders(const HttpRequest& request, const std::string& key) {
     const auto given = request.header("x-api-key");
     const auto bearer = request.header("authorization");
-    if (given.empty() && !bearer.starts_with("Bearer ")) {
+    if (!key.empty() && given.empty() && !bearer.starts_with("Bearer ")) {
         return refuse("x-api-key header is required", {}, {}, 401);
     }
-    if (given.empty() ? bearer != "Bearer " + key : given != key) {
+    if (!key.empty() && (given.empty() ? bearer != "Bearer " + key : given != key)) {
         return refuse(given.empty() ? "Invalid bearer token" : "invalid x-api-key", {}, {}, 401);
     }
     const auto version = request.header("anthropic-version");

@@ -349,6 +349,9 @@ private:
 } // namespace
 
 Judged<void> checkOpenAiHeaders(const HttpRequest& request, const std::string& key) {
+    if (key.empty()) {
+        return {};
+    }
     constexpr std::string_view kScheme = "Bearer ";
     const auto given = request.header("authorization");
     if (!given.starts_with(kScheme)) {

@@ -246,7 +246,7 @@ Result<Scenario> parseScenario(std::string_view text) {
     CARREL_TRY(object);
     JsonFields fields(*object, "the scenario");
     Scenario scenario;
-    scenario.key = fields.string("key", 4096);
+    scenario.key = fields.optionalString("key", 4096).value_or("");
     scenario.models = fields.strings("models", 1000, 4096);
     const auto twice = optionalText(fields, "same_role_twice").value_or("refuse");
     if (twice != "refuse" && twice != "join") {
@@ -256,8 +256,11 @@ Result<Scenario> parseScenario(std::string_view text) {
     const auto& turns = fields.array("turns", kMostItems);
     const auto& asides = fields.optionalArray("asides", kMostItems);
     CARREL_TRY(fields.finish());
-    if (scenario.key.empty() || scenario.models.empty()) {
-        return bad("the scenario", "needs a key and a model");
+    if (object->contains("key") && scenario.key.empty()) {
+        return bad("the scenario", "has an empty key");
+    }
+    if (scenario.models.empty()) {
+        return bad("the scenario", "needs a model");
     }
     for (const auto& one : turns) {
         auto turn = turnOf(one, at("turns", scenario.turns.size()));

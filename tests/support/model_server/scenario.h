@@ -2,7 +2,8 @@
 // What a ModelServer (model_server.h) plays: a list of turns in their order, as data. A scenario is one JSON object, read strictly
 // (an unknown or missing field is an error that says where):
 //
-//   { "key":    "a-key",            the only key that opens it; at least one character
+//   { "key":    "a-key",            the only key that opens it; at least one character. Absent: it wants none, as servers on an own
+//                                   computer do, and takes any
 //     "models": ["played-1"],       what it offers; a request for another is refused as the API refuses it
 //     "same_role_twice": "refuse",  (or "join") two messages of one role in a row, towards Anthropic Messages only: that API joins
 //                                   them today and refused them once; a client that wants to run everywhere alternates
@@ -131,7 +132,7 @@ struct Turn {
 enum class SameRoleTwice { Refuse, Join };
 
 struct Scenario {
-    std::string key;
+    std::string key; // empty: none is wanted
     std::vector<std::string> models;
     SameRoleTwice sameRoleTwice = SameRoleTwice::Refuse;
     std::vector<Turn> turns, asides;

@@ -79,9 +79,8 @@ private slots:
         QTest::addColumn<std::string>("says");
         const auto row = [](const char* name, const std::string& text, const std::string& says) { QTest::newRow(name) << text << says; };
         row("no JSON", "{", "");
-        row("no key", q("{'models':['m'],'turns':[]}"), "\"key\" is missing");
-        row("an empty key", q("{'key':'','models':['m'],'turns':[]}"), "needs a key and a model");
-        row("no model", q("{'key':'k','models':[],'turns':[]}"), "needs a key and a model");
+        row("an empty key", q("{'key':'','models':['m'],'turns':[]}"), "has an empty key");
+        row("no model", q("{'key':'k','models':[],'turns':[]}"), "needs a model");
         row("an unknown field", q("{'key':'k','models':['m'],'turns':[],'x':1}"), "a field that is not known");
         row("a role rule", q("{'key':'k','models':['m'],'turns':[],'same_role_twice':'maybe'}"), "same_role_twice");
         row("no turn", withTurn("7"), "turns[0] is no object");
