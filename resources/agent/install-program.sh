@@ -23,7 +23,8 @@ while [ $# -gt 1 ]; do
     shift 2
 done
 echo "Fetching the program's packages."
-npm ci --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=http
+npm ci --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=http --cache="$dir.new/.fetched"
+rm -rf .fetched
 sync
 rm -rf "$dir"
 mv "$dir.new" "$dir"
