@@ -28,7 +28,8 @@ struct World {
         });
     }
     [[nodiscard]] json::value installed(const std::string& program) const {
-        for (const auto& each : e.good("task.programs", {{"agent", "ann"}}).at("programs").as_array()) {
+        const auto all = e.good("task.programs", {{"agent", "ann"}}).at("programs").as_array();
+        for (const auto& each : all) {
             if (each.at("name").as_string() == program) {
                 return each.at("installed");
             }
