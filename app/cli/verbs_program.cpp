@@ -8,6 +8,7 @@
 
 #include <iostream>
 #include <memory>
+#include <unistd.h>
 
 namespace carrel::cli {
 
@@ -102,8 +103,17 @@ int install(Context& context, const ProgramOptions& options) {
     }
     // From here on this process reads a guest's bytes (I1, I11), as that of exec does.
     setup.confine = [] { return confine::restrictSyscalls(confine::SyscallProfile::TerminalViewer); };
+    if (context.format == Format::Json) {
+        setup.output = STDERR_FILENO; // the answer alone goes to the standard output
+    }
     const auto status = runSession(std::move(setup), std::move(*signals));
-    return status ? *status : context.failed(status.error());
+    if (!status) {
+        return context.failed(status.error());
+    }
+    if (context.format == Format::Json) {
+        context.printJson(*opened);
+    }
+    return context.done(*status);
 }
 
 } // namespace
