@@ -383,7 +383,7 @@ void Agent::payOwed() {
     }
 }
 
-// How it reaches the network, and how much it may carry, is not a verb's business that waits its turn (setNetwork(), setLimits()): it
+// How it reaches the network, how much it may carry, whose model it uses and which programs it has, is not a verb's business that waits its turn (setNetwork(), setLimits()): it
 // is as it is now, and not as whoever changed the rest has found it.
 Status Agent::saveRecord(const AgentRecord& record) {
     {
@@ -392,10 +392,13 @@ Status Agent::saveRecord(const AgentRecord& record) {
         const auto now = this->record();
         next.network = now.network;
         next.limits = now.limits;
+        next.provider = now.provider;
+        next.programs = now.programs;
         CARREL_TRY(agents::save(next, file("agent.json")));
         const std::lock_guard lock(m_mutex);
+        m_owesRecord = m_record.programs != next.programs; // one was installed meanwhile (installEnded())
+        next.programs = m_record.programs;
         m_record = next;
-        m_owesRecord = false;
     }
     tellChanged();
     payOwed(); // there is room
@@ -408,11 +411,12 @@ Status Agent::saveRecordOwing(const AgentRecord& record) {
     if (!saved) {
         {
             const std::lock_guard lock(m_mutex);
-            const auto mode = m_record.network;
-            const auto limits = m_record.limits;
-            m_record = record;
-            m_record.network = mode;
-            m_record.limits = limits;
+            auto next = record;
+            next.network = m_record.network;
+            next.limits = m_record.limits;
+            next.provider = m_record.provider;
+            next.programs = m_record.programs;
+            m_record = std::move(next);
             m_owesRecord = true;
         }
         tellChanged();

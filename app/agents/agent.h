@@ -181,6 +181,11 @@ public:
     // agent_session.cpp: a connected socket for the caller, and the session's number. A client's command is ended with
     // its token, wherever its socket has got to.
     [[nodiscard]] Result<std::uint32_t> exec(const boost::json::object& params, UniqueFd& callerEnd, const By& by = {});
+    // agent_programs.cpp. A command that installs an agent program, as exec() is one; the log says of it which. When it has ended well, by
+    // the guest's word, the machine has the program: from then on it is among programs().
+    [[nodiscard]] Result<std::uint32_t> install(const std::string& program, const std::string& version, const boost::json::object& params, UniqueFd& callerEnd);
+    [[nodiscard]] std::map<std::string, std::string> programs() const; // and their versions
+    [[nodiscard]] std::uint64_t memoryMib() const;
     // agent_talk.cpp: a call to the agent program in its machine, and, of agent.updates, what it told. Waits for the guest's answer. Refused:
     // the machine does not run, or is paused; Cancelled: `stop`, or it was paused or stopped meanwhile; NotFound, Conflict: as
     // guest/protocol/agent_talk.h has them; Unavailable: ask again.
@@ -411,6 +416,9 @@ private:
     // The same with a clerk that lives and a guest that has greeted it. m_operation is held: nobody else replaces a
     // clerk meanwhile.
     [[nodiscard]] Result<std::shared_ptr<Door>> workingDoor(std::stop_token stop = {});
+    // `logged`: what the log says of it; empty: the command.
+    [[nodiscard]] Result<std::uint32_t> run(const boost::json::object& params, UniqueFd& callerEnd, const By& by, std::string logged);
+    void installEnded(const boost::json::object& outcome);
     [[nodiscard]] Result<std::uint32_t> execAtDoor(Door& at, const boost::json::object& start, int socket, const By& by);
 
     // Review.
@@ -553,6 +561,7 @@ private:
     std::shared_ptr<egress::DayVolume> m_volume;             // likewise
     std::optional<StartWatch> m_watch;
     std::set<std::string> m_stagesTold; // of this machine; bounded
+    std::map<std::uint32_t, std::pair<std::string, std::string>> m_installing; // by session: program, version
     std::string m_guestFailure; // what the guest said of a failed start
     Progress m_startProgress;
     std::uint32_t m_sessionNumber = 0;

@@ -17,6 +17,7 @@ namespace json = boost::json;
 namespace {
 constexpr std::uint64_t kSchema = 1;
 constexpr std::size_t kMaxProviderText = 64;
+constexpr std::size_t kMaxPrograms = 256;
 constexpr std::size_t kMaxRecordBytes = 4 * 1024 * 1024; // 64 shares of the longest names, each byte written as six
 constexpr std::string_view kNewer =
     "This agent was written by a newer version of Carrel, or its file is damaged";
@@ -108,6 +109,13 @@ Status save(const AgentRecord& record, const std::filesystem::path& file) {
     if (!record.provider.empty()) {
         object["provider"] = record.provider;
     }
+    if (!record.programs.empty()) {
+        json::object programs;
+        for (const auto& [name, version] : record.programs) {
+            programs[name] = version;
+        }
+        object["programs"] = std::move(programs);
+    }
     return files::replaceDurably(file, json::serialize(object));
 }
 
@@ -148,6 +156,15 @@ Result<AgentRecord> load(const std::filesystem::path& file) {
         fields.problem("network_day", "or network_rate is no limit that is known");
     }
     record.provider = fields.optionalString("provider", kMaxProviderText).value_or("");
+    if (const auto* programs = fields.optionalObject("programs")) {
+        for (const auto& each : *programs) {
+            if (!each.value().is_string() || record.programs.size() == kMaxPrograms) {
+                fields.problem("programs", "is no list of programs with their versions");
+                break;
+            }
+            record.programs[each.key()] = each.value().get_string();
+        }
+    }
     for (const auto& item : fields.array("shares", 64)) {
         if (!item.is_object()) {
             fields.problem("shares", "holds something that is no share");

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -55,6 +56,7 @@ struct AgentRecord {
     egress::NetMode network = egress::NetMode::Offline; // the owner's word; records from before have none
     egress::Limits limits = {};                         // likewise
     std::string provider = {}; // whose model it uses (app/providers), by name; empty: none
+    std::map<std::string, std::string> programs = {}; // agent programs that its machine has, and their versions (app/tasks)
 };
 
 // 1 to 32 lower-case letters, digits and hyphens, beginning with a letter.

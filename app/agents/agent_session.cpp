@@ -97,6 +97,10 @@ std::string Agent::workFolder() const {
 }
 
 Result<std::uint32_t> Agent::exec(const json::object& params, UniqueFd& callerEnd, const By& by) {
+    return run(params, callerEnd, by, {});
+}
+
+Result<std::uint32_t> Agent::run(const json::object& params, UniqueFd& callerEnd, const By& by, std::string logged) {
     JsonFields fields(params, "exec.open");
     fields.allow("agent");
     const auto& argv = fields.array("argv", control::kMaxArgvItems);
@@ -151,7 +155,7 @@ Result<std::uint32_t> Agent::exec(const json::object& params, UniqueFd& callerEn
     UniqueFd ours(ends[0]);
     UniqueFd clerks(ends[1]);
     // I5: written down before it runs.
-    CARREL_TRY(note(EventKind::ExecStarted, commandLine(argv),
+    CARREL_TRY(note(EventKind::ExecStarted, logged.empty() ? commandLine(argv) : std::move(logged),
                     by.mark({{"cwd", start.at("cwd")}, {"terminal", start.at("tty").is_object()}, {"words", argv.size()}})));
     auto session = execAtDoor(**at, start, clerks.get(), by);
     if (!session) {

@@ -92,6 +92,7 @@ void Agent::told(const std::string& method, const json::object& params) {
         for (const auto& member : params) {
             detail[member.key()] = member.value();
         }
+        installEnded(params);
         // The outcome is what the guest told.
         noteAfter(EventKind::ExecEnded, "", std::move(detail), Provenance::Guest);
     } else if (method == "guest.log") {

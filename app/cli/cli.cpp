@@ -96,6 +96,7 @@ void addEverything(CLI::App& app, Context& context, const std::vector<std::strin
     addProviderVerbs(app, context);
     addBudgetVerb(app, context);
     addTaskVerbs(app, context);
+    addProgramVerbs(app, context);
     addTimelineVerb(app, context);
     addDemoVerb(app, context);
     addImageVerbs(app, context);

@@ -78,6 +78,7 @@ void addCanaryVerbs(CLI::App& app, Context& context);     // canary
 void addProviderVerbs(CLI::App& app, Context& context);   // provider
 void addBudgetVerb(CLI::App& app, Context& context);      // budget
 void addTaskVerbs(CLI::App& app, Context& context);       // task
+void addProgramVerbs(CLI::App& app, Context& context);    // task programs, task install; after task
 void addTimelineVerb(CLI::App& app, Context& context);
 void addDemoVerb(CLI::App& app, Context& context);
 void addTokenVerbs(CLI::App& app, Context& context);

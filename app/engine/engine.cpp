@@ -461,6 +461,7 @@ api::Handlers Engine::handlers(std::function<void()> stopServer) {
     addCanaryVerbs(*this, all);
     addProviderVerbs(*this, all);
     addTaskVerbs(*this, all);
+    addProgramVerbs(*this, all);
     addBudgetVerbs(*this, all);
     all["engine.stop"] = [stopServer = std::move(stopServer)](api::Call& call) -> Result<json::value> {
         call.afterAnswer(stopServer);

@@ -150,6 +150,7 @@ void addCredentialVerbs(Engine& engine, api::Handlers& to);
 void addCanaryVerbs(Engine& engine, api::Handlers& to);
 void addProviderVerbs(Engine& engine, api::Handlers& to);
 void addTaskVerbs(Engine& engine, api::Handlers& to);
+void addProgramVerbs(Engine& engine, api::Handlers& to);
 void addBudgetVerbs(Engine& engine, api::Handlers& to);
 
 // Into the logs of the agents that it is about: a rule that no verb adds or removes. An error only where one is added.

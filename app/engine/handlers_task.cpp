@@ -156,7 +156,7 @@ Result<json::value> add(Engine& engine, api::Call& call) {
     if (!place) {
         return fail(place.error());
     }
-    if (auto known = tasks::checkProgram(wanted.program); !known) {
+    if (auto known = tasks::findProgram(wanted.program); !known) {
         return fail(std::move(known).error());
     }
     return answerWith(*place, place->lane->add(wanted));

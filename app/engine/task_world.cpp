@@ -67,6 +67,20 @@ private:
     const std::string m_id, m_name;
 };
 
+Status isThere(const Agent& agent, const std::string& name) {
+    const auto program = tasks::findProgram(name);
+    if (!program) {
+        return fail(program.error());
+    }
+    const auto all = agent.programs();
+    const auto has = all.find(program->name);
+    if (!program->install || (has != all.end() && has->second == program->install->version)) {
+        return {};
+    }
+    return fail(ErrorCode::NotFound, program->title + " " + program->install->version + " is not installed in the machine of " + agent.name(),
+                "Install it: carrel task install " + agent.name() + " " + program->name);
+}
+
 Result<tasks::Brain> brainOf(Engine& engine, const std::string& agentId, const std::string& program, const std::string& wanted) {
     const auto agent = engine.agentById(agentId);
     if (!agent) {
@@ -97,7 +111,8 @@ Result<tasks::Brain> brainOf(Engine& engine, const std::string& agentId, const s
     if (!environment) {
         return fail(std::move(environment).error());
     }
-    return tasks::brainOf(program, name, std::move(*environment));
+    CARREL_TRY(isThere(*agent, program));
+    return tasks::brainOf(program, name, *environment);
 }
 
 std::string keyOf(std::uint64_t task) {

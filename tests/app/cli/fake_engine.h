@@ -282,14 +282,14 @@ private:
             call.attachDescriptor(UniqueFd(ends[0]));
             m_secrets.emplace_back(ends[1]);
         }
-        if (verb == "exec.open" && m_answers.at(verb)) {
+        if ((verb == "exec.open" || verb == "task.install") && m_answers.at(verb)) {
             int ends[2];
             if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
                 return failErrno("socketpair");
             }
             call.attachDescriptor(UniqueFd(ends[0]));
-            m_clerks.emplace_back(UniqueFd(ends[1]),
-                                  std::string(call.params().at("argv").as_array().at(0).as_string()));
+            const auto* argv = call.params().if_contains("argv");
+            m_clerks.emplace_back(UniqueFd(ends[1]), argv == nullptr ? std::string("both") : std::string(argv->as_array().at(0).as_string()));
         }
         return m_answers.at(verb);
     }
