@@ -82,12 +82,6 @@ constexpr std::array kKinds{
     Kind{"canary.planted", EventGroup::Network, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Canary planted")},
     Kind{"canary.removed", EventGroup::Network, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Canary removed")},
     Kind{"canary.left", EventGroup::Network, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Canary on its way out")},
-    Kind{"task.added", EventGroup::Commands, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Task given")},
-    Kind{"task.begun", EventGroup::Commands, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Task begun")},
-    Kind{"task.ended", EventGroup::Commands, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Task ended")},
-    Kind{"task.answered", EventGroup::Commands, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Leave inside its machine")},
-    Kind{"task.cancelled", EventGroup::Commands, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Task cancelled")},
-    Kind{"agent.tool", EventGroup::Commands, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Agent says it did")},
     Kind{"provider.chosen", EventGroup::Network, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Whose model it uses")},
     Kind{"budget.set", EventGroup::Network, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Budget")},
 };
