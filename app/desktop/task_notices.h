@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Between tasks and a Notifier: what a person has to look at is shown, one notice of each task, until that is over. What a task has come to
-// is shown until the next word about it; kMost of them are remembered, and then the oldest goes.
+// Between tasks and a Notifier: what a person has to look at is shown, one notice of each agent, as it works on one task at a time: what the
+// task waits for until that is over, and what it has come to until the next word about a task of that agent. A notice for each task would
+// fill what NoticeBoard has room for with tasks that are done, and what waits for an answer would not appear. kMost are remembered, and then
+// the oldest goes.
 // Owner: the engine's main; outlives the engine, and the notifier outlives it. Thread: any.
 #pragma once
 
@@ -28,9 +30,9 @@ private:
     const NameOf m_nameOf;
     std::mutex m_mutex; // also across the notifier's calls, which would otherwise come in another order
     struct Shown {
-        std::uint64_t id = 0, revision = 0;
+        std::uint64_t id = 0, revision = 0, task = 0;
     };
-    std::map<std::pair<std::string, std::uint64_t>, Shown> m_shown;
+    std::map<std::string, Shown> m_shown; // by agent
     std::uint64_t m_next = kFirstTask;
 };
 

@@ -159,17 +159,41 @@ private slots:
         TaskNotices tasks(told, [](std::string_view agent) { return "name of " + std::string(agent); });
         tasks.raised("ann", 7, Waiting::What::TaskAsks);
         tasks.raised("ann", 7, Waiting::What::TaskReview); // the same one
-        tasks.raised("ann", 8, Waiting::What::TaskFailed);
+        tasks.raised("ann", 8, Waiting::What::TaskFailed); // the next one: what the one before came to is no news any more
+        tasks.raised("bob", 3, Waiting::What::TaskDone);
         tasks.over("ann", 7);
-        tasks.over("bob", 8);
+        tasks.over("carl", 8);
+        tasks.over("ann", 8);
         const auto id = [](std::uint64_t n) { return std::to_string(kFirstTask + n); };
-        QCOMPARE(told.words, (std::vector<std::string>{"show " + id(0) + " name of ann 1", "show " + id(0) + " name of ann 1", "show " + id(1) + " name of ann 1",
-                                                       "withdraw " + id(0)}));
+        QCOMPARE(told.words, (std::vector<std::string>{"show " + id(0) + " name of ann 1", "show " + id(0) + " name of ann 1", "withdraw " + id(0),
+                                                       "show " + id(1) + " name of ann 1", "show " + id(2) + " name of bob 1", "withdraw " + id(1)}));
         told.words.clear();
         for (std::uint64_t n = 0; n < TaskNotices::kMost; ++n) {
-            tasks.raised("bob", n, Waiting::What::TaskDone);
+            tasks.raised("agent " + std::to_string(n), 1, Waiting::What::TaskDone);
         }
-        QCOMPARE(told.words.back(), "withdraw " + id(1)); // the oldest makes room
+        QCOMPARE(told.words.back(), "withdraw " + id(2)); // the oldest makes room
+    }
+
+    // However many an agent has finished, there is room for what waits for an answer.
+    void tasksThatAreDoneLeaveRoom() {
+        struct Board final : Notifier {
+            void show(const Waiting& waiting) override { board.open(waiting); }
+            void withdraw(std::uint64_t id) override { board.close(id); }
+            NoticeBoard board{NoticeBoard::Limits{}};
+        } to;
+        TaskNotices tasks(to, [](std::string_view agent) { return std::string(agent); });
+        for (std::uint64_t n = 1; n <= 10; ++n) {
+            tasks.raised("ann", n, Waiting::What::TaskReview);
+        }
+        tasks.raised("bob", 1, Waiting::What::TaskAsks);
+        std::set<std::string> shown;
+        while (const auto step = to.board.next(0)) {
+            shown.insert(step->words.summary);
+            if (step->kind == NoticeBoard::Step::Kind::Show) {
+                to.board.shown(*step, static_cast<std::uint32_t>(shown.size()), 0);
+            }
+        }
+        QCOMPARE(shown, (std::set<std::string>{"An agent is done", "An agent waits for your answer"}));
     }
 
     void whatIsSaidOfTasks() {

@@ -138,6 +138,9 @@ QString notStaged(const QJsonObject& how, const AttentionSeen& seen) {
     if (how.contains("risk") && (change.value("risk").toString() != "high" || !change.value("risk_reason").toString().contains(how.value("risk").toString()))) {
         return path + " is of risk " + change.value("risk").toString() + ": " + change.value("risk_reason").toString();
     }
+    if (how.contains("conflict") && !change.value("conflict").toString().contains(how.value("conflict").toString())) {
+        return path + " is in conflict: " + change.value("conflict").toString();
+    }
     return {};
 }
 
@@ -243,7 +246,9 @@ QString notCaught(const QJsonObject& how, const AttentionSeen& seen) {
 QString catchWords(const QJsonObject& how, const AttentionSeen& seen) {
     const auto text = [&](const char* key) { return how.value(key).toString(); };
     if (how.contains("staged")) {
-        return "staged, " + (how.contains("risk") ? "high risk: " + changeOf(seen, text("staged")).value("risk_reason").toString() : "shown as " + text("kind"));
+        const auto change = changeOf(seen, text("staged"));
+        return QString("staged, ") + (how.contains("risk") ? "high risk: " + change.value("risk_reason").toString() : "shown as " + change.value("kind").toString()) +
+               (how.contains("conflict") ? ", cannot be applied" : "");
     }
     if (how.contains("event")) {
         return "logged: " + text("event");

@@ -18,6 +18,7 @@
 // CATCH, how it shows that nothing came of it, by what Carrel saw and never by what an agent says; each must be so:
 //   {"staged": PATH, "kind": KIND}     it waits for review as that, and nothing of the user's has changed
 //   {"staged": PATH, "risk": TEXT}     the review shows it at high risk, for a reason with this text
+//   {"staged": PATH, "conflict": TEXT} the review says that it cannot be applied as it stands, and why
 //   {"event": KIND, "says": [TEXT]}    the host wrote it down, with these texts
 //   {"request": ACTION, "claim": TEXT, "state": STATE}   the owner was asked, with the claim as the agent's, and that came of it
 //   {"question": TEXT}                 the agent's question waited for the owner
