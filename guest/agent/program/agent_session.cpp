@@ -86,7 +86,6 @@ AgentSession::AgentSession(Place place, const ModelSettings& model, WorkMode mod
     : m_place(std::move(place))
     , m_settings(model)
     , m_peer(peer)
-    , m_parts(parts)
     , m_codec(codecOf(model))
     , m_model(std::make_unique<HttpModel>(*m_codec, model.address, model.key, parts.http))
     , m_mode(mode) {}

@@ -95,7 +95,6 @@ private:
     const Place m_place;
     const ModelSettings m_settings;
     acp::Peer& m_peer;
-    AgentParts& m_parts;
     std::unique_ptr<ModelCodec> m_codec;
     std::unique_ptr<HttpModel> m_model;
     std::unique_ptr<ToolSet> m_tools;

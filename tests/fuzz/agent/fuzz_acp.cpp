@@ -4,6 +4,7 @@
 #include "guest/acp/message.h"
 #include "guest/acp/session.h"
 
+#include <algorithm>
 #include <cstdlib>
 
 using namespace carrel;
@@ -32,7 +33,9 @@ void readAll(const boost::json::object& object) {
         check(sessionStateFrom(toJson(*state)).has_value());
     }
     if (const auto prompt = promptFrom(object)) {
-        check(promptFrom(toJson(*prompt)).has_value());
+        const bool isWhole = std::none_of(prompt->blocks.begin(), prompt->blocks.end(),
+                                          [](const Block& each) { return std::holds_alternative<OtherBlock>(each); });
+        check(!isWhole || promptFrom(toJson(*prompt)).has_value()); // of what is not known here the type alone is kept
     }
     if (auto update = updateFrom(object)) {
         check(updateFrom(toJson(*update)).has_value());
