@@ -6,6 +6,7 @@
 #include "guest/protocol/amount_words.h"
 
 #include <ctime>
+#include <utility>
 
 namespace carrel::cli {
 
@@ -81,10 +82,12 @@ std::string givenText(const json::object& task) {
 }
 
 std::string optionsText(const json::object& waitsFor) {
-    std::string out = "Answer with --yes or --no";
+    const bool question = flagAt(waitsFor, "question"); // which yes and no do not answer
+    std::string out = question ? "Answer with " : "Answer with --yes or --no";
+    bool first = question;
     for (const auto& each : listAt(waitsFor, "options")) {
         if (each.is_object()) {
-            out += ", or --option " + shown(textAt(each.get_object(), "id"), 60) + " (" + shown(textAt(each.get_object(), "name"), 60) + ")";
+            out += std::string(std::exchange(first, false) ? "" : ", or ") + "--option " + shown(textAt(each.get_object(), "id"), 60) + " (" + shown(textAt(each.get_object(), "name"), 60) + ")";
         }
     }
     return out;
@@ -186,7 +189,7 @@ std::string TaskTeller::itemText(const json::object& item) {
             return {};
         }
         told.status = answer;
-        return own("It asks leave inside its machine: " + shown(textAt(item, "title"), 200) + (answer.empty() ? "" : " (" + shown(answer, 80) + ")"));
+        return own("It asks: " + shown(textAt(item, "title"), 200) + (answer.empty() ? "" : " (" + shown(answer, 80) + ")"));
     }
     return {}; // thoughts, and what is not known: in the window, and with --json
 }
@@ -220,7 +223,8 @@ std::string TaskTeller::end(const json::object& task) {
     if (state == "waiting") {
         const auto& waits = objectAt(task, "waits_for");
         const bool asks = textAt(waits, "kind") == "permission";
-        out += own(numbered(task) + (asks ? " asks leave inside its machine: " : " waits: ") + shown(textAt(waits, "text"), 300));
+        out += own(numbered(task) + (flagAt(waits, "question") ? " asks you: " : asks ? " asks leave inside its machine: " : " waits: ") +
+                   shown(textAt(waits, "text"), flagAt(waits, "question") ? 1000 : 300));
         out += own(asks ? optionsText(waits) + ": carrel task answer " + agent + " " + id : shown(textAt(waits, "hint"), 300) + " Then: carrel task answer " + agent + " " + id + " --go-on");
         return out;
     }

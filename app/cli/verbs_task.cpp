@@ -277,7 +277,7 @@ int answer(Context& context, const TaskOptions& options) {
     }
     params["request"] = numberAt(waits, "request");
     auto option = options.option;
-    if (options.yes && option.empty()) {
+    if (options.yes && option.empty() && !flagAt(waits, "question")) {
         for (const char* wanted : {"allow_once", "allow_always"}) {
             for (const auto& each : listAt(waits, "options")) {
                 if (option.empty() && each.is_object() && textAt(each.get_object(), "kind") == wanted) {

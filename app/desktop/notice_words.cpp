@@ -57,7 +57,7 @@ NoticeWords wordsForTask(const Waiting& waiting) {
     const auto look = "\nLook at it with: carrel task show " + name + " " + std::to_string(waiting.task);
     switch (waiting.what) {
     case Waiting::What::TaskAsks:
-        return {"An agent waits for your answer", "The agent " + name + " asks leave for something inside its own machine." + look, Urgency::Normal};
+        return {"An agent waits for your answer", "The agent " + name + " asks what you want, or leave for something inside its own machine." + look, Urgency::Normal};
     case Waiting::What::TaskBudget:
         return {"An agent has used up a budget", "The agent " + name + " stands still until you let it go on, or cancel its task." + look, Urgency::Normal};
     case Waiting::What::TaskMachine:

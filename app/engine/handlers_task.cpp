@@ -5,8 +5,6 @@
 
 #include "guest/protocol/strict_json.h"
 
-#include <boost/json/serialize.hpp>
-
 #include <algorithm>
 
 namespace carrel::engine {
@@ -36,6 +34,7 @@ json::value waitsFor(const std::optional<tasks::Waiting>& waiting) {
             options.push_back(json::object{{"id", option.id}, {"name", option.name}, {"kind", talk::toString(option.kind)}});
         }
         out["request"] = waiting->request;
+        out["question"] = waiting->question;
         out["options"] = std::move(options);
     }
     return out;
@@ -229,7 +228,6 @@ Result<json::value> wait(Engine& engine, api::Call& call) {
     return json::object{{"mark", *mark}};
 }
 
-// The mark is the story's; a task that changes without it (its state, its plan) is seen by what it was when the wait began.
 Result<json::value> watch(Engine& engine, api::Call& call) {
     JsonFields fields(call.params(), "task.watch");
     const auto name = fields.string("agent", 256);
@@ -245,24 +243,19 @@ Result<json::value> watch(Engine& engine, api::Call& call) {
     if (!story) {
         return fail(story.error());
     }
-    auto general = engine.taskNews().mark();
-    auto view = place->lane->find(id);
-    if (!view) {
-        return fail(view.error());
-    }
-    const auto before = json::serialize(describe(place->agent, *view));
-    while (waits && (*story)->mark() == after && json::serialize(describe(place->agent, *view)) == before) {
+    auto general = engine.taskNews().mark(); // before what it stands for is looked at
+    while (waits && (*story)->mark() == after) {
         const auto mark = engine.taskNews().waitOther(general, call.stop());
         if (!mark) {
             return fail(mark.error());
         }
         general = *mark;
-        view = place->lane->find(id);
-        if (!view) {
-            return fail(view.error());
-        }
     }
     const auto news = (*story)->since(after);
+    const auto view = place->lane->find(id); // it may be newer than the mark, which then is told once more
+    if (!view) {
+        return fail(view.error());
+    }
     json::array items;
     for (const auto& told : news.items) {
         items.push_back(tasks::describe(told));

@@ -113,6 +113,10 @@ bool HttpRoad::fill() {
         m_fromHost.clear();
     } else if (m_guest->state() == End::State::Failed) {
         breakOff(m_guest->why());
+    } else if (m_usage && m_request == RequestState::Sent && m_guest->peerEnd() != End::PeerEnd::No) {
+        // A program that hangs up while a model answers wants no more of it, and what the model goes on to say would be paid for.
+        // (A half-closed connection looks the same; no client of these interfaces makes one.)
+        breakOff("guest");
     }
     return got;
 }

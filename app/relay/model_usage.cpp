@@ -144,9 +144,12 @@ ModelUsage::ModelUsage(std::string_view method, std::string_view path)
     : m_isGeneration(isGeneration(method, path))
     , m_isNamedByPath(!modelIn(path).empty())
     , m_asked({[](std::string_view, std::uint64_t) {},
-               [this](std::string_view at, std::string_view piece, JsonScan::Sinks::Piece) {
+               [this](std::string_view at, std::string_view piece, JsonScan::Sinks::Piece which) {
                    if (at == "model" && !m_isNamedByPath) {
-                       appendName(m_askedModel, piece);
+                       appendName(m_askedName, piece);
+                       if (which == JsonScan::Sinks::Piece::Last) {
+                           m_askedModel = std::exchange(m_askedName, {});
+                       }
                    }
                }})
     , m_answer({[this](std::string_view at, std::uint64_t value) { number(at, value); },
@@ -283,7 +286,7 @@ void ModelUsage::text(std::string_view path, std::string_view piece, JsonScan::S
     if (isText(path)) {
         m_partText += piece.size();
     } else if (isStop(path)) {
-        m_partStopped = true;
+        m_partStopped = m_partStopped || isLast;
     } else if (isModel(path) && m_model.empty()) {
         appendName(m_name, piece);
         if (isLast) {
@@ -317,7 +320,8 @@ ModelUse ModelUsage::finish(End how) const {
     if (knowsInput && knowsOutput && isLastAccount) {
         return out;
     }
-    const bool speaks = m_form == Form::Events && m_text + m_partText > 0;
+    const auto said = m_text + (!m_answer.isBad() ? m_partText : m_partBytes);
+    const bool speaks = m_form == Form::Events && said > 0;
     if (!knowsInput && !knowsOutput && !m_isGeneration && !speaks) {
         return out;
     }
@@ -325,9 +329,8 @@ ModelUse ModelUsage::finish(End how) const {
     if (!knowsInput) {
         out.input = bounded(m_requestBytes / kBytesPerToken);
     }
-    const auto part = !m_answer.isBad() ? m_partText : m_partBytes;
     // What is packed in a way that cannot be read was four times as long, about.
-    const auto guess = (m_text + part) / kBytesPerToken + m_packed;
+    const auto guess = said / kBytesPerToken + m_packed;
     out.output = bounded(std::max({out.output, told(What::OutputSoFar), guess}));
     return out;
 }

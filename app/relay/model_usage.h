@@ -79,7 +79,7 @@ private:
     JsonScan m_answer;
     std::uint64_t m_requestBytes = 0;
     std::string m_askedModel, m_model;
-    std::string m_name; // of a model, that is coming
+    std::string m_askedName, m_name; // of a model, that is coming
     int m_status = 0;
     bool m_isPacked = false;             // in a way that nobody here unpacks
     std::optional<Unpacker> m_unpacker;

@@ -118,6 +118,22 @@ void Lane::update(std::uint64_t id, const std::function<void(TaskRecord&)>& chan
         if (auto kept = save(task, fileOf(id)); !kept) {
             m_world.complain(m_name + ": task " + std::to_string(id) + " is not kept: " + kept.error().text());
         }
+        bump(id);
+    }
+    toldChanged();
+}
+
+void Lane::bump(std::uint64_t id) {
+    if (const auto story = m_stories.find(id); story != m_stories.end()) {
+        story->second->bump();
+    }
+}
+
+void Lane::touch(std::uint64_t id, const std::function<void(TaskRecord&)>& change) {
+    {
+        const std::lock_guard lock(m_mutex);
+        change(m_tasks.at(id));
+        bump(id);
     }
     toldChanged();
 }
@@ -216,6 +232,7 @@ Result<TaskView> Lane::say(std::uint64_t id, const std::string& text, const std:
         }
         CARREL_TRY(save(next, fileOf(id)));
         task = std::move(next);
+        bump(id);
         knock();
         out = viewOf(task);
     }
@@ -256,6 +273,7 @@ Result<TaskView> Lane::cancel(std::uint64_t id) {
             task.state = TaskState::Cancelled;
             task.waiting.reset();
             task.endedMs = now();
+            bump(id);
             if (auto kept = save(task, fileOf(id)); !kept) {
                 m_world.complain(m_name + ": task " + std::to_string(id) + " is not kept: " + kept.error().text());
             }

@@ -79,6 +79,9 @@ private:
     // Changes it and keeps that; what cannot be kept is told to the engine's log, for it has happened.
     void update(std::uint64_t id, const std::function<void(TaskRecord&)>& change);
     [[nodiscard]] TaskRecord record(std::uint64_t id) const;
+    // The same, and it is kept with the next change that is.
+    void touch(std::uint64_t id, const std::function<void(TaskRecord&)>& change);
+    void bump(std::uint64_t id); // m_mutex is held
     void toldChanged() const { m_changed(); }
     [[nodiscard]] std::int64_t now() const { return m_world.nowMs(); }
 
@@ -137,7 +140,7 @@ private:
     std::uint64_t m_seenKnocks = 0;
     std::uint64_t m_live = 0; // the run that goes on, as far as is known
     std::optional<Steady::time_point> m_cancelSaid;
-    std::uint64_t m_toolsNoted = 0;
+    std::uint64_t m_toolsNoted = 0, m_answered = 0; // in this turn
     bool m_spent = false; // a budget was used up in this turn
     std::optional<talk::Started> m_started;
     std::optional<talk::Ended> m_ended;

@@ -11,7 +11,10 @@ using activity::Provenance;
 
 namespace {
 
-constexpr std::uint64_t kMaxToolsNoted = 2000; // of one turn: the story has them all
+// Of one turn, each a row in the log: whatever a machine tells, it makes the log grow by no more.
+constexpr std::uint64_t kMaxToolsNoted = 2000; // the story has them all
+constexpr std::uint64_t kMaxAnswered = 500;    // then the owner is asked
+constexpr std::chrono::milliseconds kLeastLook{10}; // from one look at the program to the next
 
 bool isAllow(talk::OptionKind kind) {
     return kind == talk::OptionKind::AllowOnce || kind == talk::OptionKind::AllowAlways;
@@ -21,7 +24,7 @@ bool isAllow(talk::OptionKind kind) {
 
 Lane::How Lane::follow(std::uint64_t id) {
     m_cancelSaid.reset();
-    m_toolsNoted = 0;
+    m_toolsNoted = m_answered = 0;
     m_spent = false;
     for (;;) {
         if (const auto how = minded(id); how) {
@@ -41,6 +44,7 @@ std::optional<Lane::How> Lane::fetch(std::uint64_t id) {
         return How::LetGo;
     }
     const auto stop = m_stop.get_token();
+    const auto begun = Steady::now();
     const auto updates = m_hands->talk(talk::Updates{record(id).run, (*told)->taken(), m_pace.poll}, stop);
     if (stop.stop_requested()) {
         return How::LetGo;
@@ -87,13 +91,18 @@ std::optional<Lane::How> Lane::fetch(std::uint64_t id) {
     if (!updates->empty()) {
         toldChanged();
     }
+    // A machine that answers at once, with nothing or with ever more, does not make the host work without a rest.
+    const auto least = updates->empty() ? std::min<std::chrono::milliseconds>(m_pace.again, m_pace.poll) : kLeastLook;
+    if (const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(Steady::now() - begun); took < least) {
+        pause(least - took);
+    }
     return std::nullopt;
 }
 
 std::optional<Lane::How> Lane::take(std::uint64_t id, const talk::Update& update) {
     const auto turn = record(id).turns;
     if (const auto* plan = std::get_if<talk::Plan>(&update.what)) {
-        this->update(id, [&](TaskRecord& of) { of.plan = plan->entries; });
+        touch(id, [&](TaskRecord& of) { of.plan = plan->entries; });
     } else if (const auto* tool = std::get_if<talk::Tool>(&update.what)) {
         noteTool(id, *tool);
     } else if (const auto* permission = std::get_if<talk::Permission>(&update.what)) {
@@ -169,6 +178,7 @@ void Lane::noteTool(std::uint64_t id, const talk::Tool& tool) {
 }
 
 // Inside the machine most is allowed by the task's setting: its walls are what protects, and what crosses them is asked for elsewhere.
+// What the owner wants no setting knows.
 void Lane::decide(std::uint64_t id, const talk::Permission& permission) {
     const auto task = record(id);
     const auto& options = permission.options;
@@ -176,21 +186,22 @@ void Lane::decide(std::uint64_t id, const talk::Permission& permission) {
     if (chosen == options.end()) {
         chosen = std::find_if(options.begin(), options.end(), [](const talk::Option& each) { return isAllow(each.kind); });
     }
-    if (task.permissions == Permissions::Ask || chosen == options.end() || isCancelled(id)) {
+    if (permission.question || task.permissions == Permissions::Ask || ++m_answered > kMaxAnswered || chosen == options.end() || isCancelled(id)) {
         if (isCancelled(id)) {
             (void)m_hands->talk(talk::Permit{task.run, permission.request, {}}, m_stop.get_token());
             return;
         }
-        waitFor(id, {WaitsFor::Permission, permission.title, "It asks leave for something inside its own machine.", permission.request, options});
+        waitFor(id, {WaitsFor::Permission, permission.title,
+                     permission.question ? "It asks you what you want." : "It asks leave for something inside its own machine.", permission.request, permission.question, options});
         return;
     }
     const auto noted = m_hands->note(EventKind::TaskAnswered, permission.title, {{"task", id}, {"by", "setting"}, {"option", chosen->id}}, Provenance::Host);
     if (!noted) { // what cannot be written down is not allowed: it is asked, which waits
-        waitFor(id, {WaitsFor::Permission, permission.title, noted.error().text(), permission.request, options});
+        waitFor(id, {WaitsFor::Permission, permission.title, noted.error().text(), permission.request, false, options});
         return;
     }
     if (auto said = m_hands->talk(talk::Permit{task.run, permission.request, chosen->id}, m_stop.get_token()); !said) {
-        waitFor(id, {WaitsFor::Permission, permission.title, "The answer did not reach the agent: " + said.error().text(), permission.request, options});
+        waitFor(id, {WaitsFor::Permission, permission.title, "The answer did not reach the agent: " + said.error().text(), permission.request, false, options});
         return;
     }
     if (const auto told = story(id); told) {

@@ -69,6 +69,7 @@ json::object lineOf(std::uint64_t number, const Item& of) {
 
 Result<std::pair<std::uint64_t, Item>> itemFrom(const json::object& object) {
     JsonFields fields(object, "item");
+    fields.allow("taken");
     Item out;
     const auto number = fields.number("item", talk::kMaxNumber);
     const auto kind = kindFrom(fields.string("kind", 16));
@@ -181,10 +182,13 @@ Result<std::shared_ptr<Story>> Story::open(const std::filesystem::path& file) {
                 return broken(Error{ErrorCode::Malformed, "it names no update", "", 0, nullptr});
             }
             story->m_taken = static_cast<std::uint64_t>(taken->get_int64());
-            continue;
+            if (object->size() == 1) {
+                continue;
+            }
         }
         if (object->contains("grow")) {
             JsonFields fields(*object, "more of an item");
+            fields.allow("taken");
             const auto number = fields.number("grow", story->m_items.size());
             const auto more = fields.string("text", kMaxItemText);
             if (auto good = fields.finish(); !good || number == 0) {
@@ -217,7 +221,10 @@ Result<std::shared_ptr<Story>> Story::open(const std::filesystem::path& file) {
     return story;
 }
 
-Status Story::append(const json::object& line) {
+Status Story::append(json::object line) {
+    if (m_taking != 0) {
+        line["taken"] = m_taking;
+    }
     auto text = json::serialize(line) + "\n";
     std::string_view rest = text;
     while (!rest.empty()) {
@@ -263,12 +270,8 @@ void Story::changed(std::uint64_t number) {
     m_changes[m_mark] = number;
 }
 
-bool Story::hasRoom(const Item& item) {
-    return m_size <= kMaxStory || item.kind == ItemKind::User || item.kind == ItemKind::Note || item.kind == ItemKind::Permission;
-}
-
-Status Story::addItem(Item item) {
-    if (hasRoom(item)) {
+Status Story::addItem(Item item, Whose whose) {
+    if (m_size <= kMaxStory || whose == Whose::Ours) {
         return put(m_items.size() + 1, std::move(item));
     }
     if (!m_full) {
@@ -281,13 +284,13 @@ Status Story::addItem(Item item) {
 
 Status Story::add(Item item) {
     const std::lock_guard lock(m_mutex);
-    return addItem(std::move(item));
+    return addItem(std::move(item), Whose::Ours);
 }
 
 Status Story::addText(ItemKind kind, std::uint64_t turn, const std::string& text, std::int64_t timeMs) {
     std::string_view rest = text;
     while (!rest.empty()) {
-        const bool grows = !m_items.empty() && isOpenText(m_items.back(), kind, turn) && hasRoom(m_items.back());
+        const bool grows = !m_items.empty() && isOpenText(m_items.back(), kind, turn) && m_size <= kMaxStory;
         auto piece = cutBetweenCharacters(rest, grows ? kMaxItemText - m_items.back().text.size() : kMaxItemText);
         if (grows && !piece.empty()) {
             CARREL_TRY(grow(m_items.size(), piece));
@@ -305,7 +308,16 @@ Status Story::take(const talk::Update& update, std::int64_t timeMs) {
     if (update.number <= m_taken) {
         return {};
     }
-    const auto addNote = [&](std::uint64_t turn, std::string text) { return addItem({ItemKind::Note, turn, timeMs, std::move(text)}); };
+    m_taking = update.number;
+    auto done = apply(update, timeMs);
+    m_taking = 0;
+    if (done) {
+        m_taken = update.number;
+    }
+    return done;
+}
+
+Status Story::apply(const talk::Update& update, std::int64_t timeMs) {
     if (const auto* text = std::get_if<talk::Text>(&update.what)) {
         CARREL_TRY(addText(ItemKind::Text, text->turn, text->text, timeMs));
     } else if (const auto* thought = std::get_if<talk::Thought>(&update.what)) {
@@ -317,7 +329,7 @@ Status Story::take(const talk::Update& update, std::int64_t timeMs) {
         });
         if (known == m_items.rend()) {
             CARREL_TRY(addItem(std::move(item)));
-        } else if (hasRoom(item)) {
+        } else if (m_size <= kMaxStory) {
             item.timeMs = known->timeMs; // when it began
             CARREL_TRY(put(static_cast<std::uint64_t>(m_items.rend() - known), std::move(item)));
         }
@@ -328,10 +340,8 @@ Status Story::take(const talk::Update& update, std::int64_t timeMs) {
     } else if (const auto* other = std::get_if<talk::Other>(&update.what)) {
         CARREL_TRY(addItem({ItemKind::Other, other->turn, timeMs, other->text, other->name}));
     } else if (const auto* lost = std::get_if<talk::Lost>(&update.what)) {
-        CARREL_TRY(addNote(0, std::to_string(lost->count) + " updates of the agent's are missing here: it told more than could be kept."));
+        CARREL_TRY(addItem({ItemKind::Note, 0, timeMs, std::to_string(lost->count) + " updates of the agent's are missing here: it told more than could be kept."}));
     }
-    CARREL_TRY(append({{"taken", update.number}}));
-    m_taken = update.number;
     return {};
 }
 
@@ -394,12 +404,20 @@ Story::News Story::since(std::uint64_t mark, std::size_t most) const {
         out.items.push_back({at->second, m_items[at->second - 1]});
         out.mark = at->first;
     }
+    if (!out.more) {
+        out.mark = m_mark;
+    }
     return out;
 }
 
 std::uint64_t Story::mark() const {
     const std::lock_guard lock(m_mutex);
     return m_mark;
+}
+
+void Story::bump() {
+    const std::lock_guard lock(m_mutex);
+    ++m_mark;
 }
 
 std::string Story::lastWords(std::uint64_t turn, std::size_t most) const {

@@ -2,9 +2,10 @@
 // What was said and done in a task, in its order, as a list of items that whoever watches can follow: an item may still change (a text that
 // grows, a tool that ends), and each change has a number. Kept in a file of JSON Lines beside the task, a line for each change: an item as it
 // is from there on, or more of its text. A last line without its end is what a crash left, and is dropped. The file also says which update of the agent
-// program was the last that is in here, so that none is taken twice or missed over a restart of the engine.
+// program was the last that is in here, in the line that it made, so that none is taken twice or missed over a restart of the engine.
 //
-// Bounds: an item's text kMaxItemText, all of a story kMaxStory; beyond, only what the user and Carrel say is kept, and a note says so once.
+// Bounds: an item's text kMaxItemText, all of a story kMaxStory; beyond, only what the user and Carrel say is kept, and a note says so once:
+// however much an agent tells, the file does not grow by it.
 // All but the items of kind User and Note is what an agent claims, unescaped (I9, I11).
 // Ownership: its task's. Thread: any; a lock of its own, and the disk is written under it.
 #pragma once
@@ -59,10 +60,11 @@ public:
     };
     [[nodiscard]] News since(std::uint64_t mark, std::size_t most = kMaxItemsAtOnce) const;
     [[nodiscard]] std::uint64_t mark() const;
+    // Whoever watches has news although no item has changed: the task itself has.
+    void bump();
 
     [[nodiscard]] Status add(Item item);
-    // One of an agent program's updates of this turn: plan and what is no part of a story is nothing. `auto` answers of permissions come by
-    // answered(). Updates up to `number` are in here when it returns.
+    // One of an agent program's updates; what is no part of a story (a plan, an end) is nothing, and may be told again after a restart.
     [[nodiscard]] Status take(const talk::Update& update, std::int64_t timeMs);
     [[nodiscard]] Status answered(std::uint64_t request, std::string answer);
     // A run of a program begins: its updates count from 1.
@@ -78,14 +80,15 @@ private:
     Story(UniqueFd file, std::filesystem::path path)
         : m_file(std::move(file))
         , m_path(std::move(path)) {}
+    enum class Whose { Agents, Ours };
     // m_mutex is held by all of these.
     [[nodiscard]] Status put(std::uint64_t number, Item item);
     [[nodiscard]] Status grow(std::uint64_t number, std::string_view text);
     void changed(std::uint64_t number);
-    [[nodiscard]] Status addItem(Item item);
+    [[nodiscard]] Status addItem(Item item, Whose whose = Whose::Agents);
     [[nodiscard]] Status addText(ItemKind kind, std::uint64_t turn, const std::string& text, std::int64_t timeMs);
-    [[nodiscard]] Status append(const boost::json::object& line);
-    [[nodiscard]] bool hasRoom(const Item& item);
+    [[nodiscard]] Status append(boost::json::object line);
+    [[nodiscard]] Status apply(const talk::Update& update, std::int64_t timeMs);
 
     UniqueFd m_file;
     std::filesystem::path m_path;
@@ -94,8 +97,9 @@ private:
     std::vector<Item> m_items; // by number - 1
     std::map<std::uint64_t, std::uint64_t> m_changes; // the change's number to the item's; one each
     std::vector<std::uint64_t> m_changed; // by item: its last change
-    std::uint64_t m_mark = 0;
+    std::uint64_t m_mark = 1; // whoever has seen nothing has 0, and news at once
     std::uint64_t m_taken = 0;
+    std::uint64_t m_taking = 0; // the update that is being taken: in each line that it makes
     bool m_full = false;
 };
 

@@ -32,7 +32,7 @@ json::object toJson(const Waiting& of) {
     for (const auto& option : of.options) {
         options.push_back(json::object{{"id", option.id}, {"name", option.name}, {"kind", talk::toString(option.kind)}});
     }
-    return {{"kind", toString(of.what)}, {"text", of.text}, {"hint", of.hint}, {"request", of.request}, {"options", std::move(options)}};
+    return {{"kind", toString(of.what)}, {"text", of.text}, {"hint", of.hint}, {"request", of.request}, {"question", of.question}, {"options", std::move(options)}};
 }
 
 template <typename Value> Value orProblem(JsonFields& fields, const char* key, std::optional<Value> value) {
@@ -66,6 +66,7 @@ Waiting waitingFrom(JsonFields& fields, const json::object& object) {
     out.text = from.string("text", 8192);
     out.hint = from.string("hint", 8192);
     out.request = from.number("request", talk::kMaxNumber);
+    out.question = from.optionalBoolean("question");
     each(from, "options", talk::kMaxOptions, [&](JsonFields& one) {
         talk::Option option;
         option.id = one.string("id", talk::kMaxIdBytes);

@@ -45,6 +45,7 @@ struct Waiting {
     WaitsFor what = WaitsFor::Machine;
     std::string text, hint;
     std::uint64_t request = 0; // of a permission, as the agent program's number
+    bool question = false;     // of a permission: it asks what the owner wants, and no leave
     std::vector<talk::Option> options;
 };
 

@@ -178,7 +178,7 @@ json::object bodyOf(const Permission& of) {
     for (const auto& option : of.options) {
         options.push_back(json::object{{"id", option.id}, {"name", option.name}, {"kind", toString(option.kind)}});
     }
-    return {{"turn", of.turn}, {"request", of.request}, {"title", of.title}, {"tool", of.tool}, {"options", std::move(options)}};
+    return {{"turn", of.turn}, {"request", of.request}, {"title", of.title}, {"tool", of.tool}, {"question", of.question}, {"options", std::move(options)}};
 }
 json::object bodyOf(const PermissionOver& of) { return {{"request", of.request}}; }
 json::object bodyOf(const ModeNow& of) { return {{"mode", of.mode}}; }
@@ -323,6 +323,7 @@ void read(Reader& from, Permission& into) {
     into.request = from.number("request");
     into.title = from.text("title", kMaxTitleBytes);
     into.tool = from.text("tool", kMaxIdBytes);
+    into.question = from.fields().boolean("question");
     into.options = from.list("options", kMaxOptions, [](Reader& each) {
         Option option;
         option.id = each.text("id", kMaxIdBytes);

@@ -47,7 +47,7 @@ inline constexpr std::size_t kMaxPathsBytes = 2 * 1024; // of all of them, those
 inline constexpr std::size_t kMaxPlan = 64;
 inline constexpr std::size_t kMaxPlanBytes = 8 * 1024;
 inline constexpr std::size_t kMaxModes = 16;
-inline constexpr std::size_t kMaxOptions = 8;
+inline constexpr std::size_t kMaxOptions = 9; // the choices that the built-in agent offers at most, and none of them
 inline constexpr std::size_t kMaxMessageBytes = 2 * 1024;
 inline constexpr std::size_t kMaxSaidBytes = 4 * 1024;
 inline constexpr std::size_t kMaxAnswerBytes = 100 * 1024; // of an answer to agent.updates, as JSON
@@ -133,6 +133,7 @@ struct Permission {
     std::uint64_t turn = 0, request = 0;
     std::string title, tool; // tool: the id of its call
     std::vector<Option> options;
+    bool question = false; // it asks for no leave, but what the user wants: the options are answers, and no rule knows the right one
     friend bool operator==(const Permission&, const Permission&) = default;
 };
 struct PermissionOver {

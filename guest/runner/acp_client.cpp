@@ -256,15 +256,17 @@ void AcpClient::ask(const acp::Request& request) {
     }
     auto about = m_teller.aboutTool(asked->toolCall);
     talk::Permission told{turn(), m_nextQuestion, std::move(about.title), std::move(about.id), {}};
-    Question question{request.id, {}};
+    const auto* question = acp::metaOf(asked->toolCall, acp::kMetaQuestion);
+    told.question = question != nullptr && question->is_bool() && question->get_bool();
+    Question open{request.id, {}};
     for (const auto& option : asked->options) {
         // One whose meaning is not known cannot be chosen for somebody; one that was cut would not be recognized.
-        if (option.kind && option.id.size() <= talk::kMaxIdBytes && told.options.size() < talk::kMaxOptions && question.options.insert(option.id).second) {
+        if (option.kind && option.id.size() <= talk::kMaxIdBytes && told.options.size() < talk::kMaxOptions && open.options.insert(option.id).second) {
             told.options.push_back({option.id, option.name.empty() ? option.id : option.name,
                                     talk::optionKindFrom(acp::toString(*option.kind)).value_or(talk::OptionKind::RejectOnce)});
         }
     }
-    m_questions.emplace(m_nextQuestion++, std::move(question));
+    m_questions.emplace(m_nextQuestion++, std::move(open));
     m_owner.tell(std::move(told));
 }
 

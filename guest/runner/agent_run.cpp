@@ -162,15 +162,16 @@ void AgentRun::dropProcesses() {
 }
 
 void AgentRun::call(std::string_view method, json::object params, Done done) {
-    Result<std::int64_t> called = fail(ErrorCode::Unavailable, "the agent program is gone");
-    if (m_peer) {
-        called = m_peer->call(method, std::move(params), [this, done](acp::Outcome outcome) {
-            if (outcome || !outcome.error().isEnd) { // that it is over is told by ended(), and why by its process
-                m_inbox->add([done, outcome = std::move(outcome)] { done(outcome); });
-            }
-        });
+    if (!m_peer) {
+        return; // the same as below
     }
-    if (!called) {
+    const auto called = m_peer->call(method, std::move(params), [this, done](acp::Outcome outcome) {
+        if (outcome || !outcome.error().isEnd) {
+            m_inbox->add([done, outcome = std::move(outcome)] { done(outcome); });
+        }
+    });
+    // Where it is over there is no answer: that is told by ended(), and why by its process.
+    if (!called && called.error().code != ErrorCode::Unavailable) {
         done(tl::unexpected(acp::problemOf(called.error())));
     }
 }

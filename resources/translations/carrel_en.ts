@@ -60,6 +60,47 @@
     </message>
 </context>
 <context>
+    <name>StoryWords</name>
+    <message numerus="yes">
+        <source>With %n file(s)</source>
+        <translation>
+            <numerusform>With %n file</numerusform>
+            <numerusform>With %n files</numerusform>
+        </translation>
+    </message>
+</context>
+<context>
+    <name>TaskWords</name>
+    <message numerus="yes">
+        <source>every %n day(s)</source>
+        <translation>
+            <numerusform>every day</numerusform>
+            <numerusform>every %n days</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>every %n hour(s)</source>
+        <translation>
+            <numerusform>every hour</numerusform>
+            <numerusform>every %n hours</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>every %n minute(s)</source>
+        <translation>
+            <numerusform>every minute</numerusform>
+            <numerusform>every %n minutes</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>every %n second(s)</source>
+        <translation>
+            <numerusform>every second</numerusform>
+            <numerusform>every %n seconds</numerusform>
+        </translation>
+    </message>
+</context>
+<context>
     <name>carrel::ui::AddCredentialDialog</name>
     <message numerus="yes">
         <source>A credential is for at most %n agent(s).</source>
@@ -96,6 +137,16 @@
         <translation>
             <numerusform>The agent %1 asks too much, too soon: %n more request was cancelled without asking you.</numerusform>
             <numerusform>The agent %1 asks too much, too soon: %n more requests were cancelled without asking you.</numerusform>
+        </translation>
+    </message>
+</context>
+<context>
+    <name>carrel::ui::Attachments</name>
+    <message numerus="yes">
+        <source>At most %n file(s) go with one text.</source>
+        <translation>
+            <numerusform>At most %n file goes with one text.</numerusform>
+            <numerusform>At most %n files go with one text.</numerusform>
         </translation>
     </message>
 </context>
@@ -394,6 +445,16 @@
     </message>
 </context>
 <context>
+    <name>carrel::ui::PlanView</name>
+    <message numerus="yes">
+        <source>The agent&apos;s plan: %1 of %n step(s) done</source>
+        <translation>
+            <numerusform>The agent&apos;s plan: %1 of %n step done</numerusform>
+            <numerusform>The agent&apos;s plan: %1 of %n steps done</numerusform>
+        </translation>
+    </message>
+</context>
+<context>
     <name>carrel::ui::PresetDialog</name>
     <message numerus="yes">
         <source>%n rule(s) of the set are there already.</source>
@@ -556,6 +617,33 @@
         <translation>
             <numerusform>The machine starts: %n second</numerusform>
             <numerusform>The machine starts: %n seconds</numerusform>
+        </translation>
+    </message>
+</context>
+<context>
+    <name>carrel::ui::TaskBox</name>
+    <message numerus="yes">
+        <source>A follow-up, after %n that wait(s): %1</source>
+        <translation>
+            <numerusform>A follow-up, after %n that waits: %1</numerusform>
+            <numerusform>A follow-up, after %n that wait: %1</numerusform>
+        </translation>
+    </message>
+</context>
+<context>
+    <name>carrel::ui::TaskHeader</name>
+    <message numerus="yes">
+        <source>Re&amp;view %n change(s)</source>
+        <translation>
+            <numerusform>Re&amp;view %n change</numerusform>
+            <numerusform>Re&amp;view %n changes</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>It left %n change(s) for your review. Nothing of yours is other than it was before you apply them.</source>
+        <translation>
+            <numerusform>It left %n change for your review. Nothing of yours is other than it was before you apply it.</numerusform>
+            <numerusform>It left %n changes for your review. Nothing of yours is other than it was before you apply them.</numerusform>
         </translation>
     </message>
 </context>

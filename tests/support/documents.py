@@ -24,6 +24,36 @@ def docx(path, body, parts=None):
                    "word/document.xml": f"<w:document {W}><w:body>{body}</w:body></w:document>", **(parts or {})})
 
 
+PACKAGE = 'xmlns="http://schemas.openxmlformats.org/package/2006/'
+OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+KINDS = "application/vnd.openxmlformats-"
+
+
+def main_part(part, kind, sheet=""):
+    """What a package says of itself, for programs that find their way by it (ECMA-376, part 2): its main part, and of which kind that is."""
+    return {"[Content_Types].xml": f'<Types {PACKAGE}content-types"><Default Extension="rels" ContentType="{KINDS}package.relationships+xml"/>'
+                                   f'<Default Extension="xml" ContentType="application/xml"/>'
+                                   f'<Override PartName="/{part}" ContentType="{KINDS}officedocument.{kind}.main+xml"/>'
+                                   f'{sheet}</Types>',
+            "_rels/.rels": f'<Relationships {PACKAGE}relationships"><Relationship Id="r1" Type="{OFFICE}/officeDocument" Target="{part}"/></Relationships>'}
+
+
+WHOLE_DOCX = main_part("word/document.xml", "wordprocessingml.document")  # `parts` of docx(), where pandoc is to read it
+
+
+def xlsx(path, rows):
+    """One sheet of texts and numbers."""
+    main = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
+    cells = "".join("<row>" + "".join(f'<c t="inlineStr"><is><t>{cell}</t></is></c>' if isinstance(cell, str) else f"<c><v>{cell}</v></c>" for cell in row) +
+                    "</row>" for row in rows)
+    sheet = f'<Override PartName="/xl/worksheets/sheet1.xml" ContentType="{KINDS}officedocument.spreadsheetml.worksheet+xml"/>'
+    package(path, {**main_part("xl/workbook.xml", "spreadsheetml.sheet", sheet),
+                   "xl/workbook.xml": f'<workbook {main} xmlns:r="{OFFICE}"><sheets><sheet name="Sheet" sheetId="1" r:id="r1"/></sheets></workbook>',
+                   "xl/_rels/workbook.xml.rels": f'<Relationships {PACKAGE}relationships"><Relationship Id="r1" Type="{OFFICE}/worksheet" '
+                                                 'Target="worksheets/sheet1.xml"/></Relationships>',
+                   "xl/worksheets/sheet1.xml": f"<worksheet {main}><sheetData>{cells}</sheetData></worksheet>"})
+
+
 def open_document(path, body, kind="text", parts=None):
     """`body`: the XML within office:text or office:spreadsheet."""
     package(path, {"mimetype": f"application/vnd.oasis.opendocument.{kind}",

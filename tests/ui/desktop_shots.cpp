@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Makes pictures of every view of the desktop, over a whole engine with a sample folder and staged work:
-//   desktop-shots light|dark FOLDER
+//   desktop-shots light|dark FOLDER [tasks]       tasks: those of tasks, and what comes before them
 // screenshots.sh runs it under Xvfb in all its forms. To be looked at by a person; no test decides by them.
 #include "tests/ui/desktop_world.h"
 
 #include "app/egress/forwards.h"
 #include "tests/app/egress/listener.h"
 #include "tests/ui/dark_palette.h"
+#include "tests/ui/tasks/task_shots.h"
 #include "ui/agents/agent_page.h"
 #include "ui/agents/create_dialog.h"
 #include "ui/approvals/approvals_model.h"
@@ -316,8 +317,8 @@ void credentialPictures(const Album& album, DesktopWorld& world, MainWindow& win
 
 int main(int argc, char** argv) {
     QApplication application(argc, argv);
-    if (argc != 3) {
-        qFatal("desktop-shots light|dark FOLDER");
+    if (argc != 3 && argc != 4) {
+        qFatal("desktop-shots light|dark FOLDER [tasks]");
     }
     QApplication::setStyle(QStyleFactory::create("Fusion"));
     if (std::string_view(argv[1]) == "dark") {
@@ -325,7 +326,11 @@ int main(int argc, char** argv) {
     }
     installLanguages();
     const Album album(QString::fromLocal8Bit(argv[2]));
+    PlayedTasks played;
     DesktopWorld world;
+    world.playMore = [&](api::Handlers& to) { played.addTo(to); };
+    world.goDown();
+    world.comeUp();
     EngineLink link;
     MainWindow window(link);
     window.resize(1180, 760);
@@ -387,6 +392,11 @@ int main(int argc, char** argv) {
     album.take(window, "07-folders");
     page->showPage("terminalPage");
     album.take(window, "08-terminal");
+
+    taskPictures(played, world.folder(), window, [&](QWidget& of, const char* name) { album.take(of, name); }, [](const auto& done) { until(done); });
+    if (argc == 4) { // these alone
+        return 0;
+    }
 
     auto& approvals = world.engine->approvals();
     const auto agent = world.engine->agent("desk").value();

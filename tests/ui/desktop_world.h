@@ -104,8 +104,14 @@ public:
     // The engine's socket goes and comes.
     void goDown() { server.reset(); }
     void comeUp() {
-        server = std::move(api::Server::start(api::socketPath(engine->home()).value(), engine->handlers([] {})).value());
+        auto handlers = engine->handlers([] {});
+        if (playMore) {
+            playMore(handlers);
+        }
+        server = std::move(api::Server::start(api::socketPath(engine->home()).value(), std::move(handlers)).value());
     }
+    // Verbs that the test plays in the engine's place, from the next comeUp() on.
+    std::function<void(api::Handlers&)> playMore;
     [[nodiscard]] std::filesystem::path folder() const { return dir.path().toStdString(); }
     [[nodiscard]] std::filesystem::path papers() const { return folder() / "papers"; }
     // An agent with the folder papers, and its machine running; what is staged there is the test's.

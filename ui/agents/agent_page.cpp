@@ -11,7 +11,6 @@
 #include <QMenu>
 #include <QPainter>
 #include <QPushButton>
-#include <QStackedWidget>
 #include <QTabWidget>
 #include <QToolButton>
 #include <QVBoxLayout>
@@ -44,7 +43,6 @@ AgentPage::AgentPage(EngineLink& link, AgentStore& store, const QString& agent, 
     , m_pause(new QPushButton(tr("&Pause"), this))
     , m_stop(new QPushButton(tr("St&op"), this))
     , m_bar(new MessageBar(this))
-    , m_stack(new QStackedWidget(this))
     , m_steps(new StartSteps(this))
     , m_tabs(new QTabWidget(this)) {
     setObjectName("agentPage");
@@ -80,12 +78,11 @@ AgentPage::AgentPage(EngineLink& link, AgentStore& store, const QString& agent, 
     for (QWidget* each : {static_cast<QWidget*>(m_start), static_cast<QWidget*>(m_pause), static_cast<QWidget*>(m_stop), static_cast<QWidget*>(more)}) {
         header->addWidget(each);
     }
-    m_stack->addWidget(m_tabs);
-    m_stack->addWidget(m_steps);
     auto* all = new QVBoxLayout(this);
     all->addLayout(header);
     all->addWidget(m_bar);
-    all->addWidget(m_stack, 1);
+    all->addWidget(m_steps, 1);
+    all->addWidget(m_tabs, 2);
 
     connect(m_start, &QPushButton::clicked, this, &AgentPage::start);
     connect(m_stop, &QPushButton::clicked, this, &AgentPage::stop);
@@ -95,11 +92,29 @@ AgentPage::AgentPage(EngineLink& link, AgentStore& store, const QString& agent, 
     connect(m_steps, &StartSteps::stopWanted, this, &AgentPage::stop);
     connect(m_steps, &StartSteps::doctorWanted, this, &AgentPage::doctorWanted);
     connect(&store, &AgentStore::changed, this, &AgentPage::refresh);
+    connect(m_tabs, &QTabWidget::currentChanged, this, &AgentPage::arrange);
+    arrange();
     refresh();
 }
 
-void AgentPage::addPage(QWidget* page, const QString& title) {
+void AgentPage::addPage(QWidget* page, const QString& title, Needs needs) {
+    if (needs == Needs::Nothing) {
+        m_always.insert(page);
+    }
     m_tabs->addTab(page, title);
+    arrange();
+}
+
+void AgentPage::showSteps(bool shown) {
+    m_stepsShown = shown;
+    arrange();
+}
+
+void AgentPage::arrange() {
+    const bool both = m_always.contains(m_tabs->currentWidget());
+    m_steps->setVisible(m_stepsShown);
+    m_steps->setBrief(both);
+    m_tabs->setVisible(!m_stepsShown || both);
 }
 
 void AgentPage::showPage(const QString& objectName) {
@@ -137,9 +152,9 @@ void AgentPage::refresh() {
     const bool starts = state == AgentState::Starting || m_starting;
     const bool cameToFail = state == AgentState::Failed && m_lastState != AgentState::Failed;
     if (starts) {
-        if (m_stack->currentWidget() != m_steps || m_failed) { // somebody else's: this window's has its steps already
+        if (!m_stepsShown || m_failed) { // somebody else's: this window's has its steps already
             m_steps->beginUnseen();
-            m_stack->setCurrentWidget(m_steps);
+            showSteps(true);
         }
         m_failed = false;
     } else if (cameToFail && !m_failed && m_lastState == AgentState::Starting) {
@@ -147,7 +162,7 @@ void AgentPage::refresh() {
         m_steps->failed(Error{ErrorCode::Unavailable, agent->reason, {}, 0, {}});
     } else if (!m_failed) { // why a start of this window's failed stays until there is another
         m_steps->over();
-        m_stack->setCurrentWidget(m_tabs);
+        showSteps(false);
         if (cameToFail) {
             m_bar->say(MessageBar::Kind::Error, lineOf(agent->reason, kWholeColumns),
                        tr("Start it again, or look at its timeline for what came before."));
@@ -179,7 +194,7 @@ void AgentPage::start() {
     m_failed = false;
     m_bar->clear();
     m_steps->begin();
-    m_stack->setCurrentWidget(m_steps);
+    showSteps(true);
     m_starting = m_link.ask("agent.start", {{"agent", m_agent.toStdString()}}, this, [this](const Answer& answer) {
         m_starting = nullptr;
         m_store.refresh();
@@ -188,7 +203,7 @@ void AgentPage::start() {
             m_steps->failed(answer.error());
         } else {
             m_steps->over();
-            m_stack->setCurrentWidget(m_tabs);
+            showSteps(false);
         }
         refresh(); // the list may have told of it before
     });

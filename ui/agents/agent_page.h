@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // One agent: its name and state, what can be done with its machine, and its pages. While it starts, and where a start has failed,
-// the steps stand in their place. Thread: the window's.
+// the steps stand in their place, and above a page that is of use without a machine. Thread: the window's.
 #pragma once
 
 #include "ui/agents/agent_store.h"
 
 #include <QPointer>
+#include <QSet>
 #include <QWidget>
 
 class QAction;
 class QPushButton;
-class QStackedWidget;
 class QTabWidget;
 class QToolButton;
 
@@ -26,7 +26,8 @@ public:
     AgentPage(EngineLink& link, AgentStore& store, const QString& agent, QWidget* parent);
 
     // A page with a title, in the order of the calls. Owned by this.
-    void addPage(QWidget* page, const QString& title);
+    enum class Needs { Machine, Nothing }; // of a page, to be of use
+    void addPage(QWidget* page, const QString& title, Needs needs = Needs::Machine);
     // Above the pages, until it is closed.
     void note(const QString& text);
     void showPage(const QString& objectName);
@@ -47,6 +48,8 @@ private:
     void removeNow(bool discard);
     void refresh();
     void done(const Answer& answer);
+    void showSteps(bool shown);
+    void arrange(); // the steps and the pages
 
     EngineLink& m_link;
     AgentStore& m_store;
@@ -59,9 +62,10 @@ private:
     QPushButton* m_stop;
     QAction* m_delete;
     MessageBar* m_bar;
-    QStackedWidget* m_stack;
     StartSteps* m_steps;
     QTabWidget* m_tabs;
+    QSet<QWidget*> m_always; // pages that are of use without a machine
+    bool m_stepsShown = false;
     QPointer<Request> m_starting;
     bool m_failed = false; // a start, and its steps stay on the screen
     AgentState m_lastState = AgentState::Unknown;

@@ -12,6 +12,7 @@
 #include <QCheckBox>
 #include <QComboBox>
 #include <QDialogButtonBox>
+#include <QFileInfo>
 #include <QFormLayout>
 #include <QHeaderView>
 #include <QLineEdit>
@@ -141,7 +142,38 @@ void CreateDialog::addFolder(const QString& directory) {
     modes->setAccessibleName(tr("What becomes of changes in %1").arg(item->text()));
     m_folders->setCellWidget(row, 1, modes);
     m_folders->selectRow(row);
+    suggestName(directory);
     check();
+}
+
+void CreateDialog::avoid(const QStringList& names) {
+    m_taken = names;
+}
+
+void CreateDialog::suggestName(const QString& directory) {
+    if (!m_name->text().isEmpty()) {
+        return;
+    }
+    QString name;
+    for (const auto each : QFileInfo(directory).fileName().toLower()) {
+        const bool letter = each >= u'a' && each <= u'z';
+        if (letter || (!name.isEmpty() && each >= u'0' && each <= u'9')) {
+            name += each;
+        } else if (!name.isEmpty() && !name.endsWith('-')) {
+            name += '-';
+        }
+    }
+    name.truncate(24);
+    while (name.endsWith('-')) {
+        name.chop(1);
+    }
+    auto free = name;
+    for (int number = 2; m_taken.contains(free); ++number) {
+        free = name + '-' + QString::number(number);
+    }
+    if (isName(free)) {
+        m_name->setText(free);
+    }
 }
 
 void CreateDialog::removeFolder() {

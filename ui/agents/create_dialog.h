@@ -23,8 +23,9 @@ class CreateDialog : public QDialog {
 public:
     CreateDialog(EngineLink& link, QWidget* parent);
 
-    // Adds a folder as if it had been chosen; the system's dialog ends here.
+    // Adds a folder as if it had been chosen; the system's dialog ends here. Where no name is typed, it is called like its folder.
     void addFolder(const QString& directory);
+    void avoid(const QStringList& names); // of agents that there are
     [[nodiscard]] static bool isName(const QString& name);
 
 signals:
@@ -32,11 +33,13 @@ signals:
     void created(const QString& name, bool start, const QStringList& notes);
 
 private:
+    void suggestName(const QString& directory);
     void removeFolder();
     void check();
     void create();
 
     EngineLink& m_link;
+    QStringList m_taken;
     QLineEdit* m_name;
     QTableWidget* m_folders;
     QPushButton* m_remove;

@@ -21,7 +21,9 @@ StartSteps::StartSteps(QWidget* parent)
     : QWidget(parent)
     , m_title(new PlainLabel({}, this))
     , m_bar(new QProgressBar(this))
-    , m_steps(new QVBoxLayout)
+    , m_list(new QWidget(this))
+    , m_steps(new QVBoxLayout(m_list))
+    , m_now(new PlainLabel({}, this))
     , m_why(new PlainLabel({}, this))
     , m_what(new PlainLabel({}, this))
     , m_again(new QPushButton(tr("Try &again"), this))
@@ -38,6 +40,7 @@ StartSteps::StartSteps(QWidget* parent)
     m_bar->setTextVisible(false);
     m_bar->setAccessibleName(tr("How far the start is"));
     m_steps->setSpacing(2);
+    m_steps->setContentsMargins(0, 0, 0, 0);
     auto* buttons = new QHBoxLayout;
     buttons->addWidget(m_again);
     buttons->addWidget(m_doctor);
@@ -47,11 +50,13 @@ StartSteps::StartSteps(QWidget* parent)
     all->setSpacing(10);
     all->addWidget(m_title);
     all->addWidget(m_bar);
-    all->addLayout(m_steps);
+    all->addWidget(m_list);
+    all->addWidget(m_now);
     all->addWidget(m_why);
     all->addWidget(m_what);
     all->addLayout(buttons);
     all->addStretch();
+    m_now->setVisible(false);
     connect(m_again, &QPushButton::clicked, this, &StartSteps::againWanted);
     connect(m_doctor, &QPushButton::clicked, this, &StartSteps::doctorWanted);
     connect(m_stop, &QPushButton::clicked, this, &StartSteps::stopWanted);
@@ -66,6 +71,8 @@ void StartSteps::begin() {
     }
     m_last = nullptr;
     m_step.clear();
+    m_now->clear();
+    m_now->setVisible(false);
     m_count = 0;
     m_bar->setRange(0, kUsualSteps + 1);
     m_bar->setValue(0);
@@ -95,6 +102,7 @@ void StartSteps::step(const api::Progress& progress) {
     const auto text = lineOf(progress.text, 120);
     if (name == m_step && m_last != nullptr) {
         m_last->setText("… " + text);
+        m_now->setText(text);
         return;
     }
     m_step = name;
@@ -104,9 +112,18 @@ void StartSteps::step(const api::Progress& progress) {
     if (++m_count > kMostShown) {
         return;
     }
-    m_last = new PlainLabel("… " + text, this);
+    m_last = new PlainLabel("… " + text, m_list);
     m_steps->addWidget(m_last);
+    m_now->setText(text);
+    m_now->setVisible(m_brief);
     m_bar->setValue(std::min(m_count, kUsualSteps));
+}
+
+void StartSteps::setBrief(bool brief) {
+    m_brief = brief;
+    m_list->setVisible(!brief);
+    m_now->setVisible(brief && !m_now->text().isEmpty());
+    setSizePolicy(QSizePolicy::Preferred, brief ? QSizePolicy::Maximum : QSizePolicy::Preferred);
 }
 
 void StartSteps::over() {
@@ -117,6 +134,7 @@ void StartSteps::failed(const Error& error) {
     m_second.stop();
     m_bar->setVisible(false);
     m_stop->setVisible(false);
+    m_now->setVisible(false);
     if (m_last != nullptr) {
         m_last->setText("✗" + m_last->text().mid(1));
     }

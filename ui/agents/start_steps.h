@@ -29,6 +29,7 @@ public:
     void step(const api::Progress& progress);
     void failed(const Error& error);
     void over(); // no clock runs any more
+    void setBrief(bool brief); // something stands below it: the step under way alone is told
 
 signals:
     void againWanted();
@@ -40,7 +41,9 @@ private:
 
     PlainLabel* m_title;
     QProgressBar* m_bar;
-    QVBoxLayout* m_steps;
+    QWidget* m_list;
+    QVBoxLayout* m_steps; // in it
+    PlainLabel* m_now; // the step under way, where it is told alone
     PlainLabel* m_last = nullptr; // of the step under way
     PlainLabel* m_why;
     PlainLabel* m_what;
@@ -51,6 +54,7 @@ private:
     QTimer m_second; // a clock that is shown
     QString m_step;
     int m_count = 0;
+    bool m_brief = false;
 };
 
 } // namespace carrel::ui

@@ -13,8 +13,11 @@
 #include "ui/doctor/doctor_window.h"
 #include "ui/folders/folders_page.h"
 #include "ui/network/network_page.h"
+#include "ui/parts/folder_chooser.h"
 #include "ui/parts/message_bar.h"
 #include "ui/parts/question.h"
+#include "ui/providers/provider_store.h"
+#include "ui/tasks/task_page.h"
 #include "ui/terminal/terminal_page.h"
 #include "ui/text/plain.h"
 #include "ui/timeline/timeline_page.h"
@@ -38,6 +41,7 @@ MainWindow::MainWindow(EngineLink& link)
     : m_link(link)
     , m_store(link)
     , m_approvals(std::make_unique<ApprovalStore>(link))
+    , m_providers(std::make_unique<ProviderStore>(link))
     , m_model(new AgentsModel(m_store, this))
     , m_list(new QListView(this))
     , m_splitter(new QSplitter(this))
@@ -93,9 +97,11 @@ MainWindow::MainWindow(EngineLink& link)
     connect(m_list, &QListView::clicked, this, [this](const QModelIndex& index) { showAgent(index.data().toString()); });
     connect(m_new, &QPushButton::clicked, this, &MainWindow::newAgent);
     connect(m_welcome, &WelcomePage::newWanted, this, &MainWindow::newAgent);
+    connect(m_welcome, &WelcomePage::folderWanted, this, [this] { chooseFolder(this, [this](const QString& folder) { newAgentWith(folder); }); });
     connect(&m_store, &AgentStore::changed, this, &MainWindow::agentsChanged);
     connect(m_approvals.get(), &ApprovalStore::changed, this, &MainWindow::approvalsChanged);
     connect(m_approvals.get(), &ApprovalStore::changed, m_credentials, &CredentialsPage::refresh); // which approval.wait tells of, too
+    connect(m_approvals.get(), &ApprovalStore::changed, m_providers.get(), &ProviderStore::refresh); // using one keeps rules
     connect(&m_link, &EngineLink::changed, this, &MainWindow::engineChanged);
     connect(m_engineBar, &MessageBar::acted, this, [this] {
         if (m_link.state() == EngineLink::State::Other) {
@@ -254,6 +260,9 @@ AgentPage* MainWindow::page(const QString& name) {
 }
 
 void MainWindow::addPages(AgentPage& page, const QString& agent) {
+    auto* const tasks = new TaskPage(m_link, *m_providers, agent, &page);
+    connect(tasks, &TaskPage::reviewWanted, &page, [&page, reviews = QStringLiteral("changes")] { page.showPage(reviews); });
+    page.addPage(tasks, tr("Task"), AgentPage::Needs::Nothing);
     auto* const changes = new ChangesPage(m_link, m_store, agent, &page);
     connect(changes, &ChangesPage::startWanted, &page, &AgentPage::start);
     page.addPage(changes, tr("Changes"));
@@ -300,18 +309,38 @@ void MainWindow::newAgent() {
     auto* dialog = new CreateDialog(m_link, this);
     m_create = dialog;
     dialog->setAttribute(Qt::WA_DeleteOnClose);
-    connect(dialog, &CreateDialog::created, this, [this](const QString& name, bool start, const QStringList& notes) {
-        m_store.refresh();
-        auto* const fresh = page(name);
-        if (!notes.isEmpty()) {
-            fresh->note(notes.join('\n'));
-        }
-        if (start) {
-            fresh->start();
-        }
-        showAgent(name);
-    });
+    QStringList names;
+    for (const auto& each : m_store.agents()) {
+        names << each.name;
+    }
+    dialog->avoid(names);
+    connect(dialog, &CreateDialog::created, this, &MainWindow::made);
     dialog->show();
+}
+
+void MainWindow::newAgentWith(const QString& folder) {
+    newAgent();
+    m_create->addFolder(folder);
+}
+
+// What comes next is its model, and then the first task: both while its machine starts.
+void MainWindow::made(const QString& agent, bool start, const QStringList& notes) {
+    m_store.refresh();
+    auto* const fresh = page(agent);
+    if (!notes.isEmpty()) {
+        fresh->note(notes.join('\n'));
+    }
+    if (start) {
+        fresh->start();
+    }
+    showAgent(agent);
+    auto* const tasks = fresh->findChild<TaskPage*>(QStringLiteral("taskPage"));
+    fresh->showPage(tasks->objectName());
+    if (m_providers->known() && m_providers->usedBy(agent) == nullptr) {
+        tasks->chooseModel();
+    } else {
+        tasks->focusText();
+    }
 }
 
 void MainWindow::examine() {

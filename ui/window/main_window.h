@@ -27,6 +27,7 @@ class CreateDialog;
 class CredentialsPage;
 class DoctorWindow;
 class MessageBar;
+class ProviderStore;
 class WelcomePage;
 
 class MainWindow : public QMainWindow {
@@ -40,6 +41,7 @@ public:
     void showApprovals();
     void showCredentials();
     void newAgent();
+    void newAgentWith(const QString& folder); // which the user has just chosen
     void pauseEverything();
     [[nodiscard]] AgentPage* page(const QString& name); // made when it is first asked for
 
@@ -56,12 +58,14 @@ private:
     void resumeEverything();
     void examine();
     void addPages(AgentPage& page, const QString& agent);
+    void made(const QString& agent, bool start, const QStringList& notes);
     void restoreState();
     void told(const Answer& answer, const QString& nobody);
 
     EngineLink& m_link;
     AgentStore m_store;
     std::unique_ptr<ApprovalStore> m_approvals;
+    std::unique_ptr<ProviderStore> m_providers;
     AgentsModel* m_model;
     QListView* m_list;
     QSplitter* m_splitter;

@@ -17,12 +17,15 @@ WelcomePage::WelcomePage(EngineLink& link, QWidget* parent)
     , m_title(new PlainLabel({}, this))
     , m_words(new PlainLabel({}, this))
     , m_action(new QPushButton(this))
+    , m_other(new QPushButton(tr("An agent without a folder…"), this))
     , m_progress(new QProgressBar(this))
     , m_step(new PlainLabel({}, this))
     , m_bar(new MessageBar(this)) {
     setObjectName("welcome");
     m_title->setObjectName("welcomeTitle");
     m_action->setObjectName("welcomeAction");
+    m_other->setObjectName("welcomeOther");
+    m_other->setFlat(true);
     auto large = m_title->font();
     large.setPointSizeF(large.pointSizeF() * 1.6);
     large.setBold(true);
@@ -38,6 +41,7 @@ WelcomePage::WelcomePage(EngineLink& link, QWidget* parent)
     inner->addWidget(m_title);
     inner->addWidget(m_words);
     inner->addWidget(m_action, 0, Qt::AlignHCenter);
+    inner->addWidget(m_other, 0, Qt::AlignHCenter);
     inner->addWidget(m_progress);
     inner->addWidget(m_step);
     inner->addWidget(m_bar);
@@ -53,10 +57,13 @@ WelcomePage::WelcomePage(EngineLink& link, QWidget* parent)
     connect(m_action, &QPushButton::clicked, this, [this] {
         if (m_imageMissing) {
             build();
-        } else {
+        } else if (m_any) {
             emit newWanted();
+        } else {
+            emit folderWanted();
         }
     });
+    connect(m_other, &QPushButton::clicked, this, &WelcomePage::newWanted);
     tell();
 }
 
@@ -78,6 +85,7 @@ void WelcomePage::tell() {
     m_progress->setVisible(m_building);
     m_step->setVisible(m_building);
     m_action->setVisible(!m_building);
+    m_other->setVisible(!m_building && !m_imageMissing && !m_any);
     if (m_imageMissing) {
         m_title->setText(tr("The guest system is missing"));
         m_words->setText(tr("Every agent's machine runs a small Linux system. It is made once on this computer from Debian's packages: one to a few "
@@ -86,10 +94,11 @@ void WelcomePage::tell() {
         return;
     }
     m_title->setText(m_any ? tr("Choose an agent") : tr("A desk of its own for every agent"));
-    m_words->setText(m_any ? tr("Its changes, its terminal, its timeline and its folders are shown here.")
+    m_words->setText(m_any ? tr("Its tasks, its changes, its terminal, its timeline and its folders are shown here.")
                            : tr("An agent works in a Linux machine of its own. It sees the folders that you give it, and what it changes in them waits "
-                                "until you have looked at it and said yes."));
-    m_action->setText(tr("&New agent…"));
+                                "until you have looked at it and said yes. Begin with a folder; then choose the model that the agent thinks with, and type "
+                                "what is to be done."));
+    m_action->setText(m_any ? tr("&New agent…") : tr("Choose a &folder…"));
 }
 
 void WelcomePage::build() {

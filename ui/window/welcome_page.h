@@ -25,6 +25,7 @@ public:
 
 signals:
     void newWanted();
+    void folderWanted(); // a first agent, which begins with its folder
 
 private:
     void look();
@@ -35,6 +36,7 @@ private:
     PlainLabel* m_title;
     PlainLabel* m_words;
     QPushButton* m_action;
+    QPushButton* m_other;
     QProgressBar* m_progress;
     PlainLabel* m_step;
     MessageBar* m_bar;

@@ -58,6 +58,7 @@ int main(int count, char** arguments) {
         return say((taken.error().text() + "\n").c_str(), 1);
     }
     auto settings = agentSettings([](const char* name) -> const char* { return std::getenv(name); });
+    (void)::unsetenv("CARREL_MODEL_KEY"); // no command that it runs needs it
     HttpWeb web;
     ClockWaiter waiter;
     AgentParts parts{{"/proc/self/exe", kSearch}, web, waiter, [] {

@@ -85,6 +85,28 @@ private slots:
         QVERIFY(toldByGuest("changes.touched", {{"share", 1}}));
     }
 
+    // What a guest answers to a call to its agent program is read as such and written anew; a page of it fits a message.
+    void answersOfAnAgentProgram() {
+        QVERIFY(agentAnswerFrom(talk::Cancel{1}, {}));
+        QVERIFY(!agentAnswerFrom(talk::Cancel{1}, {{"run", "sh"}}));
+        std::vector<talk::Update> many;
+        for (std::uint64_t i = 4; i < 40; ++i) {
+            many.push_back({i, talk::fitted(talk::Text{1, std::string(talk::kMaxPieceBytes, '\x01')})});
+        }
+        json::array list;
+        for (const auto& update : many) {
+            list.push_back(talk::toJson(update));
+        }
+        const talk::Updates asked{1, 3, std::chrono::seconds(5)};
+        const auto page = agentAnswerFrom(asked, {{"updates", list}});
+        QVERIFY(page && readable(*page));
+        const auto some = talk::updatesFrom(3, *page);
+        QVERIFY(some && !some->empty() && some->size() < many.size() && some->front() == many.front());
+        QVERIFY(!agentAnswerFrom({talk::Updates{1, 4, std::chrono::seconds(5)}}, {{"updates", list}})); // one that was acknowledged
+        list.front().as_object()["run"] = json::object{{"program", "sh"}};
+        QVERIFY(agentAnswerFrom(asked, {{"updates", list}}).error().code == ErrorCode::Malformed);
+    }
+
     void aGreetingIsBounded() {
         json::object answer{{"version", control::kProtocolVersion}, {"capabilities", {"shares"}}, {"boot_id", "0-1"},
                             {"shares_failed", {{{"share", 1}, {"why", "it is full"}, {"passing", false}}}}};

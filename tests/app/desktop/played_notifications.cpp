@@ -75,6 +75,7 @@ GVariant* PlayedNotifications::answer(const PlayedCall& call, std::string& /*err
     shown.hints = g_variant_n_children(hints.get());
     g_variant_get_child(call.arguments, 7, "i", &shown.timeout);
     shown.replaced = replaced;
+    m_state.all.push_back(shown);
     m_state.mostAtOnce = std::max(m_state.mostAtOnce, m_state.screen.size());
     return g_variant_new("(u)", number);
 }

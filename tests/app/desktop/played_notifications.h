@@ -6,6 +6,7 @@
 
 #include <map>
 #include <mutex>
+#include <vector>
 
 namespace carrel::desktop::test {
 
@@ -21,6 +22,7 @@ public:
     };
     struct State {
         std::map<std::uint32_t, Shown> screen;
+        std::vector<Shown> all; // that were ever on it, each time that they changed
         int notified = 0, closed = 0;
         std::size_t mostAtOnce = 0;
         std::uint32_t last = 0;

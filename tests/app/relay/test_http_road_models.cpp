@@ -89,7 +89,7 @@ private slots:
     void whatIsBrokenOffIsGuessed() {
         const auto whole = chunked(kStream, 4096);
         const auto upTo = [&](std::string_view what) { return whole.substr(0, whole.find(what) + what.size()); };
-        for (int who = 0; who < 3; ++who) {
+        for (int who = 0; who < 4; ++who) {
             auto rig = metered();
             (void)rig->ask(post());
             (void)rig->reply(upTo("Sorted all.\"}}\n\n"));
@@ -98,6 +98,8 @@ private slots:
                 rig->road.cut(); // as the owner's cut, and the program that has gone
             } else if (who == 1) {
                 rig->host.drop();
+            } else if (who == 2) {
+                rig->program.leave(); // the program hangs up: the host goes on for nobody
             } else {
                 rig->pass(std::chrono::seconds(901)); // it says nothing more
             }
@@ -105,6 +107,12 @@ private slots:
             QVERIFY(rig->road.isOver() && rig->road.isBroken());
             QCOMPARE(usesOf(*rig), std::string("1: claude-haiku-4-5-20251001 25/2 guessed 200; "));
         }
+        // Of a host that is no model's the answer still comes: the connection may be closed in one direction alone.
+        auto other = metered(Meter::Off);
+        (void)other->ask(post());
+        other->program.leave();
+        other->run();
+        QVERIFY(!other->road.isOver());
         // Before it answers: it works on it.
         auto rig = metered();
         (void)rig->ask(post());

@@ -133,6 +133,22 @@ private slots:
         QTRY_VERIFY(w.is(id, TaskState::Done));
     }
 
+    void whatTheOwnerWantsNoSettingAnswers() {
+        LaneWorld w;
+        w.hands->onPrompt = [](PlayedHands& self, const talk::Prompt& prompt) {
+            self.tell(talk::Permission{prompt.turn, 7, "Which year?", "t1", {{"choice-0", "2025", talk::OptionKind::AllowOnce}, {"choice-1", "2026", talk::OptionKind::AllowOnce}}, true});
+        };
+        const auto id = w.add("tidy").record.id; // by its setting leave is given
+        QTRY_VERIFY(w.waits(id, WaitsFor::Permission));
+        QVERIFY(w.hands->permits().empty() && w.task(id).waiting->question);
+        const auto kept = tasks::loadTask(w.hands->folder() / (std::to_string(id) + ".json"));
+        QVERIFY(kept && kept->waiting && kept->waiting->question);
+        QVERIFY(w.lane->answer(id, 7, "choice-1"));
+        QVERIFY(w.hands->permits().at(0).option == "choice-1");
+        w.hands->endTurn(1);
+        QTRY_VERIFY(w.is(id, TaskState::Done));
+    }
+
     // Nothing is allowed that cannot be written down (I5).
     void withoutALogNothingIsAllowed() {
         LaneWorld w;

@@ -25,7 +25,7 @@ private slots:
         task.unsaid = {{"say", {"/workspace/a"}}, {"and", {}}};
         task.run = 7, task.gone = true, task.stray = true, task.session = "s", task.open = true, task.told = true;
         task.plan = {{"read", talk::Priority::High, talk::StepStatus::Completed}};
-        task.waiting = Waiting{WaitsFor::Permission, "Run?", "it asks", 8, {{"y", "Yes", talk::OptionKind::AllowAlways}}};
+        task.waiting = Waiting{WaitsFor::Permission, "Run?", "it asks", 8, true, {{"y", "Yes", talk::OptionKind::AllowAlways}}};
         task.trouble = Trouble{"broke", "mend"};
         task.summary = "so far", task.firstEvent = 10, task.lastEvent = 11, task.staged = 12, task.nextMs = 13, task.everyS = 14;
         task.budget = {1, 2, 3, 4};

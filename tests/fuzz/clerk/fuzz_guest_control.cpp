@@ -68,6 +68,13 @@ public:
                 });
             }
         }
+        for (const talk::Call& call : {talk::Call(talk::Updates{1, 0, {}}), talk::Call(talk::Stop{1})}) { // ids 16, 17
+            ++m_asked;
+            m_rpc.request(std::string(talk::methodOf(call)), talk::paramsOf(call), [this, call](Result<json::object> answer) {
+                ++m_answered;
+                toEngine(answer ? agentAnswerFrom(call, *answer) : std::move(answer));
+            });
+        }
     }
     void hear(std::string_view text) {
         const int before = m_answered;

@@ -19,6 +19,7 @@ std::vector<What> oneOfEach() {
             Plan{1, {{"read", Priority::High, StepStatus::Completed}, {"write", Priority::Low, StepStatus::InProgress}}},
             Tool{2, "t1", "Edit a.md", ToolKind::Edit, ToolStatus::Failed, "{}", "no", {{"/a", "old", "new"}, {"/b", {}, "new"}}, {"/a"}},
             Permission{2, 3, "Run it?", "t1", {{"yes", "Allow", OptionKind::AllowOnce}, {"no", "Reject", OptionKind::RejectAlways}}},
+            Permission{2, 4, "Which year?", "t2", {{"choice-0", "2026", OptionKind::AllowOnce}}, true},
             PermissionOver{3},
             ModeNow{"code"},
             Other{0, "available_commands_update", "{}"},

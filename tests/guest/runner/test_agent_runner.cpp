@@ -29,6 +29,13 @@ json::object permissionAsked(json::object more) {
     return out;
 }
 
+// As the built-in agent asks what the user wants.
+json::object questionAsked() {
+    auto out = permissionAsked({{"answered", {{"outcome", {{"outcome", "selected"}, {"optionId", "yes"}}}}}});
+    out["params"].as_object()["toolCall"].as_object()["_meta"] = json::object{{"carrel", {{"question", true}}}};
+    return out;
+}
+
 } // namespace
 
 class TestAgentRunner : public QObject {
@@ -49,6 +56,7 @@ private slots:
     void theEnvironment();
     void callsInTheWrongPlace();
     void permission();
+    void question();
     void cancelClosesQuestions();
     void modes();
     void load();
@@ -146,6 +154,7 @@ void TestAgentRunner::permission() {
     QVERIFY(m_host->last<talk::Tool>().kind == talk::ToolKind::Execute);
     QVERIFY(m_host->refusalOf(talk::Permit{1, asked.request, "odd"}) == ErrorCode::InvalidArgument);
     QVERIFY(m_host->ask(talk::Permit{1, asked.request, "yes"}));
+    QVERIFY(!asked.question);
     QVERIFY(m_host->hears<talk::Permission>(2));
     QCOMPARE(m_host->last<talk::PermissionOver>().request, asked.request);
     QVERIFY(m_host->last<talk::Permission>().request > asked.request);
@@ -153,6 +162,16 @@ void TestAgentRunner::permission() {
     QVERIFY(m_host->hears<talk::TurnEnded>());
     QCOMPARE(m_host->all<talk::PermissionOver>().size(), 2U);
     QCOMPARE(m_host->last<talk::Other>().name, std::string("session/request_permission"));
+}
+
+void TestAgentRunner::question() {
+    QVERIFY(m_host->play(begun({kPrompted, questionAsked(), kTurnDone})));
+    QVERIFY(m_host->hears<talk::Started>());
+    QVERIFY(m_host->ask(talk::Prompt{1, 1, "go", {}}));
+    QVERIFY(m_host->hears<talk::Permission>());
+    QVERIFY(m_host->last<talk::Permission>().question);
+    QVERIFY(m_host->ask(talk::Permit{1, m_host->last<talk::Permission>().request, "yes"}));
+    QVERIFY(m_host->hears<talk::TurnEnded>());
 }
 
 void TestAgentRunner::cancelClosesQuestions() {

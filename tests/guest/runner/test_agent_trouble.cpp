@@ -128,7 +128,7 @@ void TestAgentTrouble::endsInATurn_data() {
     QTest::addColumn<int>("code");
     QTest::addColumn<int>("signal");
     QTest::newRow("status") << QByteArray(R"({"end":7})") << QByteArray("ended by itself, with status 7") << 7 << 0;
-    QTest::newRow("signal") << QByteArray(R"({"die":11})") << QByteArray("was ended by signal 11 (SIGSEGV)") << 0 << 11;
+    QTest::newRow("signal") << QByteArray(R"({"die":10})") << QByteArray("was ended by signal 10 (SIGUSR1)") << 0 << 10;
     QTest::newRow("killed") << QByteArray(R"({"die":9})") << QByteArray("was ended by signal 9 (SIGKILL)") << 0 << 9;
 }
 

@@ -31,11 +31,11 @@ namespace {
 constexpr std::int64_t kSecondNs = 1'000'000'000;
 constexpr std::int64_t kLongAgo = 1'500'000'000;
 
-QProcessEnvironment environmentFor(const QString& home) {
+QProcessEnvironment environmentFor(const QString& home, const QString& bus) {
     auto environment = QProcessEnvironment::systemEnvironment();
     environment.insert("CARREL_HOME", home);
     environment.insert("LC_ALL", "C.UTF-8");
-    environment.insert("DBUS_SESSION_BUS_ADDRESS", "none:"); // a home of a test has no business in anybody's keyring
+    environment.insert("DBUS_SESSION_BUS_ADDRESS", bus);
     return environment;
 }
 
@@ -240,7 +240,7 @@ QString ChainWorld::program() const {
 
 std::unique_ptr<QProcess> ChainWorld::begin(const QStringList& arguments) const {
     auto process = std::make_unique<QProcess>();
-    process->setProcessEnvironment(environmentFor(path("home")));
+    process->setProcessEnvironment(environmentFor(path("home"), m_bus));
     process->start(program(), arguments);
     return process;
 }
@@ -278,7 +278,7 @@ QByteArray ChainWorld::stateOfThings() const {
 
 Ran ChainWorld::carrelIn(const QString& home, const QStringList& arguments) const {
     QProcess process;
-    process.setProcessEnvironment(environmentFor(home));
+    process.setProcessEnvironment(environmentFor(home, m_bus));
     process.start(program(), arguments);
     process.closeWriteChannel();
     return finish(process);

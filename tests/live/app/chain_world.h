@@ -66,6 +66,8 @@ public:
     // Why no machine can be booted here; empty when one can.
     [[nodiscard]] static QString whyNot();
     [[nodiscard]] bool prepare(); // the home, with the image in it
+    // The desktop's bus that all of it is to speak on from now on; none without.
+    void useBus(const QString& address) { m_bus = address; }
 
     [[nodiscard]] std::filesystem::path folder() const { return m_folder.path().toStdString(); }
     [[nodiscard]] QString path(const QString& name) const { return m_folder.filePath(name); }
@@ -100,6 +102,7 @@ private:
     [[nodiscard]] QString program() const;
 
     QString m_agent;
+    QString m_bus = "none:"; // a home of a test has no business in anybody's keyring
     Programs m_programs;
     QTemporaryDir m_folder;
     bool m_ended = false;

@@ -18,7 +18,7 @@ namespace {
 
 const QString kAgent = "ann";
 
-// Answers each request with what its head says, until it is ended.
+// Answers each request with what its head says, until it is ended. A connection without one counts for nothing.
 class PlayedModel {
 public:
     PlayedModel()
@@ -50,6 +50,9 @@ private:
                     break;
                 }
                 head += more;
+            }
+            if (!head.ends_with("\r\n\r\n")) { // a connection alone
+                continue;
             }
             {
                 const std::lock_guard lock(m_mutex);

@@ -29,6 +29,7 @@ private slots:
     void terminalResizesAndInterrupts();
     void newEpochHangsUp();
     void badRequestsAreAnswered();
+    void theBuiltInAgentIsThere();
     void programsAskTheHost();
     void agentsInitCanBeReplaced();
     void powerOff(); // last
@@ -200,6 +201,18 @@ void TestGuestdLive::badRequestsAreAnswered() {
     QVERIFY(!malformed && malformed.error().code == ErrorCode::Malformed);
     const auto missing = m_rig.call("share.remove", {{"id", 77}});
     QVERIFY(!missing && missing.error().code == ErrorCode::NotFound);
+}
+
+// The built-in agent begins a session as whoever it is started by.
+void TestGuestdLive::theBuiltInAgentIsThere() {
+    const auto ran = m_rig.run(
+        {"sh", "-c",
+         "cd /tmp && export CARREL_MODEL_API=openai CARREL_MODEL_URL=http://10.255.255.1:9 CARREL_MODEL=m CARREL_AGENT_HOME=/tmp/agent && "
+         "{ echo '{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"initialize\",\"params\":{\"protocolVersion\":1}}'; "
+         "echo '{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"session/new\",\"params\":{\"cwd\":\"/workspace\",\"mcpServers\":[]}}'; } | "
+         "/run/carrel/bin/carrel-agent && ls /tmp/agent/sessions | wc -l"});
+    QVERIFY2(ran.out.contains("\"loadSession\":true") && ran.out.contains("\"id\":2,\"result\":{\"sessionId\":\"") && ran.out.endsWith("\n1\n"),
+             (ran.out + ran.err + ran.end).constData());
 }
 
 // carrel-ask, from a program of the agent's to the host and back, over an epoch's end.
