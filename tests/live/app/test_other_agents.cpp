@@ -23,8 +23,8 @@ using carrel::test::model::parseScenario;
 namespace {
 
 const QString kAgent = "ann";
-constexpr int kInstallGuardMs = 1'500'000; // npm itself comes from Debian in some hundred packages
-constexpr int kTaskGuardMs = 900'000;
+constexpr int kInstallGuardMs = 2'700'000; // npm itself comes from Debian in some hundred packages
+constexpr int kTaskGuardMs = 1'200'000;
 
 struct Registries {
     bool reached = false;
