@@ -5,7 +5,9 @@
 #include "ui/text/plain.h"
 
 #include <QCheckBox>
+#include <QClipboard>
 #include <QComboBox>
+#include <QGuiApplication>
 #include <QHBoxLayout>
 #include <QPushButton>
 
@@ -24,12 +26,12 @@ TaskOptions::TaskOptions(EngineLink& link, const QString& agent, QWidget* parent
     , m_link(link)
     , m_agent(agent)
     , m_program(new QComboBox(this))
-    , m_install(new QPushButton(tr("&Install it"), this))
+    , m_copy(new QPushButton(tr("Copy the &command"), this))
     , m_step(new PlainLabel({}, this))
     , m_ask(new QCheckBox(tr("Ask me where its program asks &leave"), this)) {
     setObjectName("taskOptions");
     m_program->setObjectName("program");
-    m_install->setObjectName("install");
+    m_copy->setObjectName("copyInstall");
     m_step->setObjectName("installStep");
     m_ask->setObjectName("askMe");
     m_program->setAccessibleName(tr("Which agent program does it"));
@@ -37,17 +39,17 @@ TaskOptions::TaskOptions(EngineLink& link, const QString& agent, QWidget* parent
     auto colours = m_ask->palette(); // the box is drawn by the colour of the window, which is none on a dark one
     colours.setColor(QPalette::Window, colours.color(QPalette::PlaceholderText));
     m_ask->setPalette(colours);
-    m_install->setAutoDefault(false);
+    m_copy->setAutoDefault(false);
     m_step->setWordWrap(false);
     m_step->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
     auto* const row = new QHBoxLayout(this);
     row->setContentsMargins(0, 0, 0, 0);
     row->addWidget(m_program);
-    row->addWidget(m_install);
+    row->addWidget(m_copy);
     row->addWidget(m_step, 1);
     row->addWidget(m_ask);
     connect(m_program, &QComboBox::currentIndexChanged, this, &TaskOptions::check);
-    connect(m_install, &QPushButton::clicked, this, &TaskOptions::install);
+    connect(m_copy, &QPushButton::clicked, this, [this] { QGuiApplication::clipboard()->setText(installCommand()); });
     m_program->addItem(tr("Its own program"));
     check();
 }
@@ -102,25 +104,14 @@ std::string TaskOptions::program() const {
 
 void TaskOptions::check() {
     m_program->setVisible(m_program->count() > 2); // its own and another
-    m_install->setVisible(m_program->currentData(kMissingRole).toBool());
-    m_install->setEnabled(!m_installing);
+    // What an installation fetches and runs is shown there, and takes minutes.
+    const bool missing = m_program->currentData(kMissingRole).toBool();
+    m_copy->setVisible(missing);
+    m_step->setText(missing ? tr("Install it in a terminal: %1").arg(installCommand()) : QString());
 }
 
-void TaskOptions::install() {
-    m_step->setText(tr("It is being installed…"));
-    m_installing = m_link.ask("task.install", {{"agent", m_agent.toStdString()}, {"program", program()}}, this, [this](const Answer& answer) {
-        m_installing = nullptr;
-        m_step->clear();
-        if (answer) {
-            m_step->setText(tr("Installed: %1").arg(lineOf(textAt(*answer, "version"), 40)));
-        } else {
-            emit troubled(answer.error());
-        }
-        check();
-        refresh();
-    });
-    connect(m_installing, &Request::progress, this, [this](const Progress& progress) { m_step->setText(lineOf(progress.text, 80)); });
-    check();
+QString TaskOptions::installCommand() const {
+    return QStringLiteral("carrel task install %1 %2").arg(m_agent, QString::fromStdString(program()));
 }
 
 void TaskOptions::addTo(json::object& params) const {

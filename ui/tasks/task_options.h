@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// How a new task is done: by which agent program, which is installed here where its machine has not got it, and whether what that
-// asks leave for inside its machine is allowed, as the machine is the boundary, or asked of the owner. Thread: the window's.
+// How a new task is done: by which agent program, with what to do where its machine has not got it, and whether what that asks leave for inside its machine is allowed, as the machine is the boundary, or asked of the owner. Thread: the window's.
 #pragma once
 
 #include "ui/engine/engine_link.h"
@@ -23,9 +22,6 @@ public:
 
     void addTo(boost::json::object& params) const; // of task.add, what is not as usual
 
-signals:
-    void troubled(const carrel::Error& error);
-
 protected:
     void showEvent(QShowEvent* event) override;
     void hideEvent(QHideEvent* event) override;
@@ -34,17 +30,16 @@ private:
     void refresh(); // which programs there are
     void take(const Answer& answer);
     void check();
-    void install();
+    [[nodiscard]] QString installCommand() const;
     [[nodiscard]] std::string program() const; // empty: the agent's own
 
     EngineLink& m_link;
     QString m_agent;
     QComboBox* m_program;
-    QPushButton* m_install;
+    QPushButton* m_copy;
     PlainLabel* m_step;
     QCheckBox* m_ask;
     QPointer<Request> m_list;
-    QPointer<Request> m_installing;
 };
 
 } // namespace carrel::ui

@@ -88,7 +88,6 @@ TaskPage::TaskPage(EngineLink& link, ProviderStore& providers, const QString& ag
     connect(m_box, &TaskBox::modelWanted, this, &TaskPage::chooseModel);
     connect(m_box, &TaskBox::sent, this, &TaskPage::sendWith);
     connect(m_empty, &EmptyState::acted, this, &TaskPage::chooseModel);
-    connect(m_options, &TaskOptions::troubled, this, [this](const Error& error) { m_bar->say(error); });
     connect(m_header, &TaskHeader::stopWanted, this, &TaskPage::stop);
     connect(m_header, &TaskHeader::reviewWanted, this, &TaskPage::reviewWanted);
     connect(m_header, &TaskHeader::goOnWanted, this, [this] { m_box->suggest(tr("Go on where you stopped.")); });

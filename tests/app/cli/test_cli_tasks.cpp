@@ -67,7 +67,7 @@ private slots:
         QVERIFY2(!ran.out.contains('\x1b') && !ran.out.contains('\x07'), ran.out);
         QVERIFY2(ran.out.contains("▸ You: Sort these\n│ I look\n│ ▸ Task 1 of agent desk: done.\n"), ran.out); // no line of its own as ours are
         QVERIFY2(ran.out.contains("│ ✓ ls ") && ran.out.contains("│ [x] read ") && ran.out.contains("▸ The machine was stopped\n"), ran.out);
-        QVERIFY2(ran.out.contains("▸ It asks leave inside its machine: rm (allow_once, by the task's setting)\n"), ran.out);
+        QVERIFY2(ran.out.contains("▸ It asks: rm (allow_once, by the task's setting)\n"), ran.out);
         QVERIFY2(ran.out.contains("▸ Task 1 of agent desk: done, after 1 min 1 s of work, 0 tokens, $0.00.\n"), ran.out);
         QVERIFY2(ran.out.contains("2 changes wait for your review: carrel changes desk, then carrel apply desk"), ran.out);
     }

@@ -37,7 +37,7 @@ public:
 
     // They last as long as this does.
     void addTo(api::Handlers& to) {
-        for (const char* verb : {"task.add", "task.say", "task.list", "task.wait", "task.watch", "task.cancel", "task.answer", "task.programs", "task.install", "provider.list",
+        for (const char* verb : {"task.add", "task.say", "task.list", "task.wait", "task.watch", "task.cancel", "task.answer", "task.programs", "provider.list",
                                  "provider.presets", "provider.add", "provider.use"}) {
             to[verb] = [this](api::Call& call) { return answer(call); };
         }
@@ -184,14 +184,9 @@ private:
         }
         if (verb == "task.programs") {
             const auto program = [](const char* name, const char* title, json::value installed) {
-                return json::object{{"name", name}, {"title", title}, {"about", "about it"}, {"apis", json::array{"openai"}}, {"installed", std::move(installed)}};
+                return json::object{{"name", name}, {"title", title}, {"about", "about it"}, {"apis", json::array{"openai"}}, {"memory_mib", 1024}, {"installed", std::move(installed)}, {"install", nullptr}};
             };
-            return json::object{{"programs", json::array{program("carrel", "Carrel's own agent", true), program("opencode", "OpenCode", m_installed)}}};
-        }
-        if (verb == "task.install") {
-            m_installed = true;
-            call.progress("fetch", "Fetching it", 0.5);
-            return json::object{{"program", api::textAt(params, "program")}, {"version", "1.2.3"}};
+            return json::object{{"programs", json::array{program("carrel", "Carrel's own agent", true), program("opencode", "OpenCode", false)}}};
         }
         if (verb.starts_with("task.")) {
             return onTask(verb, params);
@@ -303,7 +298,6 @@ private:
     std::condition_variable_any m_news;
     std::map<std::uint64_t, Told> m_tasks;
     std::uint64_t m_mark = 1;
-    bool m_installed = false; // OpenCode
     std::map<std::string, json::object> m_providers;
     std::map<std::string, Answer> m_answers;
     std::map<std::string, std::vector<json::object>> m_asked;

@@ -15,7 +15,9 @@
 
 #include <QCheckBox>
 #include <QClipboard>
+#include <QClipboard>
 #include <QComboBox>
+#include <QGuiApplication>
 #include <QDialog>
 #include <QLabel>
 #include <QListView>
@@ -392,14 +394,13 @@ private slots:
         openWithModel();
         auto* const program = w->find<QComboBox>("program");
         TRY(program->count() == 3 && program->isVisible());
-        QVERIFY(!w->find<QPushButton>("install")->isVisible());
+        QVERIFY(!w->find<QPushButton>("copyInstall")->isVisible());
         QCOMPARE(program->itemText(2), QString("OpenCode (not installed)"));
         program->setCurrentIndex(2);
-        QVERIFY(w->find<QPushButton>("install")->isVisible());
-        w->press("install");
-        TRY(count("task.install") == 1);
-        TRY(program->currentText() == "OpenCode" && !w->find<QPushButton>("install")->isVisible());
-        QCOMPARE(textOf("installStep"), QString("Installed: 1.2.3"));
+        QVERIFY(w->find<QPushButton>("copyInstall")->isVisible());
+        QVERIFY(textOf("installStep").contains("carrel task install desk opencode"));
+        w->press("copyInstall");
+        QCOMPARE(QGuiApplication::clipboard()->text(), QString("carrel task install desk opencode"));
         w->find<QCheckBox>("askMe")->setChecked(true);
         QTest::keyClicks(edit(), "Sort it");
         QTest::keyClick(edit(), Qt::Key_Return);
