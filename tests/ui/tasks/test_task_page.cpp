@@ -15,7 +15,6 @@
 
 #include <QCheckBox>
 #include <QClipboard>
-#include <QClipboard>
 #include <QComboBox>
 #include <QGuiApplication>
 #include <QDialog>
