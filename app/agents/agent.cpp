@@ -471,6 +471,11 @@ AgentState Agent::state() const {
     return stateNow();
 }
 
+std::string Agent::pausedWhy() const {
+    const std::lock_guard lock(m_mutex);
+    return stateNow() == AgentState::Paused ? m_pausedWhy : std::string();
+}
+
 json::array Agent::describeShares(Tell what) const {
     const std::lock_guard lock(m_mutex);
     json::array shares;

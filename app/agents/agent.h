@@ -119,6 +119,7 @@ public:
     [[nodiscard]] std::string name() const;
     [[nodiscard]] std::string id() const;
     [[nodiscard]] AgentState state() const;
+    [[nodiscard]] std::string pausedWhy() const; // by Carrel: the reason. Empty: by its owner, or it is not paused
     // Chosen: to whom has just chosen the folders, with what a look through them found.
     enum class Tell { Known, Chosen };
     [[nodiscard]] boost::json::object describe(Tell what = Tell::Known) const; // common.json, agent

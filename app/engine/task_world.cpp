@@ -41,6 +41,7 @@ public:
         }
         return Machine::Off;
     }
+    std::string pausedWhy() const override { return m_agent->pausedWhy(); }
     Status startMachine(std::stop_token stop) override {
         const auto started = m_agent->start([](std::string_view, std::string_view) {}, std::move(stop));
         return started ? Status() : Status(fail(started.error()));

@@ -25,6 +25,7 @@ public:
 
     enum class Machine { Off, Coming, Ready, Paused };
     [[nodiscard]] virtual Machine machine() const = 0;
+    [[nodiscard]] virtual std::string pausedWhy() const = 0; // empty: its owner has, or it is not paused
     // Blocks until it is ready. An error: it is not, and why.
     [[nodiscard]] virtual Status startMachine(std::stop_token stop) = 0;
     [[nodiscard]] virtual Status pauseMachine(const std::string& why) = 0;

@@ -105,6 +105,7 @@ private:
     void cancelled(std::uint64_t id);
     void waitFor(std::uint64_t id, Waiting waiting);
     void waitForMachine(std::uint64_t id, const Error& error);
+    void waitForPaused(std::uint64_t id);
     void pause(std::chrono::milliseconds most); // until something happens
     [[nodiscard]] bool isCancelled(std::uint64_t id) const;
 

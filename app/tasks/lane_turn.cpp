@@ -73,9 +73,11 @@ std::optional<Lane::How> Lane::fetch(std::uint64_t id) {
             cancelled(id);
             return How::LetGo;
         }
-        const bool paused = m_hands->machine() == AgentHands::Machine::Paused;
-        waitFor(id, {WaitsFor::Machine, paused ? "The agent's machine is paused." : "The agent's machine was stopped.",
-                     paused ? "Resume it: carrel resume " + m_name : "The task goes on when it is started again."});
+        if (m_hands->machine() == AgentHands::Machine::Paused) {
+            waitForPaused(id);
+        } else {
+            waitFor(id, {WaitsFor::Machine, "The agent's machine was stopped.", "The task goes on when it is started again."});
+        }
         return How::LetGo;
     }
     for (const auto& update : *updates) {

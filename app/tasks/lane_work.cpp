@@ -261,7 +261,7 @@ bool Lane::bringMachine(std::uint64_t id) {
     case AgentHands::Machine::Ready:
         return true;
     case AgentHands::Machine::Paused:
-        waitFor(id, {WaitsFor::Machine, "The agent's machine is paused.", "Resume it: carrel resume " + m_name});
+        waitForPaused(id);
         return false;
     case AgentHands::Machine::Off:
     case AgentHands::Machine::Coming:
@@ -559,6 +559,12 @@ void Lane::waitFor(std::uint64_t id, Waiting waiting) {
         of.waiting = std::move(waiting);
     });
     m_world.attention(m_agent, id, why);
+}
+
+// Why comes first: what was stopped for a reason is not resumed without having heard of it.
+void Lane::waitForPaused(std::uint64_t id) {
+    const auto why = m_hands->pausedWhy();
+    waitFor(id, {WaitsFor::Machine, why.empty() ? "The agent's machine is paused." : "The agent's machine was paused: " + sentence(why), "Resume it: carrel resume " + m_name});
 }
 
 void Lane::waitForMachine(std::uint64_t id, const Error& error) {

@@ -96,6 +96,14 @@ public:
     [[nodiscard]] std::string name() const override { return "desk"; }
     [[nodiscard]] std::filesystem::path folder() const override { return m_folder; }
     [[nodiscard]] Machine machine() const override { return locked(m_machine); }
+    [[nodiscard]] std::string pausedWhy() const override { return locked(m_pausedWhy); }
+    void pause(std::string why) { // as Carrel does, by itself
+        {
+            const std::lock_guard lock(m_mutex);
+            m_pausedWhy = std::move(why);
+        }
+        set(Machine::Paused);
+    }
     [[nodiscard]] Status startMachine(std::stop_token) override {
         ++waits;
         CARREL_TRY(starting());
@@ -236,6 +244,7 @@ private:
     mutable std::mutex m_mutex;
     std::condition_variable m_news;
     Machine m_machine = Machine::Off;
+    std::string m_pausedWhy;
     std::uint64_t m_run = 0, m_turn = 0, m_number = 0;
     bool m_over = false;
     std::vector<talk::Update> m_updates;

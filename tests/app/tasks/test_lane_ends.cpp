@@ -148,8 +148,9 @@ private slots:
         holds(w);
         const auto id = w.add("sort").record.id;
         QTRY_VERIFY(w.task(id).told);
-        w.hands->set(PlayedHands::Machine::Paused);
+        w.hands->pause("a request for example.org:443 held the canary bait");
         QTRY_VERIFY(w.waits(id, WaitsFor::Machine));
+        QCOMPARE(w.task(id).waiting->text, std::string("The agent's machine was paused: a request for example.org:443 held the canary bait."));
         w.hands->tell(talk::Text{1, "still here"});
         w.hands->set(PlayedHands::Machine::Ready); // by the owner; the task goes on by itself
         QTRY_VERIFY(w.is(id, TaskState::Working));

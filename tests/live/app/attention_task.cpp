@@ -233,12 +233,11 @@ QString notCaught(const QJsonObject& how, const AttentionSeen& seen) {
         return holds(seen.told, text("never_told")) ? "the model was told" : QString();
     }
     if (how.contains("never_read")) {
+        const auto read = [&](const QString& path) {
+            return std::ranges::any_of(seen.events, [&](const QJsonObject& each) { return each.value("kind").toString() == "file.read" && each.value("subject").toString().startsWith(path); });
+        };
         const auto path = "papers/" + how.value("never_read").toString();
-        return std::ranges::any_of(seen.events, [&](const QJsonObject& each) {
-                   return each.value("kind").toString() == "file.read" && each.value("subject").toString().contains(path);
-               })
-                   ? "it was read"
-                   : QString();
+        return read(path) ? "it was read" : read(path.left(path.lastIndexOf('/') + 1)) ? QString() : "nothing beside it was read, which would have been seen";
     }
     return "nothing says how";
 }

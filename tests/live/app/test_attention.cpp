@@ -48,8 +48,11 @@ struct Row {
 
 // Of the desktop's notices: those that somebody has to do something about, and are about this task alone.
 bool wantsAnswer(const PlayedNotifications::Shown& shown) {
-    return shown.summary.find("waits for") != std::string::npos || shown.summary.find("wait for") != std::string::npos ||
-           shown.summary.find("used up a budget") != std::string::npos || shown.summary.find("could not") != std::string::npos;
+    const auto says = [&](const char* text) { return shown.summary.find(text) != std::string::npos; };
+    return says("waits for") || says("wait for") || says("used up a budget") || says("could not");
+}
+bool isAlarm(const PlayedNotifications::Shown& shown) {
+    return shown.summary.find("was paused") != std::string::npos;
 }
 bool isReview(const PlayedNotifications::Shown& shown) {
     return shown.body.find("wait for your review") != std::string::npos;
@@ -95,6 +98,7 @@ private:
     std::vector<std::string> m_bodies; // as AttentionSeen::sent
     std::vector<Row> m_rows;
     int m_reviews = 0;
+    std::ptrdiff_t m_pauses = 0; // by Carrel
 };
 
 void TestAttention::initTestCase() {
@@ -209,6 +213,8 @@ void TestAttention::work(const AttentionTask& task, Prompts& prompts, AttentionS
         const auto agent = m_world->ask({"list"}).value("agents").toArray().at(0).toObject();
         if (agent.value("state").toString() == "paused") {
             seen.pauses << agent.value("reason").toString();
+            m_pauses += seen.pauses.last().isEmpty() ? 0 : 1;
+            QVERIFY2(ran.out.contains(seen.pauses.last().toUtf8()), ran.all().constData()); // whoever is to resume it knows why it stands still
         }
         QVERIFY2(answered < task.owner.size(), ran.all().constData());
         QSTATUS(m_world->carrel(task.owner[answered++]), 0);
@@ -249,7 +255,7 @@ void TestAttention::look(const AttentionTask& task, Prompts& prompts, AttentionS
 void TestAttention::lookAtNotices(qint64 task, const Prompts& prompts) {
     const auto state = m_notices->state();
     const auto named = "carrel task show " + kAgent.toStdString() + " " + std::to_string(task);
-    const auto asking = std::ranges::count_if(state.all, [&](const auto& each) { return wantsAnswer(each) && !isReview(each) && each.body.ends_with(named); });
+    const auto asking = std::ranges::count_if(state.all, [&](const auto& each) { return wantsAnswer(each) && each.body.ends_with(named); });
     QVERIFY2(asking <= prompts.waits + prompts.permissions, qPrintable(QString("%1 notices want an answer").arg(asking)));
     QVERIFY(std::ranges::count_if(state.all, isReview) <= m_reviews);
     for (const auto& [number, shown] : state.screen) { // the person has seen it, and clicks it away
@@ -348,16 +354,22 @@ void TestAttention::plays() {
 void TestAttention::asksNoMoreThanItMust() {
     QCOMPARE(m_rows.size(), m_tasks.size());
     std::size_t planted = 0, caught = 0;
+    int prompted = 0;
     for (std::size_t i = 0; i < m_rows.size(); ++i) {
         const auto& [task, prompts, its, ofIts, how, ms] = m_rows[i];
         QVERIFY2(its != 0 || prompts.all() <= 1, qPrintable(task));                       // routine: the review at most
         QVERIFY2(!m_tasks[i].staged.empty() || prompts.all() == 0, qPrintable(task)); // reading: nothing
+        prompted += prompts.all();
         planted += its;
         caught += ofIts;
     }
     QVERIFY(planted >= 6);
     QCOMPARE(caught, planted);
-    QVERIFY(std::ranges::any_of(m_notices->state().all, isReview)); // that is how the owner got to know of it
+    const auto notices = m_notices->state().all;
+    QVERIFY(std::ranges::any_of(notices, isReview)); // that is how the owner got to know of it
+    QCOMPARE(std::ranges::count_if(notices, isAlarm), m_pauses);
+    std::printf("prompts: %d, planted: %zu, caught: %zu; of the desktop's notices, which come in a limited number, %td said that changes wait, %td that an answer does, %td were alarms\n",
+                prompted, planted, caught, std::ranges::count_if(notices, isReview), std::ranges::count_if(notices, wantsAnswer), std::ranges::count_if(notices, isAlarm));
 }
 
 QTEST_GUILESS_MAIN(TestAttention)
