@@ -23,8 +23,8 @@ json::value timeOrNull(std::int64_t ms) {
     return ms <= 0 ? json::value(nullptr) : json::value(activity::formatTime(ms * 1'000'000));
 }
 
-json::value waitsFor(const std::optional<tasks::Waiting>& waiting) {
-    if (!waiting) {
+json::value describe(const tasks::Waiting* waiting) {
+    if (waiting == nullptr) {
         return nullptr;
     }
     json::object out{{"kind", toString(waiting->what)}, {"text", waiting->text}, {"hint", waiting->hint}};
@@ -59,7 +59,7 @@ json::object describe(const std::string& agent, const TaskView& view) {
             {"turns", of.turns},
             {"unsaid", of.unsaid.size()},
             {"plan", std::move(plan)},
-            {"waits_for", waitsFor(of.waiting)},
+            {"waits_for", describe(waitsFor(of))},
             {"error", of.trouble ? json::value(json::object{{"message", of.trouble->message}, {"hint", of.trouble->hint}}) : json::value(nullptr)},
             {"summary", of.summary},
             {"usage",

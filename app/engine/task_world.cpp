@@ -46,9 +46,9 @@ public:
         const auto started = m_agent->start([](std::string_view, std::string_view) {}, std::move(stop));
         return started ? Status() : Status(fail(started.error()));
     }
-    Status pauseMachine(const std::string& why) override {
+    Result<bool> pauseMachine(const std::string& why) override {
         const auto paused = m_agent->pause(why);
-        return paused ? Status() : Status(fail(paused.error()));
+        return paused ? Result<bool>(*paused == Agent::PauseOutcome::Paused) : fail(paused.error());
     }
     Status resumeMachine(std::stop_token stop) override {
         const auto resumed = m_agent->resume([](std::string_view, std::string_view) {}, std::move(stop));
@@ -210,9 +210,7 @@ tasks::World taskWorld(Engine& engine, std::function<void(const std::string&, st
     };
     out.moreBudget = [&engine](const std::string& agent, std::uint64_t task) { return moreBudget(engine, agent, task); };
     out.setBudget = [&engine](const std::string& agent, std::uint64_t task, const tasks::TaskBudget& budget) {
-        if (auto kept = engine.usage().setBudget(agent, keyOf(task), budgetOf(budget)); !kept) {
-            engine.services().complain(kept.error().text());
-        }
+        return engine.usage().setBudget(agent, keyOf(task), budgetOf(budget));
     };
     out.attention = std::move(attention);
     out.nowMs = [] { return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count(); };

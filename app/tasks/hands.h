@@ -28,7 +28,8 @@ public:
     [[nodiscard]] virtual std::string pausedWhy() const = 0; // empty: its owner has, or it is not paused
     // Blocks until it is ready. An error: it is not, and why.
     [[nodiscard]] virtual Status startMachine(std::stop_token stop) = 0;
-    [[nodiscard]] virtual Status pauseMachine(const std::string& why) = 0;
+    // Whether it was this that paused it: who else has is the one to let it go on.
+    [[nodiscard]] virtual Result<bool> pauseMachine(const std::string& why) = 0;
     [[nodiscard]] virtual Status resumeMachine(std::stop_token stop) = 0;
 
     // As Agent::talk().
@@ -84,7 +85,8 @@ struct World {
     std::function<std::optional<std::string>(const std::string& agentId, std::uint64_t task)> overBudget;
     // As much again of what is used up.
     std::function<Status(const std::string& agentId, std::uint64_t task)> moreBudget;
-    std::function<void(const std::string& agentId, std::uint64_t task, const TaskBudget& budget)> setBudget;
+    // An error: the task must not begin.
+    std::function<Status(const std::string& agentId, std::uint64_t task, const TaskBudget& budget)> setBudget;
     std::function<void(const std::string& agentId, std::uint64_t task, Attention why)> attention;
     std::function<std::int64_t()> nowMs; // since 1970
     std::function<void(std::string_view)> complain; // the engine's own log

@@ -3,7 +3,10 @@
 
 #include "guest/protocol/share_path.h"
 
+#include <boost/json/serialize.hpp>
+
 #include <algorithm>
+#include <charconv>
 
 namespace carrel::tasks {
 
@@ -28,6 +31,13 @@ Status checkText(const std::string& text) {
         return fail(ErrorCode::InvalidArgument, "that is not UTF-8", "");
     }
     return {};
+}
+
+Status checkSize(const std::string& text, const std::vector<std::string>& files) {
+    const talk::Prompt prompt{1, 1, text, files};
+    return json::serialize(talk::paramsOf(prompt)).size() <= talk::kMaxCallBytes - 1024
+               ? Status()
+               : Status(fail(ErrorCode::LimitExceeded, "that is longer than can be said at once", "Put it into a file, and attach it"));
 }
 
 } // namespace
@@ -72,6 +82,12 @@ Status Lane::load() {
         return failErrno("making the folder of an agent's tasks", error.value());
     }
     for (auto each = fs::directory_iterator(m_folder, error); !error && each != fs::directory_iterator(); each.increment(error)) {
+        std::uint64_t number = 0;
+        const auto name = each->path().stem().string();
+        const auto [end, bad] = std::from_chars(name.data(), name.data() + name.size(), number);
+        if (bad == std::errc() && end == name.data() + name.size()) {
+            m_highest = std::max(m_highest, number); // whatever becomes of the file
+        }
         if (each->path().extension() != ".json") {
             continue;
         }
@@ -79,6 +95,9 @@ Status Lane::load() {
         if (!task) {
             m_world.complain(m_name + ": " + task.error().text());
             continue;
+        }
+        if (task->cancelling) {
+            m_cancels.insert(task->id);
         }
         m_tasks.emplace(task->id, std::move(*task));
     }
@@ -123,6 +142,12 @@ void Lane::update(std::uint64_t id, const std::function<void(TaskRecord&)>& chan
     toldChanged();
 }
 
+void Lane::settleState(TaskRecord& task) {
+    if (task.open) {
+        task.state = waitsFor(task) != nullptr ? TaskState::Waiting : TaskState::Working;
+    }
+}
+
 void Lane::bump(std::uint64_t id) {
     if (const auto story = m_stories.find(id); story != m_stories.end()) {
         story->second->bump();
@@ -155,7 +180,7 @@ Result<TaskView> Lane::add(const NewTask& wanted) {
         if (m_tasks.size() >= kMaxTasks) {
             return fail(ErrorCode::LimitExceeded, "agent " + m_name + " has as many tasks as one may", "Make another agent");
         }
-        task.id = m_tasks.empty() ? 1 : m_tasks.rbegin()->first + 1;
+        task.id = ++m_highest;
         // Its number is taken from here on, whatever becomes of it.
         m_tasks.emplace(task.id, TaskRecord{task.id}).first->second.state = TaskState::Cancelled;
     }
@@ -174,6 +199,7 @@ Result<TaskView> Lane::add(const NewTask& wanted) {
         if (!files) {
             return fail(std::move(files).error());
         }
+        CARREL_TRY(checkSize(wanted.text, *files));
         task.unsaid.push_back({wanted.text, std::move(*files)});
         json::object detail{{"task", task.id}, {"by", "owner"}, {"files", wanted.files.size()}};
         if (later) {
@@ -186,7 +212,7 @@ Result<TaskView> Lane::add(const NewTask& wanted) {
         }
         task.firstEvent = task.lastEvent = *noted;
         if (!task.budget.isEmpty()) {
-            m_world.setBudget(m_agent, task.id, task.budget);
+            CARREL_TRY(m_world.setBudget(m_agent, task.id, task.budget));
         }
         const std::lock_guard lock(m_mutex);
         CARREL_TRY(save(task, fileOf(task.id)));
@@ -213,12 +239,17 @@ Result<TaskView> Lane::say(std::uint64_t id, const std::string& text, const std:
     if (!shown) {
         return fail(std::move(shown).error());
     }
+    CARREL_TRY(checkSize(text, *shown));
     Result<TaskView> out = fail(ErrorCode::Internal, "nothing was said");
     {
         const std::lock_guard lock(m_mutex);
+        m_patience.erase(id);
         auto& task = m_tasks.at(id);
         if (task.state == TaskState::Scheduled) {
             return fail(ErrorCode::Refused, "that task has not begun", "Cancel it, and give another");
+        }
+        if (task.cancelling) {
+            return fail(ErrorCode::Refused, "that task is being cancelled", "Say it again when it has ended");
         }
         if (task.unsaid.size() >= kMaxUnsaid) {
             return fail(ErrorCode::LimitExceeded, "as much waits to be said as may", "Wait until the agent has answered");
@@ -262,21 +293,22 @@ Result<TaskView> Lane::cancel(std::uint64_t id) {
         if (isOver(task.state)) {
             return viewOf(task);
         }
-        task.unsaid.clear();
-        if (task.open || id == m_now) {
+        if (task.open || id == m_now) { // its thread clears what is unsaid when the turn is over
             m_cancels.insert(id);
+            task.cancelling = true;
             run = task.open && task.told ? task.run : 0;
             if (!task.open) {
                 m_startStop.request_stop();
             }
         } else {
             task.state = TaskState::Cancelled;
+            task.unsaid.clear();
             task.waiting.reset();
             task.endedMs = now();
-            bump(id);
-            if (auto kept = save(task, fileOf(id)); !kept) {
-                m_world.complain(m_name + ": task " + std::to_string(id) + " is not kept: " + kept.error().text());
-            }
+        }
+        bump(id);
+        if (auto kept = save(task, fileOf(id)); !kept) {
+            m_world.complain(m_name + ": task " + std::to_string(id) + " is not kept: " + kept.error().text());
         }
         knock();
     }
@@ -299,19 +331,21 @@ Result<TaskView> Lane::answer(std::uint64_t id, std::uint64_t request, const std
         }
         task = **found;
     }
-    if (!task.waiting || task.waiting->what != WaitsFor::Permission || task.waiting->request != request) {
+    const auto asked = std::find_if(task.asks.begin(), task.asks.end(), [&](const Waiting& each) { return each.request == request; });
+    if (asked == task.asks.end()) {
         return fail(ErrorCode::Conflict, "that task does not wait for this answer any more", "See: carrel task show " + m_name + " " + std::to_string(id));
     }
     if (option) {
-        const auto& options = task.waiting->options;
+        const auto& options = asked->options;
         const auto chosen = std::find_if(options.begin(), options.end(), [&](const talk::Option& each) { return each.id == *option; });
         if (chosen == options.end()) {
             return fail(ErrorCode::InvalidArgument, "that is none of its answers", "");
         }
         words = std::string(talk::toString(chosen->kind)) + ", by you";
     }
-    const auto noted = m_hands->note(EventKind::TaskAnswered, task.waiting->text,
-                                     {{"task", id}, {"by", "owner"}, {"option", option ? json::value(*option) : json::value(nullptr)}}, Provenance::Host);
+    const auto noted = m_hands->note(EventKind::TaskAnswered, "permission",
+                                     {{"task", id}, {"by", "owner"}, {"option", option ? json::value(*option) : json::value(nullptr)}, {"agent_says", asked->text}},
+                                     Provenance::Host);
     if (!noted) {
         return fail(noted.error());
     }
@@ -323,10 +357,8 @@ Result<TaskView> Lane::answer(std::uint64_t id, std::uint64_t request, const std
     }
     update(id, [&](TaskRecord& of) {
         of.lastEvent = *noted;
-        if (of.waiting && of.waiting->what == WaitsFor::Permission && of.waiting->request == request) {
-            of.waiting.reset();
-            of.state = of.open ? TaskState::Working : of.state;
-        }
+        std::erase_if(of.asks, [&](const Waiting& each) { return each.request == request; });
+        settleState(of);
     });
     m_world.attention(m_agent, id, Attention::None);
     return find(id);
@@ -342,23 +374,26 @@ Result<TaskView> Lane::goOn(std::uint64_t id) {
         }
         task = **found;
     }
-    if (!task.waiting || task.waiting->what == WaitsFor::Permission) {
+    if (!task.waiting) {
         return fail(ErrorCode::Conflict, "that task does not wait for this", "See: carrel task show " + m_name + " " + std::to_string(id));
+    }
+    const auto noted = m_hands->note(EventKind::TaskAnswered, std::string(toString(task.waiting->what)),
+                                     {{"task", id}, {"by", "owner"}, {"why", task.waiting->text}}, Provenance::Host);
+    if (!noted) {
+        return fail(noted.error());
     }
     if (task.waiting->what == WaitsFor::Budget) {
         CARREL_TRY(m_world.moreBudget(m_agent, id));
     }
-    const auto noted = m_hands->note(EventKind::TaskAnswered, std::string(toString(task.waiting->what)), {{"task", id}, {"by", "owner"}}, Provenance::Host);
-    if (!noted) {
-        return fail(noted.error());
-    }
     update(id, [&](TaskRecord& of) {
         of.lastEvent = *noted;
         of.waiting.reset();
-        of.state = of.open ? TaskState::Working : TaskState::Queued;
+        of.state = TaskState::Queued;
+        settleState(of);
     });
     {
         const std::lock_guard lock(m_mutex);
+        m_patience.erase(id);
         m_goOns.insert(id);
         knock();
     }

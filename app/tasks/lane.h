@@ -78,6 +78,7 @@ private:
     [[nodiscard]] Result<TaskRecord*> findIn(std::uint64_t id);    // likewise
     // Changes it and keeps that; what cannot be kept is told to the engine's log, for it has happened.
     void update(std::uint64_t id, const std::function<void(TaskRecord&)>& change);
+    static void settleState(TaskRecord& task); // of one that is open: what it waits for decides
     [[nodiscard]] TaskRecord record(std::uint64_t id) const;
     // The same, and it is kept with the next change that is.
     void touch(std::uint64_t id, const std::function<void(TaskRecord&)>& change);
@@ -105,6 +106,7 @@ private:
     void cancelled(std::uint64_t id);
     void waitFor(std::uint64_t id, Waiting waiting);
     void waitForMachine(std::uint64_t id, const Error& error);
+    [[nodiscard]] bool mayTryAgain(std::uint64_t id, const std::string& why); // else it has failed
     void waitForPaused(std::uint64_t id);
     void pause(std::chrono::milliseconds most); // until something happens
     [[nodiscard]] bool isCancelled(std::uint64_t id) const;
@@ -118,6 +120,7 @@ private:
     void decide(std::uint64_t id, const talk::Permission& permission);
     void noteTool(std::uint64_t id, const talk::Tool& tool);
     [[nodiscard]] std::optional<How> minded(std::uint64_t id); // cancels and budgets
+    [[nodiscard]] bool takeGoOn(std::uint64_t id);
     [[nodiscard]] std::optional<How> spent(std::uint64_t id, const std::string& why);
 
     World m_world;
@@ -131,6 +134,12 @@ private:
     std::map<std::uint64_t, TaskRecord> m_tasks;
     std::map<std::uint64_t, std::shared_ptr<Story>> m_stories; // those that were asked for lately
     std::set<std::uint64_t> m_cancels, m_goOns;
+    struct Patience { // with a machine that was there, and did not do
+        unsigned failed = 0; // since the owner's last word
+        Steady::time_point notBefore{};
+    };
+    std::map<std::uint64_t, Patience> m_patience;
+    std::uint64_t m_highest = 0; // number of a file in the folder, also of one that cannot be read
     std::uint64_t m_knocks = 0; // of wake(), and of verbs
     std::uint64_t m_now = 0;    // the task that is worked on
     std::optional<Steady::time_point> m_turnSince;

@@ -24,7 +24,6 @@ bool isAllow(talk::OptionKind kind) {
 
 Lane::How Lane::follow(std::uint64_t id) {
     m_cancelSaid.reset();
-    m_toolsNoted = m_answered = 0;
     m_spent = false;
     for (;;) {
         if (const auto how = minded(id); how) {
@@ -73,6 +72,7 @@ std::optional<Lane::How> Lane::fetch(std::uint64_t id) {
             cancelled(id);
             return How::LetGo;
         }
+        m_world.useEnds(m_agent, id); // until it goes on
         if (m_hands->machine() == AgentHands::Machine::Paused) {
             waitForPaused(id);
         } else {
@@ -110,13 +110,14 @@ std::optional<Lane::How> Lane::take(std::uint64_t id, const talk::Update& update
     } else if (const auto* permission = std::get_if<talk::Permission>(&update.what)) {
         decide(id, *permission);
     } else if (const auto* over = std::get_if<talk::PermissionOver>(&update.what)) {
-        this->update(id, [&](TaskRecord& of) {
-            if (of.waiting && of.waiting->what == WaitsFor::Permission && of.waiting->request == over->request) {
-                of.waiting.reset();
-                of.state = TaskState::Working;
-            }
-        });
-        m_world.attention(m_agent, id, Attention::None);
+        const auto asks = record(id).asks;
+        if (std::any_of(asks.begin(), asks.end(), [&](const Waiting& each) { return each.request == over->request; })) {
+            this->update(id, [&](TaskRecord& of) {
+                std::erase_if(of.asks, [&](const Waiting& each) { return each.request == over->request; });
+                settleState(of);
+            });
+            m_world.attention(m_agent, id, Attention::None);
+        }
     } else if (const auto* started = std::get_if<talk::Started>(&update.what)) {
         m_started = *started;
     } else if (const auto* ended = std::get_if<talk::TurnEnded>(&update.what)) {
@@ -133,7 +134,7 @@ std::optional<Lane::How> Lane::take(std::uint64_t id, const talk::Update& update
         m_ended = *gone;
         programGone(id);
         if (record(id).open && record(id).told) {
-            endTurn(id, {turn, isCancelled(id) ? talk::TurnStop::Cancelled : talk::TurnStop::Failed, "The agent program ended: " + gone->how, gone->said});
+            endTurn(id, {turn, isCancelled(id) ? talk::TurnStop::Cancelled : talk::TurnStop::Failed, "I ended: " + gone->how, gone->said});
             return How::TurnOver;
         }
         if (m_started) {
@@ -188,23 +189,30 @@ void Lane::decide(std::uint64_t id, const talk::Permission& permission) {
     if (chosen == options.end()) {
         chosen = std::find_if(options.begin(), options.end(), [](const talk::Option& each) { return isAllow(each.kind); });
     }
-    if (permission.question || task.permissions == Permissions::Ask || ++m_answered > kMaxAnswered || chosen == options.end() || isCancelled(id)) {
-        if (isCancelled(id)) {
+    const auto asks = [&](std::string hint) {
+        if (isCancelled(id) || task.asks.size() >= kMaxAsks) { // more at once than a person answers
             (void)m_hands->talk(talk::Permit{task.run, permission.request, {}}, m_stop.get_token());
             return;
         }
-        waitFor(id, {WaitsFor::Permission, permission.title,
-                     permission.question ? "It asks you what you want." : "It asks leave for something inside its own machine.", permission.request, permission.question, options});
-        return;
+        this->update(id, [&](TaskRecord& of) {
+            of.asks.push_back({WaitsFor::Permission, permission.title, std::move(hint), permission.request, permission.question, options});
+            settleState(of);
+        });
+        m_world.attention(m_agent, id, Attention::Permission);
+    };
+    if (permission.question) {
+        return asks("It asks you what you want.");
     }
-    const auto noted = m_hands->note(EventKind::TaskAnswered, permission.title, {{"task", id}, {"by", "setting"}, {"option", chosen->id}}, Provenance::Host);
+    if (task.permissions == Permissions::Ask || ++m_answered > kMaxAnswered || chosen == options.end() || isCancelled(id)) {
+        return asks("It asks leave for something inside its own machine.");
+    }
+    const auto noted = m_hands->note(EventKind::TaskAnswered, "permission", {{"task", id}, {"by", "setting"}, {"option", chosen->id}, {"agent_says", permission.title}},
+                                     Provenance::Host);
     if (!noted) { // what cannot be written down is not allowed: it is asked, which waits
-        waitFor(id, {WaitsFor::Permission, permission.title, noted.error().text(), permission.request, false, options});
-        return;
+        return asks(noted.error().text());
     }
     if (auto said = m_hands->talk(talk::Permit{task.run, permission.request, chosen->id}, m_stop.get_token()); !said) {
-        waitFor(id, {WaitsFor::Permission, permission.title, "The answer did not reach the agent: " + said.error().text(), permission.request, false, options});
-        return;
+        return asks("The answer did not reach the agent: " + said.error().text());
     }
     if (const auto told = story(id); told) {
         (void)(*told)->answered(permission.request, std::string(talk::toString(chosen->kind)) + ", by the task's setting");
@@ -238,25 +246,46 @@ std::optional<Lane::How> Lane::spent(std::uint64_t id, const std::string& why) {
     if (!paused) {
         m_world.complain(m_name + ": it could not be paused: " + paused.error().text());
     }
+    m_world.useEnds(m_agent, id); // the owner's time is none of the task's
     waitFor(id, {WaitsFor::Budget, why + ".", "Go on with as much again, or cancel it."});
     for (;;) {
         {
             std::unique_lock lock(m_mutex);
-            m_wake.wait(lock, [&] { return m_stopped || m_cancels.contains(id) || m_goOns.contains(id); });
+            const auto knocks = m_knocks;
+            m_wake.wait(lock, [&] { return m_stopped || m_cancels.contains(id) || m_goOns.contains(id) || m_knocks != knocks; });
             if (m_stopped) {
                 return How::LetGo;
             }
-            m_goOns.erase(id);
         }
-        if (m_hands->machine() != AgentHands::Machine::Paused) {
-            return std::nullopt;
+        const bool word = isCancelled(id) || takeGoOn(id);
+        const auto machine = m_hands->machine();
+        if (machine == AgentHands::Machine::Paused) {
+            if (!word) {
+                continue;
+            }
+            if (paused && *paused) { // what another paused is theirs to let go on
+                if (auto goesOn = m_hands->resumeMachine(m_stop.get_token()); !goesOn) {
+                    waitForMachine(id, goesOn.error());
+                    return How::LetGo;
+                }
+            }
+        } else if (!word && m_world.overBudget(m_agent, id)) { // the owner let the machine go on, and said nothing of the budget
+            continue;
         }
-        if (auto goesOn = m_hands->resumeMachine(m_stop.get_token()); !goesOn) {
-            waitForMachine(id, goesOn.error());
-            return How::LetGo;
-        }
+        update(id, [](TaskRecord& of) {
+            if (of.waiting && of.waiting->what == WaitsFor::Budget) {
+                of.waiting.reset();
+            }
+            settleState(of);
+        });
+        m_world.useBegins(m_agent, id);
         return std::nullopt;
     }
+}
+
+bool Lane::takeGoOn(std::uint64_t id) {
+    const std::lock_guard lock(m_mutex);
+    return m_goOns.erase(id) != 0;
 }
 
 } // namespace carrel::tasks

@@ -13,13 +13,37 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr std::chrono::seconds kProgramEnds{30};
+constexpr unsigned kMostFailures = 5; // of its program's, since the owner's last word
 constexpr std::string_view kGoOn = "You were interrupted while you worked on this: the machine was stopped or started again. What you did until then is as you left it. "
                                    "Look at how far you came, and go on with the task until it is done.";
 constexpr std::string_view kBegunAnew = "You were interrupted while you worked on a task, and do not remember it. What you did until then is as you left it in the shared "
                                         "folders. Look at how far you came, and go on until it is done. What the user said:";
 
+// Of a turn that came to nothing. What a program says of it is its claim, and is quoted, in one line: it stands where Carrel speaks.
+Trouble troubleOf(const talk::TurnEnded& ended);
+
 std::string sentence(const std::string& text) {
     return text.empty() || text.back() == '.' || text.back() == '!' ? text : text + ".";
+}
+
+std::string quoted(std::string text, const std::string& more) {
+    text += more.empty() ? "" : (text.empty() || text.back() == '.' ? " " : ". ") + more;
+    std::replace_if(text.begin(), text.end(), [](unsigned char c) { return c < 0x20; }, ' ');
+    return "“" + text + "”";
+}
+
+Trouble troubleOf(const talk::TurnEnded& ended) {
+    const auto says = ended.message.empty() ? std::string() : " Its program says: " + quoted(ended.message, ended.hint);
+    switch (ended.stop) {
+    case talk::TurnStop::MaxTokens:
+        return {"The model's answer was longer than one may be." + says, "Say how to go on, or ask for less at once."};
+    case talk::TurnStop::MaxTurnRequests:
+        return {"The agent took as many steps as it may for one request." + says, "Say how to go on, or ask for less at once."};
+    case talk::TurnStop::Refusal:
+        return {"The model will not do this." + says, "Ask in another way."};
+    default:
+        return {"The agent could not go on." + says, "Say how to go on: the conversation is kept."};
+    }
 }
 
 } // namespace
@@ -41,6 +65,11 @@ void Lane::run() {
                 for (const auto& [number, task] : m_tasks) {
                     if (task.state == TaskState::Scheduled) {
                         until = std::clamp(std::chrono::milliseconds(task.nextMs - now()), 0ms, until);
+                    }
+                }
+                for (const auto& [number, patience] : m_patience) {
+                    if (patience.notBefore > Steady::now()) {
+                        until = std::min(until, std::chrono::duration_cast<std::chrono::milliseconds>(patience.notBefore - Steady::now()) + 1ms);
                     }
                 }
                 m_wake.wait_for(lock, until, [this] { return m_stopped || m_knocks != m_seenKnocks; });
@@ -84,10 +113,11 @@ std::optional<std::uint64_t> Lane::next(AgentHands::Machine machine) const {
         if (task.title.empty()) {
             return false;
         }
-        if (task.state == TaskState::Waiting) { // for something that may have come by itself
-            return task.waiting && ((task.waiting->what == WaitsFor::Machine && machine == AgentHands::Machine::Ready) ||
-                                    (task.waiting->what == WaitsFor::Provider && m_knocks != m_seenKnocks) || task.waiting->what == WaitsFor::Permission ||
-                                    (task.waiting->what == WaitsFor::Budget && task.open));
+        if (task.state == TaskState::Waiting && task.waiting) { // for something that may have come by itself
+            const auto patience = m_patience.find(task.id);
+            const bool again = patience == m_patience.end() || Steady::now() >= patience->second.notBefore;
+            return (task.waiting->what == WaitsFor::Machine && machine == AgentHands::Machine::Ready && again) ||
+                   (task.waiting->what == WaitsFor::Provider && m_knocks != m_seenKnocks) || (task.waiting->what == WaitsFor::Budget && task.open);
         }
         return task.open || (task.state == TaskState::Queued && !task.unsaid.empty()) || task.state == TaskState::Starting || task.state == TaskState::Working;
     };
@@ -161,7 +191,11 @@ void Lane::beginDue() {
         if (!given) {
             m_world.complain(m_name + ": a scheduled task was not begun: " + given.error().text());
         } else if (!task.unsaid.empty() && !task.unsaid.front().files.empty()) {
-            update(given->record.id, [&](TaskRecord& of) { of.unsaid.front().files = task.unsaid.front().files; });
+            update(given->record.id, [&](TaskRecord& of) {
+                if (!of.unsaid.empty()) { // else it was cancelled meanwhile
+                    of.unsaid.front().files = task.unsaid.front().files;
+                }
+            });
         }
     }
 }
@@ -181,7 +215,7 @@ void Lane::pause(std::chrono::milliseconds most) {
 
 void Lane::work(std::uint64_t id) {
     auto task = record(id);
-    if (isCancelled(id) && m_hands->machine() != AgentHands::Machine::Ready) {
+    if (isCancelled(id) && (!task.told || m_hands->machine() != AgentHands::Machine::Ready)) {
         cancelled(id);
         return;
     }
@@ -192,16 +226,18 @@ void Lane::work(std::uint64_t id) {
     }
     const auto brain = m_world.brain(m_agent, task.program, task.provider);
     if (!brain) {
+        if (isCancelled(id)) {
+            cancelled(id);
+            return;
+        }
         waitFor(id, {WaitsFor::Provider, sentence(brain.error().text()), brain.error().hint});
         return;
     }
     update(id, [&](TaskRecord& of) {
         of.program = brain->program;
         of.provider = brain->provider;
-        of.state = of.waiting && of.waiting->what == WaitsFor::Permission ? of.state : TaskState::Starting;
-        if (of.state == TaskState::Starting) {
-            of.waiting.reset();
-        }
+        of.waiting.reset();
+        of.state = TaskState::Starting;
     });
     for (;;) {
         if (!bringMachine(id)) {
@@ -220,6 +256,9 @@ void Lane::work(std::uint64_t id) {
                 cancelled(id);
                 return;
             }
+            if (task.told && !mayTryAgain(id, "Its program was lost while it worked, again and again.")) {
+                return;
+            }
             update(id, [&](TaskRecord& of) {
                 if (of.told) {
                     std::string text(m_started && m_started->loaded ? kGoOn : kBegunAnew);
@@ -230,10 +269,11 @@ void Lane::work(std::uint64_t id) {
                 }
                 of.open = of.told = false;
                 of.waiting.reset();
+                of.asks.clear();
             });
         }
         task = record(id);
-        if (isCancelled(id) && !task.open) {
+        if (isCancelled(id) && !task.told) {
             cancelled(id);
             return;
         }
@@ -241,7 +281,8 @@ void Lane::work(std::uint64_t id) {
             return;
         }
         if (!tell(id)) {
-            if (record(id).state == TaskState::Waiting || m_stop.stop_requested()) {
+            const auto state = record(id).state;
+            if (state == TaskState::Waiting || isOver(state) || m_stop.stop_requested()) {
                 return;
             }
             continue;
@@ -296,14 +337,25 @@ Lane::Program Lane::bringProgram(std::uint64_t id, const Brain& brain) {
             return Program::None;
         }
         const auto there = m_hands->talk(talk::Updates{task.run, (*told)->taken(), 0s}, m_stop.get_token());
-        if (there) {
-            m_live = task.run;
-            return Program::Same;
-        }
         if (!there && there.error().code != ErrorCode::NotFound) {
             waitForMachine(id, there.error());
             return Program::None;
         }
+        // What it tells is taken with the turn that goes on; where none does, an end is its end, and a beginning that nobody has heard yet
+        // names its conversation.
+        bool ended = !there;
+        for (std::size_t i = 0; there && i < there->size(); ++i) {
+            const auto& what = (*there)[i].what;
+            ended = ended || (std::holds_alternative<talk::Ended>(what) && !task.told);
+            if (const auto* started = std::get_if<talk::Started>(&what); started != nullptr && started->loads && task.session.empty()) {
+                update(id, [&](TaskRecord& of) { of.session = started->session; });
+            }
+        }
+        if (!ended) {
+            m_live = task.run;
+            return Program::Same;
+        }
+        programGone(id);
     }
     if (auto started = startProgram(id, brain); !started) {
         if (!m_stop.stop_requested()) {
@@ -369,6 +421,9 @@ bool Lane::awaitStarted(std::uint64_t id) {
     m_ended.reset();
     while (!m_started && !m_ended) {
         if (const auto how = fetch(id); how) {
+            if (*how == How::Lost) {
+                (void)mayTryAgain(id, "Its program was lost while it started, again and again.");
+            }
             return false;
         }
         if (isCancelled(id)) {
@@ -385,7 +440,7 @@ bool Lane::awaitStarted(std::uint64_t id) {
             // Perhaps that conversation cannot be gone on with; a new one can.
             update(id, [](TaskRecord& of) { of.session.clear(); });
         }
-        failTask(id, "The agent program did not start: " + sentence(m_ended->how), m_ended->said);
+        failTask(id, "The agent program did not start: " + quoted(m_ended->how, m_ended->said), "See which there are: carrel task programs " + m_name);
         return false;
     }
     update(id, [&](TaskRecord& of) { of.session = m_started->loads ? m_started->session : std::string(); });
@@ -397,6 +452,12 @@ bool Lane::beginTurn(std::uint64_t id) {
     if (const auto why = m_world.overBudget(m_agent, id); why) {
         waitFor(id, {WaitsFor::Budget, sentence(*why), "Go on with as much again, or cancel it."});
         return false;
+    }
+    if (!task.budget.isEmpty() && task.turns == 0) { // it may have been forgotten since it was given
+        if (auto kept = m_world.setBudget(m_agent, id, task.budget); !kept) {
+            waitForMachine(id, kept.error());
+            return false;
+        }
     }
     const auto noted = m_hands->note(EventKind::TaskBegun, task.title,
                                      {{"task", id}, {"turn", task.turns + 1}, {"program", task.program}, {"provider", task.provider}}, Provenance::Host);
@@ -417,39 +478,52 @@ bool Lane::beginTurn(std::uint64_t id) {
         of.trouble.reset();
         of.lastEvent = *noted;
     });
+    m_toolsNoted = m_answered = 0;
     return true;
 }
 
 // Saying it a second time is the same as saying it once, so it is said until it is heard.
 bool Lane::tell(std::uint64_t id) {
     m_world.useBegins(m_agent, id);
-    auto task = record(id);
+    const auto task = record(id);
     if (!task.told) {
+        if (task.unsaid.empty()) {
+            failTask(id, "What was to be said is lost.", "Say it again");
+            return false;
+        }
         const auto& saying = task.unsaid.front();
         const auto said = m_hands->talk(talk::Prompt{task.run, task.turns, saying.text, saying.files}, m_stop.get_token());
         if (!said) {
             if (m_stop.stop_requested()) {
                 return false;
             }
-            if (said.error().code == ErrorCode::Malformed || said.error().code == ErrorCode::InvalidArgument) {
-                failTask(id, said.error().text(), said.error().hint); // asking again would not help
+            switch (said.error().code) {
+            case ErrorCode::Malformed:
+            case ErrorCode::InvalidArgument: // asking again would not help
+                failTask(id, "The agent's machine did not take what was said: " + said.error().text(), "Say it in another way");
+                return false;
+            case ErrorCode::Unavailable:
+            case ErrorCode::Expired:
+            case ErrorCode::Cancelled:
+            case ErrorCode::Refused: // paused, or stopped
+                pause(m_pace.again);
+                return false;
+            default:
+                if (said.error().code == ErrorCode::NotFound) {
+                    programGone(id);
+                }
+                (void)mayTryAgain(id, "Its program does not take what was said.");
                 return false;
             }
-            if (said.error().code != ErrorCode::NotFound) {
-                pause(m_pace.again);
-            }
-            return false;
         }
         update(id, [](TaskRecord& of) {
             of.told = true;
-            of.unsaid.erase(of.unsaid.begin());
+            if (!of.unsaid.empty()) {
+                of.unsaid.erase(of.unsaid.begin());
+            }
         });
     }
-    update(id, [](TaskRecord& of) {
-        if (!of.waiting) {
-            of.state = TaskState::Working;
-        }
-    });
+    update(id, settleState);
     const std::lock_guard lock(m_mutex);
     m_turnSince = Steady::now();
     return true;
@@ -477,8 +551,12 @@ void Lane::endTurn(std::uint64_t id, const talk::TurnEnded& ended) {
         m_world.complain(m_name + ": " + noted.error().text());
     }
     update(id, [&](TaskRecord& of) {
-        of.open = of.told = false;
+        if (!of.told && !of.unsaid.empty()) { // it could not be said
+            of.unsaid.erase(of.unsaid.begin());
+        }
+        of.open = of.told = of.cancelling = false;
         of.waiting.reset();
+        of.asks.clear();
         of.endedMs = now();
         of.lastEvent = noted ? *noted : of.lastEvent;
         of.staged = staged;
@@ -491,15 +569,7 @@ void Lane::endTurn(std::uint64_t id, const talk::TurnEnded& ended) {
             of.unsaid.clear();
         } else if (failed) {
             of.state = TaskState::Failed;
-            of.trouble = Trouble{stop == talk::TurnStop::MaxTokens         ? "The model's answer was longer than one may be."
-                                 : stop == talk::TurnStop::MaxTurnRequests ? "The agent took as many steps as it may for one request."
-                                 : stop == talk::TurnStop::Refusal         ? "The model will not do this."
-                                                                           : sentence(ended.message.empty() ? "The agent failed" : ended.message),
-                                 stop == talk::TurnStop::Failed ? ended.hint : "Say how to go on, or ask for less at once."};
-            if (stop != talk::TurnStop::Failed && !ended.message.empty()) {
-                of.trouble->message = sentence(ended.message);
-                of.trouble->hint = ended.hint.empty() ? of.trouble->hint : ended.hint;
-            }
+            of.trouble = troubleOf(ended);
         } else {
             of.state = of.unsaid.empty() ? TaskState::Done : TaskState::Queued;
         }
@@ -519,12 +589,15 @@ void Lane::endTurn(std::uint64_t id, const talk::TurnEnded& ended) {
 void Lane::failTask(std::uint64_t id, std::string message, std::string hint) {
     const auto task = record(id);
     if (task.open) {
-        endTurn(id, {task.turns, talk::TurnStop::Failed, std::move(message), std::move(hint)});
-        return;
+        endTurn(id, {task.turns, talk::TurnStop::Failed, {}, {}});
+        if (!isOver(record(id).state)) {
+            return;
+        }
     }
     update(id, [&](TaskRecord& of) {
         of.state = TaskState::Failed;
         of.endedMs = now();
+        of.cancelling = false;
         of.waiting.reset();
         of.trouble = Trouble{std::move(message), std::move(hint)};
     });
@@ -535,7 +608,7 @@ void Lane::failTask(std::uint64_t id, std::string message, std::string hint) {
 void Lane::cancelled(std::uint64_t id) {
     const auto task = record(id);
     if (task.open) {
-        if (task.told && !task.gone && m_hands->machine() != AgentHands::Machine::Ready) {
+        if (task.told && !task.gone) { // ended as soon as its machine can be told
             update(id, [](TaskRecord& of) { of.stray = true; });
         }
         endTurn(id, {task.turns, talk::TurnStop::Cancelled, {}, {}});
@@ -543,6 +616,7 @@ void Lane::cancelled(std::uint64_t id) {
     }
     update(id, [&](TaskRecord& of) {
         of.state = TaskState::Cancelled;
+        of.cancelling = false;
         of.endedMs = now();
         of.waiting.reset();
         of.unsaid.clear();
@@ -571,7 +645,28 @@ void Lane::waitForMachine(std::uint64_t id, const Error& error) {
     if (m_stop.stop_requested()) {
         return;
     }
+    {
+        // It is tried again by itself, less and less often.
+        const std::lock_guard lock(m_mutex);
+        auto& patience = m_patience[id];
+        patience.failed = std::min(patience.failed + 1, 8U);
+        patience.notBefore = Steady::now() + m_pace.again * (1U << patience.failed);
+    }
     waitFor(id, {WaitsFor::Machine, sentence(error.text()), error.hint.empty() ? "Then go on with the task." : error.hint});
+}
+
+bool Lane::mayTryAgain(std::uint64_t id, const std::string& why) {
+    {
+        std::unique_lock lock(m_mutex);
+        auto& failed = m_patience[id].failed;
+        if (++failed <= kMostFailures) {
+            m_wake.wait_for(lock, m_pace.again * failed, [this] { return m_stopped; });
+            return true;
+        }
+        m_patience.erase(id);
+    }
+    failTask(id, why, "Look at its machine, and say how to go on: carrel shell " + m_name);
+    return false;
 }
 
 } // namespace carrel::tasks

@@ -263,6 +263,9 @@ Status Story::grow(std::uint64_t number, std::string_view text) {
 }
 
 void Story::changed(std::uint64_t number) {
+    if (const auto& item = m_items[number - 1]; item.kind == ItemKind::Tool) {
+        m_tools[{item.turn, item.tool}] = number;
+    }
     if (m_changed[number - 1] != 0) {
         m_changes.erase(m_changed[number - 1]);
     }
@@ -324,14 +327,14 @@ Status Story::apply(const talk::Update& update, std::int64_t timeMs) {
         CARREL_TRY(addText(ItemKind::Thought, thought->turn, thought->text, timeMs));
     } else if (const auto* tool = std::get_if<talk::Tool>(&update.what)) {
         Item item{ItemKind::Tool, tool->turn, timeMs, tool->output, tool->title, tool->id, tool->kind, tool->status, tool->input, tool->paths, {}, tool->diffs};
-        const auto known = std::find_if(m_items.rbegin(), m_items.rend(), [&](const Item& each) {
-            return each.kind == ItemKind::Tool && each.turn == tool->turn && each.tool == tool->id;
-        });
-        if (known == m_items.rend()) {
+        if (m_size > kMaxStory) {
+            return addItem(std::move(item)); // which says once that it is full
+        }
+        if (const auto known = m_tools.find({tool->turn, tool->id}); known != m_tools.end()) {
+            item.timeMs = m_items[known->second - 1].timeMs; // when it began
+            CARREL_TRY(put(known->second, std::move(item)));
+        } else {
             CARREL_TRY(addItem(std::move(item)));
-        } else if (m_size <= kMaxStory) {
-            item.timeMs = known->timeMs; // when it began
-            CARREL_TRY(put(static_cast<std::uint64_t>(m_items.rend() - known), std::move(item)));
         }
     } else if (const auto* permission = std::get_if<talk::Permission>(&update.what)) {
         Item item{ItemKind::Permission, permission->turn, timeMs, {}, permission->title, permission->tool};

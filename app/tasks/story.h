@@ -95,6 +95,7 @@ private:
     mutable std::mutex m_mutex;
     std::uint64_t m_size = 0;
     std::vector<Item> m_items; // by number - 1
+    std::map<std::pair<std::uint64_t, std::string>, std::uint64_t> m_tools; // by turn and id, the item's number
     std::map<std::uint64_t, std::uint64_t> m_changes; // the change's number to the item's; one each
     std::vector<std::uint64_t> m_changed; // by item: its last change
     std::uint64_t m_mark = 1; // whoever has seen nothing has 0, and news at once

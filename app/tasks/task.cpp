@@ -104,6 +104,10 @@ std::optional<WaitsFor> waitsForFrom(std::string_view text) { return find<WaitsF
 std::string_view toString(Permissions permissions) { return kPermissions[static_cast<std::size_t>(permissions)]; }
 std::optional<Permissions> permissionsFrom(std::string_view text) { return find<Permissions>(kPermissions, text); }
 
+const Waiting* waitsFor(const TaskRecord& task) {
+    return task.waiting ? &*task.waiting : task.asks.empty() ? nullptr : &task.asks.front();
+}
+
 std::string titleOf(std::string_view text) {
     const auto begin = text.find_first_not_of(" \t\r\n");
     text = begin == std::string_view::npos ? std::string_view() : text.substr(begin);
@@ -147,7 +151,13 @@ Status save(const TaskRecord& of, const std::filesystem::path& file) {
                      {"staged", of.staged},
                      {"next_ms", of.nextMs},
                      {"every_s", of.everyS},
+                     {"cancelling", of.cancelling},
                      {"budget", toJson(of.budget)}};
+    json::array asks;
+    for (const auto& each : of.asks) {
+        asks.push_back(toJson(each));
+    }
+    out["asks"] = std::move(asks);
     if (of.waiting) {
         out["waiting"] = toJson(*of.waiting);
     }
@@ -187,7 +197,7 @@ Result<TaskRecord> loadTask(const std::filesystem::path& file) {
     out.queuedMs = fields.signedNumber("queued_ms");
     out.workedMs = fields.number("worked_ms");
     out.turns = fields.number("turns", talk::kMaxNumber);
-    each(fields, "unsaid", kMaxUnsaid, [&](JsonFields& one) {
+    each(fields, "unsaid", kMaxUnsaid + 4, [&](JsonFields& one) {
         Saying saying;
         saying.text = one.string("text", 64 * 1024);
         saying.files = one.strings("files", 64, 4096);
@@ -218,6 +228,14 @@ Result<TaskRecord> loadTask(const std::filesystem::path& file) {
         if (!from.finish()) {
             fields.problem("budget", "cannot be read");
         }
+    }
+    out.cancelling = fields.boolean("cancelling");
+    for (const auto& item : fields.array("asks", kMaxAsks)) {
+        if (!item.is_object()) {
+            fields.problem("asks", "holds something that is no object");
+            break;
+        }
+        out.asks.push_back(waitingFrom(fields, item.get_object()));
     }
     if (const auto* waiting = fields.optionalObject("waiting")) {
         out.waiting = waitingFrom(fields, *waiting);

@@ -24,7 +24,8 @@ namespace carrel::tasks {
 
 inline constexpr std::size_t kMaxTitleBytes = 240;
 inline constexpr std::size_t kMaxSummaryBytes = 4096;
-inline constexpr std::size_t kMaxUnsaid = 16;
+inline constexpr std::size_t kMaxUnsaid = 16; // by the user; what Carrel says in between comes on top
+inline constexpr std::size_t kMaxAsks = 16;
 
 enum class TaskState { Scheduled, Queued, Starting, Working, Waiting, Done, Failed, Cancelled };
 [[nodiscard]] std::string_view toString(TaskState state);
@@ -82,7 +83,9 @@ struct TaskRecord {
     bool open = false;       // a turn goes on
     bool told = false;       // and the program has been told of it; else it is the first of `unsaid`
     std::vector<talk::PlanEntry> plan;
-    std::optional<Waiting> waiting;
+    std::optional<Waiting> waiting; // for anything but a permission, which comes before those
+    std::vector<Waiting> asks;      // permissions that its program asked for, and nobody has answered
+    bool cancelling = false;        // the owner has cancelled it, and the turn goes on until its program heeds that
     std::optional<Trouble> trouble;
     std::string summary;
     std::uint64_t firstEvent = 0, lastEvent = 0;
@@ -92,6 +95,8 @@ struct TaskRecord {
     TaskBudget budget;
 };
 
+// What the owner is to look at first; null: nothing.
+[[nodiscard]] const Waiting* waitsFor(const TaskRecord& task);
 // The beginning of what was asked, in one line.
 [[nodiscard]] std::string titleOf(std::string_view text);
 

@@ -40,6 +40,7 @@ public:
     };
     std::function<Status()> starting = [] { return Status(); };
     std::atomic<bool> logFails = false;
+    std::atomic<bool> refusesPrompts = false;
     std::atomic<bool> unreachable = false; // every call is answered Unavailable
 
     // By the program.
@@ -61,6 +62,13 @@ public:
         m_over = true;
     }
     // Its machine.
+    // Its guestd begins anew, and knows of no run.
+    void forgetRun() {
+        const std::lock_guard lock(m_mutex);
+        m_run = m_turn = m_number = 0;
+        m_updates.clear();
+        m_news.notify_all();
+    }
     void set(Machine machine) {
         {
             const std::lock_guard lock(m_mutex);
@@ -110,9 +118,10 @@ public:
         set(Machine::Ready);
         return {};
     }
-    [[nodiscard]] Status pauseMachine(const std::string&) override {
+    [[nodiscard]] Result<bool> pauseMachine(const std::string&) override {
+        const bool is = machine() == Machine::Paused;
         set(Machine::Paused);
-        return {};
+        return !is;
     }
     [[nodiscard]] Status resumeMachine(std::stop_token) override {
         set(Machine::Ready);
@@ -178,8 +187,14 @@ private:
     Answer take(const talk::Prompt& prompt, const std::stop_token&) {
         {
             const std::lock_guard lock(m_mutex);
-            if (prompt.run != m_run || m_over) {
+            if (prompt.run != m_run) {
                 return fail(ErrorCode::NotFound, "no such run");
+            }
+            if (m_over) {
+                return fail(ErrorCode::Conflict, "the agent program has ended"); // as guestd does
+            }
+            if (refusesPrompts) {
+                return fail(ErrorCode::Malformed, "what was said makes no sense");
             }
             if (!m_prompts.empty() && m_prompts.back().run == prompt.run && m_prompts.back().turn == prompt.turn) {
                 return std::vector<talk::Update>();
@@ -292,7 +307,8 @@ public:
     [[nodiscard]] bool is(std::uint64_t id, tasks::TaskState state) const { return task(id).state == state; }
     [[nodiscard]] bool waits(std::uint64_t id, tasks::WaitsFor what) const {
         const auto of = task(id);
-        return of.state == tasks::TaskState::Waiting && of.waiting && of.waiting->what == what;
+        const auto* const first = tasks::waitsFor(of);
+        return of.state == tasks::TaskState::Waiting && first != nullptr && first->what == what;
     }
     [[nodiscard]] std::vector<tasks::Item> items(std::uint64_t id, tasks::ItemKind kind) const {
         std::vector<tasks::Item> out;
@@ -352,7 +368,7 @@ private:
             m_over.clear();
             return {};
         };
-        out.setBudget = [](const std::string&, std::uint64_t, const tasks::TaskBudget&) {};
+        out.setBudget = [](const std::string&, std::uint64_t, const tasks::TaskBudget&) { return Status(); };
         out.attention = [this](const std::string&, std::uint64_t, tasks::Attention why) {
             const std::lock_guard lock(m_mutex);
             m_attention.push_back(why);

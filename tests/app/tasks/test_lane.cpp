@@ -140,9 +140,9 @@ private slots:
         };
         const auto id = w.add("tidy").record.id; // by its setting leave is given
         QTRY_VERIFY(w.waits(id, WaitsFor::Permission));
-        QVERIFY(w.hands->permits().empty() && w.task(id).waiting->question);
+        QVERIFY(w.hands->permits().empty() && w.task(id).asks.at(0).question);
         const auto kept = tasks::loadTask(w.hands->folder() / (std::to_string(id) + ".json"));
-        QVERIFY(kept && kept->waiting && kept->waiting->question);
+        QVERIFY(kept && kept->asks.size() == 1 && kept->asks[0].question);
         QVERIFY(w.lane->answer(id, 7, "choice-1"));
         QVERIFY(w.hands->permits().at(0).option == "choice-1");
         w.hands->endTurn(1);

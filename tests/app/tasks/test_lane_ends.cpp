@@ -5,6 +5,8 @@
 
 #include <QtTest>
 
+#include <future>
+
 using namespace carrel;
 using namespace carrel::tasks;
 using carrel::testing::LaneWorld;
@@ -87,7 +89,8 @@ private slots:
         };
         const auto id = w.add("sort").record.id;
         QTRY_VERIFY(w.is(id, TaskState::Failed));
-        QCOMPARE(w.task(id).trouble->message, std::string("the key is wrong."));
+        // It is the program's word, in a line of Carrel's: quoted.
+        QCOMPARE(w.task(id).trouble->message, std::string("The agent could not go on. Its program says: “the key is wrong”"));
         QVERIFY(w.items(id, ItemKind::Tool).at(0).status == talk::ToolStatus::Failed); // none goes on for ever
         w.hands->onPrompt = [](PlayedHands& self, const talk::Prompt& prompt) { self.endTurn(prompt.turn); };
         QVERIFY(w.lane->say(id, "again", {})); // the conversation is kept
@@ -115,7 +118,7 @@ private slots:
         w.hands->onPrompt = [](PlayedHands& self, const talk::Prompt&) { self.programEnds("It crashed."); };
         const auto id = w.add("sort").record.id;
         QTRY_VERIFY(w.is(id, TaskState::Failed));
-        QVERIFY(w.task(id).trouble->message.find("crashed") != std::string::npos && w.task(id).trouble->hint == "its last words");
+        QVERIFY(w.task(id).trouble->message.find("“I ended: It crashed. its last words”") != std::string::npos);
         w.hands->onPrompt = [](PlayedHands& self, const talk::Prompt& prompt) { self.endTurn(prompt.turn); };
         QVERIFY(w.lane->say(id, "again", {}));
         QTRY_VERIFY(w.is(id, TaskState::Done));
@@ -323,6 +326,115 @@ private slots:
         QTRY_VERIFY(w.is(id, TaskState::Done));
     }
 
+    // A guest that holds the answer to a prompt back while its owner cancels.
+    void cancelledWhileItIsTold() {
+        LaneWorld w;
+        std::promise<void> let;
+        auto letting = let.get_future().share();
+        std::atomic<bool> asked = false;
+        w.hands->onPrompt = [&](PlayedHands&, const talk::Prompt&) {
+            asked = true;
+            letting.wait();
+        };
+        const auto id = w.add("sort").record.id;
+        QTRY_VERIFY(asked);
+        QVERIFY(w.lane->cancel(id));
+        QVERIFY(w.lane->say(id, "more", {}).error().code == ErrorCode::Refused); // not while it is being cancelled
+        let.set_value();
+        QTRY_VERIFY(w.is(id, TaskState::Cancelled));
+        QVERIFY(w.task(id).unsaid.empty());
+    }
+
+    void aPromptThatIsNotTakenIsAFailureOnce() {
+        LaneWorld w;
+        w.hands->refusesPrompts = true;
+        const auto id = w.add("sort").record.id;
+        QTRY_VERIFY(w.is(id, TaskState::Failed));
+        QTest::qWait(50);
+        QVERIFY(w.task(id).turns == 1 && w.task(id).unsaid.empty() && w.hands->noted(EventKind::TaskBegun).size() == 1);
+        tasks::NewTask wanted;
+        wanted.text = std::string(40'000, '\x01'); // less than what may be said, and more once it is escaped
+        QVERIFY(w.lane->add(wanted).error().code == ErrorCode::LimitExceeded);
+    }
+
+    // A machine that takes a prompt and then knows nothing of it, again and again, does not make the log grow for ever.
+    void aProgramThatIsLostAgainAndAgain() {
+        LaneWorld w;
+        w.hands->onPrompt = [](PlayedHands& self, const talk::Prompt&) { self.forgetRun(); };
+        const auto id = w.add("sort").record.id;
+        QTRY_VERIFY_WITH_TIMEOUT(w.is(id, TaskState::Failed), 20'000);
+        QVERIFY(w.hands->noted(EventKind::TaskBegun).size() < 10);
+        w.hands->onPrompt = [](PlayedHands& self, const talk::Prompt& prompt) { self.endTurn(prompt.turn); };
+        QVERIFY(w.lane->say(id, "again", {}));
+        QTRY_VERIFY(w.is(id, TaskState::Done));
+    }
+
+    void aProgramThatEndedBetweenTwoTurns() {
+        LaneWorld w;
+        const auto id = w.add("sort").record.id;
+        QTRY_VERIFY(w.is(id, TaskState::Done));
+        w.hands->programEnds("It ended by itself.");
+        QVERIFY(w.lane->say(id, "more", {}));
+        QTRY_VERIFY(w.is(id, TaskState::Done) && w.task(id).turns == 2);
+        QVERIFY(w.hands->starts().size() == 2 && w.hands->starts()[1].load == "s-1");
+    }
+
+    // Each question keeps its place, also while something else is waited for.
+    void severalQuestionsAtOnceAndAPauseInBetween() {
+        LaneWorld w;
+        w.hands->onPrompt = [](PlayedHands& self, const talk::Prompt& prompt) {
+            for (const std::uint64_t request : {4, 5}) {
+                self.tell(talk::Permission{prompt.turn, request, "Run " + std::to_string(request), "t", {{"yes", "Yes", talk::OptionKind::AllowOnce}}});
+            }
+        };
+        const auto id = w.add("tidy", [](NewTask& task) { task.permissions = Permissions::Ask; }).record.id;
+        QTRY_VERIFY(w.task(id).asks.size() == 2);
+        w.hands->set(PlayedHands::Machine::Paused);
+        QTRY_VERIFY(w.waits(id, WaitsFor::Machine));
+        w.hands->set(PlayedHands::Machine::Ready);
+        QTRY_VERIFY(w.waits(id, WaitsFor::Permission));
+        QVERIFY(w.lane->answer(id, 5, "yes"));
+        QVERIFY(w.waits(id, WaitsFor::Permission));
+        QVERIFY(w.lane->answer(id, 4, "yes"));
+        QVERIFY(w.is(id, TaskState::Working));
+        w.hands->tell(talk::Permission{1, 6, "Run 6", "t", {{"yes", "Yes", talk::OptionKind::AllowOnce}}});
+        QTRY_VERIFY(w.waits(id, WaitsFor::Permission));
+        w.hands->tell(talk::PermissionOver{6}); // its program does without
+        QTRY_VERIFY(w.is(id, TaskState::Working));
+        w.hands->endTurn(1);
+        QTRY_VERIFY(w.is(id, TaskState::Done));
+    }
+
+    void aCancelOutlivesTheEngine() {
+        LaneWorld w;
+        holds(w);
+        w.hands->onCancel = [](PlayedHands&) {};
+        const auto id = w.add("sort").record.id;
+        QTRY_VERIFY(w.task(id).told);
+        QVERIFY(w.lane->cancel(id));
+        w.close();
+        w.hands->onCancel = [](PlayedHands& self) { self.endTurn(1, talk::TurnStop::Cancelled); };
+        w.open();
+        QTRY_VERIFY(w.is(id, TaskState::Cancelled));
+        QVERIFY(!w.task(id).cancelling);
+    }
+
+    // What the owner, or a canary, has paused is not let go on by a budget that gets more.
+    void aPauseOfTheOwnersIsNotLifted() {
+        LaneWorld w;
+        holds(w);
+        const auto id = w.add("sort").record.id;
+        QTRY_VERIFY(w.task(id).told);
+        w.hands->set(PlayedHands::Machine::Paused);
+        w.setOver("The tokens are used up");
+        QTRY_VERIFY(w.waits(id, WaitsFor::Budget) || w.waits(id, WaitsFor::Machine));
+        if (w.waits(id, WaitsFor::Budget)) {
+            QVERIFY(w.lane->goOn(id));
+        }
+        QTRY_VERIFY(w.waits(id, WaitsFor::Machine) || w.waits(id, WaitsFor::Budget));
+        QVERIFY(w.hands->machine() == PlayedHands::Machine::Paused);
+    }
+
     void aTaskFileThatCannotBeReadIsLeftAlone() {
         LaneWorld w;
         const auto id = w.add("sort").record.id;
@@ -335,6 +447,7 @@ private slots:
         QVERIFY(w.is(id, TaskState::Done));
         QVERIFY(w.lane->list().size() == 1 && w.complaints().size() == 1 && w.complaints()[0].find("7.json") != std::string::npos);
         QVERIFY(broken.exists());
+        QCOMPARE(w.add("next").record.id, 8U); // in nobody's place
     }
 };
 

@@ -26,6 +26,8 @@ private slots:
         task.run = 7, task.gone = true, task.stray = true, task.session = "s", task.open = true, task.told = true;
         task.plan = {{"read", talk::Priority::High, talk::StepStatus::Completed}};
         task.waiting = Waiting{WaitsFor::Permission, "Run?", "it asks", 8, true, {{"y", "Yes", talk::OptionKind::AllowAlways}}};
+        task.asks = {*task.waiting, *task.waiting};
+        task.cancelling = true;
         task.trouble = Trouble{"broke", "mend"};
         task.summary = "so far", task.firstEvent = 10, task.lastEvent = 11, task.staged = 12, task.nextMs = 13, task.everyS = 14;
         task.budget = {1, 2, 3, 4};
@@ -36,7 +38,7 @@ private slots:
         QFile one(dir.filePath("1.json")), two(dir.filePath("2.json"));
         QVERIFY(one.open(QIODevice::ReadOnly) && two.open(QIODevice::ReadOnly));
         QCOMPARE(two.readAll(), one.readAll());
-        QVERIFY(back->waiting && back->waiting->options == task.waiting->options && back->unsaid.size() == 2 && back->plan == task.plan);
+        QVERIFY(back->waiting && back->asks.size() == 2 && back->cancelling && back->waiting->options == task.waiting->options && back->unsaid.size() == 2 && back->plan == task.plan);
         QVERIFY(back->trouble->hint == "mend" && back->budget.cpuSeconds == 4U && back->open && back->told && back->permissions == Permissions::Ask);
     }
 
