@@ -45,9 +45,9 @@ public:
         const auto started = m_agent->start([](std::string_view, std::string_view) {}, std::move(stop));
         return started ? Status() : Status(fail(started.error()));
     }
-    Status pauseMachine(const std::string& why) override {
-        const auto paused = m_agent->pause(why);
-        return paused ? Status() : Status(fail(paused.error()));
+    Result<bool> pauseMachine(const std::string& why) override {
+        const auto paused = m_agent->pause(agents::Pauser::Budget, why);
+        return paused ? Result<bool>(*paused == Agent::PauseOutcome::Paused) : fail(paused.error());
     }
     Status resumeMachine(std::stop_token stop) override {
         const auto resumed = m_agent->resume([](std::string_view, std::string_view) {}, std::move(stop));

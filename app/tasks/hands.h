@@ -27,7 +27,8 @@ public:
     [[nodiscard]] virtual Machine machine() const = 0;
     // Blocks until it is ready. An error: it is not, and why.
     [[nodiscard]] virtual Status startMachine(std::stop_token stop) = 0;
-    [[nodiscard]] virtual Status pauseMachine(const std::string& why) = 0;
+    // For a budget that is used up. False: it was paused already, whoever by, or does not run.
+    [[nodiscard]] virtual Result<bool> pauseMachine(const std::string& why) = 0;
     [[nodiscard]] virtual Status resumeMachine(std::stop_token stop) = 0;
 
     // As Agent::talk().

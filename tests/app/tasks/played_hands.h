@@ -102,9 +102,12 @@ public:
         set(Machine::Ready);
         return {};
     }
-    [[nodiscard]] Status pauseMachine(const std::string&) override {
+    [[nodiscard]] Result<bool> pauseMachine(const std::string&) override {
+        if (machine() != Machine::Ready) {
+            return false;
+        }
         set(Machine::Paused);
-        return {};
+        return true;
     }
     [[nodiscard]] Status resumeMachine(std::stop_token) override {
         set(Machine::Ready);
@@ -322,7 +325,6 @@ public:
         return m_complaints;
     }
 
-private:
     tasks::World world() {
         tasks::World out;
         out.brain = [this](const std::string&, const std::string& program, const std::string& provider) -> Result<tasks::Brain> {
@@ -355,6 +357,8 @@ private:
         };
         return out;
     }
+
+private:
     mutable std::mutex m_mutex;
     std::string m_over;
     std::vector<tasks::Attention> m_attention;
