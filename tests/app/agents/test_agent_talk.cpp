@@ -20,12 +20,12 @@ private slots:
         w.clerks.on("agent.updates", never);
         const auto cancel = within(60s, "agent.cancel", [&] { return w.agent->talk(talk::Cancel{1}, {}); });
         QVERIFY(!cancel);
-        QCOMPARE(cancel.error().code, ErrorCode::Expired);
+        QVERIFY(cancel.error().code == ErrorCode::Expired);
         // A poll has its own time, too.
         const auto begun = std::chrono::steady_clock::now();
         const auto updates = within(60s, "agent.updates", [&] { return w.agent->talk(talk::Updates{1, 0, 1s}, {}); });
         QVERIFY(!updates);
-        QCOMPARE(updates.error().code, ErrorCode::Expired);
+        QVERIFY(updates.error().code == ErrorCode::Expired);
         QVERIFY(std::chrono::steady_clock::now() - begun >= 1s);
     }
 };
