@@ -508,8 +508,11 @@ json::object Agent::describe(Tell what) const {
                      {"shares", std::move(shares)}};
     if (stateNow() == AgentState::Failed) {
         out["reason"] = m_failure;
-    } else if (stateNow() == AgentState::Paused && !m_pausedWhy.empty()) {
-        out["reason"] = m_pausedWhy;
+    } else if (stateNow() == AgentState::Paused) {
+        out["paused_by"] = toString(m_pausedBy.who);
+        if (!m_pausedBy.why.empty()) {
+            out["reason"] = m_pausedBy.why;
+        }
     }
     return out;
 }

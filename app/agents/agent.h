@@ -37,6 +37,10 @@ namespace carrel::agents {
 enum class AgentState { Created, Starting, Ready, Paused, Stopping, Stopped, Failed };
 [[nodiscard]] std::string_view toString(AgentState state);
 
+// Who pauses an agent. Canary: one left, or was about to, which the owner has to look at; Budget: a task used it up.
+enum class Pauser { Owner, Canary, Budget };
+[[nodiscard]] std::string_view toString(Pauser pauser);
+
 struct NewShare {
     std::string dir;
     ShareMode mode = ShareMode::Review;
@@ -137,14 +141,15 @@ public:
     enum class Staged { Refuse, Discard };
     [[nodiscard]] Status remove(Staged staged, const Progress& progress);
 
-    // agent_pause.cpp. pause() is a brake: it writes down that the owner paused the agent, stops the machine's processors through
+    // agent_pause.cpp. pause() is a brake: it writes down who paused the agent, stops the machine's processors through
     // the hypervisor, and waits for nothing else; not for the guest, nor for a verb under way. Where that verb waits for the guest
     // it ends. Commands under way stay, and go on with resume(). A start under way lets its machine run no further, and ends
     // with an error that says so; a start that still waits for its turn is none yet. Refused: the agent is being stopped.
     // Unavailable, Io: the hypervisor's; the machine may run on.
     enum class PauseOutcome { Paused, WasPaused, NotRunning };
-    // `why`: where it is not the owner who pauses it, for describe().
-    [[nodiscard]] Result<PauseOutcome> pause(const std::string& why = {});
+    // `why`: where it is not the owner who pauses it, for describe(). WasPaused: who paused it, and why, stays as it was; but for a
+    // canary, whose word goes before the owner's and a budget's, in the log, too: whoever resumes for their sake is not to miss it.
+    [[nodiscard]] Result<PauseOutcome> pause(Pauser who = Pauser::Owner, const std::string& why = {});
     // The clock is the first thing that its guest hears. Returns when the guest has answered, or not in time: that is no error,
     // and describe() tells. What was paused while it started goes on with that, and is waited for as by start(): an error, or
     // `stop`, leaves its machine alone.
@@ -187,9 +192,9 @@ public:
     [[nodiscard]] Result<std::uint32_t> install(const std::string& program, const std::string& version, const boost::json::object& params, UniqueFd& callerEnd);
     [[nodiscard]] std::map<std::string, std::string> programs() const; // and their versions
     [[nodiscard]] std::uint64_t memoryMib() const;
-    // agent_talk.cpp: a call to the agent program in its machine, and, of agent.updates, what it told. Waits for the guest's answer. Refused:
-    // the machine does not run, or is paused; Cancelled: `stop`, or it was paused or stopped meanwhile; NotFound, Conflict: as
-    // guest/protocol/agent_talk.h has them; Unavailable: ask again.
+    // agent_talk.cpp: a call to the agent program in its machine, and, of agent.updates, what it told. Waits for the guest's answer, not
+    // for long (Patience::talking). Refused: the machine does not run, or is paused; Cancelled: `stop`, or it was paused or stopped
+    // meanwhile; NotFound, Conflict: as guest/protocol/agent_talk.h has them; Unavailable, Expired (no answer came): ask again.
     [[nodiscard]] Result<std::vector<talk::Update>> talk(const talk::Call& call, std::stop_token stop);
     // What the environment of each of its programs holds of Carrel's: canaries, and what stands for credentials.
     [[nodiscard]] Result<std::map<std::string, std::string>> ownEnvironment();
@@ -338,6 +343,10 @@ private:
     void superviseFromNow();
 
     // Pause. A machine whose guest has not greeted yet, and that nobody waits for, is in the state starting, and paused.
+    struct PausedBy {
+        Pauser who = Pauser::Owner;
+        std::string why;
+    };
     [[nodiscard]] AgentState stateNow() const; // m_mutex is held
     [[nodiscard]] bool isPaused() const;
     [[nodiscard]] Status refusePaused() const;
@@ -553,7 +562,7 @@ private:
     std::string m_failure;
     std::shared_ptr<hypervisor::Machine> m_machine;
     bool m_paused = false;  // or is to be, as soon as there is a machine
-    std::string m_pausedWhy; // empty: by the owner's own word
+    PausedBy m_pausedBy; // the last pause; a canary's until the owner let it go on, or its machine ended, also where it could not be paused
     bool m_mayRun = false;  // its start has come so far that it may run
     bool m_booting = false; // it has not been ready since it was made: nobody has worked in it yet
     std::shared_ptr<Door> m_door;

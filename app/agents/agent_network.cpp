@@ -265,7 +265,7 @@ void Agent::canaryLeft(std::optional<activity::Event> event, const std::string& 
     if (event) { // a full disk is no reason to let it go on
         (void)noteOwing(event->kind, std::move(event->subject), std::move(event->detail));
     }
-    const auto paused = pause(why);
+    const auto paused = pause(Pauser::Canary, why);
     if (!paused) {
         m_services.complain(name() + ": " + paused.error().text());
         alarm(Alarm::StillRuns);
@@ -281,12 +281,12 @@ void Agent::alarm(Alarm what) const {
 }
 
 void Agent::alarmOver() {
-    std::string why;
+    PausedBy was;
     {
         const std::lock_guard lock(m_mutex);
-        why.swap(m_pausedWhy);
+        std::swap(was, m_pausedBy);
     }
-    if (!why.empty()) {
+    if (was.who == Pauser::Canary) {
         alarm(Alarm::Over);
     }
 }

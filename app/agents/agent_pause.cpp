@@ -17,9 +17,28 @@ using Clock = std::chrono::steady_clock;
 // A paused machine's process uses less than one part of a hundred; so many looks in a row at more than one in twenty, and it runs.
 constexpr int kPausedLoad = 20;
 constexpr int kRanOnMost = 3;
-constexpr std::string_view kByCanary = "canary"; // in the log, where the owner would be
+
+json::object pausedDetail(Pauser who, const std::string& why) {
+    json::object out{{"by", toString(who)}};
+    if (!why.empty()) {
+        out["why"] = why;
+    }
+    return out;
+}
 
 } // namespace
+
+std::string_view toString(Pauser pauser) {
+    switch (pauser) {
+    case Pauser::Canary:
+        return "canary";
+    case Pauser::Budget:
+        return "budget";
+    case Pauser::Owner:
+        break;
+    }
+    return kByOwner;
+}
 
 AgentState Agent::stateNow() const {
     return m_paused && m_state != AgentState::Stopping ? AgentState::Paused : m_state;
@@ -33,28 +52,31 @@ Status Agent::refusePaused() const {
     return isPaused() ? Status(fail(pausedError(ErrorCode::Refused, name()))) : Status{};
 }
 
-Result<Agent::PauseOutcome> Agent::pause(const std::string& why) {
+Result<Agent::PauseOutcome> Agent::pause(Pauser who, const std::string& why) {
     const std::lock_guard brake(m_brake);
+    bool canaryToo = false; // it was paused, for less
     {
         const std::lock_guard lock(m_mutex);
         if (m_state == AgentState::Stopping) {
             return fail(ErrorCode::Refused, "the agent " + m_record.name + " is being stopped",
                         "Its machine ends in a moment, or its power is cut");
         }
-        if (m_paused) {
-            m_pausedWhy = why.empty() ? m_pausedWhy : why;
+        if (m_paused && (who != Pauser::Canary || m_pausedBy.who == Pauser::Canary)) {
             return PauseOutcome::WasPaused;
         }
-        if (!m_machine && m_state != AgentState::Starting) {
+        if (m_paused) {
+            m_pausedBy = {who, why};
+            canaryToo = true;
+        } else if (!m_machine && m_state != AgentState::Starting) {
             return PauseOutcome::NotRunning;
         }
     }
     // A full disk is no reason to let it run on, and may be its doing.
-    json::object detail{{"by", kByOwner}};
-    if (!why.empty()) {
-        detail = {{"by", kByCanary}, {"why", why}};
+    (void)noteOwing(EventKind::VmState, std::string(toString(AgentState::Paused)), pausedDetail(who, why));
+    if (canaryToo) {
+        tellChanged();
+        return PauseOutcome::WasPaused;
     }
-    (void)noteOwing(EventKind::VmState, std::string(toString(AgentState::Paused)), std::move(detail));
     std::shared_ptr<hypervisor::Machine> machine;
     {
         const std::lock_guard lock(m_mutex);
@@ -62,7 +84,9 @@ Result<Agent::PauseOutcome> Agent::pause(const std::string& why) {
             return PauseOutcome::NotRunning; // it ended by itself just now
         }
         m_paused = true;
-        m_pausedWhy = why.empty() ? m_pausedWhy : why; // one that could not be paused before, or was paused already
+        if (m_pausedBy.who != Pauser::Canary) { // one that could not be paused before
+            m_pausedBy = {who, why};
+        }
         machine = m_machine;
         if (m_door) {
             m_door->hold();
@@ -237,10 +261,15 @@ Status Agent::awaitStart(const Progress& progress, std::stop_token stop) {
 
 namespace {
 
-// How the agent was when its log was last told of that, and why it was paused, if it was not by the owner; none: it cannot be read.
+// How the agent was when its log was last told of that, and who paused it, and why, if it was not the owner; none: it cannot be read.
 struct LastState {
     std::string state, why;
+    Pauser who = Pauser::Owner;
 };
+std::string wordIn(const json::object& detail, const char* name) {
+    const auto* word = detail.if_contains(name);
+    return word != nullptr && word->is_string() ? std::string(word->get_string()) : std::string();
+}
 std::optional<LastState> lastStateIn(activity::ActivityLog& log) {
     std::optional<LastState> last;
     activity::Query query;
@@ -254,8 +283,11 @@ std::optional<LastState> lastStateIn(activity::ActivityLog& log) {
             return last;
         }
         const auto& event = page->back().event;
-        const auto* why = event.detail.if_contains("why");
-        last = LastState{event.subject, why != nullptr && why->is_string() ? std::string(why->get_string()) : std::string()};
+        const auto by = wordIn(event.detail, "by");
+        last = LastState{event.subject, wordIn(event.detail, "why"),
+                         by == toString(Pauser::Canary)   ? Pauser::Canary
+                         : by == toString(Pauser::Budget) ? Pauser::Budget
+                                                          : Pauser::Owner};
         query.afterSeq = page->back().seq;
     }
 }
@@ -281,14 +313,14 @@ bool Agent::takeOverPaused() {
     {
         const std::lock_guard lock(m_mutex);
         m_paused = m_mayRun = true;
-        m_pausedWhy = wanted ? last->why : std::string();
+        m_pausedBy = wanted ? PausedBy{last->who, last->why} : PausedBy();
         m_state = AgentState::Starting; // nobody has greeted its guest
         m_door->hold();
     }
     noteAfter(EventKind::EngineNote, "took over the paused machine");
     if (!wanted) {
         noteAfter(EventKind::VmState, std::string(toString(AgentState::Paused)), {{"found", true}});
-    } else if (!last->why.empty()) {
+    } else if (last->who == Pauser::Canary) {
         alarm(Alarm::CanaryLeft);
     }
     if (auto put = putClerk(); !put) { // whoever looks after it tries again

@@ -17,11 +17,12 @@ Result<std::vector<talk::Update>> Agent::talk(const talk::Call& call, std::stop_
             return fail(std::move(working).error());
         }
     }
-    const auto answer = (*at)->request(talk::methodOf(call), talk::paramsOf(call), {}, std::move(stop));
+    const auto* asked = std::get_if<talk::Updates>(&call);
+    const auto patience = m_services.patience.talking + (asked == nullptr ? std::chrono::seconds(0) : asked->most);
+    const auto answer = (*at)->request(talk::methodOf(call), talk::paramsOf(call), {}, std::move(stop), patience);
     if (!answer) {
         return fail(answer.error());
     }
-    const auto* asked = std::get_if<talk::Updates>(&call);
     return asked == nullptr ? std::vector<talk::Update>() : talk::updatesFrom(asked->after, *answer);
 }
 

@@ -14,7 +14,8 @@ namespace carrel::agents {
 inline constexpr std::string_view kAttachments = "attachments";
 inline constexpr std::uint64_t kMaxAttached = 2ULL * 1024 * 1024 * 1024; // bytes, of one saying
 
-// Their copies' paths below `folder`, which is made where it is not there. All of them, or none.
+// Their copies' paths below `folder`, which is made where it is not there, but not what it is in. All of them, or none. Refused: the
+// file's own name, or that of a folder which it is in, is one of those that no share shows; both as it was named and where it truly is.
 [[nodiscard]] Result<std::vector<std::filesystem::path>> copyAttachments(const std::filesystem::path& folder, std::uint64_t task,
                                                                          const std::vector<std::filesystem::path>& files);
 

@@ -30,6 +30,7 @@ struct BootFiles {
 // How long a guest is waited for where nobody else could go on meanwhile.
 struct Patience {
     std::chrono::seconds stopping{20}; // for each answer
+    std::chrono::seconds talking{15};  // for a word to or from an agent program, besides what its call itself waits
     std::chrono::milliseconds supervising{2000}; // how often a running machine is looked after
     std::chrono::milliseconds pausedLook{1000}; // between two looks at what a paused machine uses, at least
     std::chrono::seconds takeOver{60}; // the engine's start waits for it; a machine that needs longer goes on by itself

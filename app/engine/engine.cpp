@@ -429,11 +429,9 @@ Status Engine::deleteAgent(std::string_view name, agents::Agent::Staged staged, 
     if (!found) {
         return fail(std::move(found).error());
     }
+    // Its tasks stop before their folder goes, and no one begins them anew while the agent is still in the list.
+    const tasks::TaskDesk::Closed noTasks(*m_tasks, (*found)->id());
     CARREL_TRY((*found)->remove(staged, progress));
-    m_tasks->forget((*found)->id());
-    m_approvals->forget((*found)->id());
-    m_viewer->forget((*found)->id());
-    m_usage->forget((*found)->id());
     {
         const std::unique_lock lock(m_agentsMutex);
         // Another call may have deleted it meanwhile, and a third made a new one of that name.
@@ -441,6 +439,9 @@ Status Engine::deleteAgent(std::string_view name, agents::Agent::Staged staged, 
             m_agents.erase(at);
         }
     }
+    m_approvals->forget((*found)->id());
+    m_viewer->forget((*found)->id());
+    m_usage->forget((*found)->id());
     m_agentNews.changed();
     return {};
 }

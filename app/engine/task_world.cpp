@@ -47,7 +47,7 @@ public:
         return started ? Status() : Status(fail(started.error()));
     }
     Result<bool> pauseMachine(const std::string& why) override {
-        const auto paused = m_agent->pause(why);
+        const auto paused = m_agent->pause(agents::Pauser::Budget, why);
         return paused ? Result<bool>(*paused == Agent::PauseOutcome::Paused) : fail(paused.error());
     }
     Status resumeMachine(std::stop_token stop) override {

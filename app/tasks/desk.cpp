@@ -13,6 +13,9 @@ Result<std::shared_ptr<Lane>> TaskDesk::of(const std::string& agentId) {
     if (m_stopped) {
         return fail(ErrorCode::Unavailable, "the engine is ending", "Try again");
     }
+    if (m_closed.contains(agentId)) {
+        return fail(ErrorCode::Conflict, "the agent is being deleted", "See: carrel list");
+    }
     if (const auto known = m_lanes.find(agentId); known != m_lanes.end()) {
         return known->second;
     }
@@ -40,16 +43,30 @@ void TaskDesk::wake() {
     }
 }
 
-void TaskDesk::forget(const std::string& agentId) {
+TaskDesk::Closed::Closed(TaskDesk& desk, std::string agentId)
+    : m_desk(desk)
+    , m_agent(std::move(agentId)) {
     std::shared_ptr<Lane> lane;
     {
-        const std::lock_guard lock(m_mutex);
-        if (auto gone = m_lanes.extract(agentId)) {
+        const std::lock_guard lock(m_desk.m_mutex);
+        m_desk.m_closed.insert(m_agent);
+        if (auto gone = m_desk.m_lanes.extract(m_agent)) {
             lane = std::move(gone.mapped());
         }
     }
     if (lane) {
         lane->stop();
+    }
+}
+
+TaskDesk::Closed::~Closed() {
+    {
+        const std::lock_guard lock(m_desk.m_mutex);
+        m_desk.m_closed.erase(m_desk.m_closed.find(m_agent));
+    }
+    const auto lane = m_desk.of(m_agent);
+    if (!lane && lane.error().code != ErrorCode::NotFound && lane.error().code != ErrorCode::Conflict && lane.error().code != ErrorCode::Unavailable) {
+        m_desk.m_world.complain("the tasks of an agent that is not deleted cannot go on: " + lane.error().text());
     }
 }
 

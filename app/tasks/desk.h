@@ -6,6 +6,7 @@
 #include "app/tasks/lane.h"
 
 #include <map>
+#include <set>
 
 namespace carrel::tasks {
 
@@ -17,11 +18,23 @@ public:
     TaskDesk(const TaskDesk&) = delete;
     TaskDesk& operator=(const TaskDesk&) = delete;
 
-    // That agent's; what goes on goes on from here. NotFound: there is no such agent. Unavailable: stopped.
+    // That agent's; what goes on goes on from here. NotFound: there is no such agent. Unavailable: stopped. Conflict: it is closed.
     [[nodiscard]] Result<std::shared_ptr<Lane>> of(const std::string& agentId);
     // Something that tasks may wait for has changed.
     void wake();
-    void forget(const std::string& agentId); // it is deleted
+    // An agent is about to be deleted: its lane is stopped, and there is none while this lives. Where the agent is there all the same when
+    // it ends, its tasks go on. Ownership: the caller's; before the desk. Waits for the lane's thread: with no lock or turn of the agent's.
+    class Closed {
+    public:
+        Closed(TaskDesk& desk, std::string agentId);
+        ~Closed();
+        Closed(const Closed&) = delete;
+        Closed& operator=(const Closed&) = delete;
+
+    private:
+        TaskDesk& m_desk;
+        const std::string m_agent;
+    };
     void stop();
 
 private:
@@ -30,6 +43,7 @@ private:
     Lane::Pace m_pace;
     std::mutex m_mutex;
     std::map<std::string, std::shared_ptr<Lane>> m_lanes;
+    std::multiset<std::string> m_closed; // by each who closed it
     bool m_stopped = false;
 };
 

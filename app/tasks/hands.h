@@ -28,7 +28,7 @@ public:
     [[nodiscard]] virtual std::string pausedWhy() const = 0; // empty: its owner has, or it is not paused
     // Blocks until it is ready. An error: it is not, and why.
     [[nodiscard]] virtual Status startMachine(std::stop_token stop) = 0;
-    // Whether it was this that paused it: who else has is the one to let it go on.
+    // For a budget that is used up. False: it was paused already, whoever by, or does not run.
     [[nodiscard]] virtual Result<bool> pauseMachine(const std::string& why) = 0;
     [[nodiscard]] virtual Status resumeMachine(std::stop_token stop) = 0;
 

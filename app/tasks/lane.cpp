@@ -77,7 +77,7 @@ void Lane::stop() {
 
 Status Lane::load() {
     std::error_code error;
-    fs::create_directories(m_folder, error);
+    fs::create_directory(m_folder, error); // not what it is in: of a deleted agent nothing comes back
     if (error) {
         return failErrno("making the folder of an agent's tasks", error.value());
     }

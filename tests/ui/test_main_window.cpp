@@ -139,11 +139,16 @@ private slots:
         QTRY_VERIFY_WITH_TIMEOUT(desk.page() != nullptr && find<QLabel>(*desk.page(), "agentState")->text().startsWith("Ready"), kPatience);
         auto* const bar = find<MessageBar>(*desk.page(), "agentBar");
         QVERIFY(!bar->isVisible());
-        QVERIFY(desk.world.engine->agent("desk").value()->pause("a request for evil.example:443 held the canary bait"));
+        QVERIFY(desk.world.engine->agent("desk").value()->pause(agents::Pauser::Canary, "a request for evil.example:443 held the canary bait"));
         QTRY_VERIFY_WITH_TIMEOUT(bar->isVisible(), kPatience);
         QVERIFY2(bar->text().startsWith("Paused by Carrel: a request for evil.example:443 held the canary bait "), qPrintable(bar->text()));
         click(find<QPushButton>(*desk.page(), "pause"));
         QTRY_VERIFY_WITH_TIMEOUT(find<QLabel>(*desk.page(), "agentState")->text().startsWith("Ready") && !bar->isVisible(), kPatience);
+        // Of a budget nothing is said that is true of a canary only.
+        QVERIFY(desk.world.engine->agent("desk").value()->pause(agents::Pauser::Budget, "the budget of 5 dollars is used up"));
+        QTRY_VERIFY_WITH_TIMEOUT(bar->isVisible(), kPatience);
+        QVERIFY2(bar->text().startsWith("Paused by Carrel: the budget of 5 dollars is used up ") && !bar->text().contains("Nobody has got"),
+                 qPrintable(bar->text()));
     }
     void closingCallsAStartOffOnlyIfAsked() {
         Desk desk;

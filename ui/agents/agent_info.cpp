@@ -66,6 +66,7 @@ AgentInfo agentFrom(const boost::json::object& agent) {
     const auto* const found = std::find_if(kStates.begin(), kStates.end(), [&](const auto& each) { return each.first == state; });
     out.state = found == kStates.end() ? AgentState::Unknown : found->second;
     out.reason = textAt(agent, "reason");
+    out.pausedForBudget = textAt(agent, "paused_by") == "budget";
     out.memoryMib = numberAt(agent, "memory_mib");
     out.cpus = numberAt(agent, "cpus");
     out.accelerator = textAt(agent, "accelerator");

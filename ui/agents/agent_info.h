@@ -34,6 +34,7 @@ struct AgentInfo {
     QString name; // of the closed alphabet of names: fit to be shown
     AgentState state = AgentState::Unknown;
     std::string reason; // raw; why it failed, or why Carrel paused it
+    bool pausedForBudget = false; // else by the owner, or where there is a reason, for a canary
     std::uint64_t memoryMib = 0;
     std::uint64_t cpus = 0;
     std::string accelerator; // "hardware", "software", or empty while it does not run

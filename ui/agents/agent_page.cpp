@@ -176,8 +176,11 @@ void AgentPage::refresh() {
         if (why.empty()) {
             m_bar->clear();
         } else {
-            m_bar->say(MessageBar::Kind::Error, tr("Paused by Carrel: %1").arg(lineOf(why, kWholeColumns)),
-                       tr("Nobody has got all of it. Its timeline tells more; set its network to offline first if it is to go on without."));
+            m_bar->say(agent->pausedForBudget ? MessageBar::Kind::Note : MessageBar::Kind::Error,
+                       tr("Paused by Carrel: %1").arg(lineOf(why, kWholeColumns)),
+                       agent->pausedForBudget
+                           ? tr("A task of its has used up the budget. Answer at the task: it goes on with as much again, or is cancelled.")
+                           : tr("Nobody has got all of it. Its timeline tells more; set its network to offline first if it is to go on without."));
         }
     }
     m_lastState = state;

@@ -68,6 +68,7 @@ private slots:
     void deletedWhereNothingWaits();
     void engineFindsItPaused();
     void whyItWasPausedOutlivesTheEngine();
+    void pausedForABudget();
     void engineFindsItPausedInItsStart();
     void engineEndsWhatItDiedOver_data();
     void engineEndsWhatItDiedOver();
@@ -275,7 +276,6 @@ void TestAgentPauseLife::deletedWhereNothingWaits() {
     QCOMPARE(std::filesystem::exists(w.services.agentsFolder / w.agent->id()), waits != 0);
 }
 
-// Whether its guest answers or not.
 // Where it was not the owner who paused it, that is told as long as it stands, and so is the owner.
 void TestAgentPauseLife::whyItWasPausedOutlivesTheEngine() {
     PauseWorld w(true);
@@ -294,7 +294,7 @@ void TestAgentPauseLife::whyItWasPausedOutlivesTheEngine() {
         return of.contains("reason") ? std::string(of.at("reason").as_string()) : std::string();
     };
     QVERIFY(w.start());
-    QCOMPARE(w.agent->pause("it sent a canary").value(), Paused::Paused);
+    QCOMPARE(w.agent->pause(Pauser::Canary, "it sent a canary").value(), Paused::Paused);
     QCOMPARE(reason(), std::string("it sent a canary"));
     QCOMPARE(w.states().back().detail.at("by"), boost::json::value("canary"));
     w.restartEngine();
@@ -309,14 +309,65 @@ void TestAgentPauseLife::whyItWasPausedOutlivesTheEngine() {
     QVERIFY(w.pause());
     w.restartEngine();
     QVERIFY(w.paused() && reason().empty() && told().empty());
-    // One that the owner had paused already.
-    QCOMPARE(w.agent->pause("it had sent a canary").value(), Paused::WasPaused);
+    // One that the owner had paused already. So the log says, too.
+    QCOMPARE(w.agent->pause(Pauser::Canary, "it had sent a canary").value(), Paused::WasPaused);
     QCOMPARE(reason(), std::string("it had sent a canary"));
+    QCOMPARE(w.states().back().detail.at("by"), boost::json::value("canary"));
+    QCOMPARE(w.agent->pause(Pauser::Canary, "and another").value(), Paused::WasPaused);
+    QCOMPARE(reason(), std::string("it had sent a canary")); // the first is what it was paused for
+    w.restartEngine();
+    QCOMPARE(told(), (std::vector{Alarm::Over, Alarm::CanaryLeft}));
     QVERIFY(w.stop());
     QCOMPARE(told(), std::vector{Alarm::Over});
     QVERIFY(reason().empty());
 }
 
+// A budget is no canary: it raises no alarm, in this engine or the next, and takes nobody's reason away.
+void TestAgentPauseLife::pausedForABudget() {
+    PauseWorld w(true);
+    std::mutex mutex;
+    std::vector<Alarm> alarms;
+    w.services.alarm = [&](const std::string&, Alarm what) {
+        const std::lock_guard lock(mutex);
+        alarms.push_back(what);
+    };
+    const auto told = [&] {
+        const std::lock_guard lock(mutex);
+        return std::exchange(alarms, {});
+    };
+    const auto said = [&](const char* what) {
+        const auto of = w.agent->describe();
+        return of.contains(what) ? std::string(of.at(what).as_string()) : std::string();
+    };
+    QVERIFY(w.start());
+    QCOMPARE(w.agent->pause(Pauser::Budget, "5 dollars are used up").value(), Paused::Paused);
+    QCOMPARE(said("reason"), std::string("5 dollars are used up"));
+    QCOMPARE(said("paused_by"), std::string("budget"));
+    QCOMPARE(w.states().back().detail.at("by"), json::value("budget"));
+    QCOMPARE(w.states().back().detail.at("why"), json::value("5 dollars are used up"));
+    w.restartEngine();
+    QVERIFY(w.paused());
+    QCOMPARE(said("reason"), std::string("5 dollars are used up"));
+    QCOMPARE(said("paused_by"), std::string("budget"));
+    QCOMPARE(w.resume().value(), Resumed::Resumed);
+    QVERIFY(said("paused_by").empty());
+    QVERIFY(told().empty());
+    // The owner's pause, and a canary's, stay what they are.
+    QVERIFY(w.pause());
+    QCOMPARE(w.agent->pause(Pauser::Budget, "5 dollars are used up").value(), Paused::WasPaused);
+    QVERIFY(said("reason").empty());
+    QCOMPARE(said("paused_by"), std::string("owner"));
+    QCOMPARE(w.resume().value(), Resumed::Resumed);
+    QCOMPARE(w.agent->pause(Pauser::Canary, "it sent a canary").value(), Paused::Paused);
+    QCOMPARE(w.agent->pause(Pauser::Budget, "5 dollars are used up").value(), Paused::WasPaused);
+    QCOMPARE(said("reason"), std::string("it sent a canary"));
+    QCOMPARE(said("paused_by"), std::string("canary"));
+    QCOMPARE(w.states().back().detail.at("by"), json::value("canary"));
+    QCOMPARE(w.resume().value(), Resumed::Resumed);
+    QCOMPARE(told(), std::vector{Alarm::Over});
+}
+
+// Whether its guest answers or not.
 void TestAgentPauseLife::engineFindsItPaused() {
     PauseWorld w(true);
     QVERIFY(w.start());

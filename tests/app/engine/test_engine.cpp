@@ -55,6 +55,29 @@ private slots:
         QVERIFY(!w.engine->agent("ann"));
     }
 
+    // Its tasks end before its folder goes, and nobody's question brings either back.
+    void deletedWithItsTasks() {
+        EngineWorld w;
+        const auto agent = w.engine->agent("ann").value();
+        const auto lane = w.engine->tasks().of(agent->id()).value();
+        const auto folder = agent->tasksFolder();
+        QVERIFY(std::filesystem::exists(folder));
+        bool asked = false;
+        const auto deleted = w.engine->deleteAgent("ann", agents::Agent::Staged::Refuse, [&](std::string_view step, std::string_view) {
+            if (step == "delete") {
+                asked = true;
+                const auto other = w.engine->tasks().of(agent->id());
+                QVERIFY(!other && other.error().code == ErrorCode::Conflict);
+                QVERIFY(!lane->add({"sort", {}, {}, {}, {}, 0, 0, {}}));
+            }
+        });
+        QVERIFY2(deleted, deleted ? "" : deleted.error().text().c_str());
+        QVERIFY(asked);
+        const auto after = w.engine->tasks().of(agent->id());
+        QVERIFY(!after && after.error().code == ErrorCode::NotFound);
+        QVERIFY(!std::filesystem::exists(folder.parent_path()));
+    }
+
     void deletedTwiceAtOnce() {
         EngineWorld w;
         std::future<Status> second;

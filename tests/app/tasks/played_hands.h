@@ -119,9 +119,11 @@ public:
         return {};
     }
     [[nodiscard]] Result<bool> pauseMachine(const std::string&) override {
-        const bool is = machine() == Machine::Paused;
+        if (machine() != Machine::Ready) {
+            return false;
+        }
         set(Machine::Paused);
-        return !is;
+        return true;
     }
     [[nodiscard]] Status resumeMachine(std::stop_token) override {
         set(Machine::Ready);
@@ -347,7 +349,6 @@ public:
         return m_complaints;
     }
 
-private:
     tasks::World world() {
         tasks::World out;
         out.brain = [this](const std::string&, const std::string& program, const std::string& provider) -> Result<tasks::Brain> {
@@ -380,6 +381,8 @@ private:
         };
         return out;
     }
+
+private:
     mutable std::mutex m_mutex;
     std::string m_over;
     std::vector<tasks::Attention> m_attention;
