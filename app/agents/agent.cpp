@@ -473,7 +473,7 @@ AgentState Agent::state() const {
 
 std::string Agent::pausedWhy() const {
     const std::lock_guard lock(m_mutex);
-    return stateNow() == AgentState::Paused ? m_pausedWhy : std::string();
+    return stateNow() == AgentState::Paused ? m_pausedBy.why : std::string();
 }
 
 json::array Agent::describeShares(Tell what) const {

@@ -263,7 +263,7 @@ std::optional<Lane::How> Lane::spent(std::uint64_t id, const std::string& why) {
             if (!word) {
                 continue;
             }
-            if (paused && *paused) { // what another paused is theirs to let go on
+            if (paused && *paused && m_hands->pausedWhy() == why) { // what another paused, since then, too, is theirs to let go on
                 if (auto goesOn = m_hands->resumeMachine(m_stop.get_token()); !goesOn) {
                     waitForMachine(id, goesOn.error());
                     return How::LetGo;

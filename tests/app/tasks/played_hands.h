@@ -118,11 +118,11 @@ public:
         set(Machine::Ready);
         return {};
     }
-    [[nodiscard]] Result<bool> pauseMachine(const std::string&) override {
+    [[nodiscard]] Result<bool> pauseMachine(const std::string& why) override {
         if (machine() != Machine::Ready) {
             return false;
         }
-        set(Machine::Paused);
+        pause(why);
         return true;
     }
     [[nodiscard]] Status resumeMachine(std::stop_token) override {
