@@ -204,8 +204,8 @@ tasks::World taskWorld(Engine& engine, std::function<void(const std::string&, st
     out.useEnds = [&engine](const std::string& agent, std::uint64_t task) { engine.usage().end(agent, keyOf(task)); };
     out.ticks = [&engine](const std::string& agent) { engine.usage().tick(agent); };
     out.used = [&engine](const std::string& agent, std::uint64_t task) { return usedOf(engine, agent, task); };
-    out.overBudget = [&engine](const std::string& agent, std::uint64_t) -> std::optional<std::string> {
-        const auto over = engine.usage().over(agent);
+    out.overBudget = [&engine](const std::string& agent, std::uint64_t task) -> std::optional<std::string> {
+        const auto over = engine.usage().over(agent, keyOf(task)); // not of the last one, which may have used up its own
         return over ? std::optional(over->text) : std::nullopt;
     };
     out.moreBudget = [&engine](const std::string& agent, std::uint64_t task) { return moreBudget(engine, agent, task); };

@@ -64,7 +64,8 @@ UsageBook::Agent UsageBook::read(const std::filesystem::path& file) const {
         if (!budget || !used) {
             return fail(budget ? used.error() : budget.error());
         }
-        return Part{*budget, std::move(*used)};
+        const bool hasUsed = !(*used == Used());
+        return Part{*budget, std::move(*used), hasUsed};
     };
     auto all = partFrom(fields);
     bool good = all.has_value() && schema == kSchema;
@@ -75,6 +76,9 @@ UsageBook::Agent UsageBook::read(const std::filesystem::path& file) const {
         JsonFields inner(each.get_object(), "usage.tasks");
         const auto name = inner.string("task", kMaxTaskName);
         auto part = partFrom(inner);
+        if (const bool hasBegun = inner.optionalBoolean("begun"); part) {
+            part->hasBegun = part->hasBegun || hasBegun;
+        }
         good = good && part && inner.finish() && out.tasks.emplace(name, part ? std::move(*part) : Part()).second;
         out.order.push_back(name);
     }
@@ -97,7 +101,7 @@ Status UsageBook::write(const std::string& name, Agent& agent) {
     json::array tasks;
     for (const auto& each : agent.order) {
         const auto& part = agent.tasks.at(each);
-        tasks.push_back(json::object{{"task", each}, {"budget", toJson(part.budget)}, {"used", toJson(part.used)}});
+        tasks.push_back(json::object{{"task", each}, {"begun", part.hasBegun}, {"budget", toJson(part.budget)}, {"used", toJson(part.used)}});
     }
     const json::object object{{"schema", kSchema},
                               {"since_ms", agent.sinceMs},
@@ -116,18 +120,27 @@ UsageBook::Part& UsageBook::taskOf(Agent& agent, const std::string& task) {
     if (known != agent.order.end()) {
         agent.order.erase(known);
     } else if (agent.order.size() >= kMaxTasksKept) {
-        const auto oldest = agent.order.begin() + (agent.order.front() == agent.task ? 1 : 0);
-        agent.tasks.erase(*oldest);
-        agent.order.erase(oldest);
+        const auto oldest = [&](bool withBudget) {
+            return std::find_if(agent.order.begin(), agent.order.end(), [&](const std::string& each) {
+                const auto& part = agent.tasks.at(each);
+                return each != agent.task && !part.mustStay() && part.budget.isNone() != withBudget;
+            });
+        };
+        auto at = oldest(false);
+        at = at != agent.order.end() ? at : oldest(true);
+        if (at != agent.order.end()) { // setBudget() sees to it that there is one
+            agent.tasks.erase(*at);
+            agent.order.erase(at);
+        }
     }
     agent.order.push_back(task);
     return agent.tasks[task];
 }
 
-// Counts the time since the last look, if a task is under way.
+// Counts the time since the last look, where a task is under way.
 void UsageBook::pass(Agent& agent, std::optional<nanoseconds> cpu) {
     const auto now = m_to.now();
-    if (!agent.task.empty()) {
+    if (agent.isUnderWay) {
         agent.time += now - agent.looked;
         if (cpu) {
             agent.cpu += agent.cpuAt && *agent.cpuAt <= *cpu ? *cpu - *agent.cpuAt : *cpu; // less than before: another machine's
@@ -151,9 +164,12 @@ void UsageBook::begin(const std::string& agent, const std::string& task) {
     const auto cpu = cpuOf(agent);
     const std::lock_guard lock(m_mutex);
     auto& it = of(agent);
+    it.isUnderWay = false; // whoever begins anew has looked away since, and may have waited for the owner
     pass(it, cpu);
-    (void)taskOf(it, task);
+    it.task.clear();
+    taskOf(it, task).hasBegun = true;
     it.task = task;
+    it.isUnderWay = true;
     it.cpuAt = cpu ? cpu : nanoseconds(0); // a machine that is only started counts from its beginning
     (void)write(agent, it).has_value();    // hasFailed says so
 }
@@ -176,11 +192,11 @@ void UsageBook::end(const std::string& agent, const std::string& task) {
     {
         const std::lock_guard lock(m_mutex);
         auto& it = of(agent);
-        if (it.task != task) {
+        if (it.task != task || !it.isUnderWay) {
             return;
         }
         pass(it, cpu);
-        it.task.clear();
+        it.isUnderWay = false;
         (void)write(agent, it).has_value();
     }
     tell(agent);
@@ -246,7 +262,8 @@ Status UsageBook::setBudget(const std::string& agent, const Budget& budget) {
             next = Agent{};
             if (!it.task.empty()) {
                 next.task = it.task;
-                (void)taskOf(next, it.task);
+                taskOf(next, it.task).hasBegun = true;
+                next.isUnderWay = it.isUnderWay;
             }
             next.looked = it.looked;
             next.cpuAt = it.cpuAt;
@@ -265,9 +282,21 @@ Status UsageBook::setBudget(const std::string& agent, const std::string& task, c
     {
         const std::lock_guard lock(m_mutex);
         auto& it = of(agent);
+        const auto known = it.tasks.find(task);
+        const auto waiting = std::count_if(it.tasks.begin(), it.tasks.end(), [](const auto& each) { return each.second.mustStay(); });
+        // One place stays for the task that works.
+        if (!budget.isNone() && (known == it.tasks.end() || known->second.budget.isNone()) && waiting >= static_cast<std::ptrdiff_t>(kMaxTasksKept) - 1) {
+            return fail(ErrorCode::LimitExceeded, "As many tasks of this agent as can be kept wait with a budget of their own, and one more would not be held to its",
+                        "Let some of them work first, or limit the agent as a whole: carrel budget");
+        }
+        if (budget.isNone() && known == it.tasks.end()) {
+            return it.unreadable ? fail(*it.unreadable) : Status(); // it has none
+        }
         auto next = it;
         taskOf(next, task).budget = budget;
-        CARREL_TRY(write(agent, next));
+        if (auto written = write(agent, next); !written) {
+            return fail(written.error().wrap("The budget of this task could not be set, so that it would not be held to it", written.error().hint));
+        }
         it = std::move(next);
     }
     tell(agent);
@@ -281,6 +310,15 @@ bool UsageBook::hasBudget(const Agent& agent) {
 std::optional<Over> UsageBook::over(const std::string& agent) {
     const std::lock_guard lock(m_mutex);
     auto& it = of(agent);
+    return standingOf(agent, it, it.task);
+}
+
+std::optional<Over> UsageBook::over(const std::string& agent, const std::string& task) {
+    const std::lock_guard lock(m_mutex);
+    return standingOf(agent, of(agent), task);
+}
+
+std::optional<Over> UsageBook::standingOf(const std::string& agent, Agent& it, const std::string& task) {
     if (it.unreadable) {
         return Over{Bound::Tokens, "The budget of this agent cannot be read, so that nothing can be held to it"};
     }
@@ -296,11 +334,8 @@ std::optional<Over> UsageBook::over(const std::string& agent) {
     if (auto one = standing(it.all.budget, it.all.used)) {
         return said(std::move(one), "agent");
     }
-    if (it.task.empty()) {
-        return std::nullopt;
-    }
-    const auto& part = it.tasks.at(it.task);
-    return said(standing(part.budget, part.used), "task");
+    const auto part = it.tasks.find(task);
+    return part == it.tasks.end() ? std::nullopt : said(standing(part->second.budget, part->second.used), "task");
 }
 
 std::optional<std::string> UsageBook::whyNotAsk(const std::string& agent) {

@@ -9,11 +9,12 @@
 // (or none); while it cannot be written, neither, if there is a budget.
 //
 // For whoever runs tasks (app/tasks): begin() when a task begins to work, or goes on; end() when it is over, or waits for somebody; tick()
-// about once a second in between, which counts time. What is used meanwhile is the agent's and that task's; one task of an agent at a
-// time. After each look at over() that is not none: pause. A listener hears of each count, and must not wait: it may ask the book.
+// about once a second in between, which counts time. Time, and processor time, pass between begin() and end() alone, and from one look to
+// the next within them. Of models what is used is the agent's and that task's, also after end(), until another begins: what a task's program
+// has left running goes on asking, and is held to that task's budget. One task of an agent at a time. After each look at over() that is not none: pause. A listener hears of each count, and must not wait: it may ask the book.
 //
 //   book.begin(agent, task);
-//   if (const auto over = book.over(agent)) { pause, and ask the owner: over->text }
+//   if (const auto over = book.over(agent, task)) { pause, and ask the owner: over->text }
 //   book.end(agent, task);
 //
 // Owner: the engine; outlives the networks and the tasks. Agents are known by their ids. Thread: any; each call that counts or sets blocks
@@ -30,7 +31,9 @@
 
 namespace carrel::providers {
 
-inline constexpr std::size_t kMaxTasksKept = 128; // of each agent: the newest; a task's own record keeps what it used
+// Of each agent: those with a budget that have not begun, which are never dropped; then the newest with a budget; then the newest of the
+// others. A task's own record keeps what it used.
+inline constexpr std::size_t kMaxTasksKept = 128;
 inline constexpr Seconds kKeepTime{10};
 
 class UsageBook {
@@ -57,13 +60,17 @@ public:
     [[nodiscard]] Result<Budget> budgetOf(const std::string& agent);
     [[nodiscard]] Result<Budget> budgetOf(const std::string& agent, const std::string& task);
     [[nodiscard]] Result<std::int64_t> since(const std::string& agent); // ms since 1970; 0: from its beginning on
-    // Of an agent: what it has used counts from nothing again. Durable when it returns; an error: nothing has changed.
+    // Of an agent: what it has used counts from nothing again. Durable when it returns; an error, in words for the owner: nothing has
+    // changed, and the task is not held to it, so that it should not begin. LimitExceeded: as many tasks as are kept wait with budgets;
+    // one that will not begin any more is set to none, which always has room.
     [[nodiscard]] Status setBudget(const std::string& agent, const Budget& budget);
     [[nodiscard]] Status setBudget(const std::string& agent, const std::string& task, const Budget& budget);
 
-    // Of the agent's budget and of that of the task under way, the first that is used up; whose it is, is said: "The budget … of this
+    // Of the agent's budget and of that of the task under way, or the last one, the first that is used up; whose it is, is said: "The budget … of this
     // agent …". Also where it cannot be told.
     [[nodiscard]] std::optional<Over> over(const std::string& agent);
+    // Likewise, of a task that may not have begun: whether it may.
+    [[nodiscard]] std::optional<Over> over(const std::string& agent, const std::string& task);
     // Why its programs may not ask a model now, as they are told it.
     [[nodiscard]] std::optional<std::string> whyNotAsk(const std::string& agent);
 
@@ -75,6 +82,8 @@ private:
     struct Part {
         Budget budget;
         Used used;
+        bool hasBegun = false;
+        [[nodiscard]] bool mustStay() const { return !hasBegun && !budget.isNone(); }
     };
     struct Agent {
         Part all;
@@ -85,7 +94,8 @@ private:
         bool isChanged = false;          // since it was written
         bool hasFailed = false;          // to be written, the last time
         // Of what goes on.
-        std::string task; // empty: none is under way
+        std::string task;           // under way, or the last that was; empty: none has been since the engine began
+        bool isUnderWay = false;    // it
         std::chrono::steady_clock::time_point looked{}, kept{};
         std::chrono::nanoseconds time{0}, cpu{0}; // that are no second yet
         std::optional<std::chrono::nanoseconds> cpuAt;
@@ -95,6 +105,7 @@ private:
     [[nodiscard]] Agent read(const std::filesystem::path& file) const;
     [[nodiscard]] Status write(const std::string& name, Agent& agent);
     [[nodiscard]] Part& taskOf(Agent& agent, const std::string& task);
+    [[nodiscard]] std::optional<Over> standingOf(const std::string& name, Agent& agent, const std::string& task);
     [[nodiscard]] static bool hasBudget(const Agent& agent);
     void pass(Agent& agent, std::optional<std::chrono::nanoseconds> cpu);
     [[nodiscard]] Result<Part> partOf(const std::string& agent, const std::string& task);

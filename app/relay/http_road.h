@@ -14,7 +14,7 @@
 //
 // A request whose answer says so (Meter::On) is counted (model_usage.h): what a model used for it is told once, when it is over, before
 // the next one is asked about and before the road is over. The host is asked for an answer without a content coding, whole, and over no
-// WebSocket.
+// WebSocket. It is refused where it is none that asks a model (model_paths.h), and where its body asks for an answer later.
 //
 // Where there are canaries, each request is searched for them (canary_watch.h): its head before it is told, its body as it comes. One
 // that is found is told, and breaks the connection off before it has gone on.
@@ -147,7 +147,7 @@ private:
     [[nodiscard]] bool takeRequestBody();
     [[nodiscard]] bool passRequestBody(ByteSpan data);
     [[nodiscard]] bool endRequestBody();
-    void putRequestBody(ByteSpan data);
+    [[nodiscard]] bool putRequestBody(ByteSpan data);
     [[nodiscard]] bool isFine(const CanaryWatch::Verdict& verdict);
     void foundCanary(const CanaryFound& found);
     [[nodiscard]] std::optional<Refusal> prepareBound(RequestAnswer& answer);

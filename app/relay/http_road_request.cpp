@@ -2,6 +2,8 @@
 // From the program to the host.
 #include "app/relay/http_road.h"
 
+#include "app/relay/model_paths.h"
+
 #include <algorithm>
 
 namespace carrel::relay {
@@ -291,40 +293,40 @@ bool HttpRoad::takeRequestBody() {
     return true;
 }
 
-void HttpRoad::putRequestBody(ByteSpan data) {
+// False: it is over, and of this piece nothing has gone on; what has is no whole request, and no host works on it.
+bool HttpRoad::putRequestBody(ByteSpan data) {
     if (data.empty()) {
-        return;
+        return true;
     }
     if (m_usage) {
         m_usage->request(data);
+        if (auto why = m_usage->whyNotOn()) {
+            refuse({403, "uncountable", std::move(*why)});
+            return false;
+        }
     }
     if (m_head.body.kind == BodyEnd::Kind::Chunked) {
         appendChunk(m_toHost, data);
     } else {
         m_toHost.append(data);
     }
+    return true;
 }
 
 bool HttpRoad::passRequestBody(ByteSpan data) {
     if (!m_watch) {
-        putRequestBody(data);
-        return true;
+        return putRequestBody(data);
     }
     ByteQueue clean;
-    const bool fine = isFine(m_watch->body(data, clean));
-    if (fine) {
-        putRequestBody(clean.front());
-    }
-    return fine;
+    return isFine(m_watch->body(data, clean)) && putRequestBody(clean.front());
 }
 
 bool HttpRoad::endRequestBody() {
     if (m_watch) {
         ByteQueue clean;
-        if (!isFine(m_watch->finish(clean))) {
+        if (!isFine(m_watch->finish(clean)) || !putRequestBody(clean.front())) {
             return false;
         }
-        putRequestBody(clean.front());
         m_watch.reset(); // a request for a WebSocket has no body: its watch goes on
     }
     m_toHost.append(m_head.body.kind == BodyEnd::Kind::Chunked ? "0\r\n\r\n" : "");

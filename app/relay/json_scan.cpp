@@ -89,7 +89,10 @@ struct Handler {
         const bool isWhole = number >= 0 && number <= static_cast<double>(JsonScan::kMostTold) && std::floor(number) == number;
         return !isWhole || on_uint64(static_cast<std::uint64_t>(number), {}, code);
     }
-    bool on_bool(bool, Code&) { return true; }
+    bool on_bool(bool value, Code&) {
+        told.truth(path, value);
+        return true;
+    }
     bool on_null(Code&) { return true; }
     bool on_comment_part(json::string_view, Code&) { return true; }
     bool on_comment(json::string_view, Code&) { return true; }

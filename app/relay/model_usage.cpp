@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/relay/model_usage.h"
 
+#include "app/relay/model_paths.h"
+
 #include <algorithm>
 
 namespace carrel::relay {
@@ -8,30 +10,6 @@ namespace carrel::relay {
 namespace {
 
 constexpr std::size_t kLongestStop = 7; // "[DONE]", and what some put around it
-
-std::string_view withoutSlash(std::string_view path) {
-    return path.ends_with('/') ? path.substr(0, path.size() - 1) : path;
-}
-
-// What makes a model speak. Of other requests only what the host tells counts: a list of models has no tokens.
-bool isGeneration(std::string_view method, std::string_view path) {
-    static constexpr std::array<std::string_view, 8> kEnds{"/messages",  "/complete",           "/completions",          "/responses",
-                                                           "/api/chat", ":generateContent", ":streamGenerateContent", "/api/generate"};
-    const auto at = withoutSlash(path);
-    return method == "POST" && std::any_of(kEnds.begin(), kEnds.end(), [&](std::string_view end) { return at.ends_with(end); });
-}
-
-// Gemini's, in the path: …/models/NAME:streamGenerateContent
-std::string_view modelIn(std::string_view path) {
-    constexpr std::string_view kBefore = "/models/";
-    const auto at = path.find(kBefore);
-    if (at == std::string_view::npos) {
-        return {};
-    }
-    const auto name = path.substr(at + kBefore.size());
-    const auto end = name.find(':');
-    return end == std::string_view::npos || name.substr(0, end).find('/') != std::string_view::npos ? std::string_view() : name.substr(0, end);
-}
 
 void appendName(std::string& to, std::string_view piece) {
     for (const char c : piece) {
@@ -88,17 +66,6 @@ std::uint64_t bounded(std::uint64_t tokens) {
 
 } // namespace
 
-std::optional<std::string> whyUncountable(const RequestHead& head) {
-    if (head.wantsWebSocket) {
-        return "What a model uses over a WebSocket cannot be counted; ask in plain requests";
-    }
-    const auto path = withoutSlash(head.target.path);
-    if (head.method == "POST" && (path.ends_with("/batches") || path.find(":batch") != std::string_view::npos || path.find(":asyncBatch") != std::string_view::npos)) {
-        return "What a model does later, in a batch, cannot be counted; ask for one answer at a time";
-    }
-    return std::nullopt;
-}
-
 const ModelUsage::Path* ModelUsage::pathOf(std::string_view path) {
     static constexpr std::array kAll{
         // Anthropic: beside each other.
@@ -141,25 +108,45 @@ const ModelUsage::Path* ModelUsage::pathOf(std::string_view path) {
 }
 
 ModelUsage::ModelUsage(std::string_view method, std::string_view path)
-    : m_isGeneration(isGeneration(method, path))
-    , m_isNamedByPath(!modelIn(path).empty())
-    , m_asked({[](std::string_view, std::uint64_t) {},
+    : m_isGeneration(modelRequestOf(method, path) == ModelRequest::Answers)
+    , m_isNamedByPath(!modelNamedBy(path).empty())
+    , m_mayAskForLater(mayAskForLater(path))
+    , m_asked({[this](std::string_view at, std::uint64_t) { noteLater(at, true); },
                [this](std::string_view at, std::string_view piece, JsonScan::Sinks::Piece which) {
+                   noteLater(at, true);
                    if (at == "model" && !m_isNamedByPath) {
                        appendName(m_askedName, piece);
                        if (which == JsonScan::Sinks::Piece::Last) {
                            m_askedModel = std::exchange(m_askedName, {});
                        }
                    }
-               }})
+               },
+               [this](std::string_view at, bool value) { noteLater(at, value); }})
     , m_answer({[this](std::string_view at, std::uint64_t value) { number(at, value); },
-                [this](std::string_view at, std::string_view piece, JsonScan::Sinks::Piece which) { text(at, piece, which); }}) {
-    appendName(m_askedModel, modelIn(path));
+                [this](std::string_view at, std::string_view piece, JsonScan::Sinks::Piece which) { text(at, piece, which); },
+                [](std::string_view, bool) {}}) {
+    appendName(m_askedModel, modelNamedBy(path));
+}
+
+// Whatever is not plainly false a host may take for true.
+void ModelUsage::noteLater(std::string_view at, bool value) {
+    m_asksForLater = m_asksForLater || (value && isSameWord(at, "background"));
 }
 
 void ModelUsage::request(ByteSpan piece) {
     m_requestBytes += piece.size();
     m_asked.feed(asText(piece));
+}
+
+std::optional<std::string> ModelUsage::whyNotOn() const {
+    if (!m_mayAskForLater) {
+        return std::nullopt;
+    }
+    if (m_asksForLater) {
+        return "What a model does in the background cannot be counted; ask for an answer at once";
+    }
+    return m_asked.isBad() ? std::optional<std::string>("Whether this asks for something to be done in the background cannot be told, since it is not plain JSON")
+                           : std::nullopt;
 }
 
 void ModelUsage::response(int status, const Fields& fields) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Counts what one request to a model host uses, from what the host answers while that passes by, whatever the program asked for and
-// whatever it tells of it. Nothing of it is changed, delayed or refused here, and what cannot be read is no fault of anybody's.
+// whatever it tells of it. Nothing of it is changed, delayed or refused here, and what cannot be read is no fault of anybody's, but for
+// one thing: whether a request that may ask for an answer later does so is told (whyNotOn()). What may be asked at all: model_paths.h.
 //
 // Told: in JSON, or in events (text/event-stream, as the WHATWG HTML standard has it, section 9.2), whichever the body begins like:
 //   Anthropic Messages       message_start and message_delta: usage, of the whole so far
@@ -31,10 +32,6 @@ namespace carrel::relay {
 
 inline constexpr std::uint64_t kBytesPerToken = 4;
 
-// Why what this request brings about could not be counted, so that it is refused where it has to be: over a WebSocket, or done later
-// and fetched as a file. None: it can be.
-[[nodiscard]] std::optional<std::string> whyUncountable(const RequestHead& head);
-
 class ModelUsage {
 public:
     ModelUsage(std::string_view method, std::string_view path);
@@ -43,6 +40,9 @@ public:
 
     // As it goes on to the host, and as it comes from it; the coding of a transfer is off.
     void request(ByteSpan piece);
+    // Why what has come of the request must not go on, its last piece included: it asks for an answer later, which nobody would count
+    // (OpenAI's "background"), or cannot be read where that may stand in it. None: it may.
+    [[nodiscard]] std::optional<std::string> whyNotOn() const;
     void response(int status, const Fields& fields); // its head
     void response(ByteSpan piece);
 
@@ -71,10 +71,13 @@ private:
     void endPart();
     void number(std::string_view path, std::uint64_t value);
     void text(std::string_view path, std::string_view piece, JsonScan::Sinks::Piece which);
+    void noteLater(std::string_view path, bool value);
     [[nodiscard]] std::uint64_t told(What what) const { return m_told.at(static_cast<std::size_t>(what)).value_or(0); }
     [[nodiscard]] bool isTold(What what) const { return m_told.at(static_cast<std::size_t>(what)).has_value(); }
 
     const bool m_isGeneration, m_isNamedByPath; // the latter: the model is
+    const bool m_mayAskForLater;
+    bool m_asksForLater = false;
     JsonScan m_asked;
     JsonScan m_answer;
     std::uint64_t m_requestBytes = 0;

@@ -136,12 +136,57 @@ private slots:
         QVERIFY(w.book->count("ann", used(10), Paid::ByTable));
         QVERIFY(w.book->over("ann")->text.starts_with("Of this task the budget of 10 tokens"));
         w.book->end("ann", "t1");
-        QVERIFY(!w.book->over("ann")); // another may go on
+        QVERIFY(w.book->over("ann") && w.book->over("ann", "t1")); // what it has left running asks on
+        QVERIFY(!w.book->over("ann", "t2"));                       // another may go on
+        w.book->begin("ann", "t2");
+        QVERIFY(!w.book->over("ann") && w.book->over("ann", "t1"));
         w.book->begin("ann", "t1");
         QVERIFY(w.book->over("ann").has_value());
         QVERIFY(w.book->setBudget("ann", "t1", {.tokens = 20})); // what it has used stays
         QVERIFY(!w.book->over("ann"));
         QCOMPARE(w.of("ann", "t1").tokens(), std::uint64_t{10});
+    }
+
+    // A program that a turn leaves behind is that task's until another begins.
+    void whatIsLeftRunningIsTheLastTasks() {
+        World w;
+        QVERIFY(w.book->setBudget("ann", "t1", {.tokens = 10}));
+        w.book->begin("ann", "t1");
+        QVERIFY(w.book->count("ann", used(4), Paid::ByTable));
+        w.book->end("ann", "t1");
+        QVERIFY(!w.book->whyNotAsk("ann"));
+        QVERIFY(w.book->count("ann", used(6), Paid::ByTable));
+        QCOMPARE(w.of("ann", "t1").tokens(), std::uint64_t{10});
+        QVERIFY(w.book->whyNotAsk("ann")->starts_with("Of this task"));
+        w.book->begin("ann", "t2");
+        QVERIFY(!w.book->whyNotAsk("ann"));
+        QVERIFY(w.book->count("ann", used(6), Paid::ByTable));
+        QCOMPARE(w.of("ann", "t1").tokens(), std::uint64_t{10});
+    }
+
+    // Nor while a turn that was broken off without its end waits for the owner, and is begun again.
+    void noTimePassesWhileNobodyWorks() {
+        World w;
+        w.cpu = 0s;
+        w.book->begin("ann", "t1");
+        w.now += 2s;
+        w.cpu = 1s;
+        w.book->end("ann", "t1");
+        w.now += 1h;
+        w.cpu = 50s;
+        w.book->tick("ann");
+        w.book->begin("ann", "t1");
+        w.now += 3s;
+        w.cpu = 52s;
+        w.book->tick("ann");
+        QCOMPARE(w.of("ann", "t1").time, 5s);
+        w.now += 1h;
+        w.cpu = 90s;
+        w.book->begin("ann", "t1");
+        w.now += 1s;
+        w.book->tick("ann");
+        QCOMPARE(w.of("ann", "t1").time, 6s);
+        QCOMPARE(w.of("ann", "t1").cpu, 3s);
     }
 
     void timeCountsWhileATaskIsUnderWay() {
@@ -186,6 +231,8 @@ private slots:
             w.book->begin("ann", "t1");
             QVERIFY(!w.book->count("ann", used(1), Paid::ByTable));
             QVERIFY(w.book->whyNotAsk("ann"));
+            const auto no = w.book->setBudget("ann", "t1", {.tokens = 5});
+            QVERIFY(!no && no.error().text().find("would not be held to it") != std::string::npos && !no.error().hint.empty());
             QVERIFY(!w.book->setBudget("ann", "t1", {}));
             QVERIFY(w.book->setBudget("ann", {})); // the owner's word
             QVERIFY(!w.book->whyNotAsk("ann"));
@@ -216,16 +263,46 @@ private slots:
 
     void theOldestTasksGo() {
         World w;
-        w.book->begin("ann", "under way");
+        QVERIFY(w.book->setBudget("ann", "scheduled", {.tokens = 7}));
+        QVERIFY(w.book->setBudget("ann", "waits", {.tokens = 8}));
+        w.book->begin("ann", "waits"); // with a budget: it goes after those without
         for (std::size_t i = 0; i < kMaxTasksKept + 5; ++i) {
+            w.book->begin("ann", "t" + std::to_string(i));
+            QVERIFY(w.book->count("ann", used(3), Paid::ByTable));
+        }
+        for (int engines = 0; engines < 2; ++engines) {
+            QCOMPARE(w.of("ann", "t0"), Used{});
+            QCOMPARE(w.of("ann", "t132").input, std::uint64_t{3});
+            QVERIFY(w.book->budgetOf("ann", "scheduled").value() == Budget{.tokens = 7});
+            QVERIFY(w.book->budgetOf("ann", "waits").value() == Budget{.tokens = 8});
+            w.start();
+        }
+    }
+
+    // Never the budget of one that has not begun: there are as many as there is room for, and one works beside them.
+    void waitingBudgetsStay() {
+        World w;
+        w.book->begin("ann", "under way");
+        for (std::size_t i = 0; i < kMaxTasksKept - 1; ++i) {
             QVERIFY(w.book->setBudget("ann", "t" + std::to_string(i), {.tokens = 1 + i}));
         }
+        const auto more = w.book->setBudget("ann", "more", {.tokens = 5});
+        QVERIFY(!more && more.error().code == ErrorCode::LimitExceeded && !more.error().hint.empty());
+        QVERIFY(w.book->setBudget("ann", "more", {})); // it has none
+        QVERIFY(w.book->setBudget("ann", "t3", {.tokens = 9})); // another for one that has one
         QVERIFY(w.book->count("ann", used(3), Paid::ByTable));
         QCOMPARE(w.of("ann", "under way").input, std::uint64_t{3});
-        QVERIFY(w.book->budgetOf("ann", "t0").value().isNone());
-        w.start();
-        QCOMPARE(w.of("ann", "under way").input, std::uint64_t{3});
-        QVERIFY(w.book->budgetOf("ann", "t132").value() == Budget{.tokens = 133});
+        w.book->begin("ann", "another");
+        for (int engines = 0; engines < 2; ++engines) {
+            QVERIFY(w.book->budgetOf("ann", "t0").value() == Budget{.tokens = 1});
+            QVERIFY(w.book->budgetOf("ann", "t126").value() == Budget{.tokens = 127});
+            w.start();
+        }
+        QVERIFY(w.book->setBudget("ann", "t0", {})); // cancelled
+        QVERIFY(w.book->setBudget("ann", "more", {.tokens = 5}));
+        w.book->begin("ann", "t1");
+        QVERIFY(w.book->setBudget("ann", "even more", {.tokens = 5}));
+        QVERIFY(w.book->budgetOf("ann", "t1").value() == Budget{.tokens = 2});
     }
 
     void badBudgetsAreNone() {

@@ -12,8 +12,8 @@ using namespace carrel::relay::test;
 namespace {
 
 const std::string kBody = R"({"model":"claude-haiku-4-5","stream":true})";
-std::string post(const std::string& path = "/v1/messages", const std::string& fields = {}) {
-    return "POST " + path + " HTTP/1.1\r\nHost: example.org\r\n" + fields + "Content-Length: " + std::to_string(kBody.size()) + "\r\n\r\n" + kBody;
+std::string post(const std::string& path = "/v1/messages", const std::string& fields = {}, const std::string& body = kBody) {
+    return "POST " + path + " HTTP/1.1\r\nHost: example.org\r\n" + fields + "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
 }
 const std::string kStream = "data: {\"type\":\"message_start\",\"message\":{\"model\":\"claude-haiku-4-5-20251001\",\"usage\":{\"input_tokens\":25,\"output_tokens\":1}}}\n\n"
                             "data: {\"type\":\"content_block_delta\",\"delta\":{\"text\":\"Sorted all.\"}}\n\n"
@@ -147,6 +147,46 @@ private slots:
         QCOMPARE(usesOf(*rig), std::string("1:  0/0 0; "));
         QVERIFY(metered(Meter::Off)->ask(socket).find("Upgrade: websocket") != std::string::npos);
         QVERIFY(metered()->ask(post("/v1/messages/batches")).empty());
+    }
+
+    // A host has more than models, and the owner's key opens all of it.
+    void onlyAModelIsAsked() {
+        for (const char* path : {"/api/pull", "/api/delete", "/api/create", "/api/push", "/api/copy", "/v1/files", "/v1/fine_tuning/jobs", "/v1/images/generations",
+                                 "/v1/audio/speech", "/v1/threads/t/messages", "/v1/responses/r/cancel", "/v1beta/models/g:predict", "/v1beta/models/g%3AbatchGenerateContent"}) {
+            auto rig = metered();
+            QVERIFY2(rig->ask(post(path)).empty(), path);
+            QVERIFY2(rig->program.heard.starts_with("HTTP/1.1 403") && rig->program.heard.find("outcome: uncountable") != std::string::npos, path);
+            QVERIFY(rig->program.heard.find("only a model may be asked there") != std::string::npos && rig->program.heard.find("a rule for it") != std::string::npos);
+            QVERIFY2(!metered(Meter::Off)->ask(post(path)).empty(), path); // at a host that is no model's a rule is what it says
+        }
+        auto rig = metered(); // and the connection goes on
+        QVERIFY(rig->ask("GET /v1/files/f/content HTTP/1.1\r\nHost: example.org\r\n\r\n").empty());
+        QVERIFY(!rig->ask("GET /v1/models HTTP/1.1\r\nHost: example.org\r\n\r\n").empty());
+    }
+
+    // Of a body that asks for an answer later so little goes on that it is none.
+    void anAnswerForLaterIsRefused() {
+        const std::string start = "{\"model\":\"m\",\"input\":\"" + std::string(300 * 1024, 'x') + "\",";
+        for (const std::string kind : {"false", "true"}) {
+            const auto body = start + "\"background\":" + kind + "}";
+            for (const bool inChunks : {false, true}) {
+                auto rig = metered();
+                const auto size = QByteArray::number(qulonglong(body.size()), 16).toStdString();
+                const auto sent = rig->ask(inChunks ? "POST /v1/responses HTTP/1.1\r\nHost: example.org\r\nTransfer-Encoding: chunked\r\n\r\n" + size + "\r\n" + body + "\r\n0\r\n\r\n"
+                                                    : post("/v1/responses", {}, body));
+                if (kind == "false") {
+                    QVERIFY(sent.find("\"background\":false}") != std::string::npos);
+                    continue;
+                }
+                QVERIFY(sent.find("true") == std::string::npos && sent.find("0\r\n\r\n") == std::string::npos && sent.size() < body.size());
+                QVERIFY(rig->program.heard.find("outcome: uncountable") != std::string::npos && rig->program.heard.find("in the background") != std::string::npos);
+                QVERIFY(rig->host.sawEnd);
+                QCOMPARE(usesOf(*rig), std::string("1: m 0/0 0; "));
+            }
+        }
+        auto packedBody = metered();
+        (void)packedBody->ask(post("/v1/responses", "Content-Encoding: gzip\r\n", packed(R"({"background":true})")));
+        QVERIFY(packedBody->program.heard.find("cannot be told") != std::string::npos);
     }
 
     // What is denied was never let through, and nothing is told of it.
