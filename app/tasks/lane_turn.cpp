@@ -3,6 +3,7 @@
 #include "app/tasks/lane.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace carrel::tasks {
 
@@ -25,7 +26,7 @@ bool isAllow(talk::OptionKind kind) {
 Lane::How Lane::follow(std::uint64_t id) {
     m_cancelSaid.reset();
     m_toolsNoted = m_answered = 0;
-    m_spent = false;
+    m_spent = m_rests = false;
     for (;;) {
         if (const auto how = minded(id); how) {
             return *how;
@@ -224,9 +225,27 @@ std::optional<Lane::How> Lane::minded(std::uint64_t id) {
         }
         return std::nullopt;
     }
-    m_world.ticks(m_agent);
+    rest(id, record(id).waiting.has_value());
+    if (!m_rests) {
+        m_world.ticks(m_agent);
+    }
     const auto why = m_world.overBudget(m_agent, id);
-    return why ? spent(id, *why) : std::nullopt;
+    if (!why) {
+        return std::nullopt;
+    }
+    rest(id, true);
+    const auto how = spent(id, *why);
+    if (!how) {
+        rest(id, false);
+    }
+    return how;
+}
+
+// The time in which the owner is waited for is none of the task's.
+void Lane::rest(std::uint64_t id, bool rests) {
+    if (std::exchange(m_rests, rests) != rests) {
+        (rests ? m_world.useEnds : m_world.useBegins)(m_agent, id);
+    }
 }
 
 // The machine is paused where it is, so that nothing is lost and nothing more is spent, until the owner has answered.
