@@ -121,6 +121,7 @@ private:
     void noteTool(std::uint64_t id, const talk::Tool& tool);
     [[nodiscard]] std::optional<How> minded(std::uint64_t id); // cancels and budgets
     [[nodiscard]] bool takeGoOn(std::uint64_t id);
+    void rest(std::uint64_t id, bool rests);
     [[nodiscard]] std::optional<How> spent(std::uint64_t id, const std::string& why);
 
     World m_world;
@@ -152,6 +153,7 @@ private:
     std::optional<Steady::time_point> m_cancelSaid;
     std::uint64_t m_toolsNoted = 0, m_answered = 0; // in this turn
     bool m_spent = false; // a budget was used up in this turn
+    bool m_rests = false; // the turn waits for the owner, and its time does not pass
     std::optional<talk::Started> m_started;
     std::optional<talk::Ended> m_ended;
     std::thread m_thread;

@@ -3,6 +3,7 @@
 #include "app/tasks/lane.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace carrel::tasks {
 
@@ -24,7 +25,7 @@ bool isAllow(talk::OptionKind kind) {
 
 Lane::How Lane::follow(std::uint64_t id) {
     m_cancelSaid.reset();
-    m_spent = false;
+    m_spent = m_rests = false;
     for (;;) {
         if (const auto how = minded(id); how) {
             return *how;
@@ -234,9 +235,28 @@ std::optional<Lane::How> Lane::minded(std::uint64_t id) {
         }
         return std::nullopt;
     }
-    m_world.ticks(m_agent);
+    const auto task = record(id);
+    rest(id, waitsFor(task) != nullptr);
+    if (!m_rests) {
+        m_world.ticks(m_agent);
+    }
     const auto why = m_world.overBudget(m_agent, id);
-    return why ? spent(id, *why) : std::nullopt;
+    if (!why) {
+        return std::nullopt;
+    }
+    rest(id, true);
+    const auto how = spent(id, *why);
+    if (!how) {
+        rest(id, false);
+    }
+    return how;
+}
+
+// The time in which the owner is waited for is none of the task's.
+void Lane::rest(std::uint64_t id, bool rests) {
+    if (std::exchange(m_rests, rests) != rests) {
+        (rests ? m_world.useEnds : m_world.useBegins)(m_agent, id);
+    }
 }
 
 // The machine is paused where it is, so that nothing is lost and nothing more is spent, until the owner has answered.
@@ -246,7 +266,6 @@ std::optional<Lane::How> Lane::spent(std::uint64_t id, const std::string& why) {
     if (!paused) {
         m_world.complain(m_name + ": it could not be paused: " + paused.error().text());
     }
-    m_world.useEnds(m_agent, id); // the owner's time is none of the task's
     waitFor(id, {WaitsFor::Budget, why + ".", "Go on with as much again, or cancel it."});
     for (;;) {
         {
@@ -278,7 +297,6 @@ std::optional<Lane::How> Lane::spent(std::uint64_t id, const std::string& why) {
             }
             settleState(of);
         });
-        m_world.useBegins(m_agent, id);
         return std::nullopt;
     }
 }

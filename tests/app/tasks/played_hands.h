@@ -344,6 +344,7 @@ public:
         const std::lock_guard lock(m_mutex);
         return m_attention;
     }
+    std::atomic<bool> isCounting = false; // the time of a task
     std::vector<std::string> complaints() const {
         const std::lock_guard lock(m_mutex);
         return m_complaints;
@@ -358,7 +359,8 @@ public:
             return tasks::Brain{program.empty() ? "carrel" : program, provider.empty() ? "house" : provider, {"/bin/agent"}, {{"MODEL", "m"}}};
         };
         out.ticks = [](const std::string&) {};
-        out.useBegins = out.useEnds = [](const std::string&, std::uint64_t) {};
+        out.useBegins = [this](const std::string&, std::uint64_t) { isCounting = true; };
+        out.useEnds = [this](const std::string&, std::uint64_t) { isCounting = false; };
         out.used = [](const std::string&, std::uint64_t) { return tasks::UsedSoFar(); };
         out.overBudget = [this](const std::string&, std::uint64_t) -> std::optional<std::string> {
             const std::lock_guard lock(m_mutex);

@@ -123,11 +123,13 @@ private slots:
         const auto id = w.add("tidy", [](NewTask& task) { task.permissions = Permissions::Ask; }).record.id;
         QTRY_VERIFY(w.waits(id, WaitsFor::Permission));
         QVERIFY(w.hands->permits().empty());
+        QTRY_VERIFY(!w.isCounting); // the owner's time
         QVERIFY(!w.lane->answer(id, 6, "yes"));
         QVERIFY(w.lane->answer(id, 7, "perhaps").error().code == ErrorCode::InvalidArgument);
         QVERIFY(w.lane->answer(id, 7, "no"));
         QVERIFY(w.is(id, TaskState::Working));
         QVERIFY(w.hands->permits().at(0).option == "no");
+        QTRY_VERIFY(w.isCounting);
         QVERIFY(w.lane->answer(id, 7, "yes").error().code == ErrorCode::Conflict);
         w.hands->endTurn(1);
         QTRY_VERIFY(w.is(id, TaskState::Done));

@@ -276,9 +276,9 @@ private slots:
         w.setOver("The tokens are used up");
         w.hands->tell(talk::Text{1, "hm"});
         QTRY_VERIFY(w.waits(id, WaitsFor::Budget));
-        QVERIFY(w.hands->machine() == PlayedHands::Machine::Paused);
+        QVERIFY(w.hands->machine() == PlayedHands::Machine::Paused && !w.isCounting);
         QVERIFY(w.lane->goOn(id));
-        QTRY_VERIFY(w.is(id, TaskState::Working) && w.hands->machine() == PlayedHands::Machine::Ready);
+        QTRY_VERIFY(w.is(id, TaskState::Working) && w.hands->machine() == PlayedHands::Machine::Ready && w.isCounting);
         w.hands->endTurn(1);
         QTRY_VERIFY(w.is(id, TaskState::Done));
         QCOMPARE(w.hands->prompts().size(), std::size_t{1});
