@@ -139,6 +139,7 @@ void TestOtherAgents::aTaskSaysWhatIsMissing() {
     QSTATUS(m_world->carrel({"provider", "use", kAgent, "nowhere", "--yes"}), 0);
     const auto ran = m_world->carrel({"task", kAgent, "Write a note", "--program", "opencode", "--follow"});
     QVERIFY2(ran.status != 0 && ran.all().contains("carrel task install ann opencode"), ran.all().constData());
+    QSTATUS(m_world->carrel({"task", "cancel", kAgent}), 0); // it would go on once it is there
 }
 
 void TestOtherAgents::aTaskIsDone_data() {
