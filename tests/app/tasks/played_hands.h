@@ -6,6 +6,7 @@
 #include "app/tasks/lane.h"
 
 #include <QTemporaryDir>
+#include <QTest>
 
 #include <atomic>
 #include <condition_variable>
@@ -103,7 +104,11 @@ public:
     [[nodiscard]] std::string id() const override { return "0123456789abcdef"; }
     [[nodiscard]] std::string name() const override { return "desk"; }
     [[nodiscard]] std::filesystem::path folder() const override { return m_folder; }
-    [[nodiscard]] Machine machine() const override { return locked(m_machine); }
+    [[nodiscard]] Machine machine() const override {
+        ++looks;
+        return locked(m_machine);
+    }
+    mutable std::atomic<std::uint64_t> looks = 0; // the lane looks once in each of its rounds
     [[nodiscard]] std::string pausedWhy() const override { return locked(m_pausedWhy); }
     void pause(std::string why) { // as Carrel does, by itself
         {
@@ -285,6 +290,17 @@ public:
         open();
     }
     ~LaneWorld() { close(); }
+    // The lane has gone round so often since; false: it does not.
+    [[nodiscard]] bool goesRound(int times) const {
+        for (int i = 0; i < times; ++i) {
+            const auto before = hands->looks.load();
+            lane->wake();
+            if (!QTest::qWaitFor([&] { return hands->looks > before; }, 20'000)) {
+                return false;
+            }
+        }
+        return true;
+    }
     void open() {
         auto opened = tasks::Lane::open(world(), hands, [this] { ++changes; }, {std::chrono::seconds(1), std::chrono::milliseconds(1), std::chrono::milliseconds(50), patience});
         const std::lock_guard lock(m_mutex);

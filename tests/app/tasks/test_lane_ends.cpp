@@ -209,8 +209,7 @@ private slots:
         QTRY_VERIFY(w.task(id).told);
         w.hands->set(PlayedHands::Machine::Off);
         QTRY_VERIFY(w.waits(id, WaitsFor::Machine));
-        w.lane->wake();
-        QTest::qWait(120); // two rounds of the lane
+        QVERIFY(w.goesRound(3));
         QVERIFY(w.is(next, TaskState::Queued) && w.hands->waits == 1);
     }
 
@@ -350,7 +349,7 @@ private slots:
         w.hands->refusesPrompts = true;
         const auto id = w.add("sort").record.id;
         QTRY_VERIFY(w.is(id, TaskState::Failed));
-        QTest::qWait(50);
+        QVERIFY(w.goesRound(3));
         QVERIFY(w.task(id).turns == 1 && w.task(id).unsaid.empty() && w.hands->noted(EventKind::TaskBegun).size() == 1);
         tasks::NewTask wanted;
         wanted.text = std::string(40'000, '\x01'); // less than what may be said, and more once it is escaped
