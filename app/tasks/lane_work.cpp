@@ -210,7 +210,7 @@ void Lane::work(std::uint64_t id) {
         of.program = brain->program;
         of.provider = brain->provider;
         of.waiting.reset();
-        of.state = TaskState::Starting;
+        of.state = of.asks.empty() ? TaskState::Starting : TaskState::Waiting; // for its owner, while its program is found again
     });
     for (;;) {
         if (!bringMachine(id)) {

@@ -58,6 +58,9 @@ public:
             m_out.ignoresCase = true;
             m_rest.remove_prefix(4);
         }
+        if (m_rest.empty()) {
+            return fail(ErrorCode::InvalidArgument, "the expression is empty");
+        }
         while (!m_rest.empty()) {
             CARREL_TRY(one());
             if (m_levels.front().sum > kMostSteps) {
@@ -272,10 +275,8 @@ private:
 } // namespace
 
 Result<PatternWords> patternWords(std::string_view pattern) {
-    if (pattern.empty() || pattern.size() > kMostPattern || pattern.find('\0') != std::string_view::npos) {
-        return fail(ErrorCode::InvalidArgument, pattern.empty()                  ? "the expression is empty"
-                                                : pattern.size() > kMostPattern ? "the expression is longer than 1000 bytes"
-                                                                                : "an expression cannot hold a NUL");
+    if (pattern.size() > kMostPattern || pattern.find('\0') != std::string_view::npos) {
+        return fail(ErrorCode::InvalidArgument, pattern.size() > kMostPattern ? "the expression is longer than 1000 bytes" : "an expression cannot hold a NUL");
     }
     return Writer(pattern).write();
 }
