@@ -100,6 +100,27 @@ function(carrel_link_quickly target)
   endif()
 endfunction()
 
+# The same for tests, with QtTest's headers: most of the time that a test took to compile. Not for those of the window, which have
+# Qt's other definitions.
+function(carrel_precompile_test target)
+  if(NOT TARGET carrel_test_precompiled)
+    file(WRITE "${CMAKE_BINARY_DIR}/test_precompiled.cpp" "")
+    add_library(carrel_test_precompiled OBJECT "${CMAKE_BINARY_DIR}/test_precompiled.cpp")
+    target_link_libraries(carrel_test_precompiled PRIVATE carrel_options carrel_test_options Boost::json Qt6::Test)
+    target_compile_options(carrel_test_precompiled PRIVATE -fpch-preprocess)
+    target_precompile_headers(carrel_test_precompiled PRIVATE
+      "$<$<COMPILE_LANGUAGE:CXX>:${CMAKE_SOURCE_DIR}/resources/cmake/test_precompiled.h>")
+  endif()
+  target_precompile_headers(${target} REUSE_FROM carrel_test_precompiled)
+  target_compile_options(${target} PRIVATE -Wno-invalid-pch)
+endfunction()
+
+add_library(carrel_test_options INTERFACE)
+target_compile_options(carrel_test_options INTERFACE -UQT_TESTCASE_BUILDDIR -UQT_TESTCASE_SOURCEDIR) # others for each folder: no header could be shared
+if(CARREL_FUZZ)
+  target_compile_options(carrel_test_options INTERFACE -O0) # what is tested is optimised; the tests themselves need not wait for it
+endif()
+
 # carrel_test(NAME SOURCES test_x.cpp LINK lib … [LABELS unit|live|security|…] [TIMEOUT s] [ENV K=V …])
 # One QtTest class, one CTest entry. Sources include "<file>.moc" at their end.
 function(carrel_test name)
@@ -116,7 +137,10 @@ function(carrel_test name)
   add_executable(${name} ${A_SOURCES})
   set_target_properties(${name} PROPERTIES AUTOMOC ON
     RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/tests")
-  target_link_libraries(${name} PRIVATE carrel_options ${A_LINK} Qt6::Test)
+  target_link_libraries(${name} PRIVATE carrel_options carrel_test_options ${A_LINK} Qt6::Test)
+  if(NOT "${A_LINK}" MATCHES "carrel_ui")
+    carrel_precompile_test(${name})
+  endif()
   carrel_link_quickly(${name})
   target_compile_definitions(${name} PRIVATE CARREL_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
     CARREL_BIN_DIR="${CMAKE_BINARY_DIR}/bin")
