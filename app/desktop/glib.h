@@ -2,7 +2,11 @@
 // Owners for what GLib hands out, for this room's sources only. Thread: each value has one owner.
 #pragma once
 
+// A name of GIO's that is a macro where Qt was read before.
+#pragma push_macro("signals")
+#undef signals
 #include <gio/gio.h>
+#pragma pop_macro("signals")
 
 #include <chrono>
 #include <memory>
