@@ -72,6 +72,7 @@ SourceRules projectRules(const QString& sourceDir) {
         {"ui/", {"ui/", "app/api/", "guest/protocol/"}, true},
         {"resources/", {}}, // headers of the build: of the system only
         {"tests/", {"app/", "hypervisor/", "guest/", "ui/", "tests/"}, true},
+        {"tests/support/test_precompiled.h", {"resources/cmake/precompiled.h"}, true},
     };
     rules.ownedHeaders = {{"libvirt/", {"hypervisor/libvirt/", "tests/"}},
                           {"sqlite3", {"app/activity/", "tests/"}},
