@@ -36,17 +36,17 @@ if(CARREL_FUZZ)
   target_compile_definitions(carrel_options INTERFACE CARREL_FUZZING=1)
 endif()
 
-# One precompiled header for everything; a target that cannot use it (other flags) compiles as without.
-function(carrel_precompile target)
-  if(NOT TARGET carrel_precompiled)
-    file(WRITE "${CMAKE_BINARY_DIR}/precompiled.cpp" "")
-    add_library(carrel_precompiled OBJECT "${CMAKE_BINARY_DIR}/precompiled.cpp")
-    target_link_libraries(carrel_precompiled PRIVATE carrel_options Boost::json)
-    target_compile_options(carrel_precompiled PRIVATE -fpch-preprocess)
-    target_precompile_headers(carrel_precompiled PRIVATE
-      "$<$<COMPILE_LANGUAGE:CXX>:${CMAKE_SOURCE_DIR}/resources/cmake/precompiled.h>")
+# carrel_precompile(TARGET OWNER HEADER lib …): HEADER is compiled once, by the target OWNER with these libraries, for every TARGET that
+# names it; one that cannot use it (other flags) compiles as without.
+function(carrel_precompile target owner header)
+  if(NOT TARGET ${owner})
+    file(WRITE "${CMAKE_BINARY_DIR}/${owner}.cpp" "")
+    add_library(${owner} OBJECT "${CMAKE_BINARY_DIR}/${owner}.cpp")
+    target_link_libraries(${owner} PRIVATE carrel_options ${ARGN})
+    target_compile_options(${owner} PRIVATE -fpch-preprocess)
+    target_precompile_headers(${owner} PRIVATE "$<$<COMPILE_LANGUAGE:CXX>:${CMAKE_SOURCE_DIR}/${header}>")
   endif()
-  target_precompile_headers(${target} REUSE_FROM carrel_precompiled)
+  target_precompile_headers(${target} REUSE_FROM ${owner})
   target_compile_options(${target} PRIVATE -Wno-invalid-pch)
 endfunction()
 
@@ -56,7 +56,7 @@ function(carrel_library name)
   add_library(${name} STATIC ${A_SOURCES})
   target_link_libraries(${name} PUBLIC carrel_options ${A_LINK})
   if(NOT "${A_LINK}" MATCHES "Qt6::") # Qt wants position-independent code: other flags than the header's, an error for clang
-    carrel_precompile(${name})
+    carrel_precompile(${name} carrel_precompiled resources/cmake/precompiled.h Boost::json)
   endif()
 endfunction()
 
@@ -100,27 +100,9 @@ function(carrel_link_quickly target)
   endif()
 endfunction()
 
-# The same for tests, with QtTest's headers: most of the time that a test took to compile. Not for those of the window, which have
-# Qt's other definitions.
-function(carrel_precompile_test target)
-  if(NOT TARGET carrel_test_precompiled)
-    file(WRITE "${CMAKE_BINARY_DIR}/test_precompiled.cpp" "")
-    add_library(carrel_test_precompiled OBJECT "${CMAKE_BINARY_DIR}/test_precompiled.cpp")
-    target_link_libraries(carrel_test_precompiled PRIVATE carrel_options carrel_test_options Boost::json Qt6::Test)
-    target_compile_options(carrel_test_precompiled PRIVATE -fpch-preprocess)
-    target_precompile_headers(carrel_test_precompiled PRIVATE
-      "$<$<COMPILE_LANGUAGE:CXX>:${CMAKE_SOURCE_DIR}/tests/support/test_precompiled.h>")
-  endif()
-  target_precompile_headers(${target} REUSE_FROM carrel_test_precompiled)
-  target_compile_options(${target} PRIVATE -Wno-invalid-pch)
-endfunction()
-
 add_library(carrel_test_options INTERFACE)
 target_compile_definitions(carrel_test_options INTERFACE BOOST_CONTAINER_NO_LIB BOOST_JSON_NO_LIB) # as Boost's own targets have it
 target_compile_options(carrel_test_options INTERFACE -UQT_TESTCASE_BUILDDIR -UQT_TESTCASE_SOURCEDIR) # others for each folder: no header could be shared
-if(CARREL_FUZZ)
-  target_compile_options(carrel_test_options INTERFACE -O0) # what is tested is optimised; the tests themselves need not wait for it
-endif()
 
 # carrel_test(NAME SOURCES test_x.cpp LINK lib … [LABELS unit|live|security|…] [TIMEOUT s] [ENV K=V …])
 # One QtTest class, one CTest entry. Sources include "<file>.moc" at their end.
@@ -149,8 +131,8 @@ function(carrel_test name)
   endforeach()
   target_include_directories(${name} PRIVATE "${generated}")
   target_link_libraries(${name} PRIVATE carrel_options carrel_test_options ${A_LINK} Qt6::Test)
-  if(NOT "${A_LINK}" MATCHES "carrel_ui")
-    carrel_precompile_test(${name})
+  if(NOT "${A_LINK}" MATCHES "carrel_ui") # which has Qt's other definitions
+    carrel_precompile(${name} carrel_test_precompiled tests/support/test_precompiled.h carrel_test_options Boost::json Qt6::Test)
   endif()
   carrel_link_quickly(${name})
   target_compile_definitions(${name} PRIVATE CARREL_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
