@@ -2,6 +2,7 @@
 #include "app/activity/activity_log.h"
 
 #include "app/activity/database.h"
+#include "app/activity/schema.h"
 #include "guest/protocol/share_path.h"
 #include "guest/protocol/strict_json.h"
 #include "guest/protocol/unique_fd.h"
@@ -21,23 +22,6 @@ namespace carrel::activity {
 namespace fs = std::filesystem;
 
 namespace {
-
-constexpr std::int64_t kApplicationId = 0x4361724c; // "CarL", so that file(1) and we can tell it
-constexpr std::int64_t kSchemaVersion = 1;
-
-// seq is the rowid and hence in order; kinds are stored by name, so that a log can be read without this
-// program.
-constexpr char kSchema[] = R"sql(
-CREATE TABLE event (
-  seq INTEGER PRIMARY KEY CHECK (seq > 0),
-  time_ns INTEGER NOT NULL,
-  kind TEXT NOT NULL,
-  provenance TEXT NOT NULL CHECK (provenance IN ('host', 'guest')),
-  subject TEXT NOT NULL,
-  detail TEXT NOT NULL,
-  hash BLOB NOT NULL CHECK (length(hash) = 32)
-) STRICT;
-)sql";
 
 constexpr std::string_view kColumns =
     "SELECT seq, time_ns, kind, provenance, subject, detail, hash FROM event ";
@@ -106,31 +90,6 @@ Result<UniqueFd> lockBeside(const fs::path& file) {
         return fail(ErrorCode::Refused, "the activity log " + file.string() + " is open in another process");
     }
     return lock;
-}
-
-Status prepareSchema(Database& database) {
-    auto version = database.pragma("user_version");
-    if (!version) {
-        return fail(std::move(version).error());
-    }
-    auto application = database.pragma("application_id");
-    auto tables = database.prepare("SELECT count(*) FROM sqlite_schema");
-    if (!application || !tables || !tables->step()) {
-        return fail(ErrorCode::Malformed, "the file is not an activity log, or it is damaged");
-    }
-    if (*version == 0 && *application == 0 && tables->number(0) == 0) {
-        return database.run("BEGIN IMMEDIATE; PRAGMA application_id=" + std::to_string(kApplicationId) +
-                            "; PRAGMA user_version=" + std::to_string(kSchemaVersion) + ";" + kSchema +
-                            "COMMIT");
-    }
-    if (*application != kApplicationId) {
-        return fail(ErrorCode::Malformed, "the file is not an activity log");
-    }
-    if (*version != kSchemaVersion) {
-        return fail(ErrorCode::Unsupported, "the activity log was written by a later version of Carrel",
-                    "Use that version.");
-    }
-    return {};
 }
 
 } // namespace

@@ -133,6 +133,16 @@ std::string_view toString(EventKind kind) {
         return "provider.chosen";
     case EventKind::BudgetSet:
         return "budget.set";
+    case EventKind::RecordingStarted:
+        return "recording.started";
+    case EventKind::RecordingChunk:
+        return "recording.chunk";
+    case EventKind::RecordingEnded:
+        return "recording.ended";
+    case EventKind::LogCut:
+        return "log.cut";
+    case EventKind::LogKept:
+        return "log.kept";
     }
     return "engine.note";
 }
