@@ -137,6 +137,12 @@ struct Recorded {
     Hash hash{};
 };
 
+struct Head { // the newest event; seq 0 and zeros where there is none
+    std::uint64_t seq = 0;
+    Hash hash{};
+    friend bool operator==(const Head&, const Head&) = default;
+};
+
 // 2026-03-01T12:00:00.000Z (RFC 3339).
 [[nodiscard]] std::string formatTime(std::int64_t timeNs);
 // Milliseconds since 1970 UTC; any time of RFC 3339, with its offset. Nothing: it is none.

@@ -20,7 +20,8 @@ CREATE TABLE event (
 
 // log: one row. signed_head: who signed which newest event, and when. cut: what was left out at the beginning when the log was
 // shortened; the chain goes on from its seq and hash. A recording's bytes are in chunks, each of which an event recording.chunk names
-// by its SHA-256, so that the chain vouches for them.
+// by its SHA-256, so that the chain vouches for them; their numbers are never given out again. The words to search are made from the
+// events when somebody searches, and are no evidence.
 constexpr char kSinceTwo[] = R"sql(
 CREATE TABLE log (
   one INTEGER PRIMARY KEY CHECK (one = 1),
@@ -43,7 +44,7 @@ CREATE TABLE cut (
   signature BLOB NOT NULL CHECK (length(signature) = 64)
 ) STRICT;
 CREATE TABLE recording (
-  id INTEGER PRIMARY KEY CHECK (id > 0),
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
   started_ns INTEGER NOT NULL,
   kind TEXT NOT NULL,
   title TEXT NOT NULL,
@@ -62,6 +63,13 @@ CREATE TABLE recording_chunk (
   PRIMARY KEY (recording, number)
 ) STRICT;
 CREATE INDEX recording_chunk_time ON recording_chunk (recording, first_us);
+CREATE VIRTUAL TABLE event_words USING fts5 (kind, subject, detail, content='event', content_rowid='seq',
+  tokenize='unicode61 remove_diacritics 2');
+CREATE TABLE event_words_up_to (
+  one INTEGER PRIMARY KEY CHECK (one = 1),
+  seq INTEGER NOT NULL
+) STRICT;
+INSERT INTO event_words_up_to VALUES (1, 0);
 INSERT INTO log VALUES (1, randomblob(16), CAST(strftime('%s', 'now') AS INTEGER) * 1000000000);
 )sql";
 
@@ -114,6 +122,32 @@ Status prepareSchema(Database& database) {
     }
     std::string sql = *version == 0 ? "PRAGMA application_id=" + std::to_string(kApplicationId) + ";" + kEvents : "";
     return runWhole(database, sql + kSinceTwo + versionPragma());
+}
+
+Status checkTables(Database& database) {
+    auto select = database.prepare("SELECT name, sql FROM sqlite_schema WHERE type = 'table' AND name IN ('event', 'log', 'signed_head', 'cut', "
+                                   "'recording', 'recording_chunk')");
+    if (!select) {
+        return fail(std::move(select).error());
+    }
+    int good = 0;
+    for (;;) {
+        auto more = select->step();
+        if (!more) {
+            return fail(std::move(more).error());
+        }
+        if (!*more) {
+            break;
+        }
+        const auto sql = select->text(1); // as it was written when the table was made
+        const bool ours = !sql.empty() && (std::string_view(kEvents).find(sql) != std::string_view::npos ||
+                                           std::string_view(kSinceTwo).find(sql) != std::string_view::npos);
+        good += ours ? 1 : 0;
+    }
+    if (good != 6) {
+        return fail(ErrorCode::Conflict, "the tables of the activity log were changed");
+    }
+    return {};
 }
 
 Result<std::int64_t> checkSchema(Database& database) {
