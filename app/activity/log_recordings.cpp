@@ -111,8 +111,8 @@ Status ActivityLog::addChunk(const RecordingChunk& chunk) {
     if (chunk.data.size() > kMaxChunkBytes) {
         return fail(ErrorCode::LimitExceeded, "the piece of the recording is too long");
     }
-    if (chunk.place.lastUs < chunk.place.firstUs) {
-        return fail(ErrorCode::InvalidArgument, "the piece of the recording ends before it begins");
+    if (chunk.place.lastUs < chunk.place.firstUs || chunk.place.lastUs > INT64_MAX || chunk.place.rawBytes > INT64_MAX) {
+        return fail(ErrorCode::InvalidArgument, "the piece of the recording ends before it begins, or is too long");
     }
     auto hash = hashOf(chunk.data);
     if (!hash) {
@@ -149,6 +149,9 @@ Status ActivityLog::addChunk(const RecordingChunk& chunk) {
         }
         auto event = aboutRecording(EventKind::RecordingChunk, chunk.place.recording);
         event.detail["number"] = chunk.place.number;
+        event.detail["first_us"] = chunk.place.firstUs; // so that nobody moves it
+        event.detail["last_us"] = chunk.place.lastUs;
+        event.detail["raw_bytes"] = chunk.place.rawBytes;
         event.detail["sha256"] = toHex(*hash);
         return m_impl->addEvent(last, std::move(event));
     });

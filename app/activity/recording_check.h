@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whether the pieces of recordings in a log's file are those that its events name. Private to app/activity.
+// Whether the recordings in a log's file, with their titles, times and pieces, are those that its events tell of. Private to app/activity.
 // Thread: that of the database.
 #pragma once
 
@@ -14,15 +14,27 @@ class RecordingCheck {
 public:
     explicit RecordingCheck(Database& database)
         : m_database(database) {}
-    // Looks at an event of the chain, in order: at the piece that it names, if it names one. Conflict: that is not as it was.
+    // Looks at an event of the chain, in order: at the recording or the piece of one that it tells of. Conflict: that is not as it was.
     [[nodiscard]] Status meet(const EventRow& row);
-    // After the last one. Conflict: there are pieces that no event names.
-    [[nodiscard]] Status end();
+    // After the last one. Conflict: there are recordings or pieces of them that no event tells of.
+    enum class Beginning { Kept, Cut }; // after a cut, there may be recordings whose beginning is not told of any more
+    [[nodiscard]] Status end(Beginning beginning);
     [[nodiscard]] std::uint64_t count() const { return m_count; }
 
 private:
+    [[nodiscard]] Status meetStart(const EventRow& row);
+    [[nodiscard]] Status meetChunk(const EventRow& row);
+    [[nodiscard]] Status meetEnd(const EventRow& row);
+    // The row that this statement finds; it is prepared once.
+    [[nodiscard]] Result<bool> find(std::optional<Statement>& statement, std::string_view sql, std::uint64_t first, std::uint64_t second = 0);
+
     Database& m_database;
-    std::optional<Statement> m_select;
+    std::optional<Statement> m_start;
+    std::optional<Statement> m_chunk;
+    std::optional<Statement> m_end;
+    std::uint64_t m_firstStarted = 0; // recordings' numbers grow
+    std::uint64_t m_started = 0;
+    std::uint64_t m_ended = 0;
     std::uint64_t m_count = 0;
 };
 

@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/activity/schema.h"
 
+#include <algorithm>
+#include <array>
+#include <set>
+
 namespace carrel::activity {
+
+using namespace std::string_view_literals;
 
 namespace {
 
@@ -87,6 +93,10 @@ Status runWhole(Database& database, const std::string& sql) {
     return database.run("COMMIT");
 }
 
+bool isOneStatementOf(std::string_view script, const std::string& sql) {
+    return sql.starts_with("CREATE ") && sql.find(';') == std::string::npos && script.find(sql + ";") != std::string_view::npos;
+}
+
 // 0: nothing in it yet.
 Result<std::int64_t> versionOf(Database& database) {
     auto version = database.pragma("user_version");
@@ -125,12 +135,15 @@ Status prepareSchema(Database& database) {
 }
 
 Status checkTables(Database& database) {
-    auto select = database.prepare("SELECT name, sql FROM sqlite_schema WHERE type = 'table' AND name IN ('event', 'log', 'signed_head', 'cut', "
-                                   "'recording', 'recording_chunk')");
+    // What SQLite makes by itself: for the words to search, for the numbers of recordings and for the key of their pieces.
+    static constexpr std::array kMadeBySqlite{"event_words_data"sv, "event_words_idx"sv, "event_words_docsize"sv, "event_words_config"sv, "sqlite_sequence"sv,
+                                              "sqlite_autoindex_recording_chunk_1"sv};
+    std::set<std::string, std::less<>> missing{"event", "log", "signed_head", "cut", "recording", "recording_chunk", "recording_chunk_time", "event_words",
+                                               "event_words_up_to"};
+    auto select = database.prepare("SELECT name, sql FROM sqlite_schema");
     if (!select) {
         return fail(std::move(select).error());
     }
-    int good = 0;
     for (;;) {
         auto more = select->step();
         if (!more) {
@@ -139,12 +152,15 @@ Status checkTables(Database& database) {
         if (!*more) {
             break;
         }
-        const auto sql = select->text(1); // as it was written when the table was made
-        const bool ours = !sql.empty() && (std::string_view(kEvents).find(sql) != std::string_view::npos ||
-                                           std::string_view(kSinceTwo).find(sql) != std::string_view::npos);
-        good += ours ? 1 : 0;
+        const auto name = select->text(0);
+        const auto sql = select->text(1); // as it was written when it was made
+        const bool ours = isOneStatementOf(kEvents, sql) || isOneStatementOf(kSinceTwo, sql) ? missing.erase(name) == 1 :
+                                                                                               std::ranges::find(kMadeBySqlite, name) != kMadeBySqlite.end();
+        if (!ours) {
+            return fail(ErrorCode::Conflict, "the tables of the activity log were changed");
+        }
     }
-    if (good != 6) {
+    if (!missing.empty()) {
         return fail(ErrorCode::Conflict, "the tables of the activity log were changed");
     }
     return {};

@@ -27,7 +27,8 @@ using LogId = std::array<std::uint8_t, 16>; // random, made with the file: a sig
 // For who only reads: as above, but a file of an older version is as good, and nothing is written. The version is the answer.
 [[nodiscard]] Result<std::int64_t> checkSchema(Database& database);
 
-// Conflict: a table of ours is not the one that we make, so that reading it could mean anything.
+// Conflict: a table of ours is not the one that we make, so that reading it could mean anything; or there is something besides: an
+// index of somebody else's could answer in place of the table, and tell one reader something else than the next.
 [[nodiscard]] Status checkTables(Database& database);
 
 } // namespace carrel::activity

@@ -55,7 +55,7 @@ private:
     [[nodiscard]] Status nextHead();
     [[nodiscard]] Status take(const EventRow& row);
     [[nodiscard]] Status meetHead();
-    [[nodiscard]] Status meetKept();
+    [[nodiscard]] Status meetKept(std::uint64_t seq); // the newest that was met
     [[nodiscard]] Status end();
     [[nodiscard]] Status knownKey(const PublicKey& key, const std::string& what);
 
@@ -104,7 +104,7 @@ Status Walk::readCut() {
     CARREL_TRY(knownKey(cut.key, "what says that events up to " + std::to_string(cut.seq) + " were left out"));
     m_verdict.last = {cut.seq, cut.hash};
     m_verdict.cut = cut;
-    return {};
+    return meetKept(cut.seq);
 }
 
 Status Walk::begin() {
@@ -174,12 +174,12 @@ Status Walk::meetHead() {
     return nextHead();
 }
 
-Status Walk::meetKept() {
-    if (m_trust.kept && m_trust.kept->seq == m_at && m_trust.kept->hash != m_verdict.last.hash) {
-        return fail(changed(numbered(m_at) + ", or one before it, is not the one whose head was handed out: the log was written anew"));
+Status Walk::meetKept(std::uint64_t seq) {
+    if (m_trust.kept && m_trust.kept->seq == seq && m_trust.kept->hash != m_verdict.last.hash) {
+        return fail(changed(numbered(seq) + ", or one before it, is not the one whose head was handed out: the log was written anew"));
     }
-    if (m_expected && m_expected->seq == m_at && m_expected->hash != m_verdict.last.hash) {
-        return fail(changed(numbered(m_at) + ", or one before it, is not the one that was seen: the log was written anew"));
+    if (m_expected && m_expected->seq == seq && m_expected->hash != m_verdict.last.hash) {
+        return fail(changed(numbered(seq) + ", or one before it, is not the one that was seen: the log was written anew"));
     }
     return {};
 }
@@ -200,7 +200,7 @@ Status Walk::take(const EventRow& row) {
     CARREL_TRY(m_recordings.meet(row));
     const Head before = m_verdict.last;
     m_verdict.last = {row.seq, *hash};
-    Status met = meetKept();
+    Status met = meetKept(m_at);
     if (met) {
         met = meetHead();
     }
@@ -226,7 +226,7 @@ Status Walk::end() {
         return fail(changed("event " + std::to_string(m_at) + " is missing: the activity log went up to " + std::to_string(promised) +
                             " when its head was handed out; its end was cut off, or this is an older copy"));
     }
-    return m_recordings.end();
+    return m_recordings.end(m_verdict.cut ? RecordingCheck::Beginning::Cut : RecordingCheck::Beginning::Kept);
 }
 
 Status Walk::run(const std::function<void(std::uint64_t)>& told) {

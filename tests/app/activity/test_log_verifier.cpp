@@ -103,6 +103,9 @@ private slots:
         row("re-ordered, chained anew",
             "UPDATE event SET seq = 1000 WHERE seq = 4; UPDATE event SET seq = 4 WHERE seq = 5; UPDATE event SET seq = 5 WHERE seq = 1000", 4, With::Nothing, 10,
             "is not the one that was signed");
+        // Two signatures at their places, and what is between them from elsewhere.
+        row("put in between", "UPDATE event SET seq = seq + 1000 WHERE seq > 4; INSERT INTO event SELECT 5, time_ns, kind, provenance, 'x', detail, hash FROM event "
+                              "WHERE seq = 4; UPDATE event SET seq = seq - 999 WHERE seq > 1000", 5, With::Nothing, 10, "is not the one that was signed");
         row("cut off at its end", "DELETE FROM event WHERE seq > 20", 0, With::Nothing, 21, "its end was cut off");
         row("cut off with its signatures", "DELETE FROM event WHERE seq > 20; DELETE FROM signed_head WHERE seq > 20", 0, With::Head, 21, "older copy");
         row("emptied", "DELETE FROM event; DELETE FROM signed_head; DELETE FROM recording_chunk", 0, With::Head, 1, "older copy");
@@ -124,7 +127,20 @@ private slots:
         row("pieces swapped", "UPDATE recording_chunk SET number = 9 WHERE number = 1; UPDATE recording_chunk SET number = 1 WHERE number = 2; "
                               "UPDATE recording_chunk SET number = 2 WHERE number = 9", 0, With::Nothing, 12, "was changed");
         row("a piece too many", "INSERT INTO recording_chunk SELECT 7, number, first_us, last_us, raw_bytes, sha256, data FROM recording_chunk", 0, With::Nothing, 25,
-            "no event of it names");
+            "no event of it tells");
+        row("a piece moved in time", "UPDATE recording_chunk SET first_us = 1 WHERE number = 2", 0, With::Nothing, 13, "was changed");
+        row("a recording renamed", "UPDATE recording SET title = 'ls'", 0, With::Nothing, 11, "was changed");
+        row("a recording moved in time", "UPDATE recording SET started_ns = 1", 0, With::Nothing, 11, "was changed");
+        row("a recording that never ended", "UPDATE recording SET ended_ns = NULL", 0, With::Nothing, 14, "was changed");
+        row("a recording gone", "DELETE FROM recording", 0, With::Nothing, 11, "is missing");
+        row("a recording too many", "INSERT INTO recording SELECT 2, started_ns, kind, title, columns, rows, NULL FROM recording", 0, With::Nothing, 25, "no event of it tells");
+        row("an index that answers in place of the events",
+            "CREATE INDEX by_seq ON event (seq, time_ns, kind, provenance, subject, detail, hash)", 0, With::Nothing, 0, "tables of the activity log were changed");
+        row("a trigger", "CREATE TRIGGER quiet AFTER INSERT ON event BEGIN DELETE FROM event WHERE seq = new.seq; END", 0, With::Nothing, 0,
+            "tables of the activity log were changed");
+        row("a table more", "CREATE TABLE more (a)", 0, With::Nothing, 0, "tables of the activity log were changed");
+        row("the words' table of another kind", "DROP TABLE event_words; CREATE TABLE event_words (kind, subject, detail)", 0, With::Nothing, 0,
+            "tables of the activity log were changed");
         row("a view in place of the events",
             "ALTER TABLE event RENAME TO hidden; CREATE VIEW event AS SELECT * FROM hidden", 0, With::Nothing, 0, "tables of the activity log were changed");
         row("a table of another form", "ALTER TABLE event ADD COLUMN more TEXT", 0, With::Nothing, 0, "tables of the activity log were changed");
@@ -146,6 +162,28 @@ private slots:
         QCOMPARE(qulonglong(verdict->wrong->seq), wrong);
         // What comes before is told, and what is not there is never said to hold.
         QVERIFY(verdict->last.seq < std::max<qulonglong>(wrong, 1));
+    }
+
+    // The pieces are whole, but the index by which a reader finds them by their time leads to others.
+    void anIndexThatLeadsElsewhereIsFound() {
+        const LogOfTests log;
+        QVERIFY(run(log.file, "CREATE TABLE other (recording, first_us); INSERT INTO other VALUES (1, 7000000), (1, 0); CREATE INDEX ours ON other (recording, first_us)"));
+        std::int64_t page = 0;
+        {
+            auto database = Database::open(log.file).value();
+            auto select = database.prepare("SELECT rootpage FROM sqlite_schema WHERE name = 'ours'").value();
+            QVERIFY(select.step().value());
+            page = select.number(0);
+        }
+        QVERIFY(run(log.file, "PRAGMA writable_schema=ON; UPDATE sqlite_schema SET rootpage = " + std::to_string(page) +
+                                  " WHERE name = 'recording_chunk_time'; DELETE FROM sqlite_schema WHERE name IN ('other', 'ours')"));
+        {
+            auto opened = ActivityLog::open(log.file).value();
+            QCOMPARE(opened->chunkAt(1, 8'000'000).value().place.number, 1U); // a reader is fooled
+        }
+        const auto verdict = verifyLog(log.file).value();
+        QVERIFY(verdict.wrong);
+        QVERIFY2(verdict.wrong->error.text().find("list of the recordings' pieces") != std::string::npos, verdict.wrong->error.text().c_str());
     }
 
     // Somebody who writes everything anew and signs it with a key of their own.
