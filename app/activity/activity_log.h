@@ -66,6 +66,10 @@ public:
     // the like; nothing was recorded.
     [[nodiscard]] Result<Recorded> append(Event event);
 
+    // All of them or none, in this order, durable as with append(), by one flush. For what a guest reports in numbered batches, which
+    // it keeps until it hears that they are here.
+    [[nodiscard]] Status appendAll(std::vector<Event> events);
+
     // All of them or none, in this order, as one transaction that is written before this returns but not yet flushed: kill
     // -9 of the engine loses none, a power cut may lose the last ones. For what happens thousands of times a second and
     // changes nothing (first reads); decisions go through append().
@@ -80,8 +84,11 @@ public:
                                  std::chrono::milliseconds patience = std::chrono::hours(24 * 365));
 
     // Newest first. InvalidArgument: no word to look for. The words' index is brought up to date first, and made anew where it is
-    // damaged: it is no evidence, what is found is read from the events.
+    // damaged: it is no evidence, what is found is read from the events. Who writes meanwhile waits for a part of that at most.
     [[nodiscard]] Result<std::vector<Recorded>> search(const SearchQuery& query);
+
+    // What search() does first: for who has time before somebody waits.
+    [[nodiscard]] Status indexWords();
 
     // --- signatures (log_sign.cpp)
     [[nodiscard]] LogId id() const;

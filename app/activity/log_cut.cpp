@@ -147,6 +147,7 @@ Status ActivityLog::cut(std::uint64_t upToSeq) {
     std::memcpy(made.hash.data(), hash.data(), hash.size());
     select->reset();
     CARREL_TRY(m_impl->key->sign(made));
+    m_impl->wordsUpTo.reset();
     return m_impl->together([&](Head& last) -> Status {
         auto insert = m_impl->database.prepare("INSERT OR REPLACE INTO cut VALUES (?, ?, ?, ?, ?)");
         if (!insert) {

@@ -20,7 +20,9 @@ struct ActivityLog::Impl {
 
     Database database;
     UniqueFd lock;
-    std::optional<EventWriter> writer; // of the database, so gone before it
+    std::optional<EventWriter> writer; // of the database, so gone before it, as the next one
+    std::optional<Statement> finder;
+    std::optional<std::int64_t> wordsUpTo; // as event_words_up_to says, once that was read
     mutable std::mutex mutex;
     std::condition_variable_any grown;
     Head head;
@@ -33,8 +35,12 @@ struct ActivityLog::Impl {
     // All of it or nothing, durable when this returns. `what` inserts events after `last` and moves that on.
     [[nodiscard]] Status together(const std::function<Status(Head& last)>& what);
     [[nodiscard]] Result<std::optional<SignedHead>> newestSigned();
-    [[nodiscard]] Status indexWords(); // all events that are not yet
+    // Of the events that are not yet in the words' index, the next ones. False: there are none.
+    [[nodiscard]] Result<bool> indexSomeWords();
+    [[nodiscard]] Status indexAnew();
+    [[nodiscard]] Result<std::vector<Recorded>> find(const std::string& expression, const SearchQuery& query);
     [[nodiscard]] Status addEvent(Head& last, Event event);
+    [[nodiscard]] Status addEvents(std::vector<Event> events); // together()
 };
 
 [[nodiscard]] std::int64_t nowNs(); // since 1970 UTC

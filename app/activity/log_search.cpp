@@ -9,7 +9,7 @@ namespace carrel::activity {
 
 namespace {
 
-constexpr std::int64_t kIndexedAtOnce = 20'000; // events in one transaction: others may write in between
+constexpr std::int64_t kIndexedAtOnce = 5000; // events in one transaction: others write in between
 constexpr std::size_t kMaxWords = 32;
 constexpr std::size_t kMaxWordsBytes = 1024;
 
@@ -42,8 +42,8 @@ std::string expressionFrom(std::string_view words) {
 
 } // namespace
 
-Status ActivityLog::Impl::indexWords() {
-    for (;;) {
+Result<bool> ActivityLog::Impl::indexSomeWords() {
+    if (!wordsUpTo) {
         auto known = database.prepare("SELECT seq FROM event_words_up_to");
         if (!known) {
             return fail(std::move(known).error());
@@ -52,19 +52,70 @@ Status ActivityLog::Impl::indexWords() {
         if (!there) {
             return fail(std::move(there).error());
         }
-        const auto from = *there ? known->number(0) : 0;
-        if (static_cast<std::uint64_t>(from) >= head.seq) {
-            return {};
+        wordsUpTo = *there ? known->number(0) : 0;
+    }
+    if (static_cast<std::uint64_t>(*wordsUpTo) >= head.seq) {
+        return false;
+    }
+    const auto to = std::min<std::int64_t>(*wordsUpTo + kIndexedAtOnce, static_cast<std::int64_t>(head.seq));
+    const auto range = "seq > " + std::to_string(*wordsUpTo) + " AND seq <= " + std::to_string(to);
+    CARREL_TRY(together([&](Head&) -> Status {
+        CARREL_TRY(database.run("INSERT INTO event_words (rowid, kind, subject, detail) SELECT seq, kind, subject, detail FROM event WHERE " + range));
+        return database.run("INSERT OR REPLACE INTO event_words_up_to VALUES (1, " + std::to_string(to) + ")");
+    }));
+    wordsUpTo = to;
+    return true;
+}
+
+Status ActivityLog::Impl::indexAnew() {
+    wordsUpTo.reset();
+    return together([&](Head&) -> Status {
+        CARREL_TRY(database.run("INSERT INTO event_words (event_words) VALUES ('rebuild')"));
+        return database.run("INSERT OR REPLACE INTO event_words_up_to VALUES (1, " + std::to_string(head.seq) + ")");
+    });
+}
+
+Result<std::vector<Recorded>> ActivityLog::Impl::find(const std::string& expression, const SearchQuery& query) {
+    if (!finder) {
+        auto select = database.prepare("SELECT event.seq, time_ns, event.kind, provenance, event.subject, event.detail, hash FROM event_words "
+                                       "JOIN event ON event.seq = event_words.rowid "
+                                       "WHERE event_words MATCH ?1 AND event_words.rowid < ?2 ORDER BY event_words.rowid DESC LIMIT ?3");
+        if (!select) {
+            return fail(std::move(select).error());
         }
-        known->reset();
-        const auto to = std::min<std::int64_t>(from + kIndexedAtOnce, static_cast<std::int64_t>(head.seq));
-        const auto range = "seq > " + std::to_string(from) + " AND seq <= " + std::to_string(to);
-        Status indexed = together([&](Head&) -> Status {
-            CARREL_TRY(database.run("INSERT INTO event_words (rowid, kind, subject, detail) SELECT seq, kind, subject, detail FROM event WHERE " + range));
-            return database.run("INSERT OR REPLACE INTO event_words_up_to VALUES (1, " + std::to_string(to) + ")");
-        });
-        if (!indexed) {
-            return indexed;
+        finder.emplace(std::move(*select));
+    }
+    finder->reset();
+    finder->bind(1, expression);
+    finder->bind(2, static_cast<std::int64_t>(std::min<std::uint64_t>(query.beforeSeq.value_or(INT64_MAX), INT64_MAX)));
+    finder->bind(3, static_cast<std::int64_t>(std::min(query.limit, kMaxQueryEvents)));
+    std::vector<Recorded> events;
+    for (;;) {
+        auto more = finder->step();
+        if (!more) {
+            return fail(std::move(more).error());
+        }
+        if (!*more) {
+            return events;
+        }
+        auto row = eventRowOf(*finder);
+        auto recorded = row ? recordedOf(std::move(*row)) : fail(std::move(row).error());
+        if (!recorded) {
+            return fail(std::move(recorded).error());
+        }
+        events.push_back(std::move(*recorded));
+    }
+}
+
+Status ActivityLog::indexWords() {
+    for (;;) {
+        const std::lock_guard lock(m_impl->mutex); // let go each time: nobody who writes waits for all of it
+        auto more = m_impl->indexSomeWords();
+        if (!more && more.error().code == ErrorCode::Malformed) { // a damaged index can be made anew; a damaged event cannot
+            return m_impl->indexAnew();
+        }
+        if (!more || !*more) {
+            return more ? Status{} : Status(fail(std::move(more).error()));
         }
     }
 }
@@ -75,46 +126,17 @@ Result<std::vector<Recorded>> ActivityLog::search(const SearchQuery& query) {
         return fail(ErrorCode::InvalidArgument, expression.empty() ? "there is no word to look for" : "these are too many words to look for",
                     "Write the words that must all be there; receipt* finds all that begin so.");
     }
+    CARREL_TRY(indexWords());
     const std::lock_guard lock(m_impl->mutex);
-    const auto once = [&]() -> Result<std::vector<Recorded>> {
-        CARREL_TRY(m_impl->indexWords());
-        std::string sql(kEventColumns);
-        sql.replace(sql.find("FROM event "), 11, "FROM event_words JOIN event ON event.seq = event_words.rowid ");
-        // Columns of the two have the same names.
-        sql.replace(0, sql.find(" FROM"), "SELECT event.seq, event.time_ns, event.kind, event.provenance, event.subject, event.detail, event.hash");
-        sql += "WHERE event_words MATCH ?1 AND event_words.rowid < ?2 ORDER BY event_words.rowid DESC LIMIT ?3";
-        auto select = m_impl->database.prepare(sql);
-        if (!select) {
-            return fail(std::move(select).error());
-        }
-        select->bind(1, expression);
-        select->bind(2, static_cast<std::int64_t>(std::min<std::uint64_t>(query.beforeSeq.value_or(INT64_MAX), INT64_MAX)));
-        select->bind(3, static_cast<std::int64_t>(std::min(query.limit, kMaxQueryEvents)));
-        std::vector<Recorded> events;
-        for (;;) {
-            auto more = select->step();
-            if (!more) {
-                return fail(std::move(more).error());
-            }
-            if (!*more) {
-                return events;
-            }
-            auto row = eventRowOf(*select);
-            auto recorded = row ? recordedOf(std::move(*row)) : fail(std::move(row).error());
-            if (!recorded) {
-                return fail(std::move(recorded).error());
-            }
-            events.push_back(std::move(*recorded));
-        }
-    };
-    auto found = once();
-    if (found || found.error().code != ErrorCode::Malformed) {
-        return found;
+    auto found = m_impl->find(expression, query);
+    if (!found && found.error().code == ErrorCode::Malformed) {
+        CARREL_TRY(m_impl->indexAnew());
+        found = m_impl->find(expression, query);
     }
-    // A damaged index, or a damaged event: the index can be made anew.
-    CARREL_TRY(m_impl->database.run("INSERT INTO event_words (event_words) VALUES ('rebuild')"));
-    CARREL_TRY(m_impl->database.run("INSERT OR REPLACE INTO event_words_up_to VALUES (1, " + std::to_string(m_impl->head.seq) + ")"));
-    return once();
+    if (!found) {
+        m_impl->finder.reset(); // it would keep what it has read from being folded in
+    }
+    return found;
 }
 
 } // namespace carrel::activity

@@ -5,6 +5,8 @@
 
 #include <QtTest>
 
+#include <thread>
+
 using namespace carrel;
 using namespace carrel::activity;
 using namespace carrel::activity::tests;
@@ -94,6 +96,36 @@ private slots:
         for (const std::string& words : {std::string(), std::string(" \n"), std::string(5000, 'a')}) {
             QVERIFY(log->search({words, {}, 10}).error().code == ErrorCode::InvalidArgument);
         }
+    }
+
+    // The words of many events are indexed in parts, between which others write.
+    void whatIsWrittenWhileItIsIndexedIsFound() {
+        QTemporaryDir folder;
+        auto log = ActivityLog::open(folder.filePath("a.db").toStdString()).value();
+        for (int i = 0; i < 20; ++i) {
+            QVERIFY(log->appendUnflushed(std::vector<Event>(1000, note("page"))));
+        }
+        std::jthread writer([&] { (void)log->append(note("meanwhile")).value(); });
+        QCOMPARE(found(*log, "page", {}, 2).size(), std::size_t{2});
+        writer.join();
+        QCOMPARE(found(*log, "meanwhile").size(), std::size_t{1});
+        // What was left out is not found, and what comes after is.
+        log->signWith(keyOf(1));
+        QVERIFY(log->cut(19'998));
+        QVERIFY(found(*log, "page").size() <= 2);
+        (void)log->append(note("afterwards")).value();
+        QCOMPARE(found(*log, "afterwards").size(), std::size_t{1});
+    }
+
+    void aBatchIsDurableAndWhole() {
+        const LogOfTests of;
+        auto log = ActivityLog::open(of.file).value();
+        QVERIFY(log->appendAll({note("one"), note("two")}));
+        QCOMPARE(log->head().seq, 26U);
+        QVERIFY(!log->appendAll({note("three"), note("not \xff UTF-8")}));
+        QCOMPARE(log->head().seq, 26U);
+        QVERIFY(log->appendAll({}));
+        QVERIFY(log->verify());
     }
 
     void aDamagedIndexIsMadeAnew() {
