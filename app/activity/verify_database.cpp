@@ -148,7 +148,7 @@ Status Walk::nextHead() {
     head.timeNs = m_heads->number(2);
     head.reason = m_heads->text(3);
     if (!copyBytes(m_heads->text(1), head.hash) || !copyBytes(m_heads->text(4), head.key) || !copyBytes(m_heads->text(5), head.signature)) {
-        m_at = head.seq;
+        m_at = std::max(head.seq, m_verdict.last.seq + 1); // what comes before was met, whatever this row calls itself
         return fail(changed("the signature of " + numbered(head.seq) + " was changed"));
     }
     m_nextHead = std::move(head);

@@ -8,6 +8,7 @@
 #include "app/activity/event_rows.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -17,8 +18,9 @@
 
 namespace carrel::activity::fuzz {
 
-inline void expect(bool good) {
+inline void expect(bool good, int line = __builtin_LINE()) {
     if (!good) {
+        std::fprintf(stderr, "what line %d expects does not hold\n", line);
         std::abort();
     }
 }
