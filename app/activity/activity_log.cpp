@@ -113,7 +113,8 @@ Result<std::unique_ptr<ActivityLog>> ActivityLog::open(const fs::path& file) {
         return fail(std::move(database).error());
     }
     // trusted_schema=OFF: nothing that a foreign file brings along as schema is run.
-    CARREL_TRY(database->run("PRAGMA trusted_schema=OFF; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; "
+    // auto_vacuum: a file that is shortened gets smaller; it counts for a new one only, and must be said before all else.
+    CARREL_TRY(database->run("PRAGMA auto_vacuum=INCREMENTAL; PRAGMA trusted_schema=OFF; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; "
                              "PRAGMA wal_autocheckpoint=1000; PRAGMA cell_size_check=ON"));
     CARREL_TRY(prepareSchema(*database));
     auto impl = std::make_unique<Impl>(std::move(*database), std::move(*lock));

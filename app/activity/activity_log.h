@@ -102,8 +102,9 @@ public:
     // --- size (log_cut.cpp)
     [[nodiscard]] Result<LogSize> size();
     // Leaves out the events up to and with this one, with their signatures and recordings, and writes that down as an event and as
-    // what the chain goes on from, signed: all of it or nothing. Unavailable: there is no key. InvalidArgument: the newest event
-    // must stay. Nothing happens where they are gone already.
+    // what the chain goes on from, signed. In parts, each of them whole: where one fails, the log is as short as the parts before it
+    // made it, and can be verified. Unavailable: there is no key. InvalidArgument: the newest event must stay. Nothing happens where
+    // they are gone already.
     [[nodiscard]] Status cut(std::uint64_t upToSeq);
     // The last event before that time, and the last one of those that the log must lose to take at most so many bytes; 0: none.
     [[nodiscard]] Result<std::uint64_t> lastBefore(std::int64_t timeNs);

@@ -11,6 +11,8 @@ namespace {
 
 constexpr std::int64_t kBesideTexts = 200; // what an event takes besides its texts, about
 constexpr double kFilled = 0.9;            // what a cut leaves, of what may be: not every event cuts anew
+constexpr std::uint64_t kCutAtOnce = 5000;  // events in one transaction: others write in between
+constexpr int kPagesAtOnce = 2000;          // given back likewise
 
 // What each event takes, with the piece of a recording that it names. The names are those of the chain's own events.
 constexpr std::string_view kWeights =
@@ -114,42 +116,36 @@ Result<std::uint64_t> ActivityLog::lastToFit(std::uint64_t bytes) {
     return last;
 }
 
-Status ActivityLog::cut(std::uint64_t upToSeq) {
-    const std::lock_guard lock(m_impl->mutex);
-    if (upToSeq >= m_impl->head.seq) {
-        return fail(ErrorCode::InvalidArgument, "the newest event of an activity log stays");
-    }
-    if (!m_impl->key) {
-        return fail(ErrorCode::Unavailable, "the activity log is not shortened now: the key that would sign that is not at hand",
-                    "It is in your keyring: unlock that. Nothing was left out.");
-    }
-    auto select = m_impl->database.prepare("SELECT hash, (SELECT min(seq) FROM event) FROM event WHERE seq = ?");
+// The next part of what is to be left out, signed. False: there is none any more.
+Result<bool> ActivityLog::Impl::cutSome(std::uint64_t upToSeq, bool begun) {
+    auto select = database.prepare("SELECT seq, hash, (SELECT min(seq) FROM event) FROM event WHERE seq = min(?1, (SELECT min(seq) FROM event) + ?2)");
     if (!select) {
         return fail(std::move(select).error());
     }
     select->bind(1, static_cast<std::int64_t>(upToSeq));
+    select->bind(2, static_cast<std::int64_t>(kCutAtOnce - 1));
     auto there = select->step();
     if (!there) {
         return fail(std::move(there).error());
     }
     if (!*there) {
-        return {}; // gone already
+        return false; // gone already
     }
     SignedCut made;
-    made.log = m_impl->id;
-    made.seq = upToSeq;
+    made.log = id;
+    made.seq = static_cast<std::uint64_t>(select->number(0));
     made.timeNs = nowNs();
-    const auto hash = select->text(0);
-    const auto first = select->number(1);
+    const auto hash = select->text(1);
+    const auto first = select->number(2);
     if (hash.size() != made.hash.size()) {
-        return fail(ErrorCode::Conflict, "event " + std::to_string(upToSeq) + " of the activity log was changed");
+        return fail(ErrorCode::Conflict, "event " + std::to_string(made.seq) + " of the activity log was changed");
     }
     std::memcpy(made.hash.data(), hash.data(), hash.size());
     select->reset();
-    CARREL_TRY(m_impl->key->sign(made));
-    m_impl->wordsUpTo.reset();
-    return m_impl->together([&](Head& last) -> Status {
-        auto insert = m_impl->database.prepare("INSERT OR REPLACE INTO cut VALUES (?, ?, ?, ?, ?)");
+    CARREL_TRY(key->sign(made));
+    wordsUpTo.reset();
+    CARREL_TRY(together([&](Head& last) -> Status {
+        auto insert = database.prepare("INSERT OR REPLACE INTO cut VALUES (?, ?, ?, ?, ?)");
         if (!insert) {
             return fail(std::move(insert).error());
         }
@@ -161,13 +157,51 @@ Status ActivityLog::cut(std::uint64_t upToSeq) {
         if (auto done = insert->step(); !done) {
             return fail(std::move(done).error());
         }
-        CARREL_TRY(m_impl->database.run(cutSql(upToSeq)));
-        Event event;
+        CARREL_TRY(database.run(cutSql(made.seq)));
+        if (begun) {
+            return {};
+        }
+        Event event; // with the first part: whoever sees that some are gone sees why
         event.kind = EventKind::LogCut;
         event.detail = {{"first", first}, {"up_to", upToSeq}};
         event.timeNs = made.timeNs;
-        return m_impl->addEvent(last, std::move(event));
-    });
+        return addEvent(last, std::move(event));
+    }));
+    return made.seq < upToSeq;
+}
+
+Status ActivityLog::cut(std::uint64_t upToSeq) {
+    for (bool more = true, begun = false; more; begun = true) {
+        const std::lock_guard lock(m_impl->mutex); // let go each time: nobody who writes waits for all of it
+        if (upToSeq >= m_impl->head.seq) {
+            return fail(ErrorCode::InvalidArgument, "the newest event of an activity log stays");
+        }
+        if (!m_impl->key) {
+            return fail(ErrorCode::Unavailable, "the activity log is not shortened now: the key that would sign that is not at hand",
+                        "It is in your keyring: unlock that. Nothing was left out.");
+        }
+        auto some = m_impl->cutSome(upToSeq, begun);
+        if (!some) {
+            return fail(std::move(some).error());
+        }
+        more = *some;
+    }
+    // What is free goes back to the disk, where the file was made so that it can (an older one uses it again itself).
+    for (;;) {
+        const std::lock_guard lock(m_impl->mutex);
+        auto before = m_impl->database.pragma("freelist_count");
+        if (!before) {
+            return fail(std::move(before).error());
+        }
+        if (*before == 0) {
+            return {};
+        }
+        CARREL_TRY(m_impl->database.run("PRAGMA incremental_vacuum(" + std::to_string(kPagesAtOnce) + ")"));
+        auto after = m_impl->database.pragma("freelist_count");
+        if (!after || *after >= *before) {
+            return after ? Status{} : Status(fail(std::move(after).error()));
+        }
+    }
 }
 
 } // namespace carrel::activity

@@ -38,6 +38,7 @@ struct ActivityLog::Impl {
     // Of the events that are not yet in the words' index, the next ones. False: there are none.
     [[nodiscard]] Result<bool> indexSomeWords();
     [[nodiscard]] Status indexAnew();
+    [[nodiscard]] Result<bool> cutSome(std::uint64_t upToSeq, bool begun);
     [[nodiscard]] Result<std::vector<Recorded>> find(const std::string& expression, const SearchQuery& query);
     [[nodiscard]] Status addEvent(Head& last, Event event);
     [[nodiscard]] Status addEvents(std::vector<Event> events); // together()

@@ -223,6 +223,37 @@ private slots:
         QCOMPARE(log->lastToFit(before / 2).value(), 0U);
     }
 
+    // Many events go in parts; the file gets smaller, and each part's end could be the last.
+    void muchIsCutInParts() {
+        QTemporaryDir folder;
+        const auto file = folder.filePath("a.db").toStdString();
+        auto log = ActivityLog::open(file).value();
+        log->signWith(keyOf(1));
+        for (int i = 0; i < 12; ++i) {
+            QVERIFY(log->appendUnflushed(std::vector<Event>(1000, note(std::string(300, 'x')))));
+        }
+        (void)found(*log, "x");
+        (void)log->signHead("session").value();
+        log.reset();
+        const auto before = QFileInfo(QString::fromStdString(file)).size();
+        log = ActivityLog::open(file).value();
+        log->signWith(keyOf(1));
+        QVERIFY(log->cut(11'500));
+        const auto size = log->size().value();
+        QCOMPARE(size.first, 11'501U);
+        QCOMPARE(log->query({{}, {EventKind::LogCut}}).value().size(), std::size_t{1});
+        QCOMPARE(log->query({{}, {EventKind::LogCut}}).value()[0].event.detail.at("up_to").to_number<int>(), 11'500);
+        QCOMPARE(found(*log, "note", {}, 1000).size(), std::size_t{500});
+        log.reset();
+        QVERIFY(QFileInfo(QString::fromStdString(file)).size() < before / 5);
+        const auto verdict = verifyLog(file, {keyOf(1)->publicKey(), {}});
+        QCOMPARE(why(verdict), std::string());
+        QCOMPARE(verdict->first, 11'501U);
+        auto database = Database::open(file).value();
+        auto cuts = database.prepare("SELECT count(*) FROM cut").value();
+        QVERIFY(cuts.step().value() && cuts.number(0) == 1);
+    }
+
     void piecesComeInOrder() {
         QTemporaryDir folder;
         auto log = ActivityLog::open(folder.filePath("a.db").toStdString()).value();
