@@ -232,7 +232,8 @@ Result<std::vector<Recorded>> ActivityLog::query(const Query& query) {
     for (;;) {
         auto row = select->step();
         if (!row) {
-            return fail(std::move(row).error());
+            const auto after = events.empty() ? query.afterSeq : events.back().seq;
+            return fail(row.error().wrap("the activity log cannot be read after event " + std::to_string(after)));
         }
         if (!*row) {
             return events;
