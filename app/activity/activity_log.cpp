@@ -154,15 +154,6 @@ Status ActivityLog::Impl::addEvent(Head& last, Event event) {
     return {};
 }
 
-Status ActivityLog::Impl::addEvents(std::vector<Event> events) {
-    return together([&](Head& last) -> Status {
-        for (auto& event : events) {
-            CARREL_TRY(addEvent(last, std::move(event)));
-        }
-        return {};
-    });
-}
-
 Status ActivityLog::Impl::together(const std::function<Status(Head& last)>& what) {
     CARREL_TRY(database.run("BEGIN IMMEDIATE"));
     Head last = head;
@@ -190,16 +181,16 @@ Result<Recorded> ActivityLog::append(Event event) {
     return recorded;
 }
 
-Status ActivityLog::appendAll(std::vector<Event> events) {
-    const std::lock_guard lock(m_impl->mutex);
-    return m_impl->addEvents(std::move(events));
-}
-
 Status ActivityLog::appendUnflushed(std::vector<Event> events) {
     const std::lock_guard lock(m_impl->mutex);
     auto& database = m_impl->database;
     CARREL_TRY(database.run("PRAGMA synchronous=NORMAL"));
-    const Status done = m_impl->addEvents(std::move(events));
+    const Status done = m_impl->together([&](Head& last) -> Status {
+        for (auto& event : events) {
+            CARREL_TRY(m_impl->addEvent(last, std::move(event)));
+        }
+        return {};
+    });
     // Back to what append() promises, whatever came of it.
     const Status full = database.run("PRAGMA synchronous=FULL");
     return done ? full : done;

@@ -41,7 +41,6 @@ struct ActivityLog::Impl {
     [[nodiscard]] Result<bool> cutSome(std::uint64_t upToSeq, bool begun);
     [[nodiscard]] Result<std::vector<Recorded>> find(const std::string& expression, const SearchQuery& query);
     [[nodiscard]] Status addEvent(Head& last, Event event);
-    [[nodiscard]] Status addEvents(std::vector<Event> events); // together()
 };
 
 [[nodiscard]] std::int64_t nowNs(); // since 1970 UTC

@@ -65,7 +65,8 @@ Tried useOf(ActivityLog& log) {
     };
     for (int round = 0; round < 3; ++round) {
         attempt(1, [&] { return log.append(note(std::string(5000, 'a'))); });
-        attempt(3, [&] { return log.appendAll({note("b"), note(std::string(4000, 'c')), note("d")}); });
+        const std::string subject(4000, 'c');
+        attempt(3, [&] { return log.append(std::vector<WrittenEvent>(3, {EventKind::FileRead, Provenance::Guest, subject, "{}"})); });
         attempt(2, [&] { return log.appendUnflushed({note("e"), note(std::string(3000, 'f'))}); });
         std::uint64_t recording = 0;
         if (attempt(1, [&] {

@@ -117,17 +117,6 @@ private slots:
         QCOMPARE(found(*log, "afterwards").size(), std::size_t{1});
     }
 
-    void aBatchIsDurableAndWhole() {
-        const LogOfTests of;
-        auto log = ActivityLog::open(of.file).value();
-        QVERIFY(log->appendAll({note("one"), note("two")}));
-        QCOMPARE(log->head().seq, 26U);
-        QVERIFY(!log->appendAll({note("three"), note("not \xff UTF-8")}));
-        QCOMPARE(log->head().seq, 26U);
-        QVERIFY(log->appendAll({}));
-        QVERIFY(log->verify());
-    }
-
     void aDamagedIndexIsMadeAnew() {
         const LogOfTests of;
         QCOMPARE(found(*ActivityLog::open(of.file).value(), "note").size(), std::size_t{20});

@@ -151,7 +151,7 @@ private slots:
                 if (underWay == 1) {
                     QVERIFY((*log)->append(std::move(event)));
                 } else {
-                    QVERIFY((*log)->appendAll(std::vector<Event>(underWay, event)));
+                    QVERIFY((*log)->append(std::vector<WrittenEvent>(underWay, {EventKind::EngineNote, Provenance::Host, event.subject, "{}"})));
                 }
                 confirmed += underWay;
             }
