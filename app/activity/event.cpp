@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <ctime>
 #include <memory>
+#include <unordered_map>
 
 namespace carrel::activity {
 
@@ -149,12 +150,15 @@ std::string_view toString(EventKind kind) {
 }
 
 std::optional<EventKind> eventKindFrom(std::string_view text) {
-    for (const auto kind : kEventKinds) {
-        if (toString(kind) == text) {
-            return kind;
+    static const auto kKnown = [] {
+        std::unordered_map<std::string_view, EventKind> known;
+        for (const auto kind : kEventKinds) {
+            known.emplace(toString(kind), kind);
         }
-    }
-    return std::nullopt;
+        return known;
+    }();
+    const auto found = kKnown.find(text);
+    return found == kKnown.end() ? std::nullopt : std::optional(found->second);
 }
 
 std::string_view toString(Provenance provenance) {
