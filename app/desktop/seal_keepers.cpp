@@ -15,7 +15,7 @@ public:
     explicit ChosenSealKeeper(SealPlaces places)
         : m_places(std::move(places))
         , m_keyring(m_places.keyring)
-        , m_file(m_places.keyFile) {}
+        , m_file(m_places.keyFile, m_places.keyring.words.mendFile) {}
 
     Result<std::optional<Kept>> load() override {
         const auto choice = choose();
@@ -92,15 +92,14 @@ private:
     [[nodiscard]] Error withWayOut(Error error, const Choice& choice) const {
         if (choice.keeper == &m_keyring && choice.recorded && error.code == ErrorCode::Unavailable) {
             error.hint += std::string(error.hint.empty() ? "" : ". ") + "If that keyring is lost for good: take away " +
-                          m_places.record.string() + ". Carrel then makes a new key, takes the rules' file for one that nobody " +
-                          "has sealed, and goes by it again when you have looked at it and told it to \"carrel rules import FILE\"";
+                          m_places.record.string() + ". " + m_places.keyring.words.anew;
         }
         return error;
     }
 
     [[nodiscard]] Error brokenRecord() const {
-        return {ErrorCode::Malformed, "Where the key of the rules' seal is cannot be read in " + m_places.record.string(),
-                "Take that file away: then Carrel looks in the keyring first. Everything is denied until then", 0, nullptr};
+        return {ErrorCode::Malformed, "Where " + m_places.keyring.words.key + " is cannot be read in " + m_places.record.string(),
+                "Take that file away: then Carrel looks in the keyring first. " + m_places.keyring.words.meanwhile, 0, nullptr};
     }
 
     const SealPlaces m_places;

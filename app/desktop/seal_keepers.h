@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where a home's seal has its key: in the keyring where there is one, else in a file; and always where it was first.
+// Where a key of a home is (that of the rules' seal, that of the logs): in the keyring where there is one, else in a file; and always where it was first.
 //
 // The first key that is kept decides, and a record beside it says so from before the key is there. From then on a keyring
 // that is locked, slow or gone means Unavailable, and so that everything is denied: never a new key in a file. Otherwise
@@ -17,7 +17,7 @@
 //
 // The limit of this: who can write to Carrel's folder and take the keyring away can put back the state of a home that never
 // had a key, rules' file and record removed. Then what the owner denied is asked again; nothing is allowed by it.
-// Owner: a RuleBook. Thread: one at a time; blocks as the keepers do.
+// Owner: a RuleBook, a LogKeeper. Thread: one at a time; blocks as the keepers do.
 #pragma once
 
 #include "app/desktop/secret_service_keeper.h"

@@ -6,18 +6,20 @@
 namespace carrel::desktop {
 namespace {
 
-constexpr const char* kMeanwhile = "Everything that needs a rule or an answer is denied until then";
-
 const SecretSchema kSchema = {"org.carrel.RuleSeal", SECRET_SCHEMA_NONE, {{"home", SECRET_SCHEMA_ATTRIBUTE_STRING}}};
 
-Error damagedError(const char* how) {
-    return {ErrorCode::Malformed, std::string("The key of the rules' seal in the keyring ") + how,
-            "Look at the rules' file; then \"carrel rules import FILE\" takes over what is right in it. Everything is denied "
-            "until then",
-            0, nullptr};
+std::string capitalized(std::string text) {
+    if (!text.empty() && text[0] >= 'a' && text[0] <= 'z') {
+        text[0] = static_cast<char>(text[0] - 'a' + 'A');
+    }
+    return text;
 }
 
-Result<policy::SealKeeper::Kept> keptIn(const KeyringTalk& talk, SecretItem* item) {
+Error damagedError(const KeeperWords& words, const char* how) {
+    return {ErrorCode::Malformed, capitalized(words.key) + " in the keyring " + how, words.mend, 0, nullptr};
+}
+
+Result<policy::SealKeeper::Kept> keptIn(const KeyringTalk& talk, SecretItem* item, const KeeperWords& words) {
     const auto value = talk.read(item);
     if (!value) {
         return fail(value.error());
@@ -25,14 +27,14 @@ Result<policy::SealKeeper::Kept> keptIn(const KeyringTalk& talk, SecretItem* ite
     gsize length = 0;
     const char* text = secret_value_get(value->get(), &length);
     auto kept = policy::keptFrom({text, length});
-    return kept ? std::move(kept) : fail(damagedError("is damaged"));
+    return kept ? std::move(kept) : fail(damagedError(words, "is damaged"));
 }
 
 } // namespace
 
 SecretServiceKeeper::SecretServiceKeeper(Options options)
     : m_options(std::move(options))
-    , m_line(std::make_unique<KeyringLine>(KeyringLine::Options{m_options.bus, kMeanwhile, m_options.patience, m_options.breather})) {}
+    , m_line(std::make_unique<KeyringLine>(KeyringLine::Options{m_options.bus, m_options.words.meanwhile, m_options.patience, m_options.breather})) {}
 
 SecretServiceKeeper::~SecretServiceKeeper() = default;
 
@@ -45,13 +47,13 @@ Result<std::optional<policy::SealKeeper::Kept>> SecretServiceKeeper::load() {
         }
         Found found;
         for (const auto& item : *items) {
-            const auto kept = keptIn(talk, item.get());
+            const auto kept = keptIn(talk, item.get(), m_options.words);
             if (!kept) {
                 return fail(kept.error());
             }
             // Which of two keys is ours cannot be told. Of one key, the greater serial counts: an older file stays an older one.
             if (found && found->key != kept->key) {
-                return fail(damagedError("is there twice, and not the same"));
+                return fail(damagedError(m_options.words, "is there twice, and not the same"));
             }
             found = !found || kept->serial > found->serial ? *kept : *found;
         }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The seal's key in the user's keyring (keyring_talk.h). One item a home; its value is policy::textOf().
+// A key of a home in the user's keyring (keyring_talk.h): that of the rules' seal, that of the logs. One item each; its value is
+// policy::textOf().
 //
 // What goes wrong is told apart, since each needs something else of the user:
 //   none          load() finds nothing: there was never a key
@@ -22,14 +23,28 @@ namespace carrel::desktop {
 
 class KeyringLine;
 
+// What the key is to a person, and what becomes of things meanwhile. Without a full stop at their ends.
+struct KeeperWords {
+    std::string key = "the key of the rules' seal";
+    std::string meanwhile = "Everything that needs a rule or an answer is denied until then";
+    // It is damaged: what to do.
+    std::string mend = "Look at the rules' file; then \"carrel rules import FILE\" takes over what is right in it. Everything is denied until then";
+    // The same, in a file.
+    std::string mendFile = "Take it away, then \"carrel rules import\" the rules' file; everything is denied until then";
+    // The keyring is lost for good, and with it the key: what Carrel does once the record of its place is taken away.
+    std::string anew = "Carrel then makes a new key, takes the rules' file for one that nobody has sealed, and goes by it again when you have "
+                       "looked at it and told it to \"carrel rules import FILE\"";
+};
+
 class SecretServiceKeeper final : public policy::SealKeeper {
 public:
     struct Options {
         std::optional<std::string> bus;  // its address (sessionBusAddress()); none: there is none
-        std::string home;                // which home's key (api::Home::id)
+        std::string home;                // which home's key: api::Home::id, and what it is for where that is not the rules' seal
         std::string label;               // what the user reads in a program that lists the keyring
         std::chrono::milliseconds patience = kKeyringPatience;
         std::chrono::milliseconds breather = kKeyringBreather;
+        KeeperWords words = {};
     };
     explicit SecretServiceKeeper(Options options);
     ~SecretServiceKeeper() override;

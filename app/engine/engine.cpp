@@ -50,6 +50,18 @@ Result<std::unique_ptr<Engine>> Engine::create(api::Home home, Installation inst
     if (!session.keeper) {
         session.keeper = std::make_unique<policy::FileSealKeeper>(engine->m_home.folder / "rules.key");
     }
+    if (!session.logKey) {
+        session.logKey = std::make_unique<policy::FileSealKeeper>(engine->m_home.folder / "log.key", "Take it away: Carrel then makes a new key");
+    }
+    LogKeeper::Setup logs{std::move(session.logKey), {}, engine->m_services.complain};
+    logs.logs = [raw = engine.get()] {
+        std::vector<LogKeeper::Kept> out;
+        for (const auto& agent : raw->allAgents()) {
+            out.push_back(raw->keptLog(agent));
+        }
+        return out;
+    };
+    engine->m_logKeeper = std::make_unique<LogKeeper>(std::move(logs));
     engine->m_approvals = std::make_unique<Approvals>(
         Approvals::Setup{engine->m_home.folder, std::move(session.keeper),
                          [raw = engine.get()](std::string_view wanted) { return raw->agentById(wanted); }, engine->m_services.complain, nullptr});
@@ -178,6 +190,11 @@ void Engine::fillServices() {
     };
     m_services.sessionEnded = [this](const std::string& agent, const std::string& session) {
         m_approvals->sessionEnded(agent, session);
+        if (const auto ended = agentById(agent)) {
+            if (auto head = m_logKeeper->sign(ended->log(), "session"); !head) { // it is signed when it can be
+                m_services.complain(head.error().wrap("the log of an agent could not be signed at the end of its session").text());
+            }
+        }
     };
     m_services.asked = [this](const std::string& agent, const ask::Question& question, agents::AnswerAsk answer) {
         m_agentAsks->asked(agent, question, std::move(answer));
@@ -217,6 +234,10 @@ void Engine::countModels() {
         }
     };
     m_services.mayAskModel = [this](const std::string& agent) { return m_usage->whyNotAsk(agent); };
+}
+
+LogKeeper::Kept Engine::keptLog(const std::shared_ptr<agents::Agent>& agent) const {
+    return {m_services.agentsFolder / agent->id(), std::shared_ptr<activity::ActivityLog>(agent, &agent->log())};
 }
 
 Status Engine::mayShare(const fs::path& dir) const {
@@ -453,6 +474,7 @@ api::Handlers Engine::handlers(std::function<void()> stopServer) {
     addReviewVerbs(*this, all);
     addHostVerbs(*this, all);
     addTimelineVerb(*this, all);
+    addLogVerbs(*this, all);
     addTokenVerbs(*this, all);
     addApprovalVerbs(*this, all);
     addRuleVerbs(*this, all);

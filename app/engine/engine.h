@@ -13,6 +13,7 @@
 #include "app/engine/approvals.h"
 #include "app/engine/clients.h"
 #include "app/engine/installation.h"
+#include "app/engine/log_keeper.h"
 #include "app/engine/news.h"
 #include "app/engine/secret_intake.h"
 #include "app/images/image_store.h"
@@ -37,6 +38,7 @@ public:
     // waits; as tests want it, whose homes have no business in anybody's keyring.
     struct Session {
         std::unique_ptr<policy::SealKeeper> keeper;
+        std::unique_ptr<policy::SealKeeper> logKey; // of the agents' logs; without: a file of the home
         std::vector<policy::ApprovalListener*> listeners; // each outlives the engine
         // How this computer reaches the network; without: directly, whatever the environment says.
         std::optional<Result<egress::ProxySettings>> proxies;
@@ -73,6 +75,8 @@ public:
     [[nodiscard]] providers::ProviderBook& providers() { return *m_providers; }
     [[nodiscard]] egress::Networks& networks() { return *m_networks; }
     [[nodiscard]] providers::UsageBook& usage() { return *m_usage; }
+    [[nodiscard]] LogKeeper& logKeeper() { return *m_logKeeper; }
+    [[nodiscard]] LogKeeper::Kept keptLog(const std::shared_ptr<agents::Agent>& agent) const;
     [[nodiscard]] SecretIntake& intake() { return m_intake; }
     [[nodiscard]] viewer::DocumentViewer& viewer() { return *m_viewer; }
     [[nodiscard]] ApprovalNews& approvalNews() { return m_approvalNews; }
@@ -125,6 +129,7 @@ private:
     News m_agentNews;         // before the agents, which tell it
     mutable std::shared_mutex m_agentsMutex;
     std::map<std::string, std::shared_ptr<agents::Agent>, std::less<>> m_agents;
+    std::unique_ptr<LogKeeper> m_logKeeper; // after the agents, whose logs it looks at
     ApprovalNews m_approvalNews;
     std::unique_ptr<egress::Networks> m_networks; // before the approvals, which tell it to their end
     std::unique_ptr<Approvals> m_approvals; // after the agents that it finds, and what it tells
@@ -141,6 +146,7 @@ void addPauseVerbs(Engine& engine, api::Handlers& to);
 void addReviewVerbs(Engine& engine, api::Handlers& to);
 void addHostVerbs(Engine& engine, api::Handlers& to);
 void addTimelineVerb(Engine& engine, api::Handlers& to);
+void addLogVerbs(Engine& engine, api::Handlers& to);
 void addTokenVerbs(Engine& engine, api::Handlers& to);
 void addApprovalVerbs(Engine& engine, api::Handlers& to);
 void addRuleVerbs(Engine& engine, api::Handlers& to);

@@ -96,6 +96,12 @@ Status serve(int readyFd) {
     engine::Engine::Session session;
     session.keeper = desktop::chosenSealKeeper({home->folder / "seal.place", home->folder / "rules.key",
                                                 {desktop::sessionBusAddress(), home->id, "Carrel: the seal of the rules"}});
+    desktop::SecretServiceKeeper::Options logKey{desktop::sessionBusAddress(), home->id + " logs", "Carrel: what signs the agents' logs"};
+    logKey.words = {"the key that signs the agents' logs", "The logs go on, and are signed when it is there again",
+                    "Take that item out of the keyring: Carrel then makes a new key. What is signed already needs the old public key to be verified",
+                    "Take it away: Carrel then makes a new key. What is signed already needs the old public key to be verified",
+                    "Carrel then makes a new key. What is signed already needs the old public key to be verified"};
+    session.logKey = desktop::chosenSealKeeper({home->folder / "log-key.place", home->folder / "log.key", std::move(logKey)});
     session.keyring = std::make_unique<desktop::KeyringSecrets>(desktop::KeyringSecrets::Options{desktop::sessionBusAddress(), home->id});
     session.listeners = {&notices};
     session.alarm = [&alarms](const std::string& agent, agents::Alarm what) {

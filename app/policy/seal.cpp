@@ -105,14 +105,15 @@ Result<SealKeeper::Kept> keptFrom(std::string_view text) {
     const auto serial = space == std::string_view::npos ? std::string_view() : text.substr(space + 1);
     const auto [end, error] = std::from_chars(serial.data(), serial.data() + serial.size(), kept.serial);
     if (!key || error != std::errc{} || std::string_view(end, serial.data() + serial.size()) != "\n") {
-        return fail(ErrorCode::Malformed, "The key of the rules' seal is damaged");
+        return fail(ErrorCode::Malformed, "The key is damaged");
     }
     kept.key.bytes = *key;
     return kept;
 }
 
-FileSealKeeper::FileSealKeeper(std::filesystem::path file)
-    : m_file(std::move(file)) {}
+FileSealKeeper::FileSealKeeper(std::filesystem::path file, std::string mend)
+    : m_file(std::move(file))
+    , m_mend(std::move(mend)) {}
 
 Result<std::optional<SealKeeper::Kept>> FileSealKeeper::load() {
     struct stat info {};
@@ -130,7 +131,7 @@ Result<std::optional<SealKeeper::Kept>> FileSealKeeper::load() {
     auto kept = keptFrom(*text);
     if (!kept) {
         return fail(ErrorCode::Malformed, m_file.string() + " is damaged",
-                    "Take it away, then \"carrel rules import\" the rules' file; everything is denied until then");
+                    m_mend);
     }
     return *kept;
 }

@@ -48,12 +48,15 @@ public:
 // it: then the seal keeps off mistakes, and no more.
 class FileSealKeeper final : public SealKeeper {
 public:
-    explicit FileSealKeeper(std::filesystem::path file);
+    // `mend`: what to do when it is damaged.
+    explicit FileSealKeeper(std::filesystem::path file,
+                            std::string mend = "Take it away, then \"carrel rules import\" the rules' file; everything is denied until then");
     [[nodiscard]] Result<std::optional<Kept>> load() override;
     [[nodiscard]] Status keep(const Kept& kept) override;
 
 private:
     std::filesystem::path m_file;
+    std::string m_mend;
 };
 
 } // namespace carrel::policy

@@ -63,7 +63,7 @@ SourceRules projectRules(const QString& sourceDir) {
         // The one place where a back end is chosen.
         {"app/engine/main.cpp", {"app/", "hypervisor/", "guest/protocol/"}},
         // A client of the engine like the desktop; it jails the helper that faces a guest's terminal output.
-        {"app/cli/", {"app/cli/", "app/api/", "hypervisor/confine/", "guest/protocol/"}},
+        {"app/cli/", {"app/cli/", "app/activity/", "app/api/", "hypervisor/confine/", "guest/protocol/"}},
 
         // The jailed process that draws a guest's terminal: what the window sees of it is app/api/terminal_wire.h.
         {"app/terminal/", {"app/terminal/", "app/api/", "hypervisor/confine/", "guest/protocol/"}},
