@@ -105,6 +105,7 @@ Status GuestMachine::start() {
     }
     CARREL_TRY(m_asks.start(std::string(kAgentShelf) + ask::kSocketName));
     CARREL_TRY(m_network.start());
+    CARREL_TRY(m_gate.start([](const bpf::Refusal& refusal) { say("refused " + refusal.path); }));
     // Only the folder's content is the agent's; nothing the agent can reach shows guestd's own.
     CARREL_TRY(m_agent.start());
     // After the agent's network exists: making a dummy interface may load its module.

@@ -3,6 +3,7 @@
 // by main(). Thread: main's; the rest runs on threads of its own.
 #pragma once
 
+#include "guest/bpf/program_gate.h"
 #include "guest/guestd/agent_keeper.h"
 #include "guest/guestd/ask_desk.h"
 #include "guest/guestd/control_service.h"
@@ -52,6 +53,7 @@ private:
     [[nodiscard]] Status openChannels();
     [[nodiscard]] std::shared_ptr<Spawner> spawner(); // null while the agent's account does not stand
 
+    bpf::ProgramGate m_gate;
     const ByteSpan m_window; // empty: there is none
     RefusalBook m_refusals;
     NetService m_network;
