@@ -1,47 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // The control of programs by their content (exec_gate.bpf.c), as guestd holds it: what is in force is in the kernel, and stays there
-// when guestd ends. A policy is a mode and what is known of contents, by SHA-256.
-//
-//   mode     what runs                                                                  what a program's memory may be
-//   observe  everything                                                                 anything
-//   deny     what is not denied, and what the kernel can read                           anything but a file's content that it did not see
-//   allow    what is allowed and not denied, from a file with a name that nobody writes a file's content; of programs that make code, anything
+// when guestd ends.
 //
 // Owner: guestd. Thread: start() and apply() from one at a time; `refused` is called on a thread of the gate's own.
 #pragma once
 
+#include "guest/bpf/gate_policy.h"
 #include "guest/bpf/kernel_programs.h"
 
-#include <array>
 #include <functional>
 #include <optional>
 #include <thread>
-#include <vector>
 
 namespace carrel::bpf {
-
-using ContentHash = std::array<std::byte, 32>; // SHA-256
-
-enum class GateMode { Observe, Deny, Allow };
-enum class RefusedWhy { Denied = 1, Unknown, Unreadable, Nameless, Place, Written, Memory, Unchecked, Running, Foreign };
-
-struct GatePolicy {
-    GateMode mode = GateMode::Observe;
-    std::uint64_t age = 0; // raised by the host with each change
-    std::vector<ContentHash> deny;
-    std::vector<ContentHash> allow;
-    std::vector<ContentHash> makesCode; // of what runs: may have memory that it writes and runs, as just-in-time compilers need
-};
-
-// All of it is text of a hostile world but the hash, which the kernel made.
-struct Refusal {
-    RefusedWhy why = RefusedWhy::Denied;
-    std::optional<ContentHash> content;
-    std::uint64_t age = 0; // of the policy that refused
-    std::uint32_t pid = 0;
-    std::string path;                   // as the agent's root shows it; may be empty
-    std::vector<std::string> startedBy; // names of processes, nearest first
-};
 
 class ProgramGate {
 public:

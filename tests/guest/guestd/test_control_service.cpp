@@ -120,6 +120,14 @@ public:
         notes.push_back("trust " + authority.nameHash);
         return diskIsFull ? Status(fail(ErrorCode::Io, "writing the certificate: no space")) : Status();
     }
+    [[nodiscard]] Status expectPolicy() override {
+        notes.push_back("programs follow");
+        return {};
+    }
+    [[nodiscard]] Status takePolicy(const ProgramsPolicyCall& part) override {
+        notes.push_back("policy " + std::to_string(part.part));
+        return {};
+    }
     void talk(talk::Call call, AgentAnswer answer) override {
         const auto text = std::string(talk::methodOf(call)) + " " + json::serialize(talk::paramsOf(call));
         const std::lock_guard lock(mutex);

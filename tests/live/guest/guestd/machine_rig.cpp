@@ -257,7 +257,7 @@ bool MachineRig::until(const std::function<bool()>& done) {
     }
 }
 
-bool MachineRig::greet(const json::array& shares, const json::value& authority) {
+bool MachineRig::greet(const json::array& shares, const json::value& authority, Programs programs) {
     if (!until([&] { return m_control->mux().isOpen() && m_files->mux().isOpen(); })) {
         return false;
     }
@@ -267,7 +267,8 @@ bool MachineRig::greet(const json::array& shares, const json::value& authority) 
                                        {"realtime_ns", std::chrono::nanoseconds(now).count()},
                                        {"agent", {{"id", "a1"}, {"name", "desk-one"}}},
                                        {"shares", shares},
-                                       {"authority", authority}});
+                                       {"authority", authority},
+                                       {"programs_follow", programs == Programs::Follow}});
     // Commands are taken only after that, when the shares are there.
     return answer.has_value() && until([&] { return m_terminals->mux().isOpen(); });
 }

@@ -69,7 +69,9 @@ public:
 
     // Moves all channels until `done`, or until nothing at all happens for a long while.
     [[nodiscard]] bool until(const std::function<bool()>& done);
-    [[nodiscard]] bool greet(const boost::json::array& shares = {}, const boost::json::value& authority = nullptr);
+    enum class Programs { Undecided, Follow }; // whether the hello says that a policy of programs comes
+    [[nodiscard]] bool greet(const boost::json::array& shares = {}, const boost::json::value& authority = nullptr,
+                             Programs programs = Programs::Undecided);
     [[nodiscard]] Result<boost::json::value> call(const std::string& method, boost::json::object params);
 
     struct Outcome {
