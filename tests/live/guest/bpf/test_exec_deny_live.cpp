@@ -115,10 +115,11 @@ void TestExecDenyLive::libraryAndLoader() {
     QCOMPARE(m_rig.sh("cp /bin/true /root/true; printf v >> /root/true; /lib64/ld-linux-x86-64.so.2 /root/true; echo $?"), QByteArray("0"));
     const auto load = QByteArray("python3 -c 'import ctypes; ctypes.CDLL(\"/root/libz.so\"); print(\"ran\")'");
     QCOMPARE(m_rig.sh("cp $(ls /lib/x86_64-linux-gnu/libz.so.1) /root/libz.so; printf v >> /root/libz.so; " + load), QByteArray("ran"));
+    QCOMPARE(m_rig.sh("LD_PRELOAD=/root/libz.so cat /proc/self/maps 2>/dev/null | grep 'x[ps] .*/root/libz.so' | wc -l"), QByteArray("1"));
     QVERIFY(m_rig.setPolicy({.deny = {m_victim, m_rig.hashOf("/root/true"), m_rig.hashOf("/root/libz.so")}}));
     QVERIFY(!m_rig.sh("/lib64/ld-linux-x86-64.so.2 /root/true; echo $?").endsWith("0"));
     QVERIFY(!m_rig.sh(load).contains("ran"));
-    QVERIFY(!m_rig.sh("LD_PRELOAD=/root/libz.so cat /proc/self/maps 2>/dev/null").contains("/root/libz.so"));
+    QCOMPARE(m_rig.sh("LD_PRELOAD=/root/libz.so cat /proc/self/maps 2>/dev/null | grep 'x[ps] .*/root/libz.so' | wc -l"), QByteArray("0"));
     QVERIFY(m_rig.setPolicy({.deny = {m_victim}}));
     QCOMPARE(m_rig.sh(load), QByteArray("ran"));
 }
