@@ -142,7 +142,7 @@ void HostChannel::pump() {
     }
 }
 
-QString MachineRig::boot() {
+QString MachineRig::boot(const QString& guestd) {
     const QString image = qEnvironmentVariable("CARREL_TEST_IMAGE");
     if (image.isEmpty()) {
         return QStringLiteral("CARREL_TEST_IMAGE names no image folder (vmlinux, modules.cpio, base.raw)");
@@ -152,7 +152,7 @@ QString MachineRig::boot() {
     const auto initrd =
         images::composeInitrd({.modules = QDir(image).filePath("modules.cpio").toStdString(),
                                .carrelInit = QDir(bin).filePath("carrel-init").toStdString(),
-                               .carrelGuestd = QDir(bin).filePath("carrel-guestd").toStdString(),
+                               .carrelGuestd = (guestd.isEmpty() ? QDir(bin).filePath("carrel-guestd") : guestd).toStdString(),
                                .carrelAsk = QDir(bin).filePath("carrel-ask").toStdString(),
                                .carrelAgent = QDir(bin).filePath("carrel-agent").toStdString()},
                               at("initrd").toStdString());

@@ -58,7 +58,8 @@ private:
 class MachineRig {
 public:
     // Empty when the machine started; otherwise why the test must be skipped or has failed.
-    [[nodiscard]] QString boot();
+    // guestd: the program to run as carrel-guestd; empty: the one that was built.
+    [[nodiscard]] QString boot(const QString& guestd = {});
     ~MachineRig();
 
     HostChannel& control() { return *m_control; }
