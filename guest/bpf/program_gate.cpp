@@ -7,6 +7,7 @@
 #include <bpf/libbpf.h>
 
 #include <algorithm>
+#include <fstream>
 #include <map>
 #include <poll.h>
 #include <sys/eventfd.h>
@@ -81,6 +82,14 @@ ProgramGate::~ProgramGate() {
 }
 
 Status ProgramGate::start(Refused refused) {
+    // Programs can be attached without it, and are then never called.
+    std::ifstream active("/sys/kernel/security/lsm");
+    std::string modules;
+    std::getline(active, modules);
+    if (("," + modules + ",").find(",bpf,") == std::string::npos) {
+        return fail(ErrorCode::Unsupported, "the machine's kernel does not call programs of its own (BPF LSM)",
+                    "Build the image anew, with Debian's kernel");
+    }
     auto programs = KernelPrograms::bringIntoForce(carrelBpfObject_exec_gate());
     if (!programs) {
         return fail(programs.error().wrap("the control of programs cannot be brought into force"));

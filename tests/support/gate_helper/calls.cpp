@@ -4,7 +4,6 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
-#include <linux/perf_event.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -42,6 +41,19 @@ constexpr Call kCalls[] = {
     {"syslog", SYS_syslog, 3},
 };
 
+// By the older architecture's numbers, which any program can make (syscall(2), int 0x80).
+long oldCall(long number, long first) {
+#ifdef __x86_64__
+    long answer = 0;
+    __asm__ volatile("int $0x80" : "=a"(answer) : "a"(number), "b"(first), "c"(0L), "d"(0L) : "memory");
+    return answer;
+#else
+    (void)number;
+    (void)first;
+    return -EPERM;
+#endif
+}
+
 } // namespace
 
 bool tryCalls(const char* word) {
@@ -51,6 +63,11 @@ bool tryCalls(const char* word) {
     for (const auto& call : kCalls) {
         const long answer = ::syscall(call.number, call.first, 0, 0, 0, 0, 0);
         std::printf("%s %s\n", call.name, answer >= 0 ? "done" : ::strerrorname_np(errno));
+    }
+    constexpr Call kOld[] = {{"bpf-32", 357, 0}, {"keyctl-32", 288, 0}, {"io_uring_setup-32", 425, 1}, {"modify_ldt-32", 123, 0}};
+    for (const auto& call : kOld) {
+        const long answer = oldCall(call.number, call.first);
+        std::printf("%s %s\n", call.name, answer >= 0 ? "done" : ::strerrorname_np(static_cast<int>(-answer)));
     }
     const int map = ::prctl(PR_SET_MM, PR_SET_MM_EXE_FILE, 0, 0, 0);
     std::printf("prctl-mm %s\n", map == 0 ? "done" : ::strerrorname_np(errno));

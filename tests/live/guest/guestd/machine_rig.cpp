@@ -177,7 +177,7 @@ QString MachineRig::boot(const QString& guestd) {
         "-qmp",        "unix:" + at("qmp.sock") + ",server=on,wait=off",
         "-kernel",     QDir(image).filePath("vmlinux"),
         "-initrd",     at("initrd"),
-        "-append",     "console=ttyS0 quiet loglevel=3 panic=-1 no_timer_check tsc=reliable mitigations=off",
+        "-append",     "console=ttyS0 quiet loglevel=3 panic=-1 no_timer_check tsc=reliable lockdown=integrity mitigations=off",
         "-drive",      "file=" + at("overlay.qcow2") + ",if=none,id=d,format=qcow2,discard=unmap",
         "-device",     "virtio-blk-pci,drive=d",
         "-device",     "virtio-rng-pci",
