@@ -107,6 +107,11 @@ static __always_inline bool isKept(struct inode* inode) {
     return isRegular(inode) && inode->i_nlink > 0 && (magic == MAGIC_EXT4 || magic == MAGIC_TMPFS);
 }
 
+// Where a mark can be left for whoever opens it for writing, which in a shared folder (FUSE) is the agent's programs alone.
+static __always_inline bool isMarked(struct inode* inode) {
+    return isKept(inode) || (isRegular(inode) && inode->i_sb->s_magic == MAGIC_FUSE);
+}
+
 static __always_inline bool isWritten(struct inode* inode) {
     return *(volatile int*)&inode->i_writecount.counter > 0;
 }
@@ -247,9 +252,12 @@ static __always_inline __u32 judge(struct gate_config* config, struct file* file
     if (inode->i_sb->s_dev == config->trusted_device) {
         return 0;
     }
+    if (!isRegular(inode)) { // a device's content is what it likes
+        return config->mode == GATE_OBSERVE ? 0 : GATE_WHY_UNREADABLE;
+    }
     if (config->mode == GATE_ALLOW) {
         const unsigned long magic = inode->i_sb->s_magic;
-        if (isRegular(inode) && inode->i_nlink == 0 && !makesCode(bpf_get_current_task_btf())) {
+        if (inode->i_nlink == 0 && !makesCode(bpf_get_current_task_btf())) {
             return GATE_WHY_NAMELESS;
         }
         if (magic != MAGIC_EXT4 && magic != MAGIC_TMPFS && magic != MAGIC_FUSE) {
@@ -318,7 +326,7 @@ int BPF_PROG(gateMapping, struct file* file, unsigned long reqprot, unsigned lon
     if (strict) { // the mark first, then the look for a writer
         struct inode* inode = file->f_inode;
         struct gate_file* kept =
-            isKept(inode) ? bpf_inode_storage_get(&gate_files, inode, 0, BPF_LOCAL_STORAGE_GET_F_CREATE) : 0;
+            isMarked(inode) ? bpf_inode_storage_get(&gate_files, inode, 0, BPF_LOCAL_STORAGE_GET_F_CREATE) : 0;
         if (kept) {
             __sync_lock_test_and_set(&kept->mapped_ns, bpf_ktime_get_ns());
         }

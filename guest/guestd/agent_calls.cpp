@@ -9,6 +9,7 @@
 #include <memory>
 #include <seccomp.h>
 #include <sys/mman.h>
+#include <sys/personality.h>
 #include <sys/prctl.h>
 
 namespace carrel::guestd {
@@ -95,9 +96,20 @@ Status prepareAgentCalls() {
         }
     }
     // PR_SET_MM sets which file a process runs: rights that hang on the file would follow (guest/bpf/exec_gate.bpf.c).
-    const auto isMemory = SCMP_A0_64(SCMP_CMP_MASKED_EQ, 0xffffffff, PR_SET_MM);
-    if (const int answer = ::seccomp_rule_add(context.get(), SCMP_ACT_ERRNO(EPERM), SCMP_SYS(prctl), 1, isMemory); answer != 0) {
+    const scmp_arg_cmp isMemory{0, SCMP_CMP_MASKED_EQ, 0xffffffff, PR_SET_MM};
+    if (const int answer = ::seccomp_rule_add_array(context.get(), SCMP_ACT_ERRNO(EPERM), SCMP_SYS(prctl), 1, &isMemory); answer != 0) {
         return failed("forbidding PR_SET_MM", answer);
+    }
+    // READ_IMPLIES_EXEC makes the heap executable, past every check of what memory may hold: any personality with that bit, but for
+    // the one of all bits, which asks and sets nothing.
+    for (unsigned bit = 0; bit < 32; ++bit) {
+        if ((1U << bit) == READ_IMPLIES_EXEC) {
+            continue;
+        }
+        const scmp_arg_cmp lacks{0, SCMP_CMP_MASKED_EQ, (1U << bit) | READ_IMPLIES_EXEC, READ_IMPLIES_EXEC};
+        if (const int answer = ::seccomp_rule_add_array(context.get(), SCMP_ACT_ERRNO(EPERM), SCMP_SYS(personality), 1, &lacks); answer != 0) {
+            return failed("forbidding READ_IMPLIES_EXEC", answer);
+        }
     }
     const UniqueFd file(::memfd_create("calls", MFD_CLOEXEC));
     if (!file) {

@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <csignal>
+#include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -53,6 +54,15 @@ private slots:
             QCOMPARE(limited([number] { return errnoOf(number); }), EPERM);
         }
         QCOMPARE(limited([] { return ::prctl(PR_SET_MM, PR_SET_MM_EXE_FILE, 0, 0, 0) == -1 ? errno : 0; }), EPERM);
+    }
+
+    void theHeapIsNeverMadeToRun() {
+        const auto answerTo = [](unsigned long wanted) { return limited([wanted] { return ::personality(wanted) == -1 ? errno : 0; }); };
+        for (const unsigned long wanted : {0x0400000UL, 0x0400001UL, 0x80400000UL, 0xfffffffeUL, 0x7fffffffUL, 0xf7ffffffUL}) {
+            QCOMPARE(answerTo(wanted), EPERM);
+        }
+        QCOMPARE(answerTo(0xffffffff), 0);            // what it is
+        QCOMPARE(answerTo(ADDR_NO_RANDOMIZE), 0);     // as debuggers want it
     }
 
     void theRestGoesOn() {

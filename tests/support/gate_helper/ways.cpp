@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <string>
 #include <sys/mman.h>
+#include <sys/personality.h>
 #include <sys/ptrace.h>
 #include <sys/shm.h>
 #include <sys/stat.h>
@@ -205,6 +206,18 @@ void attach() {
     ::waitpid(child, nullptr, 0);
 }
 
+// A heap that runs, by the personality of programs that are too old to know better.
+void executableHeap() {
+    if (::personality(READ_IMPLIES_EXEC) == -1) {
+        sayErrno();
+        return;
+    }
+    auto* at = static_cast<unsigned char*>(::sbrk(static_cast<intptr_t>(kPage)));
+    std::memcpy(at, kReturn, sizeof kReturn);
+    reinterpret_cast<void (*)()>(at)();
+    say("ran");
+}
+
 } // namespace
 
 bool tryWay(const char* word, const char* file) {
@@ -245,6 +258,10 @@ bool tryWay(const char* word, const char* file) {
         truncateMapped(file);
     } else if (is("own-memory")) {
         ownMemory();
+    } else if (is("executable-heap")) {
+        executableHeap();
+    } else if (is("device")) {
+        mapped("/dev/zero", O_RDONLY, MAP_PRIVATE, PROT_READ | PROT_EXEC, 0);
     } else if (is("trace")) {
         trace();
     } else if (is("attach")) {

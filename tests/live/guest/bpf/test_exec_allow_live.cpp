@@ -132,6 +132,8 @@ void TestExecAllowLive::memoryHoldsFilesOnly_data() {
     row("writable-code", "EPERM");
     row("code-made-writable", "EPERM");
     row("own-pages", "EPERM");
+    row("executable-heap", "EPERM");
+    row("device", "EPERM");
     row("own-memory", "EPERM");
     row("held-writer", "ETXTBSY");
     row("write-mapped", "ETXTBSY");
