@@ -10,7 +10,7 @@
 #define GATE_PATH_BYTES 1024
 #define GATE_NAME_BYTES 16 /* TASK_COMM_LEN */
 #define GATE_ANCESTORS 6
-#define GATE_MAX_HASHES 262144
+#define GATE_MAX_HASHES 65536 /* two policies; each place takes 16 bytes and a moment of the start */
 
 enum gate_mode { GATE_OBSERVE = 0, GATE_DENY = 1, GATE_ALLOW = 2 };
 

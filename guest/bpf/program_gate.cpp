@@ -2,6 +2,7 @@
 #include "guest/bpf/program_gate.h"
 
 #include "guest/bpf/exec_gate.h"
+#include "guest/protocol/control.h"
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -22,6 +23,7 @@ namespace carrel::bpf {
 namespace {
 
 static_assert(sizeof(ContentHash) == GATE_HASH_BYTES);
+static_assert(2 * control::kMaxHashes <= GATE_MAX_HASHES);
 
 // As the kernel keeps a device's number (include/linux/kdev_t.h), not as stat(2) gives it out.
 std::uint32_t kernelDevice(dev_t device) {

@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <cstring>
@@ -150,16 +151,19 @@ int first() {
     std::vector<double> without;
     std::vector<double> with;
     std::vector<double> ratios;
+    std::vector<double> starts;
     const auto own = hashOfProgram();
     auto allow = others();
     allow.push_back(own);
     for (int round = 0; round < kRounds; ++round) {
         without.push_back(asAgent(microseconds));
         bpf::ProgramGate gate;
+        const auto began = std::chrono::steady_clock::now();
         if (const auto begun = gate.start([](const bpf::Refusal&) {}); !begun) {
             say("failed: " + begun.error().text());
             return 1;
         }
+        starts.push_back(std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - began).count());
         if (const auto set = gate.apply({bpf::GateMode::Allow, 1, {}, allow, {}}); !set) {
             say("failed: " + set.error().text());
             return 1;
@@ -172,7 +176,8 @@ int first() {
         say("failed: the program did not run");
         return 1;
     }
-    say("us-per-start without " + std::to_string(median(without)) + " with " + std::to_string(median(with)) + " ratio " + std::to_string(median(ratios)));
+    say("us-per-start without " + std::to_string(median(without)) + " with " + std::to_string(median(with)) + " ratio " + std::to_string(median(ratios)) +
+        "; the gate's own start ms " + std::to_string(median(starts)));
     bpf::ProgramGate gate;
     if (const auto begun = gate.start([](const bpf::Refusal&) {}); !begun) {
         say("failed: " + begun.error().text());
