@@ -25,11 +25,12 @@ packages_run=(
     libboost1.81-dev libboost-json1.81-dev libexpected-dev libvirt-dev libsqlite3-dev libssl-dev libspdlog-dev
     libcli11-dev libseccomp-dev libfuse3-dev libtomlplusplus-dev libsecret-1-dev libglib2.0-dev libvterm-dev zlib1g-dev
     qemu-system-x86 qemu-utils libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients
+    clang llvm libbpf-dev libelf-dev # programs that the guest's kernel runs
     mmdebstrap e2fsprogs uidmap kmod cpio xz-utils lz4 zstd gawk python3 rsync
     qt6-base-dev qt6-qpa-plugins qt6-l10n-tools # the desktop, its languages, and what it shows itself by
 )
 packages_test=(
-    dbus-daemon python3-openpyxl binutils clang libclang-rt-14-dev mold attr acl git poppler-utils
+    dbus-daemon python3-openpyxl binutils libclang-rt-14-dev mold attr acl git poppler-utils
     sqlite3 tcl8.6-dev dpkg-dev # tests/suites: ordinary programs, and building git and SQLite
 )
 packages_package=(
@@ -68,6 +69,8 @@ map_package() {
     fedora:libvirt-daemon | fedora:libvirt-daemon-driver-qemu) echo libvirt-daemon-driver-qemu ;;
     fedora:libvirt-clients) echo libvirt-client ;;
     fedora:uidmap) echo shadow-utils ;;
+    fedora:libbpf-dev) echo "libbpf-devel libbpf-static" ;;
+    fedora:libelf-dev) echo "elfutils-libelf-devel elfutils-libelf-devel-static" ;;
     fedora:xz-utils) echo xz ;;
     fedora:libclang-rt-14-dev) echo compiler-rt ;;
     fedora:qt6-base-dev) echo qt6-qtbase-devel ;;
@@ -93,6 +96,8 @@ map_package() {
     arch:qemu-system-x86) echo qemu-system-x86 ;;
     arch:qemu-utils) echo qemu-img ;;
     arch:uidmap) echo shadow ;;
+    arch:libbpf-dev) echo libbpf ;;
+    arch:libelf-dev) echo libelf ;;
     arch:xz-utils) echo xz ;;
     arch:libclang-rt-14-dev) echo compiler-rt ;;
     arch:qt6-base-dev | arch:qt6-qpa-plugins) echo qt6-base ;;

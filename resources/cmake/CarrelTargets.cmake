@@ -175,3 +175,34 @@ function(carrel_fuzz name)
            -artifact_prefix=${finds}/ ${finds} ${A_CORPUS})
   set_tests_properties(${name} PROPERTIES LABELS fuzz TIMEOUT 120)
 endfunction()
+
+# carrel_bpf_object(NAME SOURCE x.bpf.c): a library which carries the compiled kernel program's ELF object between the symbols
+# carrel_bpf_NAME and carrel_bpf_NAME_end (CARREL_BPF_OBJECT in guest/bpf/kernel_programs.h). Compiled by clang, whatever the rest is
+# compiled by: gcc 12 cannot write the relocations by which a program fits the running kernel. Only the types stay of its debug data.
+function(carrel_bpf_object name source)
+  find_program(CARREL_BPF_CLANG clang REQUIRED)
+  find_program(CARREL_BPF_STRIP NAMES llvm-strip llvm-strip-14 REQUIRED)
+  set(arch x86)
+  if(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64")
+    set(arch arm64)
+  endif()
+  get_filename_component(whole "${source}" ABSOLUTE)
+  set(object "${CMAKE_CURRENT_BINARY_DIR}/${name}.bpf.o")
+  set(carrier "${CMAKE_CURRENT_BINARY_DIR}/${name}.bpf.S")
+  add_custom_command(OUTPUT "${object}" DEPENDS "${whole}" DEPFILE "${object}.d" VERBATIM
+    COMMAND "${CARREL_BPF_CLANG}" -target bpf -mcpu=v3 -O2 -g -Wall -Wextra -Wno-unused-parameter -D__TARGET_ARCH_${arch}
+            -I "${CMAKE_SOURCE_DIR}" -idirafter "/usr/include/${CMAKE_LIBRARY_ARCHITECTURE}"
+            -MD -MF "${object}.d" -MT "${object}" -c "${whole}" -o "${object}"
+    COMMAND "${CARREL_BPF_STRIP}" -g "${object}")
+  file(CONFIGURE OUTPUT "${carrier}" CONTENT "    .section .rodata
+    .balign 16
+    .globl carrel_bpf_${name}
+    .globl carrel_bpf_${name}_end
+carrel_bpf_${name}:
+    .incbin \"${object}\"
+carrel_bpf_${name}_end:
+    .section .note.GNU-stack,\"\",%progbits
+")
+  set_source_files_properties("${carrier}" PROPERTIES OBJECT_DEPENDS "${object}")
+  add_library(carrel_bpf_${name} STATIC "${carrier}")
+endfunction()

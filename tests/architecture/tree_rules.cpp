@@ -15,6 +15,8 @@ SourceRules projectRules(const QString& sourceDir) {
         {"guest/", {"guest/"}},
         // The language of agents, for both who speak it.
         {"guest/acp/", {"guest/acp/", "guest/protocol/"}},
+        // What the guest's kernel runs, and how it comes into force: known to guestd, knows nobody.
+        {"guest/bpf/", {"guest/bpf/", "guest/protocol/"}},
         // What runs agent programs and speaks with them. Of guestd it knows how a process is started in the account of the agent.
         {"guest/runner/", {"guest/runner/", "guest/acp/", "guest/guestd/spawner.h", "guest/protocol/"}},
         // The built-in agent: one agent among others, which guestd starts and nothing else knows.
@@ -81,6 +83,7 @@ SourceRules projectRules(const QString& sourceDir) {
                           {"glib", {"app/desktop/", "tests/"}},
                           {"vterm", {"app/terminal/"}},
                           {"fuse", {"guest/", "tests/"}},
+                          {"bpf/", {"guest/bpf/"}},
                           {"boost/beast", {"guest/agent/", "tests/"}}};
     rules.words = readForbiddenWords(sourceDir + "/tests/architecture/forbidden_words.txt");
     for (auto& word : ownPathAsForbiddenWord(sourceDir)) {
