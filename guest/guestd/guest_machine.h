@@ -11,6 +11,7 @@
 #include "guest/guestd/session_server.h"
 #include "guest/guestd/union_shares.h"
 #include "guest/runner/agent_runner.h"
+#include "guest/watch/kernel_watch.h"
 
 #include <future>
 
@@ -41,6 +42,7 @@ public:
     [[nodiscard]] Status adoptAgent(const std::string& name) override;
     [[nodiscard]] Status trust(const AuthorityCertificate& authority) override;
     void talk(talk::Call call, AgentAnswer answer) override;
+    void watch(const watch::Ask& ask, AgentAnswer answer) override;
     [[nodiscard]] Status takeCommands() override;
     void endAgent() override;
     [[nodiscard]] Status settleDown() override;
@@ -61,6 +63,8 @@ private:
     ControlService m_control;
     AskDesk m_asks;
     SessionServer m_sessions;
+    watch::WatchDesk m_watched;
+    watch::KernelWatch m_watch;
     std::unique_ptr<Channel> m_controlChannel;
     std::unique_ptr<Channel> m_filesChannel;
     std::unique_ptr<Channel> m_networkChannel;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The agreement between the clerk (host) and carrel-guestd (guest): which streams a channel has, and the control
-// methods. Version 8.
+// methods. Version 9.
 //
 // Any change of what either side sends raises the version: both read strictly, and a machine that was started by an older Carrel
 // goes on while a newer engine takes over. Such a one is told to be started again, before anything is half understood.
@@ -35,6 +35,7 @@
 //         powers off. A share that could not be counted is left out
 //     agent.start, agent.prompt, agent.cancel, agent.permit, agent.mode, agent.stop, agent.updates
 //         The agent program that guestd runs, and what it tells: agent_talk.h. It lives on when an epoch ends
+//     watch.events                          what the kernel saw the agent's programs do: watch_event.h
 //     cancel {id}                           notification: the request of that id is no longer wanted; it is answered Cancelled
 //   guest → host notifications
 //     stage {name, detail}                  start progress: "guestd", "agent", "shares", "ready"
@@ -64,7 +65,7 @@
 
 namespace carrel::control {
 
-inline constexpr std::uint64_t kProtocolVersion = 8;
+inline constexpr std::uint64_t kProtocolVersion = 9;
 inline constexpr std::uint32_t kRpcStream = 1;
 inline constexpr std::uint32_t kMaxShareId = 4095;
 inline constexpr std::uint32_t kFirstContentStream = 0x10000;

@@ -161,7 +161,7 @@ void read(Reader& from, NetTried& out) {
 }
 
 void read(Reader& from, RightTried& out) {
-    out.right = from.oneOf(Right::RefusedCall);
+    out.right = from.oneOf(Right::Capability);
     out.text = from.text(kMaxPath);
 }
 
@@ -370,7 +370,8 @@ Result<Told> toldFrom(const Ask& ask, const json::object& answer) {
     const auto text = fields.string("events", kMaxBase64);
     out.why = fields.optionalString("why", kMaxWhy).value_or("");
     CARREL_TRY(fields.finish());
-    if (out.book == 0 || out.first != (out.book == ask.book ? ask.after + 1 : 1)) {
+    const bool goesOn = ask.book == 0 ? out.first != 0 : out.first == (out.book == ask.book ? ask.after + 1 : 1);
+    if (out.book == 0 || !goesOn) {
         return malformed("does not go on from what it told before");
     }
     if (!isUtf8(out.why)) {

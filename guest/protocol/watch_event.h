@@ -83,18 +83,18 @@ struct NetTried {
     friend bool operator==(const NetTried&, const NetTried&) = default;
 };
 enum class Right : std::uint8_t {
-    UserNamespace = 1, // made one of its own, in which it is root
-    Mount,
-    Trace,       // another process (ptrace(2), its memory)
-    BpfCall,
-    Performance, // perf_event_open(2)
-    KernelCode,  // a module, another kernel
-    Account,     // another user id
-    RefusedCall, // a system call that the agent's programs may not make; its number is the text
+    Namespace = 1, // of its own (namespaces(7)); which kinds
+    Mount,         // the kind of file system
+    Trace,         // another process (ptrace(2)); its pid
+    BpfCall,       // bpf(2); the command's number
+    Performance,   // perf_event_open(2)
+    Account,       // another user id; which
+    RefusedCall,   // a system call that the agent's programs may not make; its name, or its number
+    Capability,    // over the whole machine (capabilities(7)); which
 };
 struct RightTried {
-    Right right = Right::UserNamespace;
-    std::string_view text; // what of, as far as there is something to say
+    Right right = Right::Namespace;
+    std::string_view text; // which, as far as there is something to say
     friend bool operator==(const RightTried&, const RightTried&) = default;
 };
 // What could not be kept between guest kernel and host. `restarted`: guestd was, and what it held then is gone uncounted.
@@ -121,8 +121,9 @@ struct Event {
 
 // watch.events {book, after, wait_ms} → {book, first, events, why?}
 //     The events with numbers above `after`, as many as a batch holds, as soon as there is one, at the latest in so many milliseconds;
-//     those up to `after` are forgotten. A book is what one start of guestd told; of another than the host knows, it begins at 1.
-//     first: the number of the first of them, or what the next one will have. why: the kernel is not watched, and why
+//     those up to `after` are forgotten. A book is what one start of guestd told, and its numbers begin at 1. first: the number of the
+//     first of them, or what the next one will have; it is after + 1, of another book than the host knows 1, and what guestd still has
+//     for a host that knows none. why: the kernel is not watched, and why
 struct Ask {
     std::uint64_t book = 0, after = 0; // 0: none yet
     std::chrono::milliseconds wait{};

@@ -35,7 +35,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
             require(askFrom(paramsOf(*ask)).value() == *ask);
         }
         if (const auto told = toldFrom({}, *object)) {
-            require(told->first == 1 && told->book != 0);
+            require(told->first != 0 && told->book != 0);
         }
     }
     return 0;

@@ -191,6 +191,9 @@ private slots:
         QVERIFY(!toldFrom(ask, answerOf({78, 13, batch, {}})).has_value());
         QVERIFY(toldFrom(ask, answerOf({78, 1, batch, {}})).has_value());
         QVERIFY(!toldFrom(ask, answerOf({0, 1, batch, {}})).has_value());
+        QVERIFY(!toldFrom({0, 0, {}}, answerOf({0, 1, batch, {}})).has_value());
+        QVERIFY(toldFrom({0, 0, {}}, answerOf({78, 300, batch, {}})).has_value()); // a host that does not know where it was
+        QVERIFY(!toldFrom({0, 0, {}}, answerOf({78, 0, batch, {}})).has_value());
         auto answer = answerOf({77, 13, batch, {}});
         answer["events"] = "AQA";
         QVERIFY(!toldFrom(ask, answer).has_value());
