@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/activity/activity_log.h"
 
-#include "app/activity/database.h"
+#include "app/activity/log_impl.h"
+#include "app/activity/schema.h"
+#include "app/activity/verify_database.h"
 #include "guest/protocol/share_path.h"
 #include "guest/protocol/strict_json.h"
 #include "guest/protocol/unique_fd.h"
@@ -22,76 +24,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr std::int64_t kApplicationId = 0x4361724c; // "CarL", so that file(1) and we can tell it
-constexpr std::int64_t kSchemaVersion = 1;
-
-// seq is the rowid and hence in order; kinds are stored by name, so that a log can be read without this
-// program.
-constexpr char kSchema[] = R"sql(
-CREATE TABLE event (
-  seq INTEGER PRIMARY KEY CHECK (seq > 0),
-  time_ns INTEGER NOT NULL,
-  kind TEXT NOT NULL,
-  provenance TEXT NOT NULL CHECK (provenance IN ('host', 'guest')),
-  subject TEXT NOT NULL,
-  detail TEXT NOT NULL,
-  hash BLOB NOT NULL CHECK (length(hash) = 32)
-) STRICT;
-)sql";
-
-constexpr std::string_view kColumns =
-    "SELECT seq, time_ns, kind, provenance, subject, detail, hash FROM event ";
-
-struct Row {
-    std::uint64_t seq = 0;
-    std::int64_t timeNs = 0;
-    std::string kind;
-    std::string provenance;
-    std::string subject;
-    std::string detail;
-    Hash hash{};
-};
-
-Result<Row> rowOf(const Statement& statement) {
-    Row row;
-    row.seq = static_cast<std::uint64_t>(statement.number(0));
-    row.timeNs = statement.number(1);
-    row.kind = statement.text(2);
-    row.provenance = statement.text(3);
-    row.subject = statement.text(4);
-    row.detail = statement.text(5);
-    const std::string hash = statement.text(6);
-    if (hash.size() != row.hash.size()) {
-        return fail(ErrorCode::Conflict,
-                    "event " + std::to_string(row.seq) + " of the activity log was changed");
-    }
-    std::memcpy(row.hash.data(), hash.data(), hash.size());
-    return row;
-}
-
-Result<Recorded> recordedOf(const Statement& statement) {
-    auto row = rowOf(statement);
-    if (!row) {
-        return fail(std::move(row).error());
-    }
-    const auto kind = eventKindFrom(row->kind);
-    const auto provenance = provenanceFrom(row->provenance);
-    auto detail = parseJsonObject(row->detail, JsonLimits{kMaxDetailBytes, 32});
-    if (!kind || !provenance || !detail) {
-        return fail(ErrorCode::Malformed,
-                    "event " + std::to_string(row->seq) + " of the activity log cannot be read");
-    }
-    return Recorded{row->seq,
-                    Event{*kind, *provenance, std::move(row->subject), std::move(*detail), row->timeNs},
-                    row->hash};
-}
-
-std::int64_t now() {
-    return std::chrono::duration_cast<std::chrono::nanoseconds>(
-               std::chrono::system_clock::now().time_since_epoch())
-        .count();
-}
-
 // SQLite's own locks do not keep a second writer out for good, and closing any descriptor of the database
 // file would drop them (fcntl locks): hence a lock file beside it.
 Result<UniqueFd> lockBeside(const fs::path& file) {
@@ -108,52 +40,41 @@ Result<UniqueFd> lockBeside(const fs::path& file) {
     return lock;
 }
 
-Status prepareSchema(Database& database) {
-    auto version = database.pragma("user_version");
-    if (!version) {
-        return fail(std::move(version).error());
-    }
-    auto application = database.pragma("application_id");
-    auto tables = database.prepare("SELECT count(*) FROM sqlite_schema");
-    if (!application || !tables || !tables->step()) {
-        return fail(ErrorCode::Malformed, "the file is not an activity log, or it is damaged");
-    }
-    if (*version == 0 && *application == 0 && tables->number(0) == 0) {
-        return database.run("BEGIN IMMEDIATE; PRAGMA application_id=" + std::to_string(kApplicationId) +
-                            "; PRAGMA user_version=" + std::to_string(kSchemaVersion) + ";" + kSchema +
-                            "COMMIT");
-    }
-    if (*application != kApplicationId) {
-        return fail(ErrorCode::Malformed, "the file is not an activity log");
-    }
-    if (*version != kSchemaVersion) {
-        return fail(ErrorCode::Unsupported, "the activity log was written by a later version of Carrel",
-                    "Use that version.");
-    }
-    return {};
-}
-
 } // namespace
 
-struct ActivityLog::Impl {
-    Impl(Database opened, UniqueFd held)
-        : database(std::move(opened))
-        , lock(std::move(held)) {}
+std::int64_t nowNs() {
+    return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
 
-    Database database;
-    UniqueFd lock;
-    mutable std::mutex mutex;
-    std::condition_variable_any grown;
-    Head head;
-
-    [[nodiscard]] Result<Recorded> insert(const Head& after, Event event); // `head` stays as it is
-    [[nodiscard]] Status insertTogether(std::vector<Event> events);        // all or none
-    [[nodiscard]] Status readHead();
-    [[nodiscard]] Result<Head> walk(const std::optional<Head>& expected);
-};
-
-Status ActivityLog::Impl::readHead() {
-    auto statement = database.prepare(std::string(kColumns) + "ORDER BY seq DESC LIMIT 1");
+Status ActivityLog::Impl::read() {
+    auto own = database.prepare("SELECT id FROM log");
+    if (!own || !own->step()) {
+        return fail(ErrorCode::Malformed, "the activity log has lost its name", "It was changed by another program, or is damaged.");
+    }
+    const auto bytes = own->text(0);
+    if (bytes.size() != id.size()) {
+        return fail(ErrorCode::Malformed, "the activity log has lost its name", "It was changed by another program, or is damaged.");
+    }
+    std::memcpy(id.data(), bytes.data(), bytes.size());
+    auto made = EventWriter::prepare(database);
+    if (!made) {
+        return fail(std::move(made).error());
+    }
+    writer.emplace(std::move(*made));
+    // After a cut of everything, the chain goes on from the cut.
+    auto cut = database.prepare("SELECT seq, hash FROM cut ORDER BY seq DESC LIMIT 1");
+    if (!cut) {
+        return fail(std::move(cut).error());
+    }
+    auto any = cut->step();
+    if (!any) {
+        return fail(std::move(any).error());
+    }
+    if (const auto hash = *any ? cut->text(1) : std::string(); hash.size() == head.hash.size()) {
+        head.seq = static_cast<std::uint64_t>(cut->number(0));
+        std::memcpy(head.hash.data(), hash.data(), hash.size());
+    }
+    auto statement = database.prepare(std::string(kEventColumns) + "ORDER BY seq DESC LIMIT 1");
     if (!statement) {
         return fail(std::move(statement).error());
     }
@@ -162,7 +83,7 @@ Status ActivityLog::Impl::readHead() {
         return fail(std::move(row).error());
     }
     if (*row) {
-        auto last = rowOf(*statement);
+        auto last = eventRowOf(*statement);
         if (!last) {
             return fail(std::move(last).error());
         }
@@ -196,7 +117,7 @@ Result<std::unique_ptr<ActivityLog>> ActivityLog::open(const fs::path& file) {
                              "PRAGMA wal_autocheckpoint=1000; PRAGMA cell_size_check=ON"));
     CARREL_TRY(prepareSchema(*database));
     auto impl = std::make_unique<Impl>(std::move(*database), std::move(*lock));
-    CARREL_TRY(impl->readHead());
+    CARREL_TRY(impl->read());
     return std::unique_ptr<ActivityLog>(new ActivityLog(std::move(impl)));
 }
 
@@ -209,7 +130,7 @@ Result<Recorded> ActivityLog::Impl::insert(const Head& after, Event event) {
         return fail(ErrorCode::Malformed, "the event is not UTF-8");
     }
     if (event.timeNs == 0) {
-        event.timeNs = now();
+        event.timeNs = nowNs();
     }
     const auto seq = after.seq + 1;
     const StoredText text{toString(event.kind), toString(event.provenance), event.subject, detail};
@@ -217,35 +138,25 @@ Result<Recorded> ActivityLog::Impl::insert(const Head& after, Event event) {
     if (!hash) {
         return fail(std::move(hash).error());
     }
-    auto insert = database.prepare("INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?)");
-    if (!insert) {
-        return fail(std::move(insert).error());
-    }
-    insert->bind(1, static_cast<std::int64_t>(seq));
-    insert->bind(2, event.timeNs);
-    insert->bind(3, text.kind);
-    insert->bind(4, text.provenance);
-    insert->bind(5, text.subject);
-    insert->bind(6, text.detail);
-    insert->bindBlob(7, hash->data(), hash->size());
-    if (auto done = insert->step(); !done) {
+    if (auto done = writer->write(seq, event.timeNs, text, *hash); !done) {
         return fail(done.error().wrap("the event could not be recorded, so nothing was done"));
     }
     return Recorded{seq, std::move(event), *hash};
 }
 
-Status ActivityLog::Impl::insertTogether(std::vector<Event> events) {
+Status ActivityLog::Impl::addEvent(Head& last, Event event) {
+    auto recorded = insert(last, std::move(event));
+    if (!recorded) {
+        return fail(std::move(recorded).error());
+    }
+    last = {recorded->seq, recorded->hash};
+    return {};
+}
+
+Status ActivityLog::Impl::together(const std::function<Status(Head& last)>& what) {
     CARREL_TRY(database.run("BEGIN IMMEDIATE"));
     Head last = head;
-    Status done;
-    for (auto& event : events) {
-        auto recorded = insert(last, std::move(event));
-        if (!recorded) {
-            done = fail(std::move(recorded).error());
-            break;
-        }
-        last = {recorded->seq, recorded->hash};
-    }
+    Status done = what(last);
     if (done) {
         done = database.run("COMMIT");
     }
@@ -273,14 +184,19 @@ Status ActivityLog::appendUnflushed(std::vector<Event> events) {
     const std::lock_guard lock(m_impl->mutex);
     auto& database = m_impl->database;
     CARREL_TRY(database.run("PRAGMA synchronous=NORMAL"));
-    const Status done = m_impl->insertTogether(std::move(events));
+    const Status done = m_impl->together([&](Head& last) -> Status {
+        for (auto& event : events) {
+            CARREL_TRY(m_impl->addEvent(last, std::move(event)));
+        }
+        return {};
+    });
     // Back to what append() promises, whatever came of it.
     const Status full = database.run("PRAGMA synchronous=FULL");
     return done ? full : done;
 }
 
 Result<std::vector<Recorded>> ActivityLog::query(const Query& query) {
-    std::string sql(kColumns);
+    std::string sql(kEventColumns);
     sql += "WHERE seq > ?1 AND time_ns >= ?2";
     if (!query.kinds.empty()) {
         sql += " AND kind IN (";
@@ -311,7 +227,8 @@ Result<std::vector<Recorded>> ActivityLog::query(const Query& query) {
         if (!*row) {
             return events;
         }
-        auto recorded = recordedOf(*select);
+        auto stored = eventRowOf(*select);
+        auto recorded = stored ? recordedOf(std::move(*stored)) : fail(std::move(stored).error());
         if (!recorded) {
             return fail(std::move(recorded).error());
         }
@@ -329,52 +246,16 @@ bool ActivityLog::waitNewer(std::uint64_t seq, std::stop_token stop, std::chrono
     return m_impl->grown.wait_for(lock, std::move(stop), patience, [&] { return m_impl->head.seq > seq; });
 }
 
-Result<Head> ActivityLog::Impl::walk(const std::optional<Head>& expected) {
-    auto select = database.prepare(std::string(kColumns) + "ORDER BY seq");
-    if (!select) {
-        return fail(std::move(select).error());
-    }
-    Head at;
-    bool met = !expected || *expected == at;
-    for (;;) {
-        auto more = select->step();
-        if (!more) {
-            return fail(std::move(more).error());
-        }
-        if (!*more) {
-            break;
-        }
-        auto row = rowOf(*select);
-        if (!row) {
-            return fail(std::move(row).error());
-        }
-        if (row->seq != at.seq + 1) {
-            return fail(ErrorCode::Conflict,
-                        "event " + std::to_string(at.seq + 1) + " is missing from the activity log");
-        }
-        auto hash = chainHash(at.hash, row->seq, row->timeNs,
-                              {row->kind, row->provenance, row->subject, row->detail});
-        if (!hash) {
-            return fail(std::move(hash).error());
-        }
-        if (*hash != row->hash) {
-            return fail(ErrorCode::Conflict, "event " + std::to_string(row->seq) +
-                                                 " of the activity log, or one before it, was changed");
-        }
-        at = {row->seq, *hash};
-        met = met || *expected == at;
-    }
-    if (!met) {
-        return fail(ErrorCode::Conflict,
-                    "the activity log does not contain event " + std::to_string(expected->seq) +
-                        " as it was handed out: its end was cut off or it was written anew");
-    }
-    return at;
-}
-
 Result<Head> ActivityLog::verify(const std::optional<Head>& expected) {
     const std::lock_guard lock(m_impl->mutex);
-    return m_impl->walk(expected);
+    auto verdict = verifyDatabase(m_impl->database, {}, expected);
+    if (!verdict) {
+        return fail(std::move(verdict).error());
+    }
+    if (verdict->wrong) {
+        return fail(verdict->wrong->error);
+    }
+    return verdict->last;
 }
 
 } // namespace carrel::activity

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/activity/database.h"
 
+#include <system_error>
+
 namespace carrel::activity {
 
 namespace {
+
+constexpr int kMostBytesOfAField = 16 * 1024 * 1024; // of a file that is not trusted; more is a damaged one
 
 Error databaseError(sqlite3* handle, int code) {
     Error error{ErrorCode::Io, "the activity log cannot be used", {}, 0, nullptr};
@@ -43,6 +47,15 @@ void Statement::bind(int at, std::string_view text) {
     sqlite3_bind_text64(m_statement.get(), at, text.data(), text.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
 }
 
+void Statement::bindBorrowed(int at, std::string_view text) {
+    sqlite3_bind_text64(m_statement.get(), at, text.data(), text.size(), SQLITE_STATIC, SQLITE_UTF8);
+}
+
+void Statement::reset() {
+    sqlite3_reset(m_statement.get());
+    sqlite3_clear_bindings(m_statement.get());
+}
+
 void Statement::bindBlob(int at, const void* data, std::size_t size) {
     sqlite3_bind_blob64(m_statement.get(), at, data, size, SQLITE_TRANSIENT);
 }
@@ -76,6 +89,39 @@ Result<Database> Database::open(const std::filesystem::path& file) {
     if (code != SQLITE_OK) {
         return fail(databaseError(handle, code).wrap("cannot open " + file.string()));
     }
+    return database;
+}
+
+Result<Database> Database::openToRead(const std::filesystem::path& file) {
+    std::error_code error;
+    if (!std::filesystem::is_regular_file(file, error)) {
+        return fail(ErrorCode::NotFound, "there is no file " + file.string());
+    }
+    // "immutable" keeps SQLite from making files beside it. With a journal it must not be said: what is in that would be left out.
+    std::string name = "file:";
+    for (const char each : file.string()) {
+        static constexpr std::string_view kDigits = "0123456789ABCDEF";
+        if (each == '?' || each == '#' || each == '%') {
+            const auto byte = static_cast<unsigned char>(each);
+            name += {'%', kDigits[byte >> 4U], kDigits[byte & 0xfU]};
+        } else {
+            name += each;
+        }
+    }
+    const bool journal = std::filesystem::exists(file.string() + "-wal", error);
+    name += journal ? "?mode=ro" : "?mode=ro&immutable=1";
+    sqlite3* handle = nullptr;
+    const int code = sqlite3_open_v2(name.c_str(), &handle,
+                                     SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nullptr);
+    Database database(handle);
+    if (code != SQLITE_OK) {
+        return fail(databaseError(handle, code).wrap("cannot open " + file.string()));
+    }
+    sqlite3_db_config(handle, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
+    sqlite3_db_config(handle, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, nullptr);
+    sqlite3_db_config(handle, SQLITE_DBCONFIG_ENABLE_VIEW, 0, nullptr);
+    sqlite3_limit(handle, SQLITE_LIMIT_LENGTH, kMostBytesOfAField);
+    CARREL_TRY(database.run("PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON; PRAGMA query_only=ON"));
     return database;
 }
 

@@ -22,7 +22,11 @@ public:
     // Parameters count from 1. Text and blobs are copied.
     void bind(int at, std::int64_t number) { sqlite3_bind_int64(m_statement.get(), at, number); }
     void bind(int at, std::string_view text);
+    // Not copied: must live until reset() or the statement's end.
+    void bindBorrowed(int at, std::string_view text);
     void bindBlob(int at, const void* data, std::size_t size);
+    // To be stepped anew; what was bound is forgotten.
+    void reset();
     // True: a row is there.
     [[nodiscard]] Result<bool> step();
     [[nodiscard]] std::int64_t number(int column) const {
@@ -40,6 +44,9 @@ private:
 class Database {
 public:
     [[nodiscard]] static Result<Database> open(const std::filesystem::path& file);
+    // Only to be read, and not to be trusted: nothing in the file is run, and nothing is written into it or beside it, unless another
+    // program is writing to it (its journal lies beside it), whose index of that is then shared. NotFound: it is not there.
+    [[nodiscard]] static Result<Database> openToRead(const std::filesystem::path& file);
     [[nodiscard]] Status run(const std::string& sql);
     [[nodiscard]] Result<Statement> prepare(std::string_view sql);
     [[nodiscard]] Result<std::int64_t> pragma(const std::string& name);

@@ -8,6 +8,7 @@
 
 #include <cstdio>
 #include <ctime>
+#include <memory>
 
 namespace carrel::activity {
 
@@ -133,6 +134,16 @@ std::string_view toString(EventKind kind) {
         return "provider.chosen";
     case EventKind::BudgetSet:
         return "budget.set";
+    case EventKind::RecordingStarted:
+        return "recording.started";
+    case EventKind::RecordingChunk:
+        return "recording.chunk";
+    case EventKind::RecordingEnded:
+        return "recording.ended";
+    case EventKind::LogCut:
+        return "log.cut";
+    case EventKind::LogKept:
+        return "log.kept";
     }
     return "engine.note";
 }
@@ -263,20 +274,29 @@ boost::json::object toJson(const Recorded& recorded) {
 
 Result<Hash> chainHash(const Hash& previous, std::uint64_t seq, std::int64_t timeNs, const StoredText& text) {
     static constexpr std::string_view kVersion{"carrel-event-1\0", 15};
-    Bytes encoded = toBytes(kVersion);
-    for (const auto byte : previous) {
-        encoded.push_back(std::byte{byte});
-    }
-    appendLe(encoded, seq);
-    appendLe(encoded, timeNs);
-    for (const auto field : {text.kind, text.provenance, text.subject, text.detail}) {
-        appendLe(encoded, std::uint64_t{field.size()});
-        const auto bytes = asBytes(field);
-        encoded.insert(encoded.end(), bytes.begin(), bytes.end());
-    }
+    // Found once and used again: looking an algorithm up costs as much as hashing an event.
+    static EVP_MD* const sha256 = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+    struct FreeContext {
+        void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
+    };
+    thread_local const std::unique_ptr<EVP_MD_CTX, FreeContext> context(EVP_MD_CTX_new());
+    Bytes fixed;
+    fixed.reserve(80);
+    fixed = toBytes(kVersion);
+    const auto* before = reinterpret_cast<const std::byte*>(previous.data());
+    fixed.insert(fixed.end(), before, before + previous.size());
+    appendLe(fixed, seq);
+    appendLe(fixed, timeNs);
     Hash hash{};
     unsigned int length = 0;
-    if (EVP_Digest(encoded.data(), encoded.size(), hash.data(), &length, EVP_sha256(), nullptr) != 1) {
+    bool good = sha256 != nullptr && context != nullptr && EVP_DigestInit_ex2(context.get(), sha256, nullptr) == 1 &&
+                EVP_DigestUpdate(context.get(), fixed.data(), fixed.size()) == 1;
+    for (const auto field : {text.kind, text.provenance, text.subject, text.detail}) {
+        const std::uint64_t size = field.size();
+        good = good && EVP_DigestUpdate(context.get(), &size, sizeof size) == 1 &&
+               EVP_DigestUpdate(context.get(), field.data(), field.size()) == 1;
+    }
+    if (!good || EVP_DigestFinal_ex(context.get(), hash.data(), &length) != 1) {
         return fail(ErrorCode::Internal, "SHA-256 is not available in the cryptographic library");
     }
     return hash;

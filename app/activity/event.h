@@ -78,6 +78,11 @@ enum class EventKind {
     AgentTool,     // what an agent program did, by its own word
     ProviderChosen, // whose model it uses, by the owner; none where it is empty
     BudgetSet,     // by the owner: how much of models and machines the agent may use
+    RecordingStarted, // of a terminal; these three name it by its number
+    RecordingChunk,   // a piece of it is in this file, with this SHA-256
+    RecordingEnded,
+    LogCut,           // its oldest events were left out, as the owner's limits say
+    LogKept,          // the owner's limits for its size and age
 };
 inline constexpr std::array kEventKinds{
     EventKind::AgentCreated, EventKind::AgentDeleted, EventKind::VmState,      EventKind::VmStage,
@@ -96,7 +101,9 @@ inline constexpr std::array kEventKinds{
     EventKind::CanaryAdded, EventKind::CanaryPlanted, EventKind::CanaryRemoved, EventKind::CanaryLeft,
     EventKind::TaskAdded, EventKind::TaskBegun, EventKind::TaskEnded, EventKind::TaskAnswered, EventKind::TaskCancelled, EventKind::AgentTool,
     EventKind::ProviderChosen,
-    EventKind::BudgetSet};
+    EventKind::BudgetSet,
+    EventKind::RecordingStarted, EventKind::RecordingChunk, EventKind::RecordingEnded,
+    EventKind::LogCut, EventKind::LogKept};
 
 [[nodiscard]] std::string_view toString(EventKind kind); // "apply.decided"
 [[nodiscard]] std::optional<EventKind> eventKindFrom(std::string_view text);
@@ -128,6 +135,12 @@ struct Recorded {
     std::uint64_t seq = 0; // 1, 2, 3 … without gaps
     Event event;
     Hash hash{};
+};
+
+struct Head { // the newest event; seq 0 and zeros where there is none
+    std::uint64_t seq = 0;
+    Hash hash{};
+    friend bool operator==(const Head&, const Head&) = default;
 };
 
 // 2026-03-01T12:00:00.000Z (RFC 3339).

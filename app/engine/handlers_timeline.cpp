@@ -67,7 +67,7 @@ Result<json::value> timeline(Engine& engine, api::Call& call) {
     for (const auto& kind : fields.optionalArray("kinds", 32)) {
         if (!kind.is_string() || !addKinds(std::string_view(kind.get_string()), query.kinds)) {
             return fail(ErrorCode::InvalidArgument, "there is no such kind of event",
-                        "Kinds are vm, clerk, share, file, exec, review, apply, undo, discard, guest, engine, agent, client, approval, rule, net, credential, forward");
+                        "Kinds are vm, clerk, share, file, exec, review, apply, undo, discard, guest, engine, agent, client, approval, rule, net, credential, forward, canary, task, provider, budget, recording, log");
         }
     }
     query.afterSeq = fields.optionalNumber("after_seq").value_or(0);

@@ -84,6 +84,11 @@ constexpr std::array kKinds{
     Kind{"canary.left", EventGroup::Network, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Canary on its way out")},
     Kind{"provider.chosen", EventGroup::Network, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Whose model it uses")},
     Kind{"budget.set", EventGroup::Network, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Budget")},
+    Kind{"recording.started", EventGroup::Commands, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Recording begun")},
+    Kind{"recording.chunk", EventGroup::Commands, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Recording kept")},
+    Kind{"recording.ended", EventGroup::Commands, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Recording ended")},
+    Kind{"log.cut", EventGroup::Notes, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Oldest of the log left out")},
+    Kind{"log.kept", EventGroup::Notes, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "How long the log is kept")},
 };
 
 const Kind* find(std::string_view kind) {
