@@ -26,7 +26,9 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <span>
 #include <stop_token>
+#include <string_view>
 #include <vector>
 
 namespace carrel::activity {
@@ -53,6 +55,13 @@ struct LogSize {
     std::uint64_t bytes = 0;  // what the file's content takes; space that is free again is not counted
 };
 
+// An event whose detail is the text already that is to be stored: one JSON object. Of this moment.
+struct WrittenEvent {
+    EventKind kind = EventKind::EngineNote;
+    Provenance provenance = Provenance::Host;
+    std::string_view subject, detail;
+};
+
 class ActivityLog {
 public:
     // Opens or makes the log (0600). Refused: not an activity log, of a later version, or open in another
@@ -70,6 +79,10 @@ public:
     // -9 of the engine loses none, a power cut may lose the last ones. For what happens thousands of times a second and
     // changes nothing (first reads); decisions go through append().
     [[nodiscard]] Status appendUnflushed(std::vector<Event> events);
+
+    // All of them or none, in this order, durable when this returns, by one flush for all: for what comes by the thousand. What the
+    // details say is not read; errors are those of append() (log_batch.cpp).
+    [[nodiscard]] Status append(std::span<const WrittenEvent> events);
 
     // Oldest first.
     [[nodiscard]] Result<std::vector<Recorded>> query(const Query& query);

@@ -18,7 +18,7 @@ enum {
     kNameBytes = 256,
     kMostNames = 256, // on the way to a root, mounts included
     kRingBytes = 4 * 1024 * 1024,
-    kReadable = 0x2, // FMODE_WRITE
+    kWritable = 0x2, // FMODE_WRITE
     kMade = 0x100000, // FMODE_CREATED
     kTypeMask = 0170000,
     kRegular = 0100000,
@@ -116,28 +116,25 @@ static __always_inline void count(__u32 loss) {
     }
 }
 
-// For the program that runs now.
-static __always_inline struct scratch* begin(__u16 kind) {
+static __always_inline struct scratch* beginFor(__u16 kind, const struct origin* by) {
     struct scratch* s = scratch();
     if (s == 0) {
         return 0;
     }
-    struct task_struct* task = bpf_get_current_task_btf();
-    const struct origin* from = bpf_task_storage_get(&origins, task, 0, 0);
     __builtin_memset(&s->record, 0, sizeof s->record);
     s->record.time = bpf_ktime_get_boot_ns();
     s->record.kind = kind;
     s->record.user = (__u32)bpf_get_current_uid_gid();
-    if (from != 0) {
-        s->record.pid = from->pid;
-        s->record.started = from->started;
-    } else {
-        const struct task_struct___watch* self = (struct task_struct___watch*)task;
-        s->record.pid = (__u32)BPF_CORE_READ(self, tgid);
-        s->record.started = BPF_CORE_READ(self, group_leader, start_boottime);
-    }
+    s->record.pid = by->pid;
+    s->record.started = by->started;
     s->walk.at = 0;
     return s;
+}
+
+// For the program that runs now. Nothing: it is none; so are guestd's own hands in the agent's group, until they become one.
+static __always_inline struct scratch* begin(__u16 kind) {
+    const struct origin* by = bpf_task_storage_get(&origins, bpf_get_current_task_btf(), 0, 0);
+    return by != 0 ? beginFor(kind, by) : 0;
 }
 
 static __always_inline void tell(struct scratch* s, __u32 loss) {
@@ -231,7 +228,9 @@ int BPF_PROG(watchFork, struct task_struct* parent, struct task_struct* child) {
         return 0;
     }
     struct origin same = *from;
-    bpf_task_storage_get(&origins, child, &same, BPF_LOCAL_STORAGE_GET_F_CREATE);
+    if (bpf_task_storage_get(&origins, child, &same, BPF_LOCAL_STORAGE_GET_F_CREATE) == 0) {
+        count(CARREL_LOST_PROGRAMS);
+    }
     return 0;
 }
 
@@ -240,21 +239,19 @@ int BPF_PROG(watchExec, struct task_struct* task, int before, struct linux_binpr
     if (!isWatched()) {
         return 0;
     }
-    struct scratch* s = begin(CARREL_WATCH_STARTED);
-    if (s == 0) {
+    const struct task_struct___watch* self = (struct task_struct___watch*)task;
+    struct origin now = {.started = BPF_CORE_READ(self, group_leader, start_boottime), .pid = (__u32)self->tgid};
+    struct scratch* s = beginFor(CARREL_WATCH_STARTED, &now);
+    struct origin* from = bpf_task_storage_get(&origins, task, &now, BPF_LOCAL_STORAGE_GET_F_CREATE);
+    if (s == 0 || from == 0) { // without its origin what it does could not be told, either
         count(CARREL_LOST_PROGRAMS);
         return 0;
     }
-    const struct task_struct___watch* self = (struct task_struct___watch*)task;
-    struct origin now = {.started = BPF_CORE_READ(self, group_leader, start_boottime), .pid = (__u32)self->tgid};
-    struct origin* from = bpf_task_storage_get(&origins, task, &now, BPF_LOCAL_STORAGE_GET_F_CREATE);
-    if (from != 0 && (from->pid != now.pid || from->started != now.started)) {
+    if (from->pid != now.pid || from->started != now.started) {
         s->record.parentPid = from->pid;
         s->record.parentStarted = from->started;
         *from = now;
     }
-    s->record.pid = now.pid;
-    s->record.started = now.started;
     struct file* file = bprm->file;
     s->record.first = path(s, BPF_CORE_READ(file, f_path.mnt), BPF_CORE_READ(file, f_path.dentry));
     const struct mm_struct___watch* mm = self->mm;
@@ -290,7 +287,7 @@ int BPF_PROG(watchExit, struct task_struct* task) {
     if (shared->live.counter != 0 || from == 0 || from->pid != (__u32)self->tgid) {
         return 0; // a thread of it goes on, or it never ran a program of its own
     }
-    struct scratch* s = begin(CARREL_WATCH_ENDED);
+    struct scratch* s = beginFor(CARREL_WATCH_ENDED, from);
     if (s == 0) {
         count(CARREL_LOST_PROGRAMS);
         return 0;
@@ -308,12 +305,11 @@ int BPF_PROG(watchExit, struct task_struct* task) {
 
 SEC("lsm/file_open")
 int BPF_PROG(watchOpen, struct file* file) {
-    if ((file->f_mode & kReadable) == 0 || (file->f_inode->i_mode & kTypeMask) != kRegular || !isWatched()) {
+    if ((file->f_mode & kWritable) == 0 || (file->f_inode->i_mode & kTypeMask) != kRegular || !isWatched()) {
         return 0;
     }
     struct scratch* s = begin(file->f_mode & kMade ? CARREL_WATCH_CREATED : CARREL_WATCH_WRITTEN);
     if (s == 0) {
-        count(CARREL_LOST_FILES);
         return 0;
     }
     s->record.first = path(s, file->f_path.mnt, file->f_path.dentry);
@@ -335,7 +331,6 @@ static __always_inline int await(__u16 kind, const struct path* dir, struct dent
     }
     struct scratch* s = begin(kind);
     if (s == 0) {
-        count(CARREL_LOST_FILES);
         return 0;
     }
     s->record.numbers[0] = number;
@@ -426,7 +421,6 @@ int BPF_PROG(watchRename, const struct path* fromDir, struct dentry* from, const
     }
     struct scratch* s = begin(CARREL_WATCH_RENAMED);
     if (s == 0) {
-        count(CARREL_LOST_FILES);
         return 0;
     }
     s->record.first = path(s, fromDir->mnt, from);
@@ -451,7 +445,6 @@ static __always_inline void tellAddress(__u64 type, const void* address, int len
     }
     struct scratch* s = begin(CARREL_WATCH_NET);
     if (s == 0) {
-        count(CARREL_LOST_CONNECTIONS);
         return;
     }
     s->record.numbers[0] = type;
@@ -495,7 +488,6 @@ static __always_inline int tellRight(__u16 kind, __u64 number, const char* text)
     }
     struct scratch* s = begin(kind);
     if (s == 0) {
-        count(CARREL_LOST_RIGHTS);
         return 0;
     }
     s->record.numbers[0] = number;

@@ -33,7 +33,7 @@ std::int64_t nanoseconds(clockid_t clock) {
 
 } // namespace
 
-void KernelWatch::CloseRing::operator()(struct ring_buffer* ring) const {
+void KernelWatch::CloseRing::operator()(::ring_buffer* ring) const {
     ring_buffer__free(ring);
 }
 

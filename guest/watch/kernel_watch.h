@@ -10,6 +10,8 @@
 
 #include <memory>
 
+struct ring_buffer; // libbpf's
+
 namespace carrel::watch {
 
 class KernelWatch {
@@ -25,7 +27,7 @@ public:
 
 private:
     struct CloseRing {
-        void operator()(struct ring_buffer* ring) const;
+        void operator()(::ring_buffer* ring) const;
     };
     [[nodiscard]] Status bringIntoForce(const std::string& controlGroup);
     void carry();
@@ -36,7 +38,7 @@ private:
     WatchDesk& m_desk;
     NameOf m_nameOf;
     std::optional<bpf::KernelPrograms> m_programs;
-    std::unique_ptr<struct ring_buffer, CloseRing> m_ring;
+    std::unique_ptr<::ring_buffer, CloseRing> m_ring;
     std::array<std::uint64_t, 4> m_lossesTold{};
     std::int64_t m_startNs = 0; // of the machine, since 1970
     UniqueFd m_end;
