@@ -511,11 +511,12 @@ SEC("lsm/userns_create")
 int BPF_PROG(watchUserNamespace, const struct cred* cred) {
     return tellRight(CARREL_WATCH_NAMESPACE, 0x10000000, 0);
 }
-SEC("lsm/sb_mount")
+// At the door to all of the security modules: ours is the last of them, and hears nothing of what another has refused.
+SEC("fentry/security_sb_mount")
 int BPF_PROG(watchMount, const char* device, const struct path* at, const char* type) {
     return tellRight(CARREL_WATCH_MOUNT, 0, type);
 }
-SEC("lsm/ptrace_access_check")
+SEC("fentry/security_ptrace_access_check")
 int BPF_PROG(watchTrace, struct task_struct* child, unsigned int mode) {
     return (mode & kAttach) != 0 ? tellRight(CARREL_WATCH_TRACE, (__u64)child->tgid, 0) : 0;
 }
@@ -532,7 +533,7 @@ int BPF_PROG(watchAccount, struct cred* now, const struct cred* before) {
     const __u32 to = now->euid.val;
     return to != before->euid.val ? tellRight(CARREL_WATCH_ACCOUNT, to, 0) : 0;
 }
-SEC("lsm/capable")
+SEC("fentry/security_capable")
 int BPF_PROG(watchCapable, const struct cred* cred, struct user_namespace* over, int capability, unsigned int options) {
     // Those of the whole machine that nobody asks about by the way: kernel modules, raw devices, tracing, another kernel, its clock,
     // what it counts, its programs.
