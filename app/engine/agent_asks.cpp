@@ -220,6 +220,9 @@ AgentAsks::Answer AgentAsks::answerTo(const std::string& agent, const ask::Quest
     if (const auto* withdraw = std::get_if<ask::Withdraw>(&question)) {
         return this->withdraw(agent, *withdraw);
     }
+    if (std::holds_alternative<ask::Program>(question)) {
+        return one(0, ask::State::Denied, "Nobody decides about programs here");
+    }
     return why(agent, std::get<ask::Why>(question));
 }
 

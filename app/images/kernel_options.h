@@ -14,8 +14,10 @@ namespace carrel::images {
 //   why no_timer_check          the paravirtual timer needs no proof tsc=reliable            no watchdog over
 //   the clock source cryptomgr.notests       no self tests of ciphers that are not used i8042.noaux, .nokbd
 //   no search for a keyboard and a mouse
+//   lockdown=integrity      not even root writes to the kernel: its memory, its ports, its modules unless they are signed
+//   (kernel_lockdown(7)); carrel-guestd seals the same once more when it has started
 inline constexpr std::string_view kKernelOptions = "console=ttyS0 quiet loglevel=4 panic=-1 no_timer_check "
-                                                   "tsc=reliable cryptomgr.notests i8042.noaux i8042.nokbd";
+                                                   "tsc=reliable cryptomgr.notests i8042.noaux i8042.nokbd lockdown=integrity";
 
 // Only under software emulation, where there is no speculation to guard against.
 inline constexpr std::string_view kEmulationKernelOptions = "mitigations=off";

@@ -21,10 +21,6 @@ typedef struct {
 } atomic_t;
 
 typedef struct {
-    __s64 counter;
-} atomic64_t;
-
-typedef struct {
     unsigned int val;
 } kuid_t;
 
@@ -73,6 +69,20 @@ struct super_block {
     unsigned long s_magic;
 };
 
+struct rb_node;
+
+struct rb_root {
+    struct rb_node* rb_node;
+};
+
+struct rb_root_cached {
+    struct rb_root rb_root;
+};
+
+struct address_space {
+    struct rb_root_cached i_mmap;
+};
+
 struct inode {
     unsigned short i_mode;
     unsigned int i_nlink;
@@ -80,7 +90,7 @@ struct inode {
     __s64 i_size;
     struct super_block* i_sb;
     atomic_t i_writecount;
-    atomic64_t i_version;
+    struct address_space* i_mapping;
 };
 
 struct dentry {
@@ -105,13 +115,18 @@ struct file {
     unsigned int f_mode;
 };
 
-struct mm_struct;
+struct mm_struct {
+    struct file* exe_file;
+};
+
+struct anon_vma;
 
 struct vm_area_struct {
     unsigned long vm_start;
     unsigned long vm_end;
     unsigned long vm_flags;
     struct mm_struct* vm_mm;
+    struct anon_vma* anon_vma;
     struct file* vm_file;
 };
 

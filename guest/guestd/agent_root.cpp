@@ -2,6 +2,7 @@
 #include "guest/guestd/agent_root.h"
 
 #include "guest/ask/ask_places.h"
+#include "guest/guestd/agent_calls.h"
 #include "guest/guestd/net_places.h"
 #include "guest/protocol/unique_fd.h"
 
@@ -177,6 +178,9 @@ const char* dropPrivileges() {
     }
     if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
         return "setting no_new_privs";
+    }
+    if (!limitAgentCalls()) {
+        return "limiting the calls of the system";
     }
     return nullptr;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "guest/guestd/agent_space.h"
 
+#include "guest/guestd/agent_calls.h"
 #include "guest/guestd/agent_root.h"
 #include "guest/guestd/trust_variables.h"
 
@@ -76,6 +77,15 @@ bool becomeNamespaceRoot() {
     return ::setgroups(0, nullptr) == 0 && ::setresgid(0, 0, 0) == 0 && ::setresuid(0, 0, 0) == 0;
 }
 
+// Of the agent's programs each is as good as another when memory runs out, and none is as dear as guestd. A program can make itself
+// easier to end, never harder (proc(5), oom_score_adj). Written while it may be, before the rights go.
+bool forgetStanding() {
+    const int file = ::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+    const bool done = file >= 0 && ::write(file, "0", 1) == 1;
+    ::close(file);
+    return done;
+}
+
 // A process in the caller's namespaces for children, with guestd as its parent: an ordinary child would leave
 // a go-between that has to live as long. (A PID namespace applies to children only, setns(2).)
 pid_t forkToParent() {
@@ -116,6 +126,7 @@ AgentSpace::~AgentSpace() {
 }
 
 Status AgentSpace::build() {
+    CARREL_TRY(prepareAgentCalls());
     if ((::mkdir(m_places.cgroup.c_str(), 0755) != 0 && errno != EEXIST)) {
         return failErrno("making the agent's control group");
     }
@@ -222,6 +233,9 @@ Status AgentSpace::startInit(int rootMount, int workspaceMount, int shelfMount) 
         if (::write(m_cgroupProcs.get(), "0", 1) != 1) {
             giveUp(pipe, "entering the control group");
         }
+        if (!forgetStanding()) {
+            giveUp(pipe, "setting what the kernel ends first");
+        }
         if (::setns(m_userNamespace.get(), CLONE_NEWUSER) != 0 || !becomeNamespaceRoot()) {
             giveUp(pipe, "entering the user namespace");
         }
@@ -303,6 +317,9 @@ Result<Spawned> AgentSpace::spawn(const SpawnRequest& request) {
         if (::write(m_cgroupProcs.get(), "0", 1) != 1) {
             giveUp(pipe, "entering the control group");
         }
+        if (!forgetStanding()) {
+            giveUp(pipe, "setting what the kernel ends first");
+        }
         if (::setns(m_initPidfd.get(), CLONE_NEWUSER | kAgentNamespaces) != 0 || !becomeNamespaceRoot()) {
             giveUp(pipe, "entering the agent's namespaces");
         }
@@ -378,6 +395,9 @@ Status AgentSpace::trust(const AuthorityCertificate& authority) {
         const int pipe = word->write.get();
         if (::write(m_cgroupProcs.get(), "0", 1) != 1) {
             giveUp(pipe, "entering the control group");
+        }
+        if (!forgetStanding()) {
+            giveUp(pipe, "setting what the kernel ends first");
         }
         if (::setns(m_initPidfd.get(), CLONE_NEWUSER | CLONE_NEWNS) != 0 || !becomeNamespaceRoot()) {
             giveUp(pipe, "entering the agent's namespaces");

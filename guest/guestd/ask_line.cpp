@@ -32,6 +32,9 @@ Result<Asked> askedOf(RpcRequest&& request, const ShareIds& shareIds) {
     if (request.method == net::kRefusalsMethod) {
         return net::refusalsWantedFrom(request.params);
     }
+    if (request.method == ask::methodOf(ask::Program{})) { // the kernel's refusals are told by guestd alone
+        return fail(ErrorCode::Refused, "no program can ask that");
+    }
     auto* paths = request.params.if_contains("paths");
     if (auto* list = paths == nullptr ? nullptr : paths->if_array(); list != nullptr && list->size() <= ask::kMaxPaths) {
         for (auto& item : *list) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// One line that a program of the agent's sends to guestd's socket: a JSON-RPC request of one of the six questions, as in
+// One line that a program of the agent's sends to guestd's socket: a JSON-RPC request of one of the questions, as in
 // guest/protocol/ask.h, but that a share goes by its name, since programs know no other; or of the one that guestd answers by
 // itself (guest/protocol/net_refusals.h). Whoever sends it is hostile.
 // Thread: pure functions.

@@ -88,6 +88,7 @@ Result<ControlCall> hello(const json::object& params) {
         }
     }
     call.authority = takeAuthority(fields, "authority");
+    call.programsFollow = fields.optionalBoolean("programs_follow");
     CARREL_TRY(fields.finish());
     CARREL_TRY(agent.finish());
     return ControlCall(std::move(call));
@@ -182,6 +183,49 @@ Result<ControlCall> discard(const json::object& params) {
     return changesEnd(params, ChangesEndCall::How::Discard);
 }
 
+std::vector<bpf::ContentHash> hashesFrom(JsonFields& fields, std::string_view key, const json::array& list) {
+    std::vector<bpf::ContentHash> out;
+    for (const auto& item : list) {
+        const auto* text = item.if_string();
+        const auto hash = text == nullptr ? std::nullopt : bpf::contentHashFrom({text->data(), text->size()});
+        if (!hash) {
+            fields.problem(key, "holds something that is no hash");
+            break;
+        }
+        out.push_back(*hash);
+    }
+    return out;
+}
+
+Result<ControlCall> programsPolicy(const json::object& params) {
+    JsonFields fields(params, "programs.policy");
+    ProgramsPolicyCall call;
+    const std::string mode = fields.string("mode", 16);
+    if (mode == "deny") {
+        call.policy.mode = bpf::GateMode::Deny;
+    } else if (mode == "allow") {
+        call.policy.mode = bpf::GateMode::Allow;
+    } else if (mode != "observe") {
+        fields.problem("mode", "is no known mode");
+    }
+    const std::string unknown = fields.string("unknown", 16);
+    call.asks = unknown == "ask";
+    if (!call.asks && unknown != "refuse") {
+        fields.problem("unknown", "is neither ask nor refuse");
+    }
+    call.policy.age = fields.number("age");
+    call.policy.deny = hashesFrom(fields, "deny", fields.array("deny", control::kMaxHashesPerPart));
+    call.policy.allow = hashesFrom(fields, "allow", fields.array("allow", control::kMaxHashesPerPart));
+    call.policy.makesCode = hashesFrom(fields, "code", fields.optionalArray("code", control::kMaxHashesPerPart));
+    if (call.policy.deny.size() + call.policy.allow.size() + call.policy.makesCode.size() > control::kMaxHashesPerPart) {
+        fields.problem("allow", "holds too much together with the other lists");
+    }
+    call.part = fields.number("part");
+    call.last = fields.boolean("last");
+    CARREL_TRY(fields.finish());
+    return ControlCall(std::move(call));
+}
+
 Result<ControlCall> powerOff(const json::object& params) {
     CARREL_TRY(JsonFields(params, "power.off").finish());
     return ControlCall(PowerOffCall{});
@@ -207,6 +251,7 @@ constexpr std::array kMethods{
     Method{"content.send", contentSend},
     Method{"changes.settle", settle},
     Method{"changes.discard", discard},
+    Method{"programs.policy", programsPolicy},
     Method{"power.off", powerOff},
     Method{"cancel", cancel},
 };

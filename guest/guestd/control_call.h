@@ -3,6 +3,7 @@
 // missing, too long or contradictory is an error, and nothing is done. Thread: pure functions.
 #pragma once
 
+#include "guest/bpf/gate_policy.h"
 #include "guest/guestd/shares.h"
 #include "guest/protocol/authority_certificate.h"
 #include "guest/protocol/rpc.h"
@@ -19,6 +20,7 @@ struct HelloCall {
     std::string agentName;
     std::vector<ShareSpec> shares; // ids and names are each unique
     std::optional<AuthorityCertificate> authority;
+    bool programsFollow = false;
 };
 struct ClockCall {
     std::chrono::nanoseconds realtime{};
@@ -47,13 +49,19 @@ struct ChangesEndCall { // settle or discard
     std::uint32_t share = 0;
     std::vector<EntryRef> entries;
 };
+struct ProgramsPolicyCall { // a part of one
+    bpf::GatePolicy policy;
+    bool asks = false; // about what is unknown
+    std::uint64_t part = 0;
+    bool last = false;
+};
 struct PowerOffCall {};
 struct CancelCall {
     std::uint64_t id = 0;
 };
 
 using ControlCall = std::variant<HelloCall, ClockCall, ShareAddCall, ShareRemoveCall, ChangesListCall,
-                                 ContentSendCall, ChangesEndCall, PowerOffCall, CancelCall>;
+                                 ContentSendCall, ChangesEndCall, PowerOffCall, CancelCall, ProgramsPolicyCall>;
 
 // Malformed, or Unsupported for a method that does not exist.
 [[nodiscard]] Result<ControlCall> controlCallFrom(const RpcRequest& request);

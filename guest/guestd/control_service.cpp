@@ -257,12 +257,15 @@ ControlService::Answer ControlService::run(const HelloCall& call, Job& job) {
                            {"text", "the agent's programs do not trust the hosts whose connections are looked into: " + trusted.error().text()}});
         }
     }
+    if (call.programsFollow) {
+        CARREL_TRY(m_machine.expectPolicy());
+    }
     auto failed = bringSharesInLine(call.shares);
     sendStage(job.epoch, "shares");
     CARREL_TRY(m_machine.takeCommands());
     sendStage(job.epoch, "ready");
     return json::value{{"version", control::kProtocolVersion},
-                       {"capabilities", {"shares", "changes", "sessions", "asks", "watch"}},
+                       {"capabilities", {"shares", "changes", "sessions", "asks", "programs", "watch"}},
                        {"boot_id", m_machine.bootId()},
                        {"shares_failed", std::move(failed)}};
 }
@@ -392,6 +395,11 @@ ControlService::Answer ControlService::run(const ChangesEndCall& call, Job&) {
         return fail(kept.error());
     }
     return json::value{{"kept", pathsJson(*kept)}};
+}
+
+ControlService::Answer ControlService::run(const ProgramsPolicyCall& call, Job&) {
+    CARREL_TRY(m_machine.takePolicy(call));
+    return json::object{};
 }
 
 ControlService::Answer ControlService::run(const PowerOffCall&, Job&) {

@@ -29,6 +29,10 @@ public:
     [[nodiscard]] virtual Status adoptAgent(const std::string& name) = 0;
     // The agent's programs trust it when this returns, those that are started from then on by their environment, too.
     [[nodiscard]] virtual Status trust(const AuthorityCertificate& authority) = 0;
+    // A host which decides about programs: until it has done so, none runs but Carrel's own.
+    [[nodiscard]] virtual Status expectPolicy() = 0;
+    // A part of what it decides; with the last, in force when this returns.
+    [[nodiscard]] virtual Status takePolicy(const ProgramsPolicyCall& part) = 0;
     // What is said to the agent program: `answer` is called once, on whichever thread. An epoch's end is no concern of the program's.
     using AgentAnswer = std::function<void(Result<boost::json::value> answer)>;
     virtual void talk(talk::Call call, AgentAnswer answer) = 0;
@@ -87,6 +91,7 @@ private:
     Answer run(const ChangesListCall& call, Job& job);
     Answer run(const ContentSendCall& call, Job& job);
     Answer run(const ChangesEndCall& call, Job& job);
+    Answer run(const ProgramsPolicyCall& call, Job& job);
     Answer run(const PowerOffCall& call, Job& job);
     Answer run(const CancelCall& call, Job& job);
     void talkToAgent(talk::Call call, const JobPtr& job);

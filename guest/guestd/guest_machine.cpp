@@ -78,6 +78,11 @@ GuestMachine::GuestMachine()
                         m_control.notify("changes.touched", {{"share", share}});
                     }})
     , m_control(m_shares, *this)
+    , m_known(m_control.asks(), {.apply = [this](const bpf::GatePolicy& policy) { return m_gate.apply(policy); },
+                                 .log =
+                                     [this](std::string_view text) {
+                                         m_control.notify("log", {{"level", "warning"}, {"text", text}});
+                                     }})
     , m_asks(m_control.asks(), m_refusals,
              [this](std::string_view name) -> std::optional<std::uint32_t> {
                  for (const auto& share : m_shares.mounted()) {
@@ -120,6 +125,7 @@ Status GuestMachine::start() {
     }
     CARREL_TRY(m_asks.start(std::string(kAgentShelf) + ask::kSocketName));
     CARREL_TRY(m_network.start());
+    CARREL_TRY(m_gate.start([this](const bpf::Refusal& refusal) { m_known.refused(refusal, KnownPrograms::Clock::now()); }));
     // Only the folder's content is the agent's; nothing the agent can reach shows guestd's own.
     CARREL_TRY(m_agent.start());
     if (const auto watched = m_watch.start(AgentPlaces().cgroup); !watched) {
@@ -240,6 +246,14 @@ Status GuestMachine::adoptAgent(const std::string& name) {
 
 Status GuestMachine::trust(const AuthorityCertificate& authority) {
     return m_agent.setAuthority(authority);
+}
+
+// Only on a machine that has just started: an earlier guestd's policy is in force still.
+Status GuestMachine::expectPolicy() {
+    if (m_known.hasPolicy() || m_gate.origin() == bpf::KernelPrograms::Origin::Found) {
+        return {};
+    }
+    return m_gate.apply({.mode = bpf::GateMode::Allow, .age = 0, .deny = {}, .allow = {}, .makesCode = {}});
 }
 
 void GuestMachine::talk(talk::Call call, AgentAnswer answer) {

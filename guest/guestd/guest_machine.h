@@ -3,9 +3,11 @@
 // by main(). Thread: main's; the rest runs on threads of its own.
 #pragma once
 
+#include "guest/bpf/program_gate.h"
 #include "guest/guestd/agent_keeper.h"
 #include "guest/guestd/ask_desk.h"
 #include "guest/guestd/control_service.h"
+#include "guest/guestd/known_programs.h"
 #include "guest/guestd/net_service.h"
 #include "guest/guestd/refusal_book.h"
 #include "guest/guestd/session_server.h"
@@ -41,6 +43,8 @@ public:
     [[nodiscard]] std::string bootId() override;
     [[nodiscard]] Status adoptAgent(const std::string& name) override;
     [[nodiscard]] Status trust(const AuthorityCertificate& authority) override;
+    [[nodiscard]] Status expectPolicy() override;
+    [[nodiscard]] Status takePolicy(const ProgramsPolicyCall& part) override { return m_known.take(part); }
     void talk(talk::Call call, AgentAnswer answer) override;
     void watch(const watch::Ask& ask, AgentAnswer answer) override;
     [[nodiscard]] Status takeCommands() override;
@@ -61,6 +65,8 @@ private:
     AgentKeeper m_agent;
     UnionShares m_shares;
     ControlService m_control;
+    KnownPrograms m_known;
+    bpf::ProgramGate m_gate; // after what it tells of refusals
     AskDesk m_asks;
     SessionServer m_sessions;
     watch::WatchDesk m_watched;

@@ -17,7 +17,8 @@ namespace {
 
 constexpr std::array<std::string_view, 5> kStates{"open", "allowed", "denied", "expired", "cancelled"};
 constexpr std::array<std::string_view, std::variant_size_v<Question>> kMethods{"ask.apply", "ask.folder",   "ask.forward",
-                                                                                "ask.wait",  "ask.withdraw", "ask.why"};
+                                                                                "ask.wait",  "ask.withdraw", "ask.why",
+                                                                                "ask.program"};
 
 std::string reasonFrom(JsonFields& fields) {
     auto reason = fields.string("reason", kMaxReasonBytes);
@@ -81,6 +82,30 @@ Result<Question> applyFrom(const json::object& params) {
     return Question(std::move(out));
 }
 
+Result<Question> programFrom(const json::object& params) {
+    JsonFields fields(params, "ask.program");
+    Program out;
+    const auto text = [&fields](std::string_view key, std::string value) {
+        if (!isUtf8(value)) {
+            fields.problem(key, "is not UTF-8");
+        }
+        return value;
+    };
+    out.sha256 = fields.string("sha256", 64);
+    if (out.sha256.size() != 64 || out.sha256.find_first_not_of("0123456789abcdef") != std::string::npos) {
+        fields.problem("sha256", "is no hash");
+    }
+    out.path = text("path", fields.string("path", kMaxProgramPathBytes));
+    for (auto& name : fields.strings("started_by", kMaxStarters, kMaxProgramNameBytes)) {
+        out.startedBy.push_back(text("started_by", std::move(name)));
+    }
+    if (auto package = fields.optionalString("package", kMaxProgramNameBytes)) {
+        out.package = text("package", std::move(*package));
+    }
+    CARREL_TRY(fields.finish());
+    return Question(std::move(out));
+}
+
 json::object toJson(const Standing& standing) {
     return {{"id", standing.id},
             {"state", toString(standing.state)},
@@ -122,7 +147,8 @@ std::optional<State> stateFrom(std::string_view text) {
 }
 
 bool isRepeatable(const Question& question) {
-    return !std::holds_alternative<Apply>(question) && !std::holds_alternative<Folder>(question) && !std::holds_alternative<Forward>(question);
+    return !std::holds_alternative<Apply>(question) && !std::holds_alternative<Folder>(question) && !std::holds_alternative<Forward>(question) &&
+           !std::holds_alternative<Program>(question);
 }
 
 bool isMethod(std::string_view method) {
@@ -156,6 +182,17 @@ json::object paramsOf(const Question& question) {
         out["seconds"] = wait->most.count();
     } else if (const auto* withdraw = std::get_if<Withdraw>(&question)) {
         out["id"] = withdraw->id;
+    } else if (const auto* program = std::get_if<Program>(&question)) {
+        out["sha256"] = program->sha256;
+        out["path"] = program->path;
+        json::array startedBy;
+        for (const auto& name : program->startedBy) {
+            startedBy.emplace_back(name);
+        }
+        out["started_by"] = std::move(startedBy);
+        if (program->package) {
+            out["package"] = *program->package;
+        }
     } else if (const auto& why = std::get<Why>(question); why.id) {
         out["id"] = *why.id;
     }
@@ -168,6 +205,9 @@ Result<Question> questionFrom(std::string_view method, const json::object& param
     }
     if (method == "ask.apply") {
         return applyFrom(params);
+    }
+    if (method == "ask.program") {
+        return programFrom(params);
     }
     JsonFields fields(params, method);
     Question out;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What an agent's programs may ask the host for, and how a request stands: the six questions of the control channel
+// What an agent's programs may ask the host for, and how a request stands: the seven questions of the control channel
 // (control.h) as typed values. Read by guestd, by the clerk and by the engine, each anew and strictly: whoever asks is
 // hostile, and so may be whoever handed it on.
 //
@@ -9,6 +9,8 @@
 //   ask.wait {id, seconds}                        how it stands when it is no longer open, at the latest in so many seconds
 //   ask.withdraw {id}
 //   ask.why {id?}                                 how it stands; without an id, the last requests of this agent
+//   ask.program {sha256, path, started_by:[…], package?}   that a content which is on no list may run: asked by guestd itself, when the
+//                                                 kernel refused it; no program can ask it. Nearest parent first
 //
 // Answers: {id, state, words}, of ask.why {requests:[{id, state, words}…]}, newest first. An id of 0: it was answered without
 // becoming a request, so there is nothing to come back for; then it is not open.
@@ -39,6 +41,9 @@ inline constexpr std::size_t kMaxListed = 20;
 inline constexpr std::uint64_t kMaxId = 1ULL << 53; // exact in any program's JSON
 // Short, so that nobody's wait outlives them for long: whoever wants to know asks again.
 inline constexpr std::chrono::seconds kMaxWait{60};
+inline constexpr std::size_t kMaxProgramPathBytes = 1024;
+inline constexpr std::size_t kMaxStarters = 8;
+inline constexpr std::size_t kMaxProgramNameBytes = 128; // of a starter, and of a package
 // Of one machine; more are refused until one is answered.
 inline constexpr std::size_t kMaxUnderWay = 16;
 
@@ -78,7 +83,14 @@ struct Why {
     std::optional<std::uint64_t> id;
     friend bool operator==(const Why&, const Why&) = default;
 };
-using Question = std::variant<Apply, Folder, Forward, Wait, Withdraw, Why>;
+struct Program {
+    std::string sha256;                 // 64 hexadecimal digits, lower case: the kernel's own word
+    std::string path;                   // the rest is what the machine says; UTF-8, may be empty
+    std::vector<std::string> startedBy; // names of programs, nearest first
+    std::optional<std::string> package;
+    friend bool operator==(const Program&, const Program&) = default;
+};
+using Question = std::variant<Apply, Folder, Forward, Wait, Withdraw, Why, Program>;
 
 // Whether asking it a second time is the same as asking it once, so that it can be asked again where the answer got lost.
 [[nodiscard]] bool isRepeatable(const Question& question);

@@ -8,7 +8,7 @@
 // control channel: stream 1 (Messages) carries JSON-RPC 2.0 both ways, one text per message.
 //
 //   host → guest requests
-//     hello {version, capabilities:[…], realtime_ns, agent:{id,name}, shares:[Share], authority?} →
+//     hello {version, capabilities:[…], realtime_ns, agent:{id,name}, shares:[Share], authority?, programs_follow?} →
 //         {version, capabilities, boot_id, shares_failed:[{share, why, passing}…]}
 //         First on every epoch. Sets the clock, and brings the mounts in line with `shares` (adds and removes), so
 //         that a new clerk needs to know nothing of what its predecessor did. Share = {id, name, mode: "read-only"|"review"}.
@@ -16,6 +16,7 @@
 //         can in a moment), and the host asks again with another hello of the same epoch.
 //         authority (authority_certificate.h): the agent's programs trust it when the answer arrives; where that cannot be, a
 //         `log` says so. Without it, what they trust stays as it is.
+//         programs_follow: a programs.policy comes. On a machine that has none yet, nothing but Carrel's own runs until it is complete.
 //     clock {realtime_ns} → {}              after the machine's processors stood still: sent before they go on; when the host's
 //         clock was set, also because the host has slept; and now and then, because a clock goes wrong by itself
 //     share.add {share:Share} → {}          /workspace/<name> is there when the answer arrives
@@ -31,6 +32,12 @@
 //         version shows; otherwise the work done since is kept. Its base is what the apply left, if the host names that
 //         (`left`, change_report.h) and has it still; else it stays what it was, for somebody changed it there as well.
 //     changes.discard {share, entries:[{path, generation}]} → {kept:[path or {path_b64}…]}   forget the staged change; the host's version shows
+//     programs.policy {mode: "observe"|"deny"|"allow", unknown: "ask"|"refuse", age, deny:[hex…], allow:[hex…], code?:[hex…], part, last} → {}
+//         Which programs run, by the SHA-256 of their contents: guest/bpf/gate_policy.h says what the modes are. A whole policy each
+//         time, in parts numbered from 0, each with at most kMaxHashesPerPart hashes and the same mode, unknown and age (which grows with
+//         each policy); with the last it comes into force, all at once for each content. code: contents that may make code in memory.
+//         It stays until the next one or the machine's end, also when guestd starts again. unknown: whether an unknown content is asked
+//         about (ask.program) when allow refuses it; after an answer it may be tried again.
 //     power.off {} → {staged:[{share, staged}]}   stops the agent's processes, counts what is staged by then, syncs, unmounts,
 //         powers off. A share that could not be counted is left out
 //     agent.start, agent.prompt, agent.cancel, agent.permit, agent.mode, agent.stop, agent.updates
@@ -41,9 +48,9 @@
 //     stage {name, detail}                  start progress: "guestd", "agent", "shares", "ready"
 //     changes.touched {share}               what is staged may have changed (at most one a second per share)
 //     log {level, text}                     a line for the activity log, reported by the guest
-//   guest → host requests: these six, in the forms of ask.h, and nothing else. Only in an epoch whose hello was answered.
-//     ask.apply, ask.folder, ask.forward, ask.wait, ask.withdraw, ask.why
-//         An agent's program asks for what a person (or a rule) decides. At most ask::kMaxUnderWay at once. What is under
+//   guest → host requests: these seven, in the forms of ask.h, and nothing else. Only in an epoch whose hello was answered.
+//     ask.apply, ask.folder, ask.forward, ask.wait, ask.withdraw, ask.why, ask.program
+//         An agent's program, or guestd for one, asks for what a person (or a rule) decides. At most ask::kMaxUnderWay at once. What is under
 //         way when the epoch ends is answered no more: the guest asks anew what can be asked twice (ask::isRepeatable).
 //
 // files channel: stream = share id (1 … kMaxShareId, Messages): FUSE requests guest → host, replies and notifications
@@ -69,6 +76,8 @@ inline constexpr std::uint64_t kProtocolVersion = 9;
 inline constexpr std::uint32_t kRpcStream = 1;
 inline constexpr std::uint32_t kMaxShareId = 4095;
 inline constexpr std::uint32_t kFirstContentStream = 0x10000;
+inline constexpr std::size_t kMaxHashesPerPart = 4096; // of all its lists; in hexadecimal a third of the largest message
+inline constexpr std::size_t kMaxHashes = 200'000;     // of all parts
 inline constexpr std::uint32_t kMaxSessions = 500;
 inline constexpr std::size_t kMaxArgvBytes = 128 * 1024;
 inline constexpr std::size_t kMaxArgvItems = 1024;

@@ -51,7 +51,7 @@ class TestGuestAsks : public QObject {
     Q_OBJECT
 private slots:
     // I2: what a guest may ask is one closed list.
-    void theGuestAsksTheseSixAndNothingElse() {
+    void theGuestAsksTheseSevenAndNothingElse() {
         World world;
         world.hear(1, "ask.apply", {{"paths", {{{"share", 1}, {"path", "a"}}}}, {"reason", "done"}});
         world.hear(2, "ask.folder", {{"reason", "more"}});
@@ -59,6 +59,7 @@ private slots:
         world.hear(4, "ask.withdraw", {{"id", 1}});
         world.hear(5, "ask.why", {});
         world.hear(6, "ask.forward", {{"port", 8000}, {"reason", "look"}});
+        world.hear(7, "ask.program", {{"sha256", std::string(64, 'a')}, {"path", "/usr/bin/tool"}, {"started_by", {"sh"}}});
         QVERIFY(world.answered.empty());
         std::vector<std::string> methods;
         for (std::size_t i = 0; i < world.told.size(); ++i) {
@@ -66,13 +67,13 @@ private slots:
             QCOMPARE(world.number(i), i + 1);
             methods.emplace_back(world.told[i].params.at("method").as_string());
         }
-        QCOMPARE(methods, (std::vector<std::string>{"ask.apply", "ask.folder", "ask.wait", "ask.withdraw", "ask.why", "ask.forward"}));
+        QCOMPARE(methods, (std::vector<std::string>{"ask.apply", "ask.folder", "ask.wait", "ask.withdraw", "ask.why", "ask.forward", "ask.program"}));
         QCOMPARE(json::serialize(world.told[0].params.at("params")),
                  std::string(R"({"paths":[{"share":1,"path":"a"}],"reason":"done"})"));
         for (const char* method : {"apply", "exec", "stage", "file.open", "ask", "ask.", "ask.allow", "ask.answer", "hello"}) {
             world.answered.clear();
             world.hear(9, method, {});
-            QCOMPARE(world.told.size(), std::size_t{6}); // it went nowhere
+            QCOMPARE(world.told.size(), std::size_t{7}); // it went nowhere
             QCOMPARE(world.answered.size(), std::size_t{1});
             QCOMPARE(world.answered[0].id, std::uint64_t{9});
             QVERIFY2(world.refusal() == ErrorCode::Refused, method);

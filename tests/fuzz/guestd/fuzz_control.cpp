@@ -33,6 +33,12 @@ void controlRequest(std::string_view text) {
         }
     } else if (const auto* list = std::get_if<ChangesListCall>(&*call)) {
         require(list->limit >= 1 && list->limit <= kMaxChangesPerPage);
+    } else if (const auto* programs = std::get_if<ProgramsPolicyCall>(&*call)) {
+        const auto& policy = programs->policy;
+        require(policy.deny.size() + policy.allow.size() + policy.makesCode.size() <= control::kMaxHashesPerPart);
+        for (const auto& hash : policy.allow) {
+            require(bpf::contentHashFrom(bpf::toHex(hash)) == hash);
+        }
     } else if (const auto* content = std::get_if<ContentSendCall>(&*call)) {
         require(content->stream >= control::kFirstContentStream && !content->path.isRoot());
     }

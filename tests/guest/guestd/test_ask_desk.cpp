@@ -124,6 +124,9 @@ private slots:
         QTest::newRow("a share's number")
             << QByteArray(R"({"jsonrpc":"2.0","id":1,"method":"ask.apply","params":{"paths":[{"share":4}],"reason":"y"}})")
             << QByteArray("malformed");
+        QTest::newRow("the kernel's question")
+            << QByteArray(R"({"jsonrpc":"2.0","id":1,"method":"ask.program","params":{"sha256":"%1","path":"/x","started_by":[]}})").replace("%1", QByteArray(64, 'a'))
+            << QByteArray("refused");
         QTest::newRow("upwards") << QByteArray(
             R"({"jsonrpc":"2.0","id":1,"method":"ask.apply","params":{"paths":[{"share":"papers","path":".."}],"reason":"y"}})")
                                  << QByteArray("malformed");

@@ -1,12 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "guest/guestd/control_call.h"
 #include "guest/guestd/session_start.h"
+#include "guest/protocol/control.h"
+#include "guest/protocol/mux.h"
 #include "tests/support/authority_certificates.h"
 
 #include <QTest>
 
 using namespace carrel;
 using namespace carrel::guestd;
+
+namespace {
+
+const QString kHash(64, QLatin1Char('a'));
+
+} // namespace
 
 class TestControlCall : public QObject {
     Q_OBJECT
@@ -24,7 +32,7 @@ private:
     static Result<ControlCall> parse(const QString& method, const QString& params) {
         const QString text =
             QStringLiteral(R"({"jsonrpc":"2.0","id":1,"method":"%1","params":%2})").arg(method, params);
-        auto message = parseRpc(text.toStdString());
+        auto message = parseRpc(text.toStdString(), {.bytes = kMaxMessageBytes, .depth = 12});
         if (!message) {
             return fail(message.error());
         }
@@ -62,6 +70,10 @@ void TestControlCall::good_data() {
                          << "{}" << 7;
     QTest::newRow("cancel") << "cancel"
                             << R"({"id":7})" << 8;
+    QTest::newRow("programs") << "programs.policy"
+                              << QStringLiteral(R"({"mode":"allow","unknown":"ask","age":3,"deny":["%1"],"allow":["%1"],"code":["%1"],"part":0,"last":true})").arg(kHash)
+                              << 9;
+    QTest::newRow("programs, none") << "programs.policy" << R"({"mode":"observe","unknown":"refuse","age":0,"deny":[],"allow":[],"part":7,"last":false})" << 9;
 }
 
 void TestControlCall::good() {
@@ -94,6 +106,20 @@ void TestControlCall::bad_data() {
     QTest::addColumn<QString>("params");
     QTest::newRow("unknown method") << "share.write"
                                     << "{}";
+    const auto programs = [](const char* name, QString params) { QTest::newRow(name) << "programs.policy" << params.replace("HASH", kHash); };
+    programs("programs, another mode", R"({"mode":"off","unknown":"ask","age":1,"deny":[],"allow":[],"part":0,"last":true})");
+    programs("programs, no word on unknown ones", R"({"mode":"deny","age":1,"deny":[],"allow":[],"part":0,"last":true})");
+    programs("programs, another word on them", R"({"mode":"deny","unknown":"allow","age":1,"deny":[],"allow":[],"part":0,"last":true})");
+    programs("programs, half a hash", R"({"mode":"deny","unknown":"ask","age":1,"deny":["aa"],"allow":[],"part":0,"last":true})");
+    programs("programs, a hash that is none", R"({"mode":"deny","unknown":"ask","age":1,"deny":[7],"allow":[],"part":0,"last":true})");
+    programs("programs, more", R"({"mode":"deny","unknown":"ask","age":1,"deny":["HASH"],"allow":[],"part":0,"last":true,"paths":["/x"]})");
+    programs("programs, no end", R"({"mode":"deny","unknown":"ask","age":1,"deny":[],"allow":[],"part":0})");
+    QString many;
+    for (std::size_t i = 0; i <= control::kMaxHashesPerPart / 2; ++i) {
+        many += ",\"" + kHash + "\"";
+    }
+    programs("programs, too many together",
+             QStringLiteral(R"({"mode":"deny","unknown":"ask","age":1,"deny":[%1],"allow":[%1],"part":0,"last":true})").arg(many.mid(1)));
     QTest::newRow("settle, half a version")
         << "changes.settle" << R"({"share":1,"entries":[{"path":"a","generation":1,"left":{"version":{"inode":1}}}]})";
     QTest::newRow("settle, left of another form")

@@ -120,6 +120,14 @@ public:
         notes.push_back("trust " + authority.nameHash);
         return diskIsFull ? Status(fail(ErrorCode::Io, "writing the certificate: no space")) : Status();
     }
+    [[nodiscard]] Status expectPolicy() override {
+        notes.push_back("programs follow");
+        return {};
+    }
+    [[nodiscard]] Status takePolicy(const ProgramsPolicyCall& part) override {
+        notes.push_back("policy " + std::to_string(part.part));
+        return {};
+    }
     void talk(talk::Call call, AgentAnswer answer) override {
         const auto text = std::string(talk::methodOf(call)) + " " + json::serialize(talk::paramsOf(call));
         const std::lock_guard lock(mutex);
@@ -158,6 +166,7 @@ private slots:
     void cleanup();
     void helloBringsSharesInLine();
     void anAuthorityIsTrustedFirst();
+    void aPolicyOfPrograms();
     void anAuthorityThatCannotBeTrusted();
     void oneShareHoldsUpNoOther();
     void nothingBeforeHello();
@@ -270,6 +279,21 @@ void TestControlService::anAuthorityIsTrustedFirst() {
     hello["authority"] = toJson(authorityOfBob()).at("name_hash");
     QVERIFY(ask(2, "hello", hello).contains("error"));
     QVERIFY(m_machine.notes == notes); // nothing is done that is half understood
+}
+
+// A hello that says it follows; and its parts, in the order in which they came.
+void TestControlService::aPolicyOfPrograms() {
+    auto hello = helloFor({});
+    hello["programs_follow"] = true;
+    QVERIFY(ask(1, "hello", hello).contains("result"));
+    for (std::uint64_t part = 0; part < 3; ++part) {
+        QVERIFY(ask(part + 2, "programs.policy",
+                    {{"mode", "deny"}, {"unknown", "refuse"}, {"age", 1}, {"deny", json::array{}}, {"allow", json::array{}}, {"part", part}, {"last", part == 2}})
+                    .contains("result"));
+    }
+    const std::vector<std::string> notes{"clock 42", "stage guestd", "agent desk", "stage agent", "programs follow", "stage shares",
+                                         "commands", "stage ready",  "policy 0",   "policy 1",    "policy 2"};
+    QVERIFY(m_machine.notes == notes);
 }
 
 // The agent gets ready all the same, and the host hears of it.

@@ -20,6 +20,8 @@ json::object parsed(const char* text) {
     return json::parse(text).as_object();
 }
 
+const std::string kHash(64, 'a');
+
 } // namespace
 
 class TestAsk : public QObject {
@@ -37,6 +39,8 @@ private slots:
             ask::Withdraw{7},
             ask::Why{},
             ask::Why{7},
+            ask::Program{kHash, "/usr/bin/tool", {"sh", "make"}, "tool"},
+            ask::Program{kHash, "", {}, std::nullopt},
         };
         for (const auto& question : all) {
             QVERIFY(ask::isMethod(ask::methodOf(question)));
@@ -48,7 +52,8 @@ private slots:
 
     // A wait that got lost is asked again; what opens a request is not.
     void whatCanBeAskedTwice() {
-        QVERIFY(!ask::isRepeatable(ask::Apply{}) && !ask::isRepeatable(ask::Folder{}) && !ask::isRepeatable(ask::Forward{}));
+        QVERIFY(!ask::isRepeatable(ask::Apply{}) && !ask::isRepeatable(ask::Folder{}) && !ask::isRepeatable(ask::Forward{}) &&
+                !ask::isRepeatable(ask::Program{}));
         QVERIFY(ask::isRepeatable(ask::Wait{}) && ask::isRepeatable(ask::Withdraw{}) && ask::isRepeatable(ask::Why{}));
     }
 
@@ -82,6 +87,18 @@ private slots:
         row("a port in words", "ask.forward", R"({"port":"8000","reason":"x"})");
         row("a port without a reason", "ask.forward", R"({"port":8000})");
         row("another host", "ask.forward", R"({"port":8000,"host":"192.168.1.1","reason":"x"})");
+        const auto program = [&row](const char* name, const char* fields) {
+            row(name, "ask.program", QByteArray(fields).replace("HASH", QByteArray(64, 'a')));
+        };
+        program("a program without a hash", R"({"path":"/x","started_by":[]})");
+        program("half a hash", R"({"sha256":"aa","path":"/x","started_by":[]})");
+        program("a hash in capitals", R"({"sha256":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","path":"/x","started_by":[]})");
+        program("no path", R"({"sha256":"HASH","started_by":[]})");
+        program("no starters", R"({"sha256":"HASH","path":"/x"})");
+        program("too many starters", R"({"sha256":"HASH","path":"/x","started_by":["1","2","3","4","5","6","7","8","9"]})");
+        program("a verdict of its own", R"({"sha256":"HASH","path":"/x","started_by":[],"allow":true})");
+        row("a path that is too long", "ask.program",
+            "{\"sha256\":\"" + QByteArray(64, 'a') + "\",\"path\":\"" + QByteArray(ask::kMaxProgramPathBytes + 1, 'x') + "\",\"started_by\":[]}");
         row("wait for nothing", "ask.wait", R"({"seconds":1})");
         row("wait for 0", "ask.wait", R"({"id":0,"seconds":1})");
         row("wait for ever", "ask.wait", R"({"id":1,"seconds":61})");

@@ -142,7 +142,7 @@ void HostChannel::pump() {
     }
 }
 
-QString MachineRig::boot() {
+QString MachineRig::boot(const QString& guestd) {
     const QString image = qEnvironmentVariable("CARREL_TEST_IMAGE");
     if (image.isEmpty()) {
         return QStringLiteral("CARREL_TEST_IMAGE names no image folder (vmlinux, modules.cpio, base.raw)");
@@ -152,7 +152,7 @@ QString MachineRig::boot() {
     const auto initrd =
         images::composeInitrd({.modules = QDir(image).filePath("modules.cpio").toStdString(),
                                .carrelInit = QDir(bin).filePath("carrel-init").toStdString(),
-                               .carrelGuestd = QDir(bin).filePath("carrel-guestd").toStdString(),
+                               .carrelGuestd = (guestd.isEmpty() ? QDir(bin).filePath("carrel-guestd") : guestd).toStdString(),
                                .carrelAsk = QDir(bin).filePath("carrel-ask").toStdString(),
                                .carrelAgent = QDir(bin).filePath("carrel-agent").toStdString()},
                               at("initrd").toStdString());
@@ -177,7 +177,7 @@ QString MachineRig::boot() {
         "-qmp",        "unix:" + at("qmp.sock") + ",server=on,wait=off",
         "-kernel",     QDir(image).filePath("vmlinux"),
         "-initrd",     at("initrd"),
-        "-append",     "console=ttyS0 quiet loglevel=3 panic=-1 no_timer_check tsc=reliable mitigations=off",
+        "-append",     "console=ttyS0 quiet loglevel=3 panic=-1 no_timer_check tsc=reliable lockdown=integrity mitigations=off",
         "-drive",      "file=" + at("overlay.qcow2") + ",if=none,id=d,format=qcow2,discard=unmap",
         "-device",     "virtio-blk-pci,drive=d",
         "-device",     "virtio-rng-pci",
@@ -257,7 +257,7 @@ bool MachineRig::until(const std::function<bool()>& done) {
     }
 }
 
-bool MachineRig::greet(const json::array& shares, const json::value& authority) {
+bool MachineRig::greet(const json::array& shares, const json::value& authority, Programs programs) {
     if (!until([&] { return m_control->mux().isOpen() && m_files->mux().isOpen(); })) {
         return false;
     }
@@ -267,7 +267,8 @@ bool MachineRig::greet(const json::array& shares, const json::value& authority) 
                                        {"realtime_ns", std::chrono::nanoseconds(now).count()},
                                        {"agent", {{"id", "a1"}, {"name", "desk-one"}}},
                                        {"shares", shares},
-                                       {"authority", authority}});
+                                       {"authority", authority},
+                                       {"programs_follow", programs == Programs::Follow}});
     // Commands are taken only after that, when the shares are there.
     return answer.has_value() && until([&] { return m_terminals->mux().isOpen(); });
 }

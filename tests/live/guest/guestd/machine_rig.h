@@ -58,7 +58,8 @@ private:
 class MachineRig {
 public:
     // Empty when the machine started; otherwise why the test must be skipped or has failed.
-    [[nodiscard]] QString boot();
+    // guestd: the program to run as carrel-guestd; empty: the one that was built.
+    [[nodiscard]] QString boot(const QString& guestd = {});
     ~MachineRig();
 
     HostChannel& control() { return *m_control; }
@@ -69,7 +70,9 @@ public:
 
     // Moves all channels until `done`, or until nothing at all happens for a long while.
     [[nodiscard]] bool until(const std::function<bool()>& done);
-    [[nodiscard]] bool greet(const boost::json::array& shares = {}, const boost::json::value& authority = nullptr);
+    enum class Programs { Undecided, Follow }; // whether the hello says that a policy of programs comes
+    [[nodiscard]] bool greet(const boost::json::array& shares = {}, const boost::json::value& authority = nullptr,
+                             Programs programs = Programs::Undecided);
     [[nodiscard]] Result<boost::json::value> call(const std::string& method, boost::json::object params);
 
     struct Outcome {
