@@ -8,8 +8,10 @@
 //
 // A process is named by that of the program which it runs: a shell's half that starts none of its own is the shell. So each program's
 // parent is one that was told, too.
-#include "guest/bpf/watch_record.h"
 #include "guest/bpf/watch_types.bpf.h"
+
+#include "guest/bpf/exec_gate.h"
+#include "guest/bpf/watch_record.h"
 
 char LICENSE[] SEC("license") = "GPL"; // LSM programs ask for it
 
@@ -33,7 +35,8 @@ enum {
 struct origin { // the program that a process runs, or that it was forked from
     __u64 started;
     __u32 pid;
-    __u32 zero;
+    __u32 known; // of the program that is about to run: content is its SHA-256
+    __u8 content[GATE_HASH_BYTES];
 };
 
 struct walk {
@@ -97,6 +100,13 @@ struct {
     __type(key, int);
     __type(value, struct origin);
 } origins SEC(".maps");
+
+struct { // exec_gate.bpf.c's own, where guestd lends it
+    __uint(type, BPF_MAP_TYPE_INODE_STORAGE);
+    __uint(map_flags, BPF_F_NO_PREALLOC);
+    __type(key, int);
+    __type(value, struct gate_file);
+} gate_files SEC(".maps");
 
 static __always_inline bool isWatched(void) {
     const __u32 zero = 0;
@@ -227,9 +237,28 @@ int BPF_PROG(watchFork, struct task_struct* parent, struct task_struct* child) {
     if (from == 0) {
         return 0;
     }
-    struct origin same = *from;
+    struct origin same = {.started = from->started, .pid = from->pid};
     if (bpf_task_storage_get(&origins, child, &same, BPF_LOCAL_STORAGE_GET_F_CREATE) == 0) {
         count(CARREL_LOST_PROGRAMS);
+    }
+    return 0;
+}
+
+// Only programs of this kind may look at what is kept with a file. It is the one that runs now: an interpreter, where the first was a script.
+SEC("lsm/bprm_committed_creds")
+int BPF_PROG(watchContent, struct linux_binprm* bprm) {
+    if (!isWatched()) {
+        return 0;
+    }
+    const struct gate_file* kept = bpf_inode_storage_get(&gate_files, bprm->file->f_inode, 0, 0);
+    if (kept == 0 || kept->seen != kept->changes + 1) {
+        return 0;
+    }
+    struct origin nobody = {};
+    struct origin* of = bpf_task_storage_get(&origins, bpf_get_current_task_btf(), &nobody, BPF_LOCAL_STORAGE_GET_F_CREATE);
+    if (of != 0) {
+        __builtin_memcpy(of->content, kept->hash, sizeof of->content);
+        of->known = 1;
     }
     return 0;
 }
@@ -247,10 +276,16 @@ int BPF_PROG(watchExec, struct task_struct* task, int before, struct linux_binpr
         count(CARREL_LOST_PROGRAMS);
         return 0;
     }
+    if (from->known) {
+        __builtin_memcpy(s->record.content, from->content, sizeof s->record.content);
+        s->record.known = 1;
+        from->known = 0;
+    }
     if (from->pid != now.pid || from->started != now.started) {
         s->record.parentPid = from->pid;
         s->record.parentStarted = from->started;
-        *from = now;
+        from->pid = now.pid;
+        from->started = now.started;
     }
     struct file* file = bprm->file;
     s->record.first = path(s, BPF_CORE_READ(file, f_path.mnt), BPF_CORE_READ(file, f_path.dentry));

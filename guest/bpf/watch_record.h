@@ -41,8 +41,9 @@ struct CarrelWatchRecord {
     __u16 first;  /* bytes of the path, or of the text */
     __u16 second; /* of the other path, or of the arguments, behind it */
     __u8 cut;     /* something is left out at its end, or at the path's beginning */
-    __u8 zero;
-    __u32 zeros;
+    __u8 known; /* the program's file was hashed by the control of programs, and content is its SHA-256 */
+    __u32 zero;
+    __u8 content[32];
 }; /* then the text: first and second together, as many bytes */
 
 /* What cannot be written into the ring is counted there. */

@@ -128,7 +128,7 @@ Status GuestMachine::start() {
     CARREL_TRY(m_gate.start([this](const bpf::Refusal& refusal) { m_known.refused(refusal, KnownPrograms::Clock::now()); }));
     // Only the folder's content is the agent's; nothing the agent can reach shows guestd's own.
     CARREL_TRY(m_agent.start());
-    if (const auto watched = m_watch.start(AgentPlaces().cgroup); !watched) {
+    if (const auto watched = m_watch.start(AgentPlaces().cgroup, m_gate.lent()); !watched) {
         say("not watched: " + watched.error().text()); // the host tells it to people (watch.silent)
     }
     // After the agent's network exists: making a dummy interface may load its module.

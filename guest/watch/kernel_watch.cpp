@@ -46,8 +46,8 @@ KernelWatch::~KernelWatch() {
     stop();
 }
 
-Status KernelWatch::start(const std::string& controlGroup) {
-    if (auto done = bringIntoForce(controlGroup); !done) {
+Status KernelWatch::start(const std::string& controlGroup, const bpf::KernelPrograms::Lent& lent) {
+    if (auto done = bringIntoForce(controlGroup, lent); !done) {
         m_desk.setWhy(done.error().text());
         return done;
     }
@@ -55,8 +55,8 @@ Status KernelWatch::start(const std::string& controlGroup) {
     return {};
 }
 
-Status KernelWatch::bringIntoForce(const std::string& controlGroup) {
-    auto programs = bpf::KernelPrograms::bringIntoForce(carrelBpfObject_watch());
+Status KernelWatch::bringIntoForce(const std::string& controlGroup, const bpf::KernelPrograms::Lent& lent) {
+    auto programs = bpf::KernelPrograms::bringIntoForce(carrelBpfObject_watch(), bpf::kPins, lent);
     if (!programs) {
         return fail(programs.error());
     }

@@ -21,15 +21,15 @@ public:
     KernelWatch(const KernelWatch&) = delete;
     KernelWatch& operator=(const KernelWatch&) = delete;
 
-    // Those in this control group, and beneath it, are watched from here on.
-    [[nodiscard]] Status start(const std::string& controlGroup);
+    // Those in this control group, and beneath it, are watched from here on. `lent`: where the programs' contents are known (program_gate.h).
+    [[nodiscard]] Status start(const std::string& controlGroup, const bpf::KernelPrograms::Lent& lent = {});
     void stop();
 
 private:
     struct CloseRing {
         void operator()(::ring_buffer* ring) const;
     };
-    [[nodiscard]] Status bringIntoForce(const std::string& controlGroup);
+    [[nodiscard]] Status bringIntoForce(const std::string& controlGroup, const bpf::KernelPrograms::Lent& lent);
     void carry();
     [[nodiscard]] bool drain(); // whether there was something
     void tellLosses();

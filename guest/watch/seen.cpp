@@ -120,6 +120,11 @@ Started startedOf(const CarrelWatchRecord& record, std::string_view path, std::s
     out.user = record.user;
     out.program = path;
     out.cut = record.cut != 0;
+    if (record.known != 0) {
+        out.content.emplace();
+        static_assert(sizeof record.content == sizeof(Digest));
+        std::memcpy(out.content->data(), record.content, sizeof record.content);
+    }
     while (!arguments.empty()) {
         if (out.arguments.size() == kMaxArguments) {
             out.cut = true;

@@ -64,6 +64,10 @@ private slots:
         QVERIFY(wireOf(recordOf(CARREL_WATCH_STARTED, "sh\0"sv, "sh\0-c\0ec"sv, 0, 1)) ==
                 wire(Started{{11, 3'000}, 100000, "/sh", {"sh", "-c", "ec"}, true, {}}));
         QVERIFY(wireOf(recordOf(CARREL_WATCH_STARTED, "sh\0"sv)) == wire(Started{{11, 3'000}, 100000, "/sh", {}, false, {}}));
+        auto hashed = recordOf(CARREL_WATCH_STARTED, "sh\0"sv);
+        hashed[offsetof(CarrelWatchRecord, known)] = std::byte{1};
+        hashed[offsetof(CarrelWatchRecord, content)] = std::byte{0xab};
+        QVERIFY(wireOf(hashed) == wire(Started{{11, 3'000}, 100000, "/sh", {}, false, Digest{std::byte{0xab}}}));
         std::string many;
         for (std::size_t i = 0; i <= kMaxArguments; ++i) {
             many += "x"s + '\0';

@@ -20,7 +20,7 @@ namespace {
 // An event with its own texts.
 struct Seen {
     std::string kind; // started, ended, a deed, renamed, net, a right's number, lost
-    std::string subject, more;
+    std::string subject, more, hash;
     std::uint32_t count = 0;
     Process process, parent;
     int code = 0, signal = 0;
@@ -44,6 +44,9 @@ Seen seenOf(const Event& event) {
         out.subject = started->program;
         out.more = joined(started->arguments);
         out.parent = started->parent;
+        if (started->content) {
+            out.hash = QByteArray(reinterpret_cast<const char*>(started->content->data()), qsizetype(started->content->size())).toHex().toStdString();
+        }
     } else if (const auto* ended = std::get_if<Ended>(&event.what)) {
         out.kind = "ended";
         out.code = ended->code;
@@ -146,6 +149,7 @@ private slots:
         const auto* program = await([](const Seen& each) { return each.kind == "started" && each.more == "/proc/self/root/bin/true one two three"; });
         QVERIFY(program != nullptr);
         QCOMPARE(program->subject, std::string("/usr/bin/true"));
+        QCOMPARE(program->hash, m_rig.run({"sha256sum", "/usr/bin/true"}).out.left(64).toStdString()); // the same that its control goes by
         QVERIFY(program->process == envIs); // the same process runs another program
         QVERIFY(await([](const Seen& each) { return each.kind == "ended" && each.code == 7 && each.more == "memory"; }) != nullptr);
         QVERIFY(await([](const Seen& each) { return each.kind == "ended" && each.signal == 9; }) != nullptr);
