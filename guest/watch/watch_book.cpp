@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::chrono::seconds kFold{1};
 // Where an event has what it stands for (watch_event.h).
-constexpr std::size_t kCountAt = 1, kTimeAt = 5, kAfterTime = 13;
+constexpr std::size_t kCountAt = 1, kAfterTime = 13;
 
 std::string keyOf(const Bytes& wire) {
     std::string key(asText(wire));

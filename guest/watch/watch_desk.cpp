@@ -39,7 +39,9 @@ void WatchDesk::setWhy(std::string why) {
 void WatchDesk::tellNews() {
     const std::lock_guard lock(m_mutex);
     m_news = m_book.hasNews();
-    m_changed.notify_all();
+    if (m_news) {
+        m_changed.notify_all();
+    }
 }
 
 void WatchDesk::ask(const Ask& ask, Answer answer) {

@@ -85,7 +85,7 @@ SourceRules projectRules(const QString& sourceDir) {
                           {"glib", {"app/desktop/", "tests/"}},
                           {"vterm", {"app/terminal/"}},
                           {"fuse", {"guest/", "tests/"}},
-                          {"bpf/", {"guest/bpf/"}},
+                          {"bpf/", {"guest/bpf/", "guest/watch/"}},
                           {"boost/beast", {"guest/agent/", "tests/"}}};
     rules.words = readForbiddenWords(sourceDir + "/tests/architecture/forbidden_words.txt");
     for (auto& word : ownPathAsForbiddenWord(sourceDir)) {
