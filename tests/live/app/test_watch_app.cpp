@@ -51,7 +51,7 @@ private slots:
         if (const auto why = ChainWorld::whyNot(); !why.isEmpty()) {
             QSKIP(qPrintable(why));
         }
-        m_world = std::make_unique<ChainWorld>(kAgent, ChainWorld::Programs::WithHelper);
+        m_world = std::make_unique<ChainWorld>(kAgent.toStdString(), ChainWorld::Programs::WithHelper);
         QVERIFY(m_world->prepare());
         std::filesystem::create_directories(m_world->folder() / "work");
         QSTATUS(m_world->carrel({"create", kAgent, "--share", m_world->path("work"), "--memory", "768"}), 0);
