@@ -152,28 +152,29 @@ Result<std::string> fromBase64(std::string_view text) {
     if (text.size() % 4 != 0) {
         return fail(ErrorCode::Malformed, "not base64: its length is no multiple of four");
     }
-    std::string out;
-    out.reserve(text.size() / 4 * 3);
+    std::string out(text.size() / 4 * 3, '\0');
+    char* to = out.data();
     for (std::size_t i = 0; i < text.size(); i += 4) {
+        const bool isLast = i + 4 == text.size();
+        const std::size_t padding = !isLast || text[i + 3] != '=' ? 0 : text[i + 2] != '=' ? 1 : 2;
         std::uint32_t group = 0;
-        std::size_t padding = 0;
+        std::uint8_t all = 0;
         for (std::size_t k = 0; k < 4; ++k) {
-            const char c = text[i + k];
-            const auto value = kValues[static_cast<std::uint8_t>(c)];
-            if (value != kNoValue) {
-                group = (group << 6U) | value;
-            } else if (c == '=' && i + 4 == text.size() && k >= 2 && (k == 3 || text[i + 3] == '=')) {
-                ++padding;
-                group <<= 6U;
-            } else {
-                return fail(ErrorCode::Malformed, "not base64: a character that does not belong");
-            }
+            const auto value = k < 4 - padding ? kValues[static_cast<std::uint8_t>(text[i + k])] : std::uint8_t{0};
+            all |= value;
+            group = (group << 6U) | value;
         }
-        for (std::size_t k = 0; k < 3 - padding; ++k) {
-            out += static_cast<char>((group >> (16 - 8 * k)) & 0xffU);
+        if ((all & 0xc0U) != 0) { // kNoValue, and no other, has those bits
+            return fail(ErrorCode::Malformed, "not base64: a character that does not belong");
         }
         if ((group & (padding == 0 ? 0U : padding == 1 ? 0xffU : 0xffffU)) != 0) {
             return fail(ErrorCode::Malformed, "not base64: bits set in its padding");
+        }
+        for (std::size_t k = 0; k < 3; ++k) {
+            *to++ = static_cast<char>((group >> (16 - 8 * k)) & 0xffU);
+        }
+        if (padding > 0) {
+            out.resize(out.size() - padding);
         }
     }
     return out;
