@@ -135,6 +135,28 @@ std::string_view toString(EventKind kind) {
         return "provider.chosen";
     case EventKind::BudgetSet:
         return "budget.set";
+    case EventKind::ProgramStarted:
+        return "program.started";
+    case EventKind::ProgramEnded:
+        return "program.ended";
+    case EventKind::FileWritten:
+        return "file.written";
+    case EventKind::FileCreated:
+        return "file.created";
+    case EventKind::FileDeleted:
+        return "file.deleted";
+    case EventKind::FileRenamed:
+        return "file.renamed";
+    case EventKind::FileMode:
+        return "file.mode";
+    case EventKind::NetTried:
+        return "net.tried";
+    case EventKind::RightsTried:
+        return "rights.tried";
+    case EventKind::WatchLost:
+        return "watch.lost";
+    case EventKind::WatchSilent:
+        return "watch.silent";
     case EventKind::RecordingStarted:
         return "recording.started";
     case EventKind::RecordingChunk:

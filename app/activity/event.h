@@ -83,6 +83,17 @@ enum class EventKind {
     RecordingEnded,
     LogCut,           // its oldest events were left out, as the owner's limits say
     LogKept,          // the owner's limits for its size and age
+    ProgramStarted, // of the agent's, in its machine; these ten by its machine's word, watch_rows.h
+    ProgramEnded,
+    FileWritten, // opened for it
+    FileCreated, // also a folder, or a link
+    FileDeleted,
+    FileRenamed,
+    FileMode, // who may do what with it
+    NetTried, // a program wants to be connected; what came of it NetTraffic tells
+    RightsTried, // a program reaches for more than it has
+    WatchLost, // what could not be kept on the way to the log
+    WatchSilent, // the machine tells nothing of its programs, or does so again
 };
 inline constexpr std::array kEventKinds{
     EventKind::AgentCreated, EventKind::AgentDeleted, EventKind::VmState,      EventKind::VmStage,
@@ -103,7 +114,9 @@ inline constexpr std::array kEventKinds{
     EventKind::ProviderChosen,
     EventKind::BudgetSet,
     EventKind::RecordingStarted, EventKind::RecordingChunk, EventKind::RecordingEnded,
-    EventKind::LogCut, EventKind::LogKept};
+    EventKind::LogCut, EventKind::LogKept,
+    EventKind::ProgramStarted, EventKind::ProgramEnded, EventKind::FileWritten, EventKind::FileCreated, EventKind::FileDeleted,
+    EventKind::FileRenamed, EventKind::FileMode, EventKind::NetTried, EventKind::RightsTried, EventKind::WatchLost, EventKind::WatchSilent};
 
 [[nodiscard]] std::string_view toString(EventKind kind); // "apply.decided"
 [[nodiscard]] std::optional<EventKind> eventKindFrom(std::string_view text);

@@ -390,6 +390,7 @@ private:
     void silenceNetwork(); // until it is settled
     void told(const std::string& method, const boost::json::object& params);
     void sharesFailed(const boost::json::array& shares);
+    void watchPrograms(), watchNoMore(); // agent_watched.cpp
     // Why the machine does not have that share as it should, if so.
     [[nodiscard]] std::optional<std::string> failureOf(std::uint32_t share) const;
     [[nodiscard]] Status recordReads(const boost::json::object& params);
@@ -588,6 +589,7 @@ private:
     bool m_tendDoor = false;
     std::condition_variable m_wake;
     std::jthread m_supervisor;
+    std::unique_ptr<Watcher> m_watcher;
 };
 
 } // namespace carrel::agents

@@ -21,6 +21,7 @@ constexpr std::chrono::seconds kPowerOffPatience{60};
 } // namespace
 
 void Agent::dropMachine() {
+    watchNoMore();
     std::jthread supervisor;
     std::shared_ptr<hypervisor::Machine> machine;
     std::shared_ptr<Door> door;
@@ -229,10 +230,13 @@ Result<Agent::Came> Agent::settleTakeOver(Result<Came> taken) {
 
 // In the place of whoever looked after a machine before.
 void Agent::superviseFromNow() {
-    std::jthread before; // joined when the lock is let go: it needs the lock to wake up
-    const std::lock_guard lock(m_mutex);
-    before = std::move(m_supervisor);
-    m_supervisor = std::jthread([this](std::stop_token token) { superviseUntil(token); });
+    {
+        std::jthread before; // joined when the lock is let go: it needs the lock to wake up
+        const std::lock_guard lock(m_mutex);
+        before = std::move(m_supervisor);
+        m_supervisor = std::jthread([this](std::stop_token token) { superviseUntil(token); });
+    }
+    watchPrograms();
 }
 
 bool Agent::runs() const {

@@ -308,6 +308,7 @@ bool Agent::mayReplaceClerk() {
 
 // Not by our stop(): the guest powered off, or the machine died.
 void Agent::machineEnded() {
+    watchNoMore();
     std::shared_ptr<hypervisor::Machine> machine;
     std::shared_ptr<Door> door;
     std::shared_ptr<egress::Egress> network;

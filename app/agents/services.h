@@ -6,6 +6,7 @@
 #include "app/agents/asked.h"
 #include "app/agents/agent_record.h"
 #include "app/agents/read_budget.h"
+#include "app/agents/watcher.h"
 #include "app/egress/networks.h"
 #include "app/files/frozen_set.h"
 #include "guest/protocol/result.h"
@@ -34,6 +35,8 @@ struct Patience {
     std::chrono::milliseconds supervising{2000}; // how often a running machine is looked after
     std::chrono::milliseconds pausedLook{1000}; // between two looks at what a paused machine uses, at least
     std::chrono::seconds takeOver{60}; // the engine's start waits for it; a machine that needs longer goes on by itself
+    std::chrono::seconds hearing{3};             // for what it tells of its programs, besides what that waits
+    Watcher::Pace watching;
     std::chrono::milliseconds autoLook{500};  // between two looks of auto mode at what is staged, at least
     int autoShare = 5;  // and that many times what the last one took, with all that it settled
     std::chrono::seconds autoAnswer{60}; // for all that one round of it freezes, and for each word after an apply

@@ -108,6 +108,8 @@ void Clerk::dispatch(RpcRequest&& request, Descriptors&& descriptors) {
         setClock(request.params, reply);
     } else if (talk::isMethod(method)) {
         callAgent(method, request.params, reply);
+    } else if (method == watch::kMethod) {
+        fetchEvents(request.params, reply);
     } else if (method == "power.off") {
         m_rpc.request("power.off", {}, [reply](Result<json::object> answer) {
             reply(answer ? lastCountFrom(*answer) : std::move(answer));

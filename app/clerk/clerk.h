@@ -69,6 +69,7 @@ private:
     void readsRecorded(const Params& params, const Reply& reply);
     void answerAsk(const Params& params, const Reply& reply);
     void callAgent(const std::string& method, const Params& params, const Reply& reply);
+    void fetchEvents(const Params& params, const Reply& reply);
     // The net.* and forward.* methods. False: it is none.
     [[nodiscard]] bool network(const std::string& method, const Params& params, Descriptors& descriptors, const Reply& reply);
 

@@ -165,6 +165,17 @@ void Clerk::callAgent(const std::string& method, const Params& params, const Rep
     });
 }
 
+void Clerk::fetchEvents(const Params& params, const Reply& reply) {
+    const auto ask = watch::askFrom(params);
+    if (!ask) {
+        reply(fail(ask.error()));
+        return;
+    }
+    m_rpc.request(std::string(watch::kMethod), params, [reply, ask = *ask](const Result<json::object>& answer) {
+        reply(answer ? eventsFrom(ask, *answer) : answer);
+    });
+}
+
 bool Clerk::network(const std::string& method, const Params& params, Descriptors& descriptors, const Reply& reply) {
     Status done;
     if (method == "net.connected") {

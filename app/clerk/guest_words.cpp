@@ -175,6 +175,17 @@ Result<json::object> agentAnswerFrom(const talk::Call& call, const json::object&
     return talk::answerWith(*updates);
 }
 
+Result<json::object> eventsFrom(const watch::Ask& ask, const json::object& answer) {
+    auto told = watch::toldFrom(ask, answer);
+    if (!told) {
+        return fail(std::move(told).error());
+    }
+    if (auto read = watch::readBatch(told->batch, [](const watch::Event&) { return Status(); }); !read) {
+        return fail(std::move(read).error());
+    }
+    return json::object(answer); // there is one way to write it, and this is it
+}
+
 Result<std::uint64_t> sentSizeFrom(const json::object& answer) {
     JsonFields fields(answer, "content.send");
     const std::uint64_t size = fields.number("size");

@@ -8,6 +8,7 @@
 
 #include "app/clerk/link.h"
 #include "guest/protocol/agent_talk.h"
+#include "guest/protocol/watch_event.h"
 
 #include <boost/json/object.hpp>
 
@@ -42,6 +43,8 @@ struct Told {
 [[nodiscard]] boost::json::object lastCountFrom(const boost::json::object& answer);
 // Of the call that was made. Of agent.updates as many, from the first, as one message holds: the rest is asked for again.
 [[nodiscard]] Result<boost::json::object> agentAnswerFrom(const talk::Call& call, const boost::json::object& answer);
+// watch.events
+[[nodiscard]] Result<boost::json::object> eventsFrom(const watch::Ask& ask, const boost::json::object& answer);
 // content.send
 [[nodiscard]] Result<std::uint64_t> sentSizeFrom(const boost::json::object& answer);
 

@@ -32,6 +32,7 @@
 //       processors may stand still: it finds this first when they go on
 //   agent.start, agent.prompt, agent.cancel, agent.permit, agent.mode, agent.stop, agent.updates: as in guest/protocol/agent_talk.h. The
 //       answer is the guest's, read strictly and written anew; Unavailable when the channel began anew meanwhile: ask again
+//   watch.events: as in guest/protocol/watch_event.h, likewise
 //   power.off {} → {staged:[{share, staged}]} · console.tail {} → {text_b64}
 //   net.connected {number, treat: "raw"|"tls"|"http"|"terminate"} + one connected TCP socket → {}    to "net.open". raw: relayed as
 //       it is. tls: passed through once a ClientHello has come whole whose SNI is the host (16 KiB at most, no ECH: tls_hello.h).

@@ -123,7 +123,9 @@ void addTimelineVerb(CLI::App& app, Context& context) {
                      "Only these kinds: exec, apply.done, …; may be given several times")
         ->type_name("K")
         ->allow_extra_args(false);
-    verb->footer("With --json: one event per line. Example: carrel timeline clerk --since 1h --kind exec");
+    verb->footer("With --json: one event per line. Example: carrel timeline clerk --since 1h --kind exec. What the agent's programs did is "
+                 "told by its machine (GUEST SAYS): --kind program, file, net.tried, rights.tried; watch.lost and watch.silent say where it "
+                 "is not whole.");
     verb->callback([&context, options] {
         context.action = [&context, options] { return timeline(context, *options); };
     });

@@ -89,7 +89,7 @@ void removePins(const std::string& folder) {
 
 } // namespace
 
-Result<KernelPrograms> KernelPrograms::bringIntoForce(const Object& object, const std::string& pins) {
+Result<KernelPrograms> KernelPrograms::bringIntoForce(const Object& object, const std::string& pins, const Lent& lent) {
     if (::mkdir(pins.c_str(), 0700) != 0 && errno != EEXIST) {
         return failErrno("making " + pins);
     }
@@ -105,7 +105,7 @@ Result<KernelPrograms> KernelPrograms::bringIntoForce(const Object& object, cons
     if (::mkdir(begun.c_str(), 0700) != 0) {
         return failErrno("making " + begun);
     }
-    auto done = programs.load(object, begun);
+    auto done = programs.load(object, begun, lent);
     if (done && ::rename(begun.c_str(), folder.c_str()) != 0) { // from here on a start finds all of it
         done = failErrno("naming " + folder);
     }
@@ -116,12 +116,18 @@ Result<KernelPrograms> KernelPrograms::bringIntoForce(const Object& object, cons
     return programs;
 }
 
-Status KernelPrograms::load(const Object& object, const std::string& folder) {
+Status KernelPrograms::load(const Object& object, const std::string& folder, const Lent& lent) {
     auto open = openObject(object);
     if (!open) {
         return fail(open.error());
     }
     forgetWords();
+    for (const auto& [name, descriptor] : lent) {
+        bpf_map* map = bpf_object__find_map_by_name(open->get(), name.c_str());
+        if (map == nullptr || bpf_map__reuse_fd(map, descriptor) != 0) {
+            return failWith("lending the map " + name + " to " + object.name, map == nullptr ? ENOENT : errno);
+        }
+    }
     if (const int answer = bpf_object__load(open->get()); answer != 0) {
         return failWith("loading the kernel program " + object.name, -answer);
     }

@@ -28,8 +28,10 @@ class KernelPrograms {
 public:
     enum class Origin { Loaded, Found }; // Found: in force since an earlier start
 
+    // Maps of other programs, by name: descriptors, of which the object's map of the same name becomes another name.
+    using Lent = std::map<std::string, int>;
     // All or nothing: where one program cannot be attached, none stays.
-    [[nodiscard]] static Result<KernelPrograms> bringIntoForce(const Object& object, const std::string& pins = kPins);
+    [[nodiscard]] static Result<KernelPrograms> bringIntoForce(const Object& object, const std::string& pins = kPins, const Lent& lent = {});
 
     [[nodiscard]] Origin origin() const { return m_origin; }
     // The descriptor of a map, which this object keeps open.
@@ -37,7 +39,7 @@ public:
 
 private:
     KernelPrograms() = default;
-    [[nodiscard]] Status load(const Object& object, const std::string& folder);
+    [[nodiscard]] Status load(const Object& object, const std::string& folder, const Lent& lent);
     [[nodiscard]] Status takeUp(const std::string& folder);
 
     Origin m_origin = Origin::Loaded;

@@ -75,6 +75,11 @@ std::optional<Refusal> refusalFrom(ByteSpan record) {
     return out;
 }
 
+KernelPrograms::Lent ProgramGate::lent() const {
+    const auto files = m_programs ? m_programs->map("gate_files") : Result<int>(fail(ErrorCode::Unavailable, "it is not in force"));
+    return files ? KernelPrograms::Lent{{"gate_files", *files}} : KernelPrograms::Lent{};
+}
+
 ProgramGate::~ProgramGate() {
     if (m_thread.joinable()) {
         const std::uint64_t one = 1;

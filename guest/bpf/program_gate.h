@@ -30,6 +30,8 @@ public:
     [[nodiscard]] Status apply(const GatePolicy& policy);
     // What nobody was told, because too much was refused at once; since the machine started.
     [[nodiscard]] std::uint64_t lost() const;
+    // What is kept with files, to be lent to programs that tell of them. While this lives.
+    [[nodiscard]] KernelPrograms::Lent lent() const;
     [[nodiscard]] KernelPrograms::Origin origin() const { return m_programs->origin(); }
 
 private:

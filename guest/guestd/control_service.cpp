@@ -124,7 +124,7 @@ void ControlService::receive(std::string_view text, EpochNumber epoch) {
     auto job = std::make_shared<Job>();
     job->epoch = epoch;
     job->id = *request->id;
-    job->isTalk = own == nullptr;
+    job->isLeft = own == nullptr;
     const bool isHello = own != nullptr && std::holds_alternative<HelloCall>(*own);
     bool isDouble = false;
     bool isEarly = false;
@@ -142,6 +142,8 @@ void ControlService::receive(std::string_view text, EpochNumber epoch) {
         reply(epoch, job->id, fail(ErrorCode::AlreadyExists, "a request of that id is still running"));
     } else if (own != nullptr) {
         dispatch(std::move(*own), job);
+    } else if (const auto* ask = std::get_if<watch::Ask>(&*call)) {
+        m_machine.watch(*ask, [this, job](Answer answer) { finish(job, std::move(answer)); });
     } else {
         talkToAgent(std::move(std::get<talk::Call>(*call)), job);
     }
@@ -150,6 +152,9 @@ void ControlService::receive(std::string_view text, EpochNumber epoch) {
 Result<ControlService::Call> ControlService::callFrom(const RpcRequest& request) {
     if (talk::isMethod(request.method)) {
         return talk::callFrom(request.method, request.params).map([](talk::Call&& call) { return Call(std::move(call)); });
+    }
+    if (request.method == watch::kMethod) {
+        return watch::askFrom(request.params).map([](watch::Ask&& ask) { return Call(ask); });
     }
     return controlCallFrom(request).map([](ControlCall&& call) { return Call(std::move(call)); });
 }
@@ -200,7 +205,7 @@ void ControlService::cancel(std::uint64_t id) {
         job = at->second;
         job->cancelled = true;
     }
-    if (job->isTalk) {
+    if (job->isLeft) {
         finish(job, cancelled());
     }
     m_files->wakeWaiters();
@@ -260,7 +265,7 @@ ControlService::Answer ControlService::run(const HelloCall& call, Job& job) {
     CARREL_TRY(m_machine.takeCommands());
     sendStage(job.epoch, "ready");
     return json::value{{"version", control::kProtocolVersion},
-                       {"capabilities", {"shares", "changes", "sessions", "asks", "programs"}},
+                       {"capabilities", {"shares", "changes", "sessions", "asks", "programs", "watch"}},
                        {"boot_id", m_machine.bootId()},
                        {"shares_failed", std::move(failed)}};
 }

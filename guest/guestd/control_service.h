@@ -2,7 +2,7 @@
 // Answers the control channel: reads requests, runs them, replies. Nothing but hello is answered before hello
 // in an epoch. What touches mounts, the clock or power runs in the order in which it came, on one thread;
 // reports and content run beside, on a few. What is said to the agent program (agent_talk.h) waits on no thread: the machine answers it
-// when it likes; only the program's start comes in the order, after hello has made what it needs. A request can be cancelled by its id, and the end of an epoch
+// when it likes, and so it does what watch.events asks; only the program's start comes in the order, after hello has made what it needs. A request can be cancelled by its id, and the end of an epoch
 // cancels all of its requests. What the agent's programs ask the host goes out here, too (host_asks.h).
 //
 // Thread: handle() from the control channel's thread. Ownership: borrows everything it is given.
@@ -13,6 +13,7 @@
 #include "guest/guestd/host_asks.h"
 #include "guest/guestd/worker_pool.h"
 #include "guest/protocol/agent_talk.h"
+#include "guest/protocol/watch_event.h"
 
 #include <map>
 
@@ -35,6 +36,8 @@ public:
     // What is said to the agent program: `answer` is called once, on whichever thread. An epoch's end is no concern of the program's.
     using AgentAnswer = std::function<void(Result<boost::json::value> answer)>;
     virtual void talk(talk::Call call, AgentAnswer answer) = 0;
+    // What the kernel saw: `answer` is called likewise.
+    virtual void watch(const watch::Ask& ask, AgentAnswer answer) = 0;
     // The shares are there, so commands may come. Called with each hello.
     [[nodiscard]] virtual Status takeCommands() = 0;
     // Ends the agent's processes; what they wrote is on the disk. Nothing is staged after it.
@@ -65,11 +68,11 @@ private:
     struct Job {
         EpochNumber epoch = 0;
         std::uint64_t id = 0;
-        bool isTalk = false; // nobody but the machine would see that it is cancelled
+        bool isLeft = false; // to the machine: nobody else would see that it is cancelled
         std::atomic<bool> cancelled = false;
     };
     using JobPtr = std::shared_ptr<Job>;
-    using Call = std::variant<ControlCall, talk::Call>;
+    using Call = std::variant<ControlCall, talk::Call, watch::Ask>;
     using Answer = Result<boost::json::value>;
 
     void receive(std::string_view text, EpochNumber epoch);

@@ -12,6 +12,7 @@
 #include <csignal>
 #include <fcntl.h>
 #include <sys/mount.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -25,6 +26,16 @@ constexpr std::chrono::milliseconds kLastWords{
 void writeLine(std::string line) {
     line += '\n'; // one write: lines of the kernel's cannot cut it
     [[maybe_unused]] const ssize_t done = ::write(STDOUT_FILENO, line.data(), line.size());
+}
+
+// A number that no other start of guestd has; exact in every reader of JSON.
+std::uint64_t newBook() {
+    std::uint64_t random = 0;
+    while (random == 0) {
+        [[maybe_unused]] const ssize_t got = ::getrandom(&random, sizeof random, 0);
+        random >>= 12U;
+    }
+    return random;
 }
 
 Status makePrivateFolder(const std::string& path) {
@@ -81,7 +92,9 @@ GuestMachine::GuestMachine()
                  }
                  return std::nullopt;
              })
-    , m_sessions([this] { return spawner(); }) {}
+    , m_sessions([this] { return spawner(); })
+    , m_watched(newBook())
+    , m_watch(m_watched, [this](std::string_view address) { return m_network.nameAt(address); }) {}
 
 std::shared_ptr<Spawner> GuestMachine::spawner() {
     auto spawner = m_agent.spawner();
@@ -96,6 +109,8 @@ GuestMachine::~GuestMachine() {
             (*channel)->stop();
         }
     }
+    m_watch.stop();
+    m_watched.stop();
     m_network.stop();
     m_runner.stop(); // it may have waited for the network
     m_asks.stop();
@@ -113,6 +128,9 @@ Status GuestMachine::start() {
     CARREL_TRY(m_gate.start([this](const bpf::Refusal& refusal) { m_known.refused(refusal, KnownPrograms::Clock::now()); }));
     // Only the folder's content is the agent's; nothing the agent can reach shows guestd's own.
     CARREL_TRY(m_agent.start());
+    if (const auto watched = m_watch.start(AgentPlaces().cgroup, m_gate.lent()); !watched) {
+        say("not watched: " + watched.error().text()); // the host tells it to people (watch.silent)
+    }
     // After the agent's network exists: making a dummy interface may load its module.
     for (const auto& missing : sealKernelSettings()) {
         say("not sealed: " + missing);
@@ -240,6 +258,10 @@ Status GuestMachine::expectPolicy() {
 
 void GuestMachine::talk(talk::Call call, AgentAnswer answer) {
     m_runner.call(std::move(call), std::move(answer));
+}
+
+void GuestMachine::watch(const watch::Ask& ask, AgentAnswer answer) {
+    m_watched.ask(ask, std::move(answer));
 }
 
 void GuestMachine::endAgent() {

@@ -13,6 +13,7 @@
 #include "guest/guestd/session_server.h"
 #include "guest/guestd/union_shares.h"
 #include "guest/runner/agent_runner.h"
+#include "guest/watch/kernel_watch.h"
 
 #include <future>
 
@@ -45,6 +46,7 @@ public:
     [[nodiscard]] Status expectPolicy() override;
     [[nodiscard]] Status takePolicy(const ProgramsPolicyCall& part) override { return m_known.take(part); }
     void talk(talk::Call call, AgentAnswer answer) override;
+    void watch(const watch::Ask& ask, AgentAnswer answer) override;
     [[nodiscard]] Status takeCommands() override;
     void endAgent() override;
     [[nodiscard]] Status settleDown() override;
@@ -67,6 +69,8 @@ private:
     bpf::ProgramGate m_gate; // after what it tells of refusals
     AskDesk m_asks;
     SessionServer m_sessions;
+    watch::WatchDesk m_watched;
+    watch::KernelWatch m_watch;
     std::unique_ptr<Channel> m_controlChannel;
     std::unique_ptr<Channel> m_filesChannel;
     std::unique_ptr<Channel> m_networkChannel;

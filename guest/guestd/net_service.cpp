@@ -378,6 +378,24 @@ std::uint32_t NetService::nextStream() {
     return m_nextStream;
 }
 
+std::string NetService::nameAt(std::string_view address) {
+    std::optional<NameNumber> number;
+    net::Ipv4 v4{};
+    net::Ipv6 v6{};
+    if (address.size() == v4.size()) {
+        std::copy(address.begin(), address.end(), v4.begin());
+        number = numberOf(v4);
+    } else if (address.size() == v6.size()) {
+        std::copy(address.begin(), address.end(), v6.begin());
+        number = numberOf(v6);
+    }
+    if (!number || *number < kFirstName) {
+        return {};
+    }
+    const std::lock_guard lock(m_state);
+    return m_names.nameOf(*number).value_or(std::string());
+}
+
 void NetService::answerNames(int socket) {
     answerDatagrams(socket, [this](ByteSpan query) { return dnsAnswer(query, m_names); });
 }

@@ -54,6 +54,8 @@ public:
     void adopt(UniqueFd networkNamespace);
     // Until the world adopted last is served, or cannot be (which was logged).
     void waitUntilServed();
+    // Of an address in network order, of 4 or 16 bytes: the name that it stands for. Empty: none.
+    [[nodiscard]] std::string nameAt(std::string_view address);
     void stop();
 
 private:

@@ -42,6 +42,7 @@
 //         powers off. A share that could not be counted is left out
 //     agent.start, agent.prompt, agent.cancel, agent.permit, agent.mode, agent.stop, agent.updates
 //         The agent program that guestd runs, and what it tells: agent_talk.h. It lives on when an epoch ends
+//     watch.events                          what the kernel saw the agent's programs do: watch_event.h
 //     cancel {id}                           notification: the request of that id is no longer wanted; it is answered Cancelled
 //   guest → host notifications
 //     stage {name, detail}                  start progress: "guestd", "agent", "shares", "ready"

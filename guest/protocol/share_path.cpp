@@ -2,6 +2,7 @@
 #include "guest/protocol/share_path.h"
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 
 namespace carrel {
@@ -119,20 +120,30 @@ bool isUtf8(std::string_view text) {
 
 namespace {
 constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+constexpr std::uint8_t kNoValue = 0xff;
+constexpr auto kValues = [] { // of a character; what the guest tells comes in base64, so it has to be quick
+    std::array<std::uint8_t, 256> values{};
+    values.fill(kNoValue);
+    for (std::size_t i = 0; i < kAlphabet.size(); ++i) {
+        values[static_cast<std::uint8_t>(kAlphabet[i])] = static_cast<std::uint8_t>(i);
+    }
+    return values;
+}();
 }
 
 std::string toBase64(std::string_view bytes) {
-    std::string out;
-    out.reserve((bytes.size() + 2) / 3 * 4);
+    std::string out((bytes.size() + 2) / 3 * 4, '=');
+    std::size_t to = 0;
     for (std::size_t i = 0; i < bytes.size(); i += 3) {
         std::uint32_t group = 0;
         const std::size_t have = std::min<std::size_t>(3, bytes.size() - i);
         for (std::size_t k = 0; k < 3; ++k) {
             group = (group << 8U) | (k < have ? static_cast<std::uint8_t>(bytes[i + k]) : 0U);
         }
-        for (std::size_t k = 0; k < 4; ++k) {
-            out += k <= have ? kAlphabet[(group >> (18 - 6 * k)) & 0x3fU] : '=';
+        for (std::size_t k = 0; k <= have; ++k) {
+            out[to + k] = kAlphabet[(group >> (18 - 6 * k)) & 0x3fU];
         }
+        to += 4;
     }
     return out;
 }
@@ -141,28 +152,30 @@ Result<std::string> fromBase64(std::string_view text) {
     if (text.size() % 4 != 0) {
         return fail(ErrorCode::Malformed, "not base64: its length is no multiple of four");
     }
-    std::string out;
+    std::string out(text.size() / 4 * 3, '\0');
+    char* to = out.data();
     for (std::size_t i = 0; i < text.size(); i += 4) {
+        const bool isLast = i + 4 == text.size();
+        const std::size_t padding = !isLast || text[i + 3] != '=' ? 0 : text[i + 2] != '=' ? 1 : 2;
         std::uint32_t group = 0;
-        std::size_t padding = 0;
+        std::uint8_t all = 0;
         for (std::size_t k = 0; k < 4; ++k) {
-            const char c = text[i + k];
-            const auto value = kAlphabet.find(c);
-            if (c == '=' && i + 4 == text.size() && k >= 2 && (k == 3 || text[i + 3] == '=')) {
-                ++padding;
-                group <<= 6U;
-            } else if (value != std::string_view::npos) {
-                group = (group << 6U) | static_cast<std::uint32_t>(value);
-            } else {
-                return fail(ErrorCode::Malformed, "not base64: a character that does not belong");
-            }
+            const auto value = k < 4 - padding ? kValues[static_cast<std::uint8_t>(text[i + k])] : std::uint8_t{0};
+            all |= value;
+            group = (group << 6U) | value;
         }
-        for (std::size_t k = 0; k < 3 - padding; ++k) {
-            out += static_cast<char>((group >> (16 - 8 * k)) & 0xffU);
+        if ((all & 0xc0U) != 0) { // kNoValue, and no other, has those bits
+            return fail(ErrorCode::Malformed, "not base64: a character that does not belong");
         }
-    }
-    if (toBase64(out) != text) {
-        return fail(ErrorCode::Malformed, "not base64: bits set in its padding");
+        if ((group & (padding == 0 ? 0U : padding == 1 ? 0xffU : 0xffffU)) != 0) {
+            return fail(ErrorCode::Malformed, "not base64: bits set in its padding");
+        }
+        for (std::size_t k = 0; k < 3; ++k) {
+            *to++ = static_cast<char>((group >> (16 - 8 * k)) & 0xffU);
+        }
+        if (padding > 0) {
+            out.resize(out.size() - padding);
+        }
     }
     return out;
 }

@@ -17,6 +17,8 @@ SourceRules projectRules(const QString& sourceDir) {
         {"guest/acp/", {"guest/acp/", "guest/protocol/"}},
         // What the guest's kernel runs, and how it comes into force: known to guestd, knows nobody.
         {"guest/bpf/", {"guest/bpf/", "guest/protocol/"}},
+        // What guestd makes of what the kernel saw.
+        {"guest/watch/", {"guest/watch/", "guest/bpf/", "guest/protocol/"}},
         // What runs agent programs and speaks with them. Of guestd it knows how a process is started in the account of the agent.
         {"guest/runner/", {"guest/runner/", "guest/acp/", "guest/guestd/spawner.h", "guest/protocol/"}},
         // The built-in agent: one agent among others, which guestd starts and nothing else knows.
@@ -83,7 +85,7 @@ SourceRules projectRules(const QString& sourceDir) {
                           {"glib", {"app/desktop/", "tests/"}},
                           {"vterm", {"app/terminal/"}},
                           {"fuse", {"guest/", "tests/"}},
-                          {"bpf/", {"guest/bpf/"}},
+                          {"bpf/", {"guest/bpf/", "guest/watch/"}},
                           {"boost/beast", {"guest/agent/", "tests/"}}};
     rules.words = readForbiddenWords(sourceDir + "/tests/architecture/forbidden_words.txt");
     for (auto& word : ownPathAsForbiddenWord(sourceDir)) {

@@ -161,7 +161,8 @@ private slots:
         QFETCH(QByteArray, text);
         const auto raw = text.toStdString();
         TimelineModel model(nullptr);
-        model.add({told(1, "file.read", "guest", raw, {{raw, raw}}), told(2, raw.c_str(), "host", raw)});
+        model.add({told(1, "file.read", "guest", raw, {{raw, raw}}), told(2, raw.c_str(), "host", raw),
+                   told(3, "program.started", "guest", raw, {{"process", raw}, {"argv", {raw, raw}}, {raw, raw}}), told(4, "file.mode", "guest", raw, {{"process", raw}})});
         for (int row = 0; row < model.rowCount(); ++row) {
             for (int column = 0; column < TimelineModel::Columns; ++column) {
                 const auto cell = model.index(row, column).data().toString();

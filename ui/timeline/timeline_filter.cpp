@@ -27,7 +27,18 @@ void TimelineFilter::setText(const QString& text) {
     }
 }
 
+void TimelineFilter::setProcess(const std::string& process) {
+    if (m_process != process) {
+        m_process = process;
+        invalidateFilter();
+    }
+}
+
 bool TimelineFilter::filterAcceptsRow(int row, const QModelIndex& parent) const {
+    const auto* const events = qobject_cast<const TimelineModel*>(sourceModel());
+    if (!m_process.empty() && (events == nullptr || !events->programs().isWithin(events->at(row).process, m_process))) {
+        return false;
+    }
     const auto index = sourceModel()->index(row, 0, parent);
     if (m_group && index.data(TimelineModel::GroupRole).toInt() != static_cast<int>(*m_group)) {
         return false;

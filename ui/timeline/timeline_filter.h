@@ -19,7 +19,9 @@ public:
     void setGroup(std::optional<EventGroup> group);
     void setSays(Says says);
     void setText(const QString& text); // whatever its case; every word of it
-    [[nodiscard]] bool filters() const { return m_group || m_says != Says::Anybody || !m_words.isEmpty(); }
+    // What that process did, and what it started. Empty: whoever did it.
+    void setProcess(const std::string& process);
+    [[nodiscard]] bool filters() const { return m_group || m_says != Says::Anybody || !m_words.isEmpty() || !m_process.empty(); }
 
 protected:
     [[nodiscard]] bool filterAcceptsRow(int row, const QModelIndex& parent) const override;
@@ -28,6 +30,7 @@ private:
     std::optional<EventGroup> m_group;
     Says m_says = Says::Anybody;
     QStringList m_words;
+    std::string m_process;
 };
 
 } // namespace carrel::ui

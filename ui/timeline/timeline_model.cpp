@@ -83,6 +83,17 @@ constexpr std::array kKinds{
     Kind{"canary.removed", EventGroup::Network, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Canary removed")},
     Kind{"canary.left", EventGroup::Network, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Canary on its way out")},
     Kind{"provider.chosen", EventGroup::Network, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Whose model it uses")},
+    Kind{"program.started", EventGroup::Commands, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Program started")},
+    Kind{"program.ended", EventGroup::Commands, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Program ended")},
+    Kind{"file.written", EventGroup::Files, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "File opened for writing")},
+    Kind{"file.created", EventGroup::Files, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "File or folder made")},
+    Kind{"file.deleted", EventGroup::Files, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "File or folder deleted")},
+    Kind{"file.renamed", EventGroup::Files, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "File or folder renamed")},
+    Kind{"file.mode", EventGroup::Files, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Permissions of a file changed")},
+    Kind{"net.tried", EventGroup::Network, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Connection wanted")},
+    Kind{"rights.tried", EventGroup::Machine, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Right reached for")},
+    Kind{"watch.lost", EventGroup::Notes, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Left out of this record")},
+    Kind{"watch.silent", EventGroup::Machine, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Machine silent about its programs")},
     Kind{"budget.set", EventGroup::Network, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Budget")},
     Kind{"recording.started", EventGroup::Commands, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Recording begun")},
     Kind{"recording.chunk", EventGroup::Commands, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Recording kept")},
@@ -103,6 +114,37 @@ std::string detailText(const json::object& detail) {
                (member.value().is_string() ? std::string(member.value().get_string()) : json::serialize(member.value()));
     }
     return out;
+}
+
+std::string commandOf(const json::object& detail) {
+    std::string out;
+    const auto* const words = detail.if_contains("argv");
+    if (words != nullptr && words->is_array()) {
+        for (const auto& word : words->get_array()) {
+            if (word.is_string()) {
+                out += (out.empty() ? "" : " ") + std::string(word.get_string());
+            }
+        }
+    }
+    return out;
+}
+
+// What a person can read without the table of processes beside it.
+std::string briefText(const std::string& kind, const json::object& detail) {
+    json::object left;
+    for (const auto& member : detail) {
+        static constexpr std::array<std::string_view, 8> kLeftOut{"process", "parent", "pid", "user", "argv", "at", "book", "number"};
+        if (std::find(kLeftOut.begin(), kLeftOut.end(), std::string_view(member.key())) == kLeftOut.end()) {
+            left[member.key()] = member.value();
+        }
+    }
+    const auto rest = detailText(left);
+    const auto command = kind == "program.started" ? commandOf(detail) : std::string();
+    return command + (command.empty() || rest.empty() ? "" : "  ") + rest;
+}
+
+std::string_view lastName(std::string_view path) {
+    return path.substr(path.rfind('/') + 1);
 }
 
 // Nothing where a machine says so: only what was seen is put into Carrel's own words (I9).
@@ -147,7 +189,14 @@ void TimelineModel::add(const json::array& events) {
         if (seq <= (fresh.empty() ? lastSeq() : fresh.back().seq)) {
             continue; // told twice: at the end of a page, and by the stream that follows
         }
-        fresh.push_back({seq, textAt(event, "time"), textAt(event, "kind"), textAt(event, "subject"), detailText(objectAt(event, "detail")),
+        const auto& detail = objectAt(event, "detail");
+        const auto kind = textAt(event, "kind");
+        const auto process = textAt(detail, "process");
+        const auto subject = textAt(event, "subject");
+        if (kind == "program.started" && !process.empty()) {
+            m_programs.started(process, {textAt(detail, "parent"), lineOf(lastName(subject), 60), lineOf(commandOf(detail))});
+        }
+        fresh.push_back({seq, textAt(event, "time"), kind, subject, detailText(detail), process.empty() ? std::string() : briefText(kind, detail), process,
                          networkWords(event), textAt(event, "provenance") != "host"}); // what is not known to be the host's is not shown as such
     }
     if (fresh.empty()) {
@@ -188,8 +237,10 @@ QVariant TimelineModel::data(const QModelIndex& index, int role) const {
             return kindText(event.kind);
         case Subject:
             return lineOf(event.subject);
+        case Program:
+            return m_programs.lineageText(event.process);
         case Detail:
-            return event.words.isEmpty() ? lineOf(event.detail) : event.words;
+            return !event.words.isEmpty() ? event.words : lineOf(event.process.empty() ? event.detail : event.brief);
         default:
             return {};
         }
@@ -206,7 +257,8 @@ QVariant TimelineModel::data(const QModelIndex& index, int role) const {
     case GroupRole:
         return static_cast<int>(groupOf(event.kind));
     case SearchRole:
-        return QString(kindText(event.kind) + '\n' + QString::fromStdString(event.kind) + '\n' + lineOf(event.subject) + '\n' + lineOf(event.detail) + '\n' + event.words);
+        return QString(kindText(event.kind) + '\n' + QString::fromStdString(event.kind) + '\n' + lineOf(event.subject) + '\n' + lineOf(event.detail) + '\n' + event.words + '\n' +
+                       m_programs.lineageText(event.process));
     default:
         return {};
     }
@@ -225,6 +277,8 @@ QVariant TimelineModel::headerData(int section, Qt::Orientation orientation, int
         return tr("What");
     case Subject:
         return tr("About");
+    case Program:
+        return tr("Program");
     case Detail:
         return tr("Details");
     default:

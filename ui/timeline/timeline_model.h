@@ -3,6 +3,8 @@
 // event is kept as it came and made fit for display when a view asks. Thread: the window's.
 #pragma once
 
+#include "ui/timeline/process_tree.h"
+
 #include <QAbstractTableModel>
 
 #include <boost/json.hpp>
@@ -23,6 +25,8 @@ struct TimelineEvent {
     std::string kind;
     std::string subject; // raw
     std::string detail;  // "name=value  …", raw
+    std::string brief;   // of what a program did: the same without the names of processes, and its command as it was given, raw
+    std::string process; // which did it (process_tree.h); empty: none
     QString words;       // of the network's: the same in plain words, fit to be shown
     bool byGuest = false;
 };
@@ -30,7 +34,7 @@ struct TimelineEvent {
 class TimelineModel : public QAbstractTableModel {
     Q_OBJECT
 public:
-    enum Column { Time, WhoSays, What, Subject, Detail, Columns };
+    enum Column { Time, WhoSays, What, Subject, Program, Detail, Columns }; // Program: which did it, and which started that
     enum Role { GuestRole = Qt::UserRole + 1, GroupRole, SearchRole };
 
     explicit TimelineModel(QObject* parent);
@@ -40,6 +44,7 @@ public:
     static constexpr int kMostRows = 100'000;
     [[nodiscard]] std::uint64_t firstSeq() const { return m_rows.empty() ? 0 : m_rows.front().seq; }
     [[nodiscard]] std::uint64_t lastSeq() const { return m_rows.empty() ? 0 : m_rows.back().seq; }
+    [[nodiscard]] const ProcessTree& programs() const { return m_programs; }
     [[nodiscard]] const TimelineEvent& at(int row) const { return m_rows.at(static_cast<std::size_t>(row)); }
 
     [[nodiscard]] int rowCount(const QModelIndex& parent = {}) const override;
@@ -49,6 +54,7 @@ public:
 
 private:
     std::vector<TimelineEvent> m_rows;
+    ProcessTree m_programs;
 };
 
 // In the user's language: "A command began". Kinds of a later engine: their name.

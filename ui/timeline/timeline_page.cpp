@@ -15,6 +15,7 @@
 #include <QScrollBar>
 #include <QSplitter>
 #include <QTableView>
+#include <QToolButton>
 #include <QVBoxLayout>
 
 namespace carrel::ui {
@@ -38,6 +39,7 @@ TimelinePage::TimelinePage(EngineLink& link, const QString& agent, QWidget* pare
     , m_search(new QLineEdit(this))
     , m_group(new QComboBox(this))
     , m_says(new QComboBox(this))
+    , m_ofProgram(new QToolButton(this))
     , m_view(new QTableView(this))
     , m_detail(new QPlainTextEdit(this))
     , m_count(new PlainLabel({}, this))
@@ -62,6 +64,11 @@ TimelinePage::TimelinePage(EngineLink& link, const QString& agent, QWidget* pare
     m_says->addItem(tr("Whoever says so"));
     m_says->addItem(tr("Seen by Carrel"));
     m_says->addItem(tr("Said by the machine"));
+    m_ofProgram->setObjectName("ofProgram");
+    m_ofProgram->setText(tr("Only this program"));
+    m_ofProgram->setToolTip(toolTipOf(tr("Only what the program of the chosen event did, and the programs that it started.")));
+    m_ofProgram->setCheckable(true);
+    m_ofProgram->setEnabled(false);
     m_view->setObjectName("events");
     m_view->setAccessibleName(tr("Timeline of the agent %1").arg(agent));
     m_view->setModel(m_filter);
@@ -82,6 +89,7 @@ TimelinePage::TimelinePage(EngineLink& link, const QString& agent, QWidget* pare
     header->resizeSection(TimelineModel::WhoSays, em * 24);
     header->resizeSection(TimelineModel::What, em * 28);
     header->resizeSection(TimelineModel::Subject, em * 36);
+    header->resizeSection(TimelineModel::Program, em * 24);
     m_detail->setObjectName("detail");
     m_detail->setReadOnly(true);
     m_detail->setAccessibleName(tr("The event that is chosen"));
@@ -90,6 +98,7 @@ TimelinePage::TimelinePage(EngineLink& link, const QString& agent, QWidget* pare
     filters->addWidget(m_search, 1);
     filters->addWidget(m_group);
     filters->addWidget(m_says);
+    filters->addWidget(m_ofProgram);
     auto* splitter = new QSplitter(Qt::Vertical, this);
     splitter->addWidget(m_view);
     splitter->addWidget(m_detail);
@@ -116,6 +125,12 @@ TimelinePage::TimelinePage(EngineLink& link, const QString& agent, QWidget* pare
     });
     connect(m_says, &QComboBox::currentIndexChanged, this, [this](int index) {
         m_filter->setSays(static_cast<TimelineFilter::Says>(index));
+        tellCount();
+    });
+    connect(m_ofProgram, &QToolButton::toggled, this, [this](bool only) {
+        const auto index = m_filter->mapToSource(m_view->currentIndex());
+        m_filter->setProcess(only && index.isValid() ? m_model->at(index.row()).process : std::string());
+        m_ofProgram->setEnabled(only || (index.isValid() && !m_model->at(index.row()).process.empty()));
         tellCount();
     });
     connect(m_view->selectionModel(), &QItemSelectionModel::currentRowChanged, this, &TimelinePage::showDetail);
@@ -211,9 +226,11 @@ void TimelinePage::tellCount() {
 void TimelinePage::showDetail(const QModelIndex& index) {
     if (!index.isValid()) {
         m_detail->clear();
+        m_ofProgram->setEnabled(m_ofProgram->isChecked());
         return;
     }
     const auto& event = m_model->at(m_filter->mapToSource(index).row());
+    m_ofProgram->setEnabled(m_ofProgram->isChecked() || !event.process.empty());
     auto text = kindText(event.kind) + " (" + lineOf(event.kind, 40) + "), " + momentText(event.time) + ", " + tr("number %1").arg(event.seq) + '\n' +
                 whoSays(event.byGuest) + '\n';
     if (!event.subject.empty()) {
@@ -222,7 +239,17 @@ void TimelinePage::showDetail(const QModelIndex& index) {
     if (!event.words.isEmpty()) {
         text += event.words + '\n';
     }
-    m_detail->setPlainText(text + lineOf(event.detail, kWholeColumns));
+    m_detail->setPlainText(text + programsOf(event) + lineOf(event.detail, kWholeColumns));
+}
+
+// The tree above it, a program a line, each by its command.
+QString TimelinePage::programsOf(const TimelineEvent& event) const {
+    QString out;
+    int depth = 0;
+    for (const auto* program : m_model->programs().lineage(event.process)) {
+        out += QString(2 * depth++, ' ') + (program->command.isEmpty() ? program->name : program->name + ": " + program->command) + '\n';
+    }
+    return out;
 }
 
 } // namespace carrel::ui

@@ -12,6 +12,7 @@ class QComboBox;
 class QLineEdit;
 class QPlainTextEdit;
 class QTableView;
+class QToolButton;
 
 namespace carrel::ui {
 
@@ -19,6 +20,7 @@ class MessageBar;
 class PlainLabel;
 class TimelineFilter;
 class TimelineModel;
+struct TimelineEvent;
 
 class TimelinePage : public QWidget {
     Q_OBJECT
@@ -36,6 +38,7 @@ private:
     void take(const boost::json::array& events);
     void tellCount();
     void showDetail(const QModelIndex& index);
+    [[nodiscard]] QString programsOf(const TimelineEvent& event) const;
 
     EngineLink& m_link;
     QString m_agent;
@@ -44,6 +47,7 @@ private:
     QLineEdit* m_search;
     QComboBox* m_group;
     QComboBox* m_says;
+    QToolButton* m_ofProgram;
     QTableView* m_view;
     QPlainTextEdit* m_detail;
     PlainLabel* m_count;

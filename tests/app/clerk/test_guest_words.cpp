@@ -199,6 +199,23 @@ private slots:
         QVERIFY(!sentSizeFrom({{"size", -1}}));
         QVERIFY(!sentSizeFrom({{"size", 7}, {"more", 1}}));
     }
+
+    // What the machine tells of its programs goes on as it came, when all of it has proved to be in the form.
+    void whatProgramsDidIsReadFirst() {
+        const watch::Ask ask{7, 3, {}};
+        const auto one = watch::toWire({1, 1, {5, 1}, watch::FileDone{watch::FileDeed::Written, 0, "/a"}}).value();
+        const auto good = watch::answerOf({7, 4, watch::batchOf(1, one), "half blind"});
+        const auto passed = eventsFrom(ask, good);
+        QVERIFY(passed.has_value());
+        QCOMPARE(json::serialize(*passed), json::serialize(good));
+        QVERIFY(!eventsFrom(ask, watch::answerOf({7, 4, watch::batchOf(2, one), {}})).has_value());
+        QVERIFY(!eventsFrom(ask, watch::answerOf({7, 5, watch::batchOf(1, one), {}})).has_value());
+        auto more = good;
+        more["provenance"] = "host";
+        QVERIFY(!eventsFrom(ask, more).has_value());
+        const auto longest = watch::answerOf({7, 4, Bytes(watch::kMaxBatchBytes, std::byte{0}), std::string(300, '\x01')});
+        QVERIFY(json::serialize(longest).size() <= kMaxLinkResult);
+    }
 };
 
 QTEST_GUILESS_MAIN(TestGuestWords)

@@ -136,6 +136,10 @@ public:
             said.back().second(json::object{{"said", text}});
         }
     }
+    void watch(const watch::Ask& ask, AgentAnswer answer) override {
+        const std::lock_guard lock(mutex);
+        said.push_back({"watch " + std::to_string(ask.after), std::move(answer)});
+    }
     // Answered when the test says so: those that wait for the agent.
     std::mutex mutex;
     std::vector<std::pair<std::string, AgentAnswer>> said;

@@ -8,7 +8,9 @@
 //   drop         empties the kernel's caches
 //   cpu          jiffies since boot: user and system of all, user and system of guestd
 //   pids NAME    the processes of that name (comm), by number
-//   kill NAME    SIGKILL to each of them; how many there were
+//   kill NAME    SIGKILL to each of them; how many there were; likewise
+//   stop NAME    SIGSTOP, and
+//   go NAME      SIGCONT
 //
 // Modules that the peer needs lie in /helper/modules and are loaded in the order of their names.
 #include <algorithm>
@@ -35,6 +37,7 @@
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -230,12 +233,12 @@ std::string told(const std::vector<pid_t>& pids) {
     return text;
 }
 
-std::string killAll(const std::vector<pid_t>& pids) {
-    int killed = 0;
+std::string signalAll(const std::vector<pid_t>& pids, int number) {
+    int told = 0;
     for (const auto pid : pids) {
-        killed += ::kill(pid, SIGKILL) == 0 ? 1 : 0;
+        told += ::kill(pid, number) == 0 ? 1 : 0;
     }
-    return std::to_string(killed);
+    return std::to_string(told);
 }
 
 std::string processorTime(int proc) {
@@ -280,8 +283,10 @@ std::string answerTo(const std::string& line, int proc) {
     if (verb == "pids" && !name.empty()) {
         return told(processesNamed(proc, name));
     }
-    if (verb == "kill" && !name.empty()) {
-        return killAll(processesNamed(proc, name));
+    for (const auto& [word, number] : {std::pair("kill", SIGKILL), std::pair("stop", SIGSTOP), std::pair("go", SIGCONT)}) {
+        if (verb == word && !name.empty()) {
+            return signalAll(processesNamed(proc, name), number);
+        }
     }
     return "what?";
 }
