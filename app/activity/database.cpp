@@ -143,6 +143,23 @@ Result<Statement> Database::prepare(std::string_view sql) {
     return Statement(statement);
 }
 
+Status Database::copyTo(const std::filesystem::path& file) {
+    auto to = open(file);
+    if (!to) {
+        return fail(std::move(to).error());
+    }
+    auto* backup = sqlite3_backup_init(to->m_handle.get(), "main", m_handle.get(), "main");
+    if (backup == nullptr) {
+        return fail(databaseError(to->m_handle.get(), sqlite3_errcode(to->m_handle.get())));
+    }
+    const int step = sqlite3_backup_step(backup, -1); // all of it: under one lock for reading, which keeps nobody from writing
+    const int end = sqlite3_backup_finish(backup);
+    if (step != SQLITE_DONE || end != SQLITE_OK) {
+        return fail(databaseError(to->m_handle.get(), end != SQLITE_OK ? end : step));
+    }
+    return {};
+}
+
 Result<std::int64_t> Database::pragma(const std::string& name) {
     auto statement = prepare("PRAGMA " + name);
     if (!statement) {

@@ -50,6 +50,8 @@ public:
     [[nodiscard]] Status run(const std::string& sql);
     [[nodiscard]] Result<Statement> prepare(std::string_view sql);
     [[nodiscard]] Result<std::int64_t> pragma(const std::string& name);
+    // As it is at one moment, into an empty file (sqlite.org/c3ref/backup_finish.html).
+    [[nodiscard]] Status copyTo(const std::filesystem::path& file);
 
 private:
     struct Close {

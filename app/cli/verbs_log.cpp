@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // An agent's log as evidence: its signed head, whether a copy is what was written, its words, how long it is kept. `verify` of a file needs no
 // engine: it is for somebody who was given a copy.
+#include "app/activity/log_copy.h"
 #include "app/activity/verifier.h"
 #include "app/cli/context.h"
 #include "app/cli/duration.h"
@@ -25,6 +26,7 @@ constexpr std::uint64_t kPerPage = 200;
 
 struct LogOptions {
     std::string what; // an agent; or a file, for verify
+    std::string file; // a copy to be made
     std::string key;
     std::string head;
     std::vector<std::string> words;
@@ -160,6 +162,22 @@ int verify(Context& context, const LogOptions& options) {
     return context.done();
 }
 
+int copy(Context& context, const LogOptions& options) {
+    auto result = context.call("log.head", {{"agent", options.what}}); // what is copied is signed
+    if (!result) {
+        return context.failed(result.error());
+    }
+    if (auto done = activity::copyLog(std::string(textAt(*result, "file")), options.file); !done) {
+        return context.failed(done.error());
+    }
+    if (context.format == Format::Json) {
+        context.printJson(json::object{{"file", options.file}, {"head", textAt(*result, "head")}});
+    } else {
+        context.print("Copied, and signed up to event " + std::to_string(numberAt(*result, "seq")) + ".\n");
+    }
+    return context.done();
+}
+
 int search(Context& context, const LogOptions& options) {
     std::string words;
     for (const auto& each : options.words) {
@@ -242,6 +260,11 @@ void addLogVerbs(CLI::App& app, Context& context) {
     signs->add_option("NAME", options->what, "The agent")->required();
     signs->add_flag("--key", options->wantsKey, "Print the public key instead");
     signs->footer("Example: carrel log head clerk > clerk.head; carrel log head clerk --key > carrel.key");
+
+    auto* copies = add("copy", "Copy an agent's log, whole and signed, also while things go on", copy);
+    copies->add_option("NAME", options->what, "The agent")->required();
+    copies->add_option("FILE", options->file, "Where to; nothing there is overwritten")->required();
+    copies->footer("cp(1) would leave out what is still in the journal. Example: carrel log copy clerk clerk.db");
 
     auto* checks = add("verify", "Tell whether a log is as it was written, and the first event that is not", verify);
     checks->add_option("FILE", options->what, "A log (activity.db) or a copy of one; or an agent")->required();

@@ -182,9 +182,6 @@ void LogKeeper::lookAfterAll() {
         if (auto indexed = each.log->indexWords(); !indexed) { // so that a search need not wait for it
             told(indexed.error());
         }
-        if (auto indexed = each.log->indexWords(); !indexed) { // now, and not when somebody waits for what they look for
-            told(indexed.error());
-        }
         const auto newest = each.log->newestSignedHead();
         const auto head = each.log->head();
         if (head.seq == 0 || (newest && *newest && (*newest)->seq == head.seq)) {

@@ -45,6 +45,19 @@ private slots:
         QVERIFY(run({"log", "keep", "clerk", "--age", "long"}).err.contains("--age takes a length of time, or none"));
     }
 
+    void aCopyIsMade() {
+        const LogOfTests log;
+        m_engine->setAnswer("log.head", json::object{{"agent", "clerk"}, {"head", activity::textOf(log.last)}, {"key", activity::textOf(log.last.key)}, {"seq", 24},
+                                                     {"time", "2026-03-01T12:00:00.000Z"}, {"file", log.file}});
+        const auto copy = log.path("copy.db");
+        auto ran = run({"log", "copy", "clerk", copy});
+        QCOMPARE(ran.out, QByteArray("Copied, and signed up to event 24.\n"));
+        QCOMPARE(asked().last(), QString("log.head"));
+        QCOMPARE(run({"log", "verify", copy, "--head", QString::fromStdString(activity::textOf(log.last))}).status, 0);
+        ran = run({"log", "copy", "clerk", copy});
+        QVERIFY2(ran.status == 1 && ran.err.contains("there is already something at"), ran.err);
+    }
+
     // With no engine that could be asked: somebody was given a copy.
     void aCopyIsVerifiedByItself() {
         endEngine();
