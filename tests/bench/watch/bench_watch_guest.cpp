@@ -58,7 +58,7 @@ QByteArray compiler() {
         }
     }
     all.removeDuplicates();
-    return output("tar", QStringList{"-c", "-h", "-P", "-f", "-"} + all);
+    return output("tar", QStringList{"-c", "-z", "-h", "-P", "-f", "-"} + all);
 }
 
 // A copy of guestd whose kernel programs for watching are spoilt.
@@ -95,7 +95,11 @@ struct Machine {
         if (!rig.greet()) {
             give(rig.console());
         }
-        run({"sh", "-c", "cd / && tar -x -P -f -"}, tools);
+        constexpr qsizetype kPiece = 1024 * 1024; // what a stream takes at once
+        for (qsizetype at = 0; at < tools.size(); at += kPiece) {
+            run({"sh", "-c", "cat >> /tmp/tools.tar.gz"}, tools.mid(at, kPiece));
+        }
+        run({"tar", "-x", "-z", "-P", "-f", "/tmp/tools.tar.gz"});
         run({"sh", "-ec", "mkdir -p /tmp/r && cd /tmp/r && git init -q . && i=0; while [ $i -lt 24 ]; do"
                           " echo \"int f$i(int x) { int s = 0; for (int i = 0; i < x; ++i) { s += i * $i; } return s; }\" > m$i.c; i=$((i+1)); done;"
                           "i=0; while [ $i -lt 100 ]; do mkdir -p d$((i%10)); seq $i 400 > d$((i%10))/t$i.txt; i=$((i+1)); done;"
