@@ -21,15 +21,17 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
+#include <stdexcept>
 
 using namespace carrel;
 using namespace carrel::test;
 
 namespace {
 
+// Thrown, so that the machines end with who holds them.
 [[noreturn]] void give(const QByteArray& why) {
-    std::fprintf(stderr, "bench-watch-guest: %s\n", why.constData());
-    std::exit(1);
+    throw std::runtime_error(why.toStdString());
 }
 
 QByteArray output(const QString& program, const QStringList& arguments) {
@@ -143,11 +145,7 @@ double print(const char* name, std::vector<double> values) {
     return values[values.size() / 2];
 }
 
-} // namespace
-
-int main(int count, char** arguments) {
-    const QCoreApplication app(count, arguments);
-    const int rounds = count > 1 ? std::max(1, std::atoi(arguments[1])) : 5;
+void measure(int rounds) {
     const auto tools = compiler();
     const QTemporaryDir folder;
     const QString bin = QStringLiteral(CARREL_BIN_DIR);
@@ -178,5 +176,17 @@ int main(int count, char** arguments) {
     const auto buildOff = print("build of 24 files, off", unwatched.build);
     const auto buildOn = print("build of 24 files, on", watched.build);
     std::printf("on / off: git clone %.3f, build %.3f, both %.3f\n", cloneOn / cloneOff, buildOn / buildOff, (cloneOn + buildOn) / (cloneOff + buildOff));
+}
+
+} // namespace
+
+int main(int count, char** arguments) {
+    const QCoreApplication app(count, arguments);
+    try {
+        measure(count > 1 ? std::max(1, std::atoi(arguments[1])) : 5);
+    } catch (const std::exception& error) {
+        std::fprintf(stderr, "bench-watch-guest: %s\n", error.what());
+        return 1;
+    }
     return 0;
 }
