@@ -173,8 +173,8 @@ Result<std::string> fromBase64(std::string_view text) {
         for (std::size_t k = 0; k < 3; ++k) {
             *to++ = static_cast<char>((group >> (16 - 8 * k)) & 0xffU);
         }
-        if (padding > 0) {
-            out.resize(out.size() - padding);
+        for (std::size_t k = 0; k < padding; ++k) {
+            out.pop_back();
         }
     }
     return out;

@@ -115,9 +115,9 @@ void read(Reader& from, Started& out) {
     }
     out.cut = from.flag();
     if (from.flag()) {
-        const auto digest = from.raw(sizeof(Digest));
+        const auto digest = asBytes(from.raw(sizeof(Digest)));
         out.content.emplace();
-        std::memcpy(out.content->data(), digest.data(), digest.size());
+        std::copy(digest.begin(), digest.end(), out.content->begin()); // nothing, where it ends too early
     }
 }
 

@@ -128,14 +128,13 @@ void WatchBook::lose(const Lost& more) {
     m_lost.rights += more.rights;
 }
 
-bool WatchBook::hasNews() const {
-    return m_first + m_events.size() > m_handedOut + 1 || !isNothing(m_lost);
+bool WatchBook::hasNews(const Ask& ask) const {
+    return m_first + m_events.size() > nextFor(ask) || !isNothing(m_lost);
 }
 
 Status WatchBook::acknowledge(const Ask& ask) {
     if (ask.book != m_book) {
-        m_handedOut = m_first - 1; // whoever asks now knows none of them
-        return {};
+        return {}; // whoever asks now knows none of them
     }
     if (ask.after > m_handedOut || ask.after + 1 < m_first) {
         return fail(ErrorCode::InvalidArgument, "the host asks for events that are not there");
@@ -145,7 +144,6 @@ Status WatchBook::acknowledge(const Ask& ask) {
         m_events.pop_front();
         ++m_first;
     }
-    m_handedOut = ask.after;
     return {};
 }
 
@@ -157,7 +155,7 @@ Told WatchBook::handOut(const Ask& ask) {
         }
         m_lost = {};
     }
-    const auto from = ask.book == m_book ? ask.after + 1 : m_first;
+    const auto from = nextFor(ask);
     Bytes events;
     std::size_t count = 0;
     for (auto at = static_cast<std::size_t>(from - m_first); at < m_events.size(); ++at, ++count) {

@@ -28,7 +28,7 @@ public:
 
     void add(const Event& event, Clock::time_point now);
     void lose(const Lost& more);
-    [[nodiscard]] bool hasNews() const; // not handed out yet
+    [[nodiscard]] bool hasNews(const Ask& ask) const; // for whoever asks so
     // Forgets what `ask` acknowledges. InvalidArgument: it knows numbers that were never given.
     [[nodiscard]] Status acknowledge(const Ask& ask);
     // Those above ask.after, as many as one batch holds. After acknowledge().
@@ -52,12 +52,13 @@ private:
     [[nodiscard]] bool fold(const std::string& key, std::uint32_t count, Clock::time_point now);
     void append(Bytes wire);
     void addOther(const Event& event, Clock::time_point now);
+    [[nodiscard]] std::uint64_t nextFor(const Ask& ask) const { return ask.book == m_book ? ask.after + 1 : m_first; }
 
     std::uint64_t m_book;
     Bounds m_bounds;
     std::deque<Bytes> m_events;
     std::uint64_t m_first = 1;     // the number of the front, or of the next one
-    std::uint64_t m_handedOut = 0; // up to this number
+    std::uint64_t m_handedOut = 0; // up to this number: somebody may have them, so they stay as they are
     std::size_t m_bytes = 0;
     std::unordered_map<std::string, std::uint64_t> m_recent; // number, by all but count and time
     Clock::time_point m_recentSince{};

@@ -38,7 +38,7 @@ void WatchDesk::setWhy(std::string why) {
 
 void WatchDesk::tellNews() {
     const std::lock_guard lock(m_mutex);
-    m_news = m_book.hasNews();
+    m_news = m_waiting && m_book.hasNews(m_waiting->ask);
     if (m_news) {
         m_changed.notify_all();
     }
@@ -57,7 +57,7 @@ void WatchDesk::ask(const Ask& ask, Answer answer) {
         answer(fail(known.error()));
     } else {
         m_waiting = Waiting{ask, std::move(answer), WatchBook::Clock::now() + ask.wait};
-        m_news = m_book.hasNews();
+        m_news = m_book.hasNews(ask);
         m_changed.notify_all();
         lock.unlock();
     }

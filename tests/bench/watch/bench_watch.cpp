@@ -73,7 +73,7 @@ std::vector<Bytes> records(std::size_t count) {
 }
 
 struct Measured {
-    double ours = 0, engine = 0, raw = 0; // seconds
+    double ours = 0, engine = 0, append = 0, raw = 0; // seconds
     std::size_t rows = 0, batches = 0;
 };
 
@@ -151,11 +151,13 @@ Measured measure(const std::vector<Bytes>& seen, const fs::path& folder) {
             if (events->empty()) {
                 return;
             }
+            const auto read = Clock::now();
             if (auto done = (*log)->append(*events); !done) {
                 give(done.error().text().c_str());
             }
             const auto after = Clock::now();
             out.engine += std::chrono::duration<double>(after - engine).count();
+            out.append += std::chrono::duration<double>(after - read).count();
             ask = {told->book, told->first + events->size() - 1, {}};
             Rows copy;
             for (const auto& each : *events) {
@@ -195,7 +197,7 @@ int main(int count, char** arguments) {
     const auto events = count > 1 ? std::strtoull(arguments[1], nullptr, 10) : 100'000;
     const auto rounds = count > 2 ? std::strtoull(arguments[2], nullptr, 10) : 5;
     const auto seen = records(events);
-    std::vector<double> ours, engine, raw, ratio, engineRatio;
+    std::vector<double> ours, engine, append, raw, ratio, engineRatio;
     std::size_t batches = 0;
     for (std::size_t round = 0; round < rounds; ++round) {
         std::string name = (fs::temp_directory_path() / "carrel-bench-watch-XXXXXX").string();
@@ -210,6 +212,7 @@ int main(int count, char** arguments) {
         const auto rows = static_cast<double>(measured.rows);
         ours.push_back(rows / measured.ours);
         engine.push_back(rows / measured.engine);
+        append.push_back(rows / measured.append);
         raw.push_back(rows / measured.raw);
         ratio.push_back(measured.raw / measured.ours);
         engineRatio.push_back(measured.raw / measured.engine);
@@ -219,6 +222,7 @@ int main(int count, char** arguments) {
                 static_cast<unsigned long long>(rounds));
     print("ring to row, events/s", ours, "  %10.0f");
     print("engine's part, events/s", engine, "  %10.0f");
+    print("of it the log, events/s", append, "  %10.0f");
     print("SQLite alone, rows/s", raw, "  %10.0f");
     print("ring to row / SQLite", ratio, "  %10.2f");
     print("engine's part / SQLite", engineRatio, "  %10.2f");

@@ -55,6 +55,7 @@ private slots:
         auto answered = ask(desk, {0, 0, kMaxWait});
         QCOMPARE(countOf(answered, {}), std::size_t{1});
         answered = ask(desk, {9, 0, kMaxWait}); // as before: it was not acknowledged
+        QCOMPARE(countOf(answered, {9, 0, {}}), std::size_t{1});
         auto next = ask(desk, {9, 1, 1ms});
         QCOMPARE(countOf(next, {9, 1, {}}), std::size_t{0});
     }
