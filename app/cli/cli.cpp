@@ -98,6 +98,7 @@ void addEverything(CLI::App& app, Context& context, const std::vector<std::strin
     addTaskVerbs(app, context);
     addProgramVerbs(app, context);
     addTimelineVerb(app, context);
+    addRecordVerbs(app, context);
     addDemoVerb(app, context);
     addImageVerbs(app, context);
     addTokenVerbs(app, context);
