@@ -16,6 +16,7 @@
 #include "app/agents/door.h"
 #include "app/agents/folder_look.h"
 #include "app/agents/own_files.h"
+#include "app/agents/recorder_process.h"
 #include "app/agents/review_book.h"
 #include "app/agents/services.h"
 #include "app/agents/start_watch.h"
@@ -430,6 +431,10 @@ private:
     // `logged`: what the log says of it; empty: the command.
     [[nodiscard]] Result<std::uint32_t> run(const boost::json::object& params, UniqueFd& callerEnd, const By& by, std::string logged);
     void installEnded(const boost::json::object& outcome);
+    [[nodiscard]] Result<recording::SecretMarks> secretMarks();
+    // What the caller gets in place of the clerk's other end: between both stands a recorder from here on.
+    [[nodiscard]] Result<UniqueFd> recordTerminal(const std::string& kind, const std::string& title, const boost::json::object& tty, UniqueFd clerk);
+    void endRecordings();
     [[nodiscard]] Result<std::uint32_t> execAtDoor(Door& at, const boost::json::object& start, int socket, const By& by);
 
     // Review.
@@ -525,6 +530,8 @@ private:
     const Services& m_services;
     std::filesystem::path m_folder;
     std::unique_ptr<activity::ActivityLog> m_log;
+    std::mutex m_recordersMutex; // guards the next
+    std::vector<std::unique_ptr<TerminalRecorder>> m_recorders; // they write to the log
     std::unique_ptr<files::FileReview> m_review;
     std::optional<ReviewBook> m_book;
     std::optional<OwnFiles> m_own;

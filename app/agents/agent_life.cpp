@@ -246,6 +246,7 @@ bool Agent::runs() const {
 
 void Agent::leave() {
     dropMachine();
+    endRecordings();
 }
 
 Status Agent::remove(Staged staged, const Progress& progress) {
@@ -257,6 +258,7 @@ Status Agent::remove(Staged staged, const Progress& progress) {
         return fail(std::move(stopped).error());
     }
     CARREL_TRY(refuseStaged(std::nullopt, staged)); // what its programs wrote on their way out
+    endRecordings();
     CARREL_TRY(note(EventKind::AgentDeleted, name()));
     progress("delete", "Removing the agent's disk and history");
     // The record first: without it the folder is no agent any more, whatever happens in between.

@@ -157,6 +157,14 @@ Result<std::uint32_t> Agent::run(const json::object& params, UniqueFd& callerEnd
     // I5: written down before it runs.
     CARREL_TRY(note(EventKind::ExecStarted, logged.empty() ? commandLine(argv) : std::move(logged),
                     by.mark({{"cwd", start.at("cwd")}, {"terminal", start.at("tty").is_object()}, {"words", argv.size()}})));
+    if (start.at("tty").is_object() && !m_services.recorderProgram.empty()) {
+        auto recorded = recordTerminal("terminal", commandLine(argv), start.at("tty").get_object(), std::move(ours));
+        if (!recorded) {
+            noteAfter(EventKind::ExecEnded, "", by.mark({{"error", recorded.error().text()}}));
+            return fail(std::move(recorded).error());
+        }
+        ours = std::move(*recorded);
+    }
     auto session = execAtDoor(**at, start, clerks.get(), by);
     if (!session) {
         noteAfter(EventKind::ExecEnded, "", by.mark({{"error", session.error().text()}}));

@@ -63,6 +63,7 @@ struct Services {
     std::filesystem::path agentsFolder;   // one folder per agent, named by its id
     std::filesystem::path runtimeFolder;  // short paths for sockets
     std::string clerkProgram;
+    std::string recorderProgram; // empty: terminals are not recorded; the engine's composition always names it
     // Verified parts of an image (hashes checked each time), with an initrd of this version's programs.
     std::function<Result<BootFiles>(const std::string& image, const std::function<void(std::string_view)>& progress)>
         bootFiles;

@@ -99,6 +99,7 @@ void addEverything(CLI::App& app, Context& context, const std::vector<std::strin
     addProgramVerbs(app, context);
     addTimelineVerb(app, context);
     addLogVerbs(app, context);
+    addRecordVerbs(app, context);
     addDemoVerb(app, context);
     addImageVerbs(app, context);
     addTokenVerbs(app, context);

@@ -81,6 +81,7 @@ void addTaskVerbs(CLI::App& app, Context& context);       // task
 void addProgramVerbs(CLI::App& app, Context& context);    // task programs, task install; after task
 void addTimelineVerb(CLI::App& app, Context& context);
 void addLogVerbs(CLI::App& app, Context& context); // log
+void addRecordVerbs(CLI::App& app, Context& context); // record
 void addDemoVerb(CLI::App& app, Context& context);
 void addTokenVerbs(CLI::App& app, Context& context);
 void addApprovalVerbs(CLI::App& app, Context& context); // approvals

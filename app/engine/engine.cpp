@@ -168,6 +168,7 @@ Engine::~Engine() {
 void Engine::fillServices() {
     m_services.agentsFolder = m_home.folder / "agents";
     m_services.clerkProgram = m_installation.clerk.string();
+    m_services.recorderProgram = m_installation.recorder.string();
     m_services.bootFiles = [this](const std::string& image, const std::function<void(std::string_view)>&) {
         return bootFiles(image);
     };
@@ -475,6 +476,7 @@ api::Handlers Engine::handlers(std::function<void()> stopServer) {
     addHostVerbs(*this, all);
     addTimelineVerb(*this, all);
     addLogVerbs(*this, all);
+    addRecordingVerbs(*this, all);
     addTokenVerbs(*this, all);
     addApprovalVerbs(*this, all);
     addRuleVerbs(*this, all);

@@ -147,6 +147,7 @@ void addReviewVerbs(Engine& engine, api::Handlers& to);
 void addHostVerbs(Engine& engine, api::Handlers& to);
 void addTimelineVerb(Engine& engine, api::Handlers& to);
 void addLogVerbs(Engine& engine, api::Handlers& to);
+void addRecordingVerbs(Engine& engine, api::Handlers& to);
 void addTokenVerbs(Engine& engine, api::Handlers& to);
 void addApprovalVerbs(Engine& engine, api::Handlers& to);
 void addRuleVerbs(Engine& engine, api::Handlers& to);

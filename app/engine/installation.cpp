@@ -13,6 +13,7 @@ Result<Installation> findInstallation(const api::OwnPlaces& places) {
                                                           {&found.qemu, "carrel-qemu"},
                                                           {&found.init, "carrel-init"},
                                                           {&found.guestd, "carrel-guestd"},
+                                                          {&found.recorder, "carrel-recorder"},
                                                           {&found.ask, "carrel-ask"},
                                                           {&found.agent, "carrel-agent"}};
     for (const auto& [into, name] : programs) {

@@ -12,6 +12,7 @@ namespace carrel::engine {
 
 struct Installation {
     std::filesystem::path clerk;     // carrel-clerk
+    std::filesystem::path recorder;  // carrel-recorder
     std::filesystem::path qemu;      // carrel-qemu, the wrapper
     std::filesystem::path init;      // carrel-init, for the guest
     std::filesystem::path guestd;    // carrel-guestd, for the guest

@@ -40,6 +40,9 @@ public:
     // A message; what does not fit stays for the next one.
     [[nodiscard]] std::string takeFrame();
 
+    // What draws this screen on one of the same size, whatever is on that: for who begins to look later. Takes nothing.
+    [[nodiscard]] std::string redraw() const;
+
 private:
     struct Free {
         void operator()(VTerm* term) const { vterm_free(term); }

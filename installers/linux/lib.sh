@@ -23,7 +23,7 @@ die() {
 packages_run=(
     build-essential cmake ninja-build ccache pkg-config
     libboost1.81-dev libboost-json1.81-dev libexpected-dev libvirt-dev libsqlite3-dev libssl-dev libspdlog-dev
-    libcli11-dev libseccomp-dev libfuse3-dev libtomlplusplus-dev libsecret-1-dev libglib2.0-dev libvterm-dev zlib1g-dev
+    libcli11-dev libseccomp-dev libfuse3-dev libtomlplusplus-dev libsecret-1-dev libglib2.0-dev libvterm-dev libzstd-dev zlib1g-dev
     qemu-system-x86 qemu-utils libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients
     clang llvm libbpf-dev libelf-dev # programs that the guest's kernel runs
     mmdebstrap e2fsprogs uidmap kmod cpio xz-utils lz4 zstd gawk python3 rsync
@@ -60,6 +60,7 @@ map_package() {
     fedora:libcli11-dev) echo cli11-devel ;;
     fedora:libseccomp-dev) echo libseccomp-devel ;;
     fedora:libvterm-dev) echo libvterm-devel ;;
+    fedora:libzstd-dev) echo libzstd-devel ;;
     fedora:libfuse3-dev) echo "fuse3-devel fuse3-static" ;;
     fedora:libtomlplusplus-dev) echo tomlplusplus-devel ;;
     fedora:libsecret-1-dev) echo libsecret-devel ;;
@@ -88,6 +89,7 @@ map_package() {
     arch:libcli11-dev) echo cli11 ;;
     arch:libseccomp-dev) echo libseccomp ;;
     arch:libvterm-dev) echo libvterm ;;
+    arch:libzstd-dev) echo zstd ;;
     arch:libfuse3-dev) echo fuse3 ;;
     arch:libtomlplusplus-dev) echo tomlplusplus ;;
     arch:libsecret-1-dev) echo libsecret ;;

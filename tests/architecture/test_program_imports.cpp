@@ -72,6 +72,7 @@ private slots:
 
     // Those that read a guest's bytes.
     void theClerkCannotNameThem() { cannotNameThem("carrel-clerk"); }
+    void theRecorderCannotNameThem() { cannotNameThem("carrel-recorder"); }
     void theTerminalCannotNameThem() { cannotNameThem("carrel-terminal"); }
     void theClerkIsLinkedWithNothingThatItMustNotKnow() { isLinkedWithNothing("carrel-clerk"); }
     void theTerminalIsLinkedWithNothingThatItMustNotKnow() { isLinkedWithNothing("carrel-terminal"); }

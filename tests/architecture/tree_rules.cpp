@@ -55,7 +55,7 @@ SourceRules projectRules(const QString& sourceDir) {
         // link.h is what both ends of the engine's line to a clerk share; the others what both must judge alike.
         {"app/agents/",
          {"app/agents/", "app/activity/", "app/files/", "app/images/", "app/policy/", "app/egress/",
-          "app/clerk/clerk_word.h", "app/clerk/link.h", "app/clerk/hidden_names.h", "app/clerk/placeholders.h", "app/clerk/drives.h", "app/relay/authority.h", "hypervisor/api/", "guest/protocol/"}},
+          "app/recording/recorder_wire.h", "app/recording/secret_marks.h", "app/api/spawn_setup.h", "app/clerk/clerk_word.h", "app/clerk/link.h", "app/clerk/hidden_names.h", "app/clerk/placeholders.h", "app/clerk/drives.h", "app/relay/authority.h", "hypervisor/api/", "guest/protocol/"}},
         // The text of documents, from machines that are thrown away; of agents it knows only how a clerk is started.
         {"app/viewer/",
          {"app/viewer/", "app/agents/clerk_process.h", "app/clerk/link.h", "app/files/", "hypervisor/api/", "guest/protocol/"}},
@@ -67,10 +67,13 @@ SourceRules projectRules(const QString& sourceDir) {
         // The one place where a back end is chosen.
         {"app/engine/main.cpp", {"app/", "hypervisor/", "guest/protocol/"}},
         // A client of the engine like the desktop; it jails the helper that faces a guest's terminal output.
-        {"app/cli/", {"app/cli/", "app/activity/", "app/api/", "hypervisor/confine/", "guest/protocol/"}},
+        {"app/cli/", {"app/cli/", "app/activity/", "app/api/", "app/recording/chunk.h", "hypervisor/confine/", "guest/protocol/"}},
 
         // The jailed process that draws a guest's terminal: what the window sees of it is app/api/terminal_wire.h.
         {"app/terminal/", {"app/terminal/", "app/api/", "hypervisor/confine/", "guest/protocol/"}},
+
+        // What is in a recording; and the jailed process that makes one, with the terminal's screen. Of files and logs it knows nothing.
+        {"app/recording/", {"app/recording/", "app/terminal/", "app/api/", "hypervisor/confine/", "guest/protocol/"}},
 
         // guest/protocol is the leaf that app/api speaks with: results, paths.
         {"ui/", {"ui/", "app/api/", "guest/protocol/"}, true},

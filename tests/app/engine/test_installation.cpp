@@ -50,7 +50,7 @@ private slots:
     void whatIsMissingIsNamed_data() {
         QTest::addColumn<QString>("part");
         QTest::addColumn<QString>("named");
-        for (const QString part : {"carrel-clerk", "carrel-qemu", "carrel-init", "carrel-guestd", "carrel-ask", "carrel-agent"}) {
+        for (const QString part : {"carrel-clerk", "carrel-recorder", "carrel-qemu", "carrel-init", "carrel-guestd", "carrel-ask", "carrel-agent"}) {
             QTest::newRow(qPrintable(part)) << "lib/carrel/" + part << part;
         }
         QTest::newRow("recipe") << "share/carrel/image" << "share/carrel/image";
