@@ -133,6 +133,8 @@ std::string_view toString(EventKind kind) {
         return "provider.chosen";
     case EventKind::BudgetSet:
         return "budget.set";
+    case EventKind::ProgramsMode:
+        return "programs.mode";
     }
     return "engine.note";
 }

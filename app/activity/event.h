@@ -78,6 +78,7 @@ enum class EventKind {
     AgentTool,     // what an agent program did, by its own word
     ProviderChosen, // whose model it uses, by the owner; none where it is empty
     BudgetSet,     // by the owner: how much of models and machines the agent may use
+    ProgramsMode,  // by the owner: which programs run in its machine
 };
 inline constexpr std::array kEventKinds{
     EventKind::AgentCreated, EventKind::AgentDeleted, EventKind::VmState,      EventKind::VmStage,
@@ -96,7 +97,7 @@ inline constexpr std::array kEventKinds{
     EventKind::CanaryAdded, EventKind::CanaryPlanted, EventKind::CanaryRemoved, EventKind::CanaryLeft,
     EventKind::TaskAdded, EventKind::TaskBegun, EventKind::TaskEnded, EventKind::TaskAnswered, EventKind::TaskCancelled, EventKind::AgentTool,
     EventKind::ProviderChosen,
-    EventKind::BudgetSet};
+    EventKind::BudgetSet, EventKind::ProgramsMode};
 
 [[nodiscard]] std::string_view toString(EventKind kind); // "apply.decided"
 [[nodiscard]] std::optional<EventKind> eventKindFrom(std::string_view text);
