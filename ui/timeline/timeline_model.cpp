@@ -83,6 +83,7 @@ constexpr std::array kKinds{
     Kind{"canary.removed", EventGroup::Network, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Canary removed")},
     Kind{"canary.left", EventGroup::Network, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Canary on its way out")},
     Kind{"provider.chosen", EventGroup::Network, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Whose model it uses")},
+    Kind{"programs.mode", EventGroup::Commands, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Which programs run")},
     Kind{"budget.set", EventGroup::Network, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Budget")},
 };
 
@@ -98,6 +99,11 @@ std::string detailText(const json::object& detail) {
                (member.value().is_string() ? std::string(member.value().get_string()) : json::serialize(member.value()));
     }
     return out;
+}
+
+std::string contentOf(const json::object& event) {
+    auto sha256 = textAt(event, "kind") == "program.started" ? textAt(objectAt(event, "detail"), "sha256") : std::string();
+    return sha256.size() == 64 && sha256.find_first_not_of("0123456789abcdef") == std::string::npos ? sha256 : std::string();
 }
 
 // Nothing where a machine says so: only what was seen is put into Carrel's own words (I9).
@@ -144,6 +150,7 @@ void TimelineModel::add(const json::array& events) {
         }
         fresh.push_back({seq, textAt(event, "time"), textAt(event, "kind"), textAt(event, "subject"), detailText(objectAt(event, "detail")),
                          networkWords(event), textAt(event, "provenance") != "host"}); // what is not known to be the host's is not shown as such
+        fresh.back().content = contentOf(event);
     }
     if (fresh.empty()) {
         return;

@@ -11,6 +11,7 @@
 class QComboBox;
 class QLineEdit;
 class QPlainTextEdit;
+class QPushButton;
 class QTableView;
 
 namespace carrel::ui {
@@ -36,6 +37,8 @@ private:
     void take(const boost::json::array& events);
     void tellCount();
     void showDetail(const QModelIndex& index);
+    void offerNever();
+    void neverAgain();
 
     EngineLink& m_link;
     QString m_agent;
@@ -46,6 +49,7 @@ private:
     QComboBox* m_says;
     QTableView* m_view;
     QPlainTextEdit* m_detail;
+    QPushButton* m_never; // the program of the chosen event
     PlainLabel* m_count;
     MessageBar* m_bar;
     QPointer<Request> m_request;
