@@ -167,6 +167,8 @@ std::string_view toString(EventKind kind) {
         return "log.cut";
     case EventKind::LogKept:
         return "log.kept";
+    case EventKind::ProgramsMode:
+        return "programs.mode";
     }
     return "engine.note";
 }

@@ -94,6 +94,7 @@ enum class EventKind {
     RightsTried, // a program reaches for more than it has
     WatchLost, // what could not be kept on the way to the log
     WatchSilent, // the machine tells nothing of its programs, or does so again
+    ProgramsMode,  // by the owner: which programs run in its machine
 };
 inline constexpr std::array kEventKinds{
     EventKind::AgentCreated, EventKind::AgentDeleted, EventKind::VmState,      EventKind::VmStage,
@@ -116,7 +117,8 @@ inline constexpr std::array kEventKinds{
     EventKind::RecordingStarted, EventKind::RecordingChunk, EventKind::RecordingEnded,
     EventKind::LogCut, EventKind::LogKept,
     EventKind::ProgramStarted, EventKind::ProgramEnded, EventKind::FileWritten, EventKind::FileCreated, EventKind::FileDeleted,
-    EventKind::FileRenamed, EventKind::FileMode, EventKind::NetTried, EventKind::RightsTried, EventKind::WatchLost, EventKind::WatchSilent};
+    EventKind::FileRenamed, EventKind::FileMode, EventKind::NetTried, EventKind::RightsTried, EventKind::WatchLost, EventKind::WatchSilent,
+    EventKind::ProgramsMode};
 
 [[nodiscard]] std::string_view toString(EventKind kind); // "apply.decided"
 [[nodiscard]] std::optional<EventKind> eventKindFrom(std::string_view text);

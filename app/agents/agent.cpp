@@ -393,6 +393,7 @@ Status Agent::saveRecord(const AgentRecord& record) {
         next.network = now.network;
         next.limits = now.limits;
         next.provider = now.provider;
+        next.programSettings = now.programSettings;
         next.programs = now.programs;
         CARREL_TRY(agents::save(next, file("agent.json")));
         const std::lock_guard lock(m_mutex);
@@ -415,6 +416,7 @@ Status Agent::saveRecordOwing(const AgentRecord& record) {
             next.network = m_record.network;
             next.limits = m_record.limits;
             next.provider = m_record.provider;
+            next.programSettings = m_record.programSettings;
             next.programs = m_record.programs;
             m_record = std::move(next);
             m_owesRecord = true;

@@ -12,11 +12,13 @@
 
 #include "app/activity/activity_log.h"
 #include "app/agents/agent_record.h"
+#include "app/agents/agent_words.h"
 #include "app/agents/auto_rules.h"
 #include "app/agents/door.h"
 #include "app/agents/folder_look.h"
 #include "app/agents/own_files.h"
 #include "app/agents/recorder_process.h"
+#include "app/agents/programs_told.h"
 #include "app/agents/review_book.h"
 #include "app/agents/services.h"
 #include "app/agents/start_watch.h"
@@ -35,83 +37,6 @@
 
 namespace carrel::agents {
 
-enum class AgentState { Created, Starting, Ready, Paused, Stopping, Stopped, Failed };
-[[nodiscard]] std::string_view toString(AgentState state);
-
-// Who pauses an agent. Canary: one left, or was about to, which the owner has to look at; Budget: a task used it up.
-enum class Pauser { Owner, Canary, Budget };
-[[nodiscard]] std::string_view toString(Pauser pauser);
-
-struct NewShare {
-    std::string dir;
-    ShareMode mode = ShareMode::Review;
-    bool ofCarrel = false; // a folder that Carrel made for it, beneath its own data, where no other is shared
-};
-struct NewAgent {
-    std::string name;
-    std::vector<NewShare> shares;
-    std::uint64_t memoryMib = 1024;
-    unsigned cpus = 2;
-    std::string image;
-};
-
-// In whose name: the owner's, or that of a client, until its token ends.
-struct By {
-    std::string client; // empty: the owner
-    std::stop_token ends;
-    // With "client": NAME, where it is one's.
-    [[nodiscard]] boost::json::object mark(boost::json::object detail) const;
-};
-
-// Where a verb says how far it is: a name for programs, a line for a person.
-using Progress = std::function<void(std::string_view step, std::string_view text)>;
-
-// "<share>/<path>" as callers name things; nothing but the share's name stands for the whole share.
-struct ReviewSelection {
-    std::vector<std::string> paths; // empty: everything
-};
-
-struct EntryView { // one entry of a review
-    const ShareRecord* share = nullptr;
-    const files::FrozenEntry* entry = nullptr;
-};
-
-// A review with its sets read in; keeps them alive for the views into it.
-struct OpenedReview {
-    std::string id;
-    std::vector<ShareRecord> shares;
-    std::vector<files::FrozenSet> sets; // by index of `shares`
-    // What is staged there the machine cannot say at the moment; its own words of why. Not of a review that is opened again.
-    struct NotListed {
-        std::string share, why;
-    };
-    std::vector<NotListed> notListed;
-    [[nodiscard]] std::vector<EntryView> select(const ReviewSelection& selection) const;
-};
-
-// By what an apply happens: the owner's own word, or a request that was allowed (design section 8).
-struct Warrant {
-    std::string by{kByOwner};
-    std::uint64_t approval = 0;    // the request; 0: none
-    // Right before it, in the agent's turn; nothing has happened yet. An error: it does not.
-    std::function<Status(const OpenedReview&)> begin;
-};
-
-struct ItemOutcome {
-    std::string share;
-    SharePath path;
-    ChangeKind kind = ChangeKind::Modified;
-    std::string outcome; // done, conflict, refused, failed, kept
-    std::string reason;
-};
-struct ActionReport {
-    std::optional<std::uint64_t> number; // of the apply or undo
-    std::uint64_t undone = 0;
-    std::vector<ItemOutcome> items;
-    // Changes that were made. 0: nothing is as it was wanted, and nobody may be told that it is done.
-    [[nodiscard]] std::size_t made() const;
-};
-
 class Agent : public std::enable_shared_from_this<Agent> {
 public:
     [[nodiscard]] static Result<std::shared_ptr<Agent>> create(const Services& services, const NewAgent& wanted);
@@ -124,6 +49,7 @@ public:
     [[nodiscard]] std::string name() const;
     [[nodiscard]] std::string id() const;
     [[nodiscard]] AgentState state() const;
+    [[nodiscard]] std::string image() const;
     [[nodiscard]] std::string pausedWhy() const; // by Carrel: the reason. Empty: by its owner, or it is not paused
     // Chosen: to whom has just chosen the folders, with what a look through them found.
     enum class Tell { Known, Chosen };
@@ -171,6 +97,12 @@ public:
     // Whose model it uses, by name; empty: none. What it needs to reach it is the caller's to give (app/providers/access.h).
     [[nodiscard]] Status setProvider(const std::string& provider);
     [[nodiscard]] std::string provider() const;
+    // agent_exec.cpp. Which programs run in its machine (app/exec). In force when this returns, where the machine answers; else an error, and kept.
+    [[nodiscard]] Status setProgramSettings(const exec::Settings& settings);
+    [[nodiscard]] exec::Settings programSettings() const;
+    void programsChanged(); // what Services::programOrders says, perhaps: the machine is told soon
+    [[nodiscard]] Status tellPrograms(std::stop_token stop = {}); // now
+    [[nodiscard]] bool programsTold() const; // it runs, and nothing is owed to it
     [[nodiscard]] std::shared_ptr<egress::AgentCredentials> credentials(); // none: there are none in this home
     struct NetworkNow {
         std::vector<egress::LiveConnection> live;
@@ -369,6 +301,8 @@ private:
     enum class IfPaused { LetRun, Cut };
     [[nodiscard]] Result<bool> stopInTurn(const Progress& progress, IfPaused ifPaused = IfPaused::LetRun);
     void greetLate(Door& door);
+    [[nodiscard]] Status tellProgramsAtStart(std::stop_token stop);
+    void tendPrograms();
     void tellChanged() const;
     [[nodiscard]] Status replaceClerk();
     [[nodiscard]] Status renewClerk();
@@ -558,6 +492,7 @@ private:
     int m_ranOn = 0;
 
     std::mutex m_recordMutex; // one who writes agent.json at a time, so that none puts back what another has changed; before m_mutex
+    ProgramsTold m_programs;
     mutable std::mutex m_mutex; // guards everything below
     AgentRecord m_record;
     unsigned m_insisting = 0; // verbs that wait for their turn and insist on it

@@ -45,6 +45,7 @@ Status Agent::take(const AgentRecord& next, Gives gives, activity::Event event, 
             m_record.network = next.network;
             m_record.limits = next.limits;
             m_record.provider = next.provider;
+            m_record.programSettings = next.programSettings;
             network = m_network;
         }
         if (network) {

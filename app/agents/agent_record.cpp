@@ -106,6 +106,10 @@ Status save(const AgentRecord& record, const std::filesystem::path& file) {
     if (record.limits.day != 0) {
         object["network_day"] = record.limits.day;
     }
+    if (record.programSettings != exec::Settings()) {
+        object["exec_mode"] = exec::toString(record.programSettings.mode);
+        object["exec_unknown"] = exec::toString(record.programSettings.unknown);
+    }
     if (!record.provider.empty()) {
         object["provider"] = record.provider;
     }
@@ -154,6 +158,13 @@ Result<AgentRecord> load(const std::filesystem::path& file) {
     record.limits = {fields.optionalNumber("network_rate").value_or(0), fields.optionalNumber("network_day").value_or(0)};
     if (!egress::check(record.limits)) { // one that is not understood is none that could be let go of
         fields.problem("network_day", "or network_rate is no limit that is known");
+    }
+    const auto execMode = exec::modeFrom(fields.optionalString("exec_mode", 16).value_or("deny"));
+    const auto execUnknown = exec::unknownFrom(fields.optionalString("exec_unknown", 16).value_or("ask"));
+    if (!execMode || !execUnknown) { // likewise
+        fields.problem("exec_mode", "or exec_unknown says nothing about programs that is known");
+    } else {
+        record.programSettings = {*execMode, *execUnknown};
     }
     record.provider = fields.optionalString("provider", kMaxProviderText).value_or("");
     if (const auto* programs = fields.optionalObject("programs")) {

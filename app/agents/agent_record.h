@@ -5,6 +5,7 @@
 
 #include "app/egress/limits.h"
 #include "app/egress/outcome.h"
+#include "app/exec/program_settings.h"
 #include "guest/protocol/result.h"
 
 #include <cstdint>
@@ -56,6 +57,7 @@ struct AgentRecord {
     egress::NetMode network = egress::NetMode::Offline; // the owner's word; records from before have none
     egress::Limits limits = {};                         // likewise
     std::string provider = {}; // whose model it uses (app/providers), by name; empty: none
+    exec::Settings programSettings = {};  // the owner's word on what runs in its machine
     std::map<std::string, std::string> programs = {}; // agent programs that its machine has, and their versions (app/tasks)
 };
 

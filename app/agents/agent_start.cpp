@@ -176,8 +176,13 @@ void Agent::makeDoor() {
         own->newMachine();
     }
     const auto network = openNetwork();
+    {
+        const std::lock_guard ordering(m_programs.mutex);
+        m_programs.orders.reset();
+    }
     auto door = std::make_shared<Door>(
-        *m_machine, Door::Setup{of.id, of.name, m_services.clerkProgram, file("nodes"), kHiddenNames, network},
+        *m_machine, Door::Setup{of.id, of.name, m_services.clerkProgram, file("nodes"), kHiddenNames,
+                                static_cast<bool>(m_services.programOrders), network},
         Door::Events{[weak](const std::string& method, const json::object& params) {
                          if (const auto self = weak.lock()) {
                              self->told(method, params);
@@ -259,7 +264,14 @@ Result<Agent::Came> Agent::waitReady(const Progress& progress, std::stop_token s
         if (greeting.wait_for(kWatchPeriod) == std::future_status::ready) {
             auto answer = greeting.get();
             if (answer) {
-                return Came::Ready;
+                const auto told = tellProgramsAtStart(stop);
+                if (isPaused()) {
+                    return Came::Paused;
+                }
+                if (told) {
+                    return Came::Ready;
+                }
+                answer = fail(told.error());
             }
             if (answer.error().code != ErrorCode::Unavailable) {
                 return fail(answer.error().wrap("The agent's machine came up but did not get ready"));

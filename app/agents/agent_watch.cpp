@@ -71,6 +71,9 @@ void Agent::told(const std::string& method, const json::object& params) {
                 news = !describeStep(step).empty() && m_watch->firstTime(step);
                 m_watch->step(step, Clock::now());
             }
+            if (step == "ready") {
+                m_programs.anew = true;
+            }
             if (step == "failed") {
                 m_guestFailure = detail;
             }
@@ -223,11 +226,12 @@ void Agent::superviseUntil(std::stop_token stop) {
         {
             std::unique_lock lock(m_mutex);
             m_wake.wait_for(lock, m_services.patience.supervising,
-                            [&] { return m_clerkGone || m_tendDoor || stop.stop_requested(); });
+                            [&] { return m_clerkGone || m_tendDoor || m_programs.due || stop.stop_requested(); });
             m_tendDoor = false;
             m_clerkGone = false; // Door::alive() remembers it; a second look comes with the next period
         }
         if (!stop.stop_requested()) {
+            tendPrograms(); // waits for no verb: what is denied now must not run as long as one takes
             // A verb under way holds the lock; it meets the same trouble itself, and we look again after it.
             if (const std::unique_lock operation(m_operation, std::try_to_lock); operation) {
                 superviseOnce();
@@ -290,6 +294,7 @@ void Agent::greetLate(Door& at) {
         m_lateGreeting = at.hello();
     }
     if (m_lateGreeting.wait_for(std::chrono::seconds(0)) == std::future_status::ready && m_lateGreeting.get()) {
+        programsChanged();
         setState(AgentState::Ready);
     }
 }

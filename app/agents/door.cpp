@@ -105,6 +105,9 @@ Result<std::shared_ptr<Door::Post>> Door::hire(const std::vector<ServedShare>& s
     if (authority) {
         params["authority"] = toJson(*authority);
     }
+    if (m_setup.decidesPrograms) {
+        params["programs_follow"] = true;
+    }
     auto jailed = post->process->request("prepare", std::move(params), descriptors);
     if (!jailed) {
         return fail(jailed.error().wrap("The agent's clerk could not be confined, so it gets nothing to do",

@@ -44,6 +44,7 @@ public:
         std::string clerkProgram;
         std::filesystem::path tableFolder; // node tables of this machine's life
         std::vector<std::string> hidden;   // patterns of names that no share shows
+        bool decidesPrograms = false; // the guest is told which may run, after its hello; until then none does
         std::shared_ptr<egress::Egress> network = {}; // whom the clerk with that channel tells of connections; none: nobody
     };
     struct Events {

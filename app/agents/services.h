@@ -8,6 +8,7 @@
 #include "app/agents/read_budget.h"
 #include "app/agents/watcher.h"
 #include "app/egress/networks.h"
+#include "app/exec/gate_orders.h"
 #include "app/files/frozen_set.h"
 #include "guest/protocol/result.h"
 #include "hypervisor/api/backend.h"
@@ -91,6 +92,9 @@ struct Services {
     // The owner applied or discarded all of a review, not because of a request: whoever asks for it has been answered.
     // Called outside of the agent's turn, when it has happened.
     std::function<void(const std::string& agent, const std::string& review)> ownerDecided;
+    // What the machine of that record is told about programs, now. An error: it is not known, and a machine is not started without.
+    // Empty: nothing is, and everything runs.
+    std::function<Result<exec::Orders>(const AgentRecord& of)> programOrders;
     // Who connects for agents. None: what their machines ask for is not answered.
     egress::Networks* networks = nullptr;
     // None: agents have no credentials, and no request that TLS hides is read.

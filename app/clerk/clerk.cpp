@@ -96,6 +96,8 @@ void Clerk::dispatch(RpcRequest&& request, Descriptors&& descriptors) {
         listChanges(request.params, reply);
     } else if (method == "content.copy") {
         copyContent(request.params, std::move(descriptors), reply);
+    } else if (method == "programs.policy") {
+        programsPolicy(request.params, reply);
     } else if (method == "changes.settle" || method == "changes.discard") {
         forwardEntries(method, request.params, reply);
     } else if (method == "share.revoke") {
@@ -134,6 +136,7 @@ void Clerk::prepare(const Params& params, Descriptors&& descriptors, const Reply
     m_agentName = agent.string("name", 64);
     auto shares = FileService::readShares(fields.array("shares", kMaxSharesPerAgent));
     auto authority = takeAuthority(fields, "authority");
+    m_programsFollow = fields.optionalBoolean("programs_follow");
     Status read = agent.finish();
     if (read) {
         read = fields.finish();

@@ -65,6 +65,7 @@ private:
     void listChanges(const Params& params, const Reply& reply);
     void copyContent(const Params& params, Descriptors&& descriptors, const Reply& reply);
     void forwardEntries(std::string_view method, const Params& params, const Reply& reply);
+    void programsPolicy(const Params& params, const Reply& reply);
     void revokeShare(const Params& params, const Reply& reply);
     void readsRecorded(const Params& params, const Reply& reply);
     void answerAsk(const Params& params, const Reply& reply);
@@ -96,6 +97,7 @@ private:
     std::string m_agentName;
     boost::json::array m_shares; // as hello tells the guest
     std::optional<AuthorityCertificate> m_authority; // likewise
+    bool m_programsFollow = false;                   // likewise
     bool m_confined = false;
 
     std::shared_ptr<ChannelPump> m_control;

@@ -212,6 +212,9 @@ void Clerk::sayHello() {
     if (m_authority) {
         params["authority"] = toJson(*m_authority);
     }
+    if (m_programsFollow) {
+        params["programs_follow"] = true;
+    }
     m_rpc.request("hello", std::move(params),
                   [this, asked = ++m_hello](Result<json::object> answer) {
                       if (asked != m_hello) {

@@ -149,6 +149,13 @@ void Clerk::answerAsk(const Params& params, const Reply& reply) {
     reply(taken ? Result<json::object>(json::object{}) : fail(std::move(taken).error()));
 }
 
+// The engine's own word, handed on; of the answer nothing is wanted but that it is there.
+void Clerk::programsPolicy(const Params& params, const Reply& reply) {
+    m_rpc.request("programs.policy", params, [reply](Result<json::object> answer) {
+        reply(answer ? Result<json::object>(json::object{}) : std::move(answer));
+    });
+}
+
 // The call is the engine's, the answer is the guest's: it is read strictly and written anew.
 void Clerk::callAgent(const std::string& method, const Params& params, const Reply& reply) {
     const auto call = talk::callFrom(method, params);

@@ -4,9 +4,10 @@
 // engine treats what comes from a clerk as hostile: a clerk may be broken.
 //
 // Methods, engine → clerk (requests):
-//   prepare {agent:{id,name}, shares:[{id,name,mode,hidden:[pattern…]}], authority?} + 2 descriptors per share:
+//   prepare {agent:{id,name}, shares:[{id,name,mode,hidden:[pattern…]}], authority?, programs_follow?} + 2 descriptors per share:
 //   root, node table
 //       authority: what the agent's programs are to trust (guest/protocol/authority_certificate.h), for the clerk that says hello.
+//       programs_follow: the hello says that programs.policy comes, and the guest runs none of the agent's programs until then.
 //       First and once. The clerk jails itself to exactly these folders and answers {landlock_abi, seccomp}.
 //       It holds no byte of the guest's before.
 //   attach {channels:[name…]} + a descriptor each: control, files, network, terminals, console. Starts an
@@ -25,6 +26,7 @@
 //   changes.list {share, after, limit} → {entries, next, staged}
 //   content.copy {share, path, generation, max} + one writable file → {size}
 //   changes.settle, changes.discard {share, entries:[{path, generation}]} → {kept:[path…]}
+//   programs.policy {…} → {}    a part of which programs run, as in guest/protocol/control.h
 //   share.revoke {id} → {}    not one further byte of it is served
 //   reads.recorded {batch, recorded} → {}    the answer to file.read: what waited for it is read now, or
 //       refused

@@ -91,6 +91,7 @@ void addEverything(CLI::App& app, Context& context, const std::vector<std::strin
     addRuleVerbs(app, context);
     addNetworkVerbs(app, context);
     addForwardVerbs(app, context);
+    addExecPolicyVerbs(app, context);
     addCredentialVerbs(app, context);
     addCanaryVerbs(app, context);
     addProviderVerbs(app, context);

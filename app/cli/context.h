@@ -72,6 +72,7 @@ void addImageVerbs(CLI::App& app, Context& context);
 void addShareVerbs(CLI::App& app, Context& context);
 void addReviewVerbs(CLI::App& app, Context& context); // changes, diff, apply, discard, undo
 void addNetworkVerbs(CLI::App& app, Context& context);  // net
+void addExecPolicyVerbs(CLI::App& app, Context& context); // policy exec
 void addForwardVerbs(CLI::App& app, Context& context);  // forward
 void addCredentialVerbs(CLI::App& app, Context& context); // credential
 void addCanaryVerbs(CLI::App& app, Context& context);     // canary

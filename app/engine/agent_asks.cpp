@@ -220,8 +220,8 @@ AgentAsks::Answer AgentAsks::answerTo(const std::string& agent, const ask::Quest
     if (const auto* withdraw = std::get_if<ask::Withdraw>(&question)) {
         return this->withdraw(agent, *withdraw);
     }
-    if (std::holds_alternative<ask::Program>(question)) {
-        return one(0, ask::State::Denied, "Nobody decides about programs here");
+    if (const auto* program = std::get_if<ask::Program>(&question)) {
+        return this->program(agent, *program, stop);
     }
     return why(agent, std::get<ask::Why>(question));
 }
@@ -276,6 +276,19 @@ AgentAsks::Answer AgentAsks::forward(const std::string& agent, const ask::Forwar
     }
     const auto submitted = m_to.approvals.askForward(of, question.port, question.reason);
     return submitted ? Answer(answerOf(*submitted)) : Answer(failed(of, submitted.error()));
+}
+
+AgentAsks::Answer AgentAsks::program(const std::string& agent, const ask::Program& question, const std::stop_token& stop) {
+    const auto of = m_to.findAgent(agent);
+    if (!of) {
+        return stopping();
+    }
+    const auto submitted = m_to.approvals.askProgram(of, question);
+    if (!submitted) {
+        return failed(of, submitted.error());
+    }
+    return submitted->kind == Submitted::Kind::Allowed && submitted->id != 0 ? wait(agent, {submitted->id, std::chrono::seconds(0)}, stop)
+                                                                             : Answer(answerOf(*submitted));
 }
 
 AgentAsks::Answer AgentAsks::wait(const std::string& agent, const ask::Wait& question, const std::stop_token& stop) {

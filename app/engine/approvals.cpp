@@ -52,6 +52,7 @@ Approvals::Approvals(Setup setup)
     : m_clock(setup.clock != nullptr ? setup.clock : &m_system)
     , m_findAgent(std::move(setup.findAgent))
     , m_complain(std::move(setup.complain))
+    , m_programsChanged(std::move(setup.programsChanged))
     , m_rules(setup.home / "rules.toml", std::move(setup.keeper), *m_clock)
     , m_grants(m_rules, *m_clock)
     , m_queue({*m_clock, m_rules, *this, *this, this}) {}
@@ -287,6 +288,10 @@ Result<Approvals::Outcome> Approvals::decide(const policy::DecisionWanted& wante
         giveFolder(out.decided.approval, **share, out);
     } else if (wanted.effect == policy::Effect::Allow && out.decided.approval.action == Action::Forward) {
         openForward(out.decided.approval, out);
+    } else if (wanted.effect == policy::Effect::Allow && out.decided.approval.action == Action::Program) {
+        if (auto runs = letRun(out.decided.approval); !runs) {
+            out.effectTrouble = std::move(runs).error();
+        }
     } else if (wanted.effect != policy::Effect::Allow || out.decided.approval.action != Action::Apply) {
         return out;
     } else if (auto report = carryOut(out.decided.approval, progress)) {
@@ -338,6 +343,13 @@ void Approvals::rulesChanged() {
     for (auto* listener : m_listeners) {
         listener->rulesChanged();
     }
+    if (m_programsChanged) {
+        m_programsChanged();
+    }
+    {
+        const std::lock_guard lock(m_mutex);
+        m_rulesNew = true;
+    }
     reconsider();
 }
 
@@ -356,6 +368,8 @@ void Approvals::sessionEnded(const std::string& agent, const std::string& sessio
         m_complain(nameOf(agent) + ": rules for its session could not be removed; they mean nothing any more: " + gone.error().text());
     }
     m_grants.endSession(agent, session);
+    const std::lock_guard lock(m_mutex);
+    m_once.erase(agent);
 }
 
 void Approvals::forget(const std::string& agent) {
@@ -365,6 +379,7 @@ void Approvals::forget(const std::string& agent) {
         m_complain("rules for an agent that is deleted could not be removed; they mean nothing any more: " + gone.error().text());
     }
     const std::lock_guard lock(m_mutex);
+    m_once.erase(agent);
     for (const auto& each : all) {
         if (each.agent == agent) {
             m_reviews.erase(each.id);
@@ -444,7 +459,7 @@ void Approvals::changed(const Approval& approval, std::uint64_t number) {
                 m_reviews[approval.id] = kept;
                 m_keep.push_back(kept);
             }
-            if (allowed && approval.action == Action::Apply && policy::isByRule(approval)) {
+            if (allowed && (approval.action == Action::Apply || approval.action == Action::Program) && policy::isByRule(approval)) {
                 m_byRule.push_back(approval.id);
             }
         }
@@ -463,6 +478,7 @@ void Approvals::keepTime(const std::stop_token& stop) {
             m_grants.recheck();
         }
         carryOutByRule();
+        lookAtPrograms();
         tidyReviews();
         const auto left = std::max<std::int64_t>(next - m_clock->now().steadyMs, 0);
         const auto wait = std::min<std::chrono::milliseconds>(std::chrono::milliseconds(left), kLookAtRules);
@@ -525,6 +541,12 @@ void Approvals::carryOutByRule() {
             continue;
         }
         m_lanes.post(approval->agent, "carry out " + std::to_string(id), [this, of = *approval] {
+            if (of.action == Action::Program) {
+                if (auto runs = letRun(of); !runs) {
+                    m_complain(nameOf(of.agent) + ": request " + std::to_string(of.id) + " was allowed by a rule: " + runs.error().text());
+                }
+                return;
+            }
             if (auto done = carryOut(of, [](std::string_view, std::string_view) {}); !done && !doneByAnother(of, done.error())) {
                 m_complain(nameOf(of.agent) + ": request " + std::to_string(of.id) + " was allowed by a rule: " + done.error().text());
             }

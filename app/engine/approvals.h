@@ -22,6 +22,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <thread>
 
 namespace carrel::engine {
@@ -35,6 +36,7 @@ public:
         std::function<AgentPtr(std::string_view id)> findAgent; // none: no agent has it
         std::function<void(std::string_view line)> complain;    // to the engine's own log
         const policy::Clock* clock = nullptr;                   // outlives this; none: the system's
+        std::function<void()> programsChanged = {};             // what rules say of programs may be other than before; must not wait
     };
     explicit Approvals(Setup setup);
     ~Approvals();
@@ -61,6 +63,12 @@ public:
     // The agent asks that what listens at a port of its machine is shown in the owner's browser. Of high risk; no rule answers it but
     // one that denies. It is not told where it is shown.
     [[nodiscard]] Result<policy::Submitted> askForward(const AgentPtr& agent, std::uint16_t port, const std::string& reason);
+
+    // A program whose content nothing is known of wanted to run in the agent's machine, and may not until somebody says so. Allowed once
+    // means: for as long as this machine runs. What the machine says of it is the claim; the content alone is judged.
+    [[nodiscard]] Result<policy::Submitted> askProgram(const AgentPtr& agent, const ask::Program& program);
+    // Contents that were allowed so; of another session than the agent's: none.
+    [[nodiscard]] std::set<std::string> allowedOnce(const std::string& agent, const std::string& session) const;
 
     // The owner's word. What it allows is done when this answers.
     struct FolderChoice { // with an allow of a folder, and with nothing else
@@ -109,6 +117,8 @@ private:
     void giveFolder(const policy::Approval& approval, const agents::NewShare& share, Outcome& out);
     [[nodiscard]] Result<Stands> folderStanding(const policy::Approval& approval);
     void openForward(const policy::Approval& approval, Outcome& out); // approvals_forward.cpp
+    void lookAtPrograms(); // likewise; by the one that keeps time: rules about programs end
+    [[nodiscard]] Status letRun(const policy::Approval& approval); // approvals_program.cpp
     void keepTime(const std::stop_token& stop);
     void tidyReviews();
     void forgetTold();
@@ -120,12 +130,13 @@ private:
     const policy::Clock* m_clock;
     std::function<AgentPtr(std::string_view)> m_findAgent;
     std::function<void(std::string_view)> m_complain;
+    std::function<void()> m_programsChanged;
     std::vector<policy::ApprovalListener*> m_listeners;
     policy::RuleBook m_rules;
     policy::Grants m_grants;
     policy::ApprovalQueue m_queue;
 
-    std::mutex m_mutex; // guards what follows; nothing is called with it held
+    mutable std::mutex m_mutex; // guards what follows; nothing is called with it held
     std::condition_variable_any m_news;
     bool m_due = false;
     struct Kept {
@@ -135,6 +146,13 @@ private:
     std::map<std::uint64_t, Kept> m_reviews; // of requests that wait or are allowed: what they are asked on
     std::vector<Kept> m_keep, m_letGo;
     std::map<std::uint64_t, std::uint64_t> m_told;            // by request: the newest state that was told
+    struct Once {
+        std::string session;
+        std::set<std::string> contents;
+    };
+    std::map<std::string, Once> m_once; // by agent
+    bool m_rulesNew = true;              // since lookAtPrograms()
+    std::optional<std::int64_t> m_programsEnd; // the first end of a rule about programs; since 1970
     std::vector<std::uint64_t> m_byRule;                      // allowed by a rule while they waited
     AgentLanes m_lanes;
     std::jthread m_time; // last: uses the rest

@@ -64,7 +64,12 @@ Result<std::unique_ptr<Engine>> Engine::create(api::Home home, Installation inst
     engine->m_logKeeper = std::make_unique<LogKeeper>(std::move(logs));
     engine->m_approvals = std::make_unique<Approvals>(
         Approvals::Setup{engine->m_home.folder, std::move(session.keeper),
-                         [raw = engine.get()](std::string_view wanted) { return raw->agentById(wanted); }, engine->m_services.complain, nullptr});
+                         [raw = engine.get()](std::string_view wanted) { return raw->agentById(wanted); }, engine->m_services.complain, nullptr,
+                         [raw = engine.get()] {
+                             for (const auto& agent : raw->allAgents()) {
+                                 agent->programsChanged();
+                             }
+                         }});
     engine->m_approvals->rules().setRecorder([raw = engine.get()](policy::RuleBook::Change change, const policy::Rule& rule) {
         return recordRule(*raw, change, rule);
     });
@@ -207,6 +212,7 @@ void Engine::fillServices() {
     m_services.ownerDecided = [this](const std::string& agent, const std::string& review) {
         m_approvals->ownerDecided(agent, review);
     };
+    m_services.programOrders = [this](const agents::AgentRecord& of) { return programOrders(of); };
     m_services.changed = [this] { m_agentNews.changed(); };
     m_services.mayShare = [this](const fs::path& dir) { return mayShare(dir); };
     m_services.complain = [](std::string_view line) { spdlog::warn("{}", line); };
@@ -285,6 +291,49 @@ Result<agents::BootFiles> Engine::bootFiles(const std::string& image) {
         return fail(initrd.error().wrap("The machine's first programs could not be put together"));
     }
     return out;
+}
+
+Result<std::optional<std::vector<exec::Listed>>> Engine::programsOf(const std::string& image) {
+    const auto id = image.empty() ? m_images.defaultImage() : m_images.find(image);
+    if (!id) {
+        return fail(id.error());
+    }
+    const auto text = m_images.programs(*id);
+    if (!text) {
+        return fail(text.error());
+    }
+    if (!*text) {
+        return std::nullopt;
+    }
+    auto list = exec::listFrom(**text);
+    return list ? Result<std::optional<std::vector<exec::Listed>>>(std::move(*list)) : fail(list.error());
+}
+
+Result<exec::Orders> Engine::programOrders(const agents::AgentRecord& of) {
+    exec::Known known;
+    known.settings = of.programSettings;
+    known.agent = of.id;
+    known.session = of.session;
+    if (known.settings.mode == exec::Mode::Observe) {
+        return exec::ordersFor(known);
+    }
+    const auto rules = m_approvals->rules().rules();
+    if (!rules) {
+        return fail(rules.error());
+    }
+    known.rules = rules->rules;
+    known.nowMs = policy::SystemClock().now().wallMs;
+    known.once = m_approvals->allowedOnce(of.id, of.session);
+    std::optional<std::vector<exec::Listed>> image;
+    if (known.settings.mode == exec::Mode::Allow) {
+        auto list = programsOf(of.image);
+        if (!list) {
+            return fail(list.error());
+        }
+        image = std::move(*list);
+        known.image = image ? &*image : nullptr;
+    }
+    return exec::ordersFor(known);
 }
 
 // Of the image that new agents get, never of an agent's own disk.
@@ -482,6 +531,7 @@ api::Handlers Engine::handlers(std::function<void()> stopServer) {
     addRuleVerbs(*this, all);
     addNetworkVerbs(*this, all);
     addForwardVerbs(*this, all);
+    addExecVerbs(*this, all);
     addCredentialVerbs(*this, all);
     addCanaryVerbs(*this, all);
     addProviderVerbs(*this, all);

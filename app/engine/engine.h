@@ -97,6 +97,10 @@ public:
     [[nodiscard]] Status deleteAgent(std::string_view name, agents::Agent::Staged staged,
                                      const agents::Progress& progress);
 
+    // What an image brought that can be run; none: it has no list.
+    [[nodiscard]] Result<std::optional<std::vector<exec::Listed>>> programsOf(const std::string& image);
+    [[nodiscard]] Result<exec::Orders> programOrders(const agents::AgentRecord& of);
+
     enum class Probe { Remembered, Fresh };
     [[nodiscard]] Result<hypervisor::HostReport> checkHost(Probe probe, const hypervisor::Backend::Progress& progress,
                                                            std::stop_token stop);
@@ -152,6 +156,7 @@ void addTokenVerbs(Engine& engine, api::Handlers& to);
 void addApprovalVerbs(Engine& engine, api::Handlers& to);
 void addRuleVerbs(Engine& engine, api::Handlers& to);
 void addNetworkVerbs(Engine& engine, api::Handlers& to);
+void addExecVerbs(Engine& engine, api::Handlers& to);
 void addForwardVerbs(Engine& engine, api::Handlers& to);
 void addCredentialVerbs(Engine& engine, api::Handlers& to);
 void addCanaryVerbs(Engine& engine, api::Handlers& to);
@@ -162,6 +167,8 @@ void addBudgetVerbs(Engine& engine, api::Handlers& to);
 
 // Into the logs of the agents that it is about: a rule that no verb adds or removes. An error only where one is added.
 [[nodiscard]] Status recordRule(Engine& engine, policy::RuleBook::Change change, const policy::Rule& rule);
+// One that the owner takes away: called right before. An error: it stays.
+[[nodiscard]] Status recordRemoval(Engine& engine, const policy::Rule& rule);
 // One that allows, and goes with what it was for; what cannot be written now is owed.
 void recordRuleGone(Engine& engine, const policy::Rule& rule, std::string_view with);
 

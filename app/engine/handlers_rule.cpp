@@ -109,10 +109,7 @@ Result<json::value> remove(Engine& engine, api::Call& call) {
     JsonFields fields(call.params(), "rule.remove");
     const auto id = fields.number("id");
     CARREL_TRY(fields.finish());
-    // Without an allow less is possible, so that goes ahead whatever the logs say. Without a deny more is.
-    const auto gone = engine.approvals().rules().remove(id, [&](const Rule& each) {
-        return note(engine, EventKind::RuleRemoved, each, each.effect == policy::Effect::Allow ? IfNot::Owe : IfNot::Refuse);
-    });
+    const auto gone = engine.approvals().rules().remove(id, [&](const Rule& each) { return recordRemoval(engine, each); });
     if (!gone) {
         return fail(gone.error());
     }
@@ -239,6 +236,11 @@ Result<json::value> import(Engine& engine, api::Call& call) {
 Status recordRule(Engine& engine, policy::RuleBook::Change change, const Rule& rule) {
     return change == policy::RuleBook::Change::Added ? note(engine, EventKind::RuleAdded, rule)
                                                      : note(engine, EventKind::RuleRemoved, rule, IfNot::Owe, "session");
+}
+
+// Without an allow less is possible, so that goes ahead whatever the logs say. Without a deny more is.
+Status recordRemoval(Engine& engine, const Rule& rule) {
+    return note(engine, EventKind::RuleRemoved, rule, rule.effect == policy::Effect::Allow ? IfNot::Owe : IfNot::Refuse);
 }
 
 void recordRuleGone(Engine& engine, const Rule& rule, std::string_view with) {

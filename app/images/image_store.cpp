@@ -14,6 +14,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::uint64_t kMaxManifest = 4ULL * 1024 * 1024;
+constexpr std::uint64_t kMaxPrograms = 32ULL * 1024 * 1024;
 constexpr std::uint64_t kMaxSmall = 4ULL * 1024 * 1024;
 constexpr std::string_view kManifestFile = "manifest.json";
 constexpr std::string_view kStampFile = "base.stamp";
@@ -131,7 +132,7 @@ Result<ImageId> ImageStore::importRaw(const ImportFiles& files) {
 }
 
 Result<ImageId> ImageStore::settle(const fs::path& temporary, Manifest made) {
-    for (const auto name : {kBasePart, kModulesPart, kElfKernelPart, kKernelPart}) { // sorted by name
+    for (const auto name : {kBasePart, kModulesPart, kProgramsPart, kElfKernelPart, kKernelPart}) { // sorted by name
         std::error_code ec;
         if (!fs::exists(temporary / name, ec)) {
             continue;
@@ -244,6 +245,25 @@ Result<BootFiles> ImageStore::bootFiles(const ImageId& id) const {
     CARREL_TRY(checkBase(id, *made->find(kBasePart)));
     const auto folder = folderOf(id);
     return BootFiles{id, folder / kernel->name, folder / kModulesPart, folder / kBasePart};
+}
+
+Result<std::optional<std::string>> ImageStore::programs(const ImageId& id) const {
+    const auto made = manifest(id);
+    if (!made) {
+        return fail(made.error());
+    }
+    const auto* part = made->find(kProgramsPart);
+    if (part == nullptr) {
+        return std::nullopt;
+    }
+    const auto text = readFile(folderOf(id) / part->name, kMaxPrograms);
+    if (!text) {
+        return fail(text.error().wrap("the image " + id.shortText() + " is not complete"));
+    }
+    if (text->size() != part->size || files::Sha256::of(asText(*text)) != part->sha256) { // as it was read, so that nobody comes between
+        return fail(damaged(id, part->name));
+    }
+    return std::string(asText(*text));
 }
 
 Result<ImageId> ImageStore::defaultImage() const {

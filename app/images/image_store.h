@@ -70,6 +70,8 @@ public:
     // Kernel and modules are hashed at each call, the base only when its stamp changed since it was last seen
     // good.
     [[nodiscard]] Result<BootFiles> bootFiles(const ImageId& id) const;
+    // The list of its programs as text (app/exec/program_list.h), compared with the manifest. None: it has none.
+    [[nodiscard]] Result<std::optional<std::string>> programs(const ImageId& id) const;
 
     // NotFound with a hint when there is none.
     [[nodiscard]] Result<ImageId> defaultImage() const;

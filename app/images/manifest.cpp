@@ -15,7 +15,7 @@ namespace {
 constexpr std::size_t kMaxText = 256;
 constexpr std::size_t kMaxPackages = 20000;
 constexpr JsonLimits kLimits{4 * 1024 * 1024, 6};
-constexpr std::array kKnownParts{kBasePart, kElfKernelPart, kKernelPart, kModulesPart};
+constexpr std::array kKnownParts{kBasePart, kElfKernelPart, kKernelPart, kModulesPart, kProgramsPart};
 
 Result<Part> parsePart(const json::value& value) {
     if (!value.is_object()) {

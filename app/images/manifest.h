@@ -36,6 +36,7 @@ inline constexpr std::string_view kBasePart = "base.raw";
 inline constexpr std::string_view kElfKernelPart = "vmlinux"; // may be absent
 inline constexpr std::string_view kKernelPart = "vmlinuz";    // may be absent where vmlinux is there
 inline constexpr std::string_view kModulesPart = "modules.cpio";
+inline constexpr std::string_view kProgramsPart = "programs.tsv"; // may be absent: an import, or made by an older Carrel
 
 struct Part {
     std::string name;

@@ -54,7 +54,7 @@ bool isLasting(Action action) {
 }
 
 bool isCarriedOut(Action action) {
-    return isLasting(action) || action == Action::Forward;
+    return isLasting(action) || action == Action::Forward || action == Action::Program;
 }
 
 bool isByPersonAlone(Action action) {

@@ -5,6 +5,7 @@
 #   vmlinuz        Debian's cloud kernel as it comes
 #   vmlinux        the same kernel decompressed (boots faster by its PVH entry); absent if it cannot be unpacked
 #   modules.cpio   the few kernel modules that a machine needs, with their order in lib/carrel/modules.list
+#   programs.tsv   the SHA-256 of everything in base.raw that can be run, or brought into a program (list-programs.sh)
 #   packages.tsv   name, version and architecture of every package in base.raw, and of the kernel
 #   kernel.release
 #
@@ -147,6 +148,7 @@ step 4 "choosing kernel modules"
 
 step 5 "stripping the tree"
 unshare --map-auto --map-root-user --mount "$HERE/prepare-tree.sh" "$work" "$epoch" 2>"$work/log" || explain "$work/log" "stripping the tree"
+unshare --map-auto --map-root-user "$HERE/list-programs.sh" "$work/tree" >"$output/programs.tsv" 2>"$work/log" || explain "$work/log" "listing the programs"
 { cat "$work/packages.tsv"; dpkg-deb --show --showformat='${Package}\t${Version}\t${Architecture}\n' "$kernel_deb"; } | sort >"$output/packages.tsv"
 
 step 6 "writing the file system"

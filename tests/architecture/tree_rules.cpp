@@ -43,6 +43,8 @@ SourceRules projectRules(const QString& sourceDir) {
         {"app/activity/", {"app/activity/", "guest/protocol/"}},
         {"app/files/", {"app/files/", "guest/protocol/"}},
         {"app/policy/", {"app/policy/", "app/activity/", "app/files/", "guest/protocol/"}},
+        // Which programs run in agents' machines.
+        {"app/exec/", {"app/exec/", "app/policy/", "app/activity/", "app/files/", "guest/protocol/"}},
         // What the user's desktop session offers: the only place that speaks on its bus.
         {"app/desktop/",
          {"app/desktop/", "app/api/display_text.h", "app/policy/", "app/activity/", "app/files/", "app/egress/credentials/", "guest/protocol/"}},
@@ -54,7 +56,7 @@ SourceRules projectRules(const QString& sourceDir) {
         {"app/images/", {"app/images/", "app/files/", "hypervisor/api/", "guest/protocol/"}},
         // link.h is what both ends of the engine's line to a clerk share; the others what both must judge alike.
         {"app/agents/",
-         {"app/agents/", "app/activity/", "app/files/", "app/images/", "app/policy/", "app/egress/",
+         {"app/agents/", "app/activity/", "app/exec/", "app/files/", "app/images/", "app/policy/", "app/egress/",
           "app/recording/recorder_wire.h", "app/recording/secret_marks.h", "app/api/spawn_setup.h", "app/clerk/clerk_word.h", "app/clerk/link.h", "app/clerk/hidden_names.h", "app/clerk/placeholders.h", "app/clerk/drives.h", "app/relay/authority.h", "hypervisor/api/", "guest/protocol/"}},
         // The text of documents, from machines that are thrown away; of agents it knows only how a clerk is started.
         {"app/viewer/",
@@ -62,7 +64,7 @@ SourceRules projectRules(const QString& sourceDir) {
         // What agents are given to do. Of agents, models and the owner's attention it knows what hands.h says, which the engine fills.
         {"app/tasks/", {"app/tasks/", "app/activity/", "app/files/", "guest/protocol/"}},
         {"app/engine/",
-         {"app/engine/", "app/agents/", "app/tasks/", "app/viewer/", "app/api/", "app/activity/", "app/files/", "app/images/",
+         {"app/engine/", "app/agents/", "app/tasks/", "app/viewer/", "app/api/", "app/activity/", "app/exec/", "app/files/", "app/images/",
           "app/policy/", "app/desktop/", "app/egress/", "app/providers/", "app/relay/model_api.h", "app/relay/model_use.h", "hypervisor/api/", "guest/protocol/"}},
         // The one place where a back end is chosen.
         {"app/engine/main.cpp", {"app/", "hypervisor/", "guest/protocol/"}},

@@ -103,6 +103,20 @@ private slots:
         QVERIFY(model.index(1, TimelineModel::Subject).data(Qt::AccessibleTextRole).toString().startsWith(says(1)));
         QVERIFY(!model.index(0, TimelineModel::Subject).data(Qt::AccessibleTextRole).toString().contains(says(1)));
     }
+    // By what a program is never run again: its content as it was told with its start, and nothing that merely looks like one.
+    void theContentOfAProgram() {
+        TimelineModel model(nullptr);
+        const std::string content(64, 'a');
+        model.add({told(1, "program.started", "guest", "/tmp/tool", {{"argv", json::array{"sha256=" + std::string(64, 'b')}}, {"sha256", content}}),
+                   told(2, "program.started", "guest", "/tmp/tool", {{"argv", json::array{"sha256=" + content}}}),
+                   told(3, "program.started", "guest", "/tmp/tool", {{"sha256", std::string(64, 'A')}}),
+                   told(4, "program.started", "guest", "/tmp/tool", {{"sha256", content + "a"}}),
+                   told(5, "exec.started", "host", "/tmp/tool", {{"sha256", content}})});
+        QCOMPARE(model.at(0).content, content);
+        for (int row = 1; row < 5; ++row) {
+            QVERIFY2(model.at(row).content.empty(), qPrintable(QString::number(row)));
+        }
+    }
     // What was seen of the network is told in words; what a machine says of it stays as it is (I9).
     void theNetworkInWords() {
         TimelineModel model(nullptr);

@@ -94,6 +94,7 @@ constexpr std::array kKinds{
     Kind{"rights.tried", EventGroup::Machine, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Right reached for")},
     Kind{"watch.lost", EventGroup::Notes, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Left out of this record")},
     Kind{"watch.silent", EventGroup::Machine, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Machine silent about its programs")},
+    Kind{"programs.mode", EventGroup::Commands, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Which programs run")},
     Kind{"budget.set", EventGroup::Network, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Budget")},
     Kind{"recording.started", EventGroup::Commands, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Recording begun")},
     Kind{"recording.chunk", EventGroup::Commands, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Recording kept")},
@@ -147,6 +148,11 @@ std::string_view lastName(std::string_view path) {
     return path.substr(path.rfind('/') + 1);
 }
 
+std::string contentOf(const json::object& event) {
+    auto sha256 = textAt(event, "kind") == "program.started" ? textAt(objectAt(event, "detail"), "sha256") : std::string();
+    return sha256.size() == 64 && sha256.find_first_not_of("0123456789abcdef") == std::string::npos ? sha256 : std::string();
+}
+
 // Nothing where a machine says so: only what was seen is put into Carrel's own words (I9).
 QString networkWords(const json::object& event) {
     const auto kind = textAt(event, "kind");
@@ -198,6 +204,7 @@ void TimelineModel::add(const json::array& events) {
         }
         fresh.push_back({seq, textAt(event, "time"), kind, subject, detailText(detail), process.empty() ? std::string() : briefText(kind, detail), process,
                          networkWords(event), textAt(event, "provenance") != "host"}); // what is not known to be the host's is not shown as such
+        fresh.back().content = contentOf(event);
     }
     if (fresh.empty()) {
         return;

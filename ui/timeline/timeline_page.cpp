@@ -3,6 +3,7 @@
 
 #include "app/api/answers.h"
 #include "ui/parts/message_bar.h"
+#include "ui/parts/question.h"
 #include "ui/text/plain.h"
 #include "ui/timeline/timeline_delegate.h"
 #include "ui/timeline/timeline_filter.h"
@@ -12,6 +13,7 @@
 #include <QHeaderView>
 #include <QLineEdit>
 #include <QPlainTextEdit>
+#include <QPushButton>
 #include <QScrollBar>
 #include <QSplitter>
 #include <QTableView>
@@ -42,6 +44,7 @@ TimelinePage::TimelinePage(EngineLink& link, const QString& agent, QWidget* pare
     , m_ofProgram(new QToolButton(this))
     , m_view(new QTableView(this))
     , m_detail(new QPlainTextEdit(this))
+    , m_never(new QPushButton(tr("&Never again…"), this))
     , m_count(new PlainLabel({}, this))
     , m_bar(new MessageBar(this)) {
     setObjectName("timelinePage");
@@ -108,7 +111,15 @@ TimelinePage::TimelinePage(EngineLink& link, const QString& agent, QWidget* pare
     all->addLayout(filters);
     all->addWidget(m_bar);
     all->addWidget(splitter, 1);
-    all->addWidget(m_count);
+    m_never->setObjectName("never");
+    m_never->setAccessibleName(tr("Never let the program of the chosen event run again"));
+    m_never->hide();
+    auto* below = new QHBoxLayout;
+    below->addWidget(m_count, 1);
+    below->addWidget(m_never);
+    all->addLayout(below);
+    connect(m_never, &QPushButton::clicked, this, &TimelinePage::neverAgain);
+    connect(m_view->selectionModel(), &QItemSelectionModel::currentRowChanged, this, &TimelinePage::offerNever);
 
     m_takeIn.setSingleShot(true);
     m_again.setSingleShot(true);
@@ -250,6 +261,40 @@ QString TimelinePage::programsOf(const TimelineEvent& event) const {
         out += QString(2 * depth++, ' ') + (program->command.isEmpty() ? program->name : program->name + ": " + program->command) + '\n';
     }
     return out;
+}
+
+void TimelinePage::offerNever() {
+    const auto index = m_filter->mapToSource(m_view->currentIndex());
+    m_never->setVisible(index.isValid() && !m_model->at(index.row()).content.empty());
+}
+
+// By its content, whatever it is called next time. The name is the machine's word, and kept as that.
+void TimelinePage::neverAgain() {
+    const auto index = m_filter->mapToSource(m_view->currentIndex());
+    if (!index.isValid() || m_model->at(index.row()).content.empty()) {
+        return;
+    }
+    const auto& event = m_model->at(index.row());
+    const auto name = lineOf(event.subject);
+    const auto content = event.content;
+    auto* const question = new Question(tr("Never again"),
+                                        tr("No program with this content will run in the machine of the agent %1 any more, by whichever name. "
+                                           "One that runs now is not ended. Somebody who changes one byte of it has another program.")
+                                            .arg(m_agent),
+                                        name + '\n' + QString::fromStdString(content), tr("&Never let it run again"), this);
+    connect(question, &Question::agreed, this, [this, name, content] {
+        constexpr int kNoteCharacters = 60; // of any script, within what a rule's note takes
+        m_link.ask("programs.deny",
+                   {{"agent", m_agent.toStdString()}, {"sha256", content}, {"note", tr("called %1 by the machine").arg(name.left(kNoteCharacters)).toStdString()}},
+                   this, [this, name](const Answer& answer) {
+                       if (!answer) {
+                           m_bar->say(answer.error());
+                           return;
+                       }
+                       m_bar->say(MessageBar::Kind::Note, tr("%1 will not run again.").arg(name), tr("To take that back: carrel policy exec remove %1").arg(m_agent));
+                   });
+    });
+    question->open();
 }
 
 } // namespace carrel::ui

@@ -11,6 +11,7 @@
 class QComboBox;
 class QLineEdit;
 class QPlainTextEdit;
+class QPushButton;
 class QTableView;
 class QToolButton;
 
@@ -39,6 +40,8 @@ private:
     void tellCount();
     void showDetail(const QModelIndex& index);
     [[nodiscard]] QString programsOf(const TimelineEvent& event) const;
+    void offerNever();
+    void neverAgain();
 
     EngineLink& m_link;
     QString m_agent;
@@ -50,6 +53,7 @@ private:
     QToolButton* m_ofProgram;
     QTableView* m_view;
     QPlainTextEdit* m_detail;
+    QPushButton* m_never; // the program of the chosen event
     PlainLabel* m_count;
     MessageBar* m_bar;
     QPointer<Request> m_request;

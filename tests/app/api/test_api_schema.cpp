@@ -28,7 +28,7 @@ const QStringList kVerbs{"doctor",       "image.build", "image.list",   "image.v
                          "secret.open", "credential.add", "credential.list", "credential.remove", "credential.test",
                          "credential.unlock", "credential.lock", "canary.add", "canary.list", "canary.plant", "canary.remove",
                          "provider.add", "provider.list", "provider.presets", "provider.test", "provider.remove", "provider.use",
-                         "budget.set", "budget.show", "task.add", "task.say", "task.list", "task.wait", "task.watch", "task.cancel", "task.answer", "task.programs",
+                         "budget.set", "budget.show", "programs.show", "programs.set", "programs.allow", "programs.deny", "programs.remove", "task.add", "task.say", "task.list", "task.wait", "task.watch", "task.cancel", "task.answer", "task.programs",
                          "task.install", "log.head", "log.search", "log.keep", "recording.list", "recording.read"};
 } // namespace
 
@@ -83,7 +83,7 @@ private slots:
         for (const char* never : {"apply", "undo", "discard", "allow", "deny", "share.add", "share.mode", "share.remove",
                                   "share.revoke", "token.create", "token.revoke", "token.list", "agent.start",
                                   "agent.stop", "agent.pause", "agent.resume", "agent.pause_all", "agent.resume_all", "engine.stop", "approval.decide", "approval.reopen", "approval.list", "rule.add",
-                                  "rule.remove", "rule.import", "net.mode", "net.limit", "net.allow", "net.live", "net.cut", "forward.open", "budget.set", "budget.show", "log.head", "recording.list", "log.search", "log.keep", "recording.read", "no.such.verb", ""}) {
+                                  "rule.remove", "rule.import", "net.mode", "net.limit", "net.allow", "net.live", "net.cut", "forward.open", "budget.set", "budget.show", "programs.set", "programs.allow", "programs.deny", "log.head", "log.search", "log.keep", "recording.list", "recording.read", "no.such.verb", ""}) {
             QVERIFY2(!carrel::api::mayCall(carrel::api::Role::Client, never), never);
         }
     }

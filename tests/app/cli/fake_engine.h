@@ -192,8 +192,8 @@ public:
               "changes.wait", "share.mode",  "share.revoke", "token.create", "token.list", "token.revoke",
               "approval.list", "approval.show", "approval.shown", "approval.hold", "approval.preview", "approval.decide",
               "approval.reopen", "approval.stats", "approval.wait", "rule.list", "rule.show", "rule.test", "rule.preview",
-              "rule.add", "rule.remove", "rule.import", "rule.export", "rule.presets", "budget.set", "budget.show",
-              "task.add", "task.say", "task.list", "task.wait", "task.watch", "task.cancel", "task.answer", "task.programs", "task.install", "log.head", "recording.list", "log.search", "log.keep", "recording.read"}) {
+              "rule.add", "rule.remove", "rule.import", "rule.export", "rule.presets", "budget.set", "budget.show", "programs.show", "programs.set", "programs.allow", "programs.deny", "programs.remove",
+              "task.add", "task.say", "task.list", "task.wait", "task.watch", "task.cancel", "task.answer", "task.programs", "task.install", "log.head", "log.search", "log.keep", "recording.list", "recording.read"}) {
             const auto schema = m_schemas.load(std::string(verb) + ".json").as_object();
             m_answers[verb] = schema.at("examples").as_array().at(0).as_object().at("result");
             handlers[verb] = [this](api::Call& call) { return answer(call); };

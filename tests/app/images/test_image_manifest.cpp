@@ -63,6 +63,13 @@ private slots:
         QVERIFY(!Manifest::parse(text.toStdString()));
     }
 
+    void aListOfProgramsIsAPartThatMayBeThere() {
+        Manifest made = example();
+        made.parts.insert(made.parts.begin() + 2, {std::string(kProgramsPart), 5, files::Sha256::of(kProgramsPart)});
+        const auto read = Manifest::parse(made.toJson());
+        QVERIFY(read && read->find(kProgramsPart) != nullptr);
+    }
+
     void refusesAMissingPart() {
         Manifest made = example();
         made.parts.erase(made.parts.begin());

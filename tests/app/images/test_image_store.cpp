@@ -66,6 +66,24 @@ private slots:
         QVERIFY(m_store->list()->empty());
     }
 
+    void theListOfProgramsIsWhatWasMade() {
+        const auto without = build();
+        QVERIFY(without);
+        const auto none = m_store->programs(without->id);
+        QVERIFY(none && !*none); // of an older recipe, or an import
+        QVERIFY(writeRecipe(m_folder->filePath("recipe"), goodRecipe() + "echo list > $output/programs.tsv\n"));
+        const auto made = build();
+        QVERIFY(made && made->id != without->id);
+        const auto list = m_store->programs(made->id);
+        QVERIFY(list && *list);
+        QCOMPARE(**list, std::string("list\n"));
+        const auto file = m_folder->filePath("images/" + QString::fromStdString(made->id.text()) + "/programs.tsv");
+        QVERIFY(QFile::setPermissions(file, QFile::ReadOwner | QFile::WriteOwner) && writeFile(file, "lost\n"));
+        const auto changed = m_store->programs(made->id);
+        QVERIFY(!changed && changed.error().code == ErrorCode::Refused);
+        QVERIFY(!m_store->verify(made->id));
+    }
+
     void bootFilesNoticeADamagedPart_data() {
         QTest::addColumn<QString>("part");
         for (const char* part : {"base.raw", "vmlinux", "modules.cpio"}) {

@@ -1,0 +1,25 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# list-programs.sh TREE: every content in TREE that a program can be started from or brought into one: what is executable, and
+# what is ELF. On standard output, a line for each content: its SHA-256, a mark and its first name, with tabs between. Mark: "code" of
+# a program that makes code in memory while it runs (a just-in-time compiler), else "-". The same tree gives the same bytes.
+set -euo pipefail
+export LC_ALL=C
+cd "$1"
+
+{
+  find . -xdev -type f -perm /0111 -print0
+  # Shared objects need not be executable to be brought into a program. More than those whose first bytes are ELF's is no harm.
+  find . -xdev -type f ! -perm /0111 -size +3c -print0 | { xargs -0 -r grep -lZaz -m 1 $'^\x7fELF' || [[ $? -eq 123 ]]; }
+} | sort -z -u | xargs -0 -r sha256sum -b -z |
+  # sha256sum -z: the digits, " *", the name and a NUL; of the name what would break a line, or is not ASCII, becomes a question mark.
+  tr '\t\n\0\200-\377' '??\n[?*]' | awk '
+    {
+      hash = substr($0, 1, 64)
+      name = substr($0, 68) # without "."
+      if (seen[hash]++) next
+      base = name
+      sub(/.*\//, "", base)
+      code = base ~ /^(node|nodejs|java|luajit|pypy3?|bun|deno|dotnet|qemu-[a-z0-9_-]+)([0-9.-]+)?$/
+      print hash "\t" (code ? "code" : "-") "\t" name
+    }'
