@@ -26,14 +26,14 @@ packages_run=(
     libcli11-dev libseccomp-dev libfuse3-dev libtomlplusplus-dev libsecret-1-dev libglib2.0-dev libvterm-dev zlib1g-dev
     qemu-system-x86 qemu-utils libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients
     mmdebstrap e2fsprogs uidmap kmod cpio xz-utils lz4 zstd gawk python3 rsync
-    qt6-base-dev qt6-qpa-plugins qt6-l10n-tools # the desktop, its languages, and what it shows itself by
+    qt6-base-dev qt6-qpa-plugins qt6-l10n-tools librsvg2-bin # the desktop, its languages, what it shows itself by, and its icon
 )
 packages_test=(
     dbus-daemon python3-openpyxl binutils clang libclang-rt-14-dev mold attr acl git poppler-utils
     sqlite3 tcl8.6-dev dpkg-dev # tests/suites: ordinary programs, and building git and SQLite
 )
 packages_package=(
-    librsvg2-bin dpkg-dev lintian desktop-file-utils appstream man-db binutils file
+    dpkg-dev lintian desktop-file-utils appstream man-db binutils file
 )
 
 # Other distributions: untested.
@@ -73,6 +73,7 @@ map_package() {
     fedora:qt6-base-dev) echo qt6-qtbase-devel ;;
     fedora:qt6-qpa-plugins) echo qt6-qtbase-gui ;;
     fedora:qt6-l10n-tools) echo qt6-linguist ;;
+    fedora:librsvg2-bin) echo librsvg2-tools ;;
     arch:build-essential) echo base-devel ;;
     arch:ninja-build) echo ninja ;;
     arch:pkg-config) echo pkgconf ;;
@@ -97,6 +98,7 @@ map_package() {
     arch:libclang-rt-14-dev) echo compiler-rt ;;
     arch:qt6-base-dev | arch:qt6-qpa-plugins) echo qt6-base ;;
     arch:qt6-l10n-tools) echo qt6-tools ;;
+    arch:librsvg2-bin) echo librsvg ;;
     arch:sqlite3) echo sqlite ;;
     arch:tcl8.6-dev) echo tcl ;;
     arch:zlib1g-dev) echo zlib ;;
