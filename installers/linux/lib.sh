@@ -27,14 +27,14 @@ packages_run=(
     qemu-system-x86 qemu-utils libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients
     clang llvm libbpf-dev libelf-dev # programs that the guest's kernel runs
     mmdebstrap e2fsprogs uidmap kmod cpio xz-utils lz4 zstd gawk python3 rsync
-    qt6-base-dev qt6-qpa-plugins qt6-l10n-tools # the desktop, its languages, and what it shows itself by
+    qt6-base-dev qt6-qpa-plugins qt6-l10n-tools librsvg2-bin # the desktop, its languages, what it shows itself by, and its icon
 )
 packages_test=(
     dbus-daemon python3-openpyxl binutils libclang-rt-14-dev mold attr acl git poppler-utils
     sqlite3 tcl8.6-dev dpkg-dev # tests/suites: ordinary programs, and building git and SQLite
 )
 packages_package=(
-    librsvg2-bin dpkg-dev lintian desktop-file-utils appstream man-db binutils file
+    dpkg-dev lintian desktop-file-utils appstream man-db binutils file
 )
 
 # Other distributions: untested.
@@ -77,6 +77,7 @@ map_package() {
     fedora:qt6-base-dev) echo qt6-qtbase-devel ;;
     fedora:qt6-qpa-plugins) echo qt6-qtbase-gui ;;
     fedora:qt6-l10n-tools) echo qt6-linguist ;;
+    fedora:librsvg2-bin) echo librsvg2-tools ;;
     arch:build-essential) echo base-devel ;;
     arch:ninja-build) echo ninja ;;
     arch:pkg-config) echo pkgconf ;;
@@ -104,6 +105,7 @@ map_package() {
     arch:libclang-rt-14-dev) echo compiler-rt ;;
     arch:qt6-base-dev | arch:qt6-qpa-plugins) echo qt6-base ;;
     arch:qt6-l10n-tools) echo qt6-tools ;;
+    arch:librsvg2-bin) echo librsvg ;;
     arch:sqlite3) echo sqlite ;;
     arch:tcl8.6-dev) echo tcl ;;
     arch:zlib1g-dev) echo zlib ;;
