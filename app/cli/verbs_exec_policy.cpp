@@ -46,7 +46,7 @@ std::string listText(const json::object& result, const char* key, const char* ti
         const auto until = textAt(one, "until");
         const auto rule = numberAt(one, "rule");
         out += "  " + (sha256.empty() ? std::string("every program") : shown(sha256, 64)) + "  " + scopeWords(textAt(one, "scope")) +
-               (until.empty() ? "" : ", until " + timeText(until)) + (rule == 0 ? "" : " (rule " + std::to_string(rule) + ")") +
+               (one.contains("code") ? ", and makes code" : "") + (until.empty() ? "" : ", until " + timeText(until)) + (rule == 0 ? "" : " (rule " + std::to_string(rule) + ")") +
                (note.empty() ? "" : ": " + note) + "\n";
     }
     return out;
@@ -78,6 +78,7 @@ std::string programsText(const json::object& result) {
 struct ExecOptions {
     std::string agent, mode, unknown, sha256, note;
     bool everywhere = false;
+    bool code = false;
 };
 
 int set(Context& context, const ExecOptions& options) {
@@ -98,6 +99,9 @@ int put(Context& context, const char* verb, const ExecOptions& options) {
     json::object params{{"agent", options.agent}, {"sha256", options.sha256}};
     if (options.everywhere) {
         params["everywhere"] = true;
+    }
+    if (options.code) {
+        params["code"] = true;
     }
     if (!options.note.empty()) {
         params["note"] = options.note;
@@ -137,6 +141,9 @@ void addExecPolicyVerbs(CLI::App& app, Context& context) {
         each->add_flag("--everywhere", options->everywhere, "Of every agent, not of this one alone");
         if (std::string_view(method) != "programs.remove") {
             each->add_option("--note", options->note, "What it is, and why");
+        }
+        if (std::string_view(method) == "programs.allow") {
+            each->add_flag("--code", options->code, "And let it make code in memory while it runs, as just-in-time compilers do");
         }
     }
 }

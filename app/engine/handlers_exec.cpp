@@ -33,6 +33,9 @@ void describe(const Rule& rule, json::array& deny, json::array& allow) {
                          {"note", rule.note},
                          {"rule", rule.id},
                          {"scope", rule.agent.empty() ? "everywhere" : rule.session.empty() ? "agent" : "session"}};
+        if (rule.effect == Effect::Allow && rule.high) {
+            one["code"] = true;
+        }
         if (rule.untilMs) {
             one["until"] = activity::formatTime(*rule.untilMs * 1'000'000);
         }
@@ -111,6 +114,7 @@ struct Wanted {
     AgentPtr agent;
     std::string sha256;
     bool everywhere = false;
+    bool code = false; // it may make code in memory, too
     std::string note;
 };
 
@@ -120,6 +124,9 @@ Result<Wanted> read(Engine& engine, api::Call& call) {
     const auto name = fields.string("agent", 256);
     out.sha256 = fields.string("sha256", 64);
     out.everywhere = fields.optionalBoolean("everywhere");
+    if (call.verb() == "programs.allow") {
+        out.code = fields.optionalBoolean("code");
+    }
     if (call.verb() != "programs.remove") {
         out.note = fields.optionalString("note", policy::kMaxNoteBytes).value_or("");
     }
@@ -161,7 +168,8 @@ Result<json::value> put(Engine& engine, api::Call& call, Effect effect) {
             return fail(ErrorCode::Conflict, "That program is denied, by rule " + std::to_string(rule.id),
                         "Take that away first: carrel policy exec remove " + wanted->agent->name() + " " + wanted->sha256 + (rule.agent.empty() ? " --everywhere" : ""));
         }
-        if (rule.effect == effect && rule.session.empty() && !rule.untilMs && (rule.agent.empty() || !wanted->everywhere)) {
+        if (rule.effect == effect && rule.session.empty() && !rule.untilMs && (rule.agent.empty() || !wanted->everywhere) &&
+            (rule.high || !wanted->code)) {
             return described(engine, *wanted->agent); // it is so already
         }
     }
@@ -170,6 +178,7 @@ Result<json::value> put(Engine& engine, api::Call& call, Effect effect) {
     rule.action = policy::Action::Program;
     rule.agent = wanted->everywhere ? "" : wanted->agent->id();
     rule.fields["sha256"] = {wanted->sha256};
+    rule.high = wanted->code;
     rule.note = wanted->note;
     const auto kept = book.add(std::move(rule));
     if (!kept) {

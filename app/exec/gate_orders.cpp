@@ -53,6 +53,9 @@ Result<Orders> ordersFor(const Known& known) {
             (rule.effect == Effect::Deny ? nothing : everything) = true;
         } else {
             (rule.effect == Effect::Deny ? deny : allow).insert(contents->second.begin(), contents->second.end());
+            if (rule.effect == Effect::Allow && rule.high) {
+                code.insert(contents->second.begin(), contents->second.end());
+            }
         }
     }
     for (const auto& each : deniedByCarrel()) {

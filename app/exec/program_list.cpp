@@ -10,6 +10,29 @@ tl::unexpected<Error> malformed(std::size_t line, const char* what) {
     return fail(ErrorCode::Malformed, "The list of programs cannot be read: line " + std::to_string(line) + " " + what);
 }
 
+// A star is any part of one name.
+bool fits(std::string_view pattern, std::string_view path) {
+    while (!pattern.empty() && pattern.front() != '*') {
+        if (path.empty() || path.front() != pattern.front()) {
+            return false;
+        }
+        pattern.remove_prefix(1);
+        path.remove_prefix(1);
+    }
+    if (pattern.empty()) {
+        return path.empty();
+    }
+    pattern.remove_prefix(1);
+    for (;; path.remove_prefix(1)) {
+        if (fits(pattern, path)) {
+            return true;
+        }
+        if (path.empty() || path.front() == '/') {
+            return false;
+        }
+    }
+}
+
 } // namespace
 
 bool isContent(std::string_view text) {
@@ -50,6 +73,22 @@ Result<std::vector<Listed>> listFrom(std::string_view text) {
         out.push_back({std::string(line.substr(0, first)), mark == "code", std::string(name)});
     }
     return out;
+}
+
+bool isMakerOfCode(std::string_view path) {
+    if (path.size() > kMaxListedName) {
+        return false;
+    }
+    auto text = makersOfCodeText();
+    while (!text.empty()) {
+        const auto end = text.find('\n');
+        const auto line = text.substr(0, end);
+        text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+        if (line.starts_with('/') && fits(line, path)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 const std::vector<Listed>& deniedByCarrel() {

@@ -29,7 +29,10 @@ struct Listed {
 // Malformed, with the line; LimitExceeded.
 [[nodiscard]] Result<std::vector<Listed>> listFrom(std::string_view text);
 
-[[nodiscard]] std::string_view deniedText();             // as the build wrote it into the program
+[[nodiscard]] std::string_view deniedText();             // as the build wrote them into the program
+[[nodiscard]] std::string_view makersOfCodeText();
 [[nodiscard]] const std::vector<Listed>& deniedByCarrel();
+// By its path in a machine: one of guest/image/makes-code.list.
+[[nodiscard]] bool isMakerOfCode(std::string_view path);
 
 } // namespace carrel::exec

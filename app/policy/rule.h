@@ -24,7 +24,8 @@
 //               host    as above: where it is used
 //   forward     port    of the agent's machine, whose server is shown in the user's browser. Of high risk, each time: the owner
 //                       says so, and no rule does; one that denies counts all the same
-//   program     sha256  64 hexadecimal digits, of the file's content
+//   program     sha256  64 hexadecimal digits, of the file's content. Allowed with `high`, it may also make code in memory while it
+//                       runs, as just-in-time compilers do
 #pragma once
 
 #include "guest/protocol/result.h"

@@ -309,7 +309,9 @@ std::string describe(const Rule& rule, std::string_view agentName) {
         out += "run " + anyOf(rule, "sha256", "any program", "the program with the content ");
         break;
     }
-    if (rule.effect == Effect::Allow) {
+    if (rule.effect == Effect::Allow && rule.action == Action::Program) {
+        out += rule.high ? ", and make code in memory" : "";
+    } else if (rule.effect == Effect::Allow) {
         out += rule.high ? ", also at high risk" : ", unless the risk is high";
     }
     if (!rule.session.empty()) {

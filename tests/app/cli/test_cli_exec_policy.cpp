@@ -34,6 +34,8 @@ private slots:
                   (R"({"agent":"clerk","sha256":")" + digits + R"(","note":"a miner"})").toUtf8().constData(), "Denied:");
         checkVerb({"policy", "exec", "allow", "clerk", digits, "--everywhere"}, "programs.allow",
                   (R"({"agent":"clerk","sha256":")" + digits + R"(","everywhere":true})").toUtf8().constData(), "clerk");
+        checkVerb({"policy", "exec", "allow", "clerk", digits, "--code"}, "programs.allow",
+                  (R"({"agent":"clerk","sha256":")" + digits + R"(","code":true})").toUtf8().constData(), "clerk");
         checkVerb({"policy", "exec", "remove", "clerk", digits}, "programs.remove",
                   (R"({"agent":"clerk","sha256":")" + digits + R"("})").toUtf8().constData(), "clerk");
     }
@@ -41,17 +43,20 @@ private slots:
         QVERIFY(run({"policy", "exec", "set", "clerk"}).status == 1);
         QVERIFY(run({"policy", "exec", "set", "clerk", "off"}).status == 2);
         QVERIFY(run({"policy", "exec", "deny", "clerk"}).status == 2);
+        QVERIFY(run({"policy", "exec", "deny", "clerk", kContent, "--code"}).status == 2);
         QVERIFY(run({"policy"}).status == 2);
     }
     void whoOnlyObservesAndWhoseImageHasNoListIsTold() {
         json::value answer{{"agent", "clerk"}, {"mode", "observe"}, {"unknown", "ask"}, {"in_force", false}, {"image_programs", nullptr},
-                           {"deny", json::array{{{"sha256", nullptr}, {"note", "all\x1b[2J"}, {"rule", 3}, {"scope", "everywhere"}}}}, {"allow", json::array()}};
+                           {"deny", json::array{{{"sha256", nullptr}, {"note", "all\x1b[2J"}, {"rule", 3}, {"scope", "everywhere"}}}}, 
+                           {"allow", json::array{{{"sha256", kContent}, {"note", "node"}, {"rule", 4}, {"scope", "agent"}, {"code", true}}}}};
         m_engine->setAnswer("programs.show", answer);
         const auto out = run({"policy", "exec", "show", "clerk"}).out;
         QVERIFY2(out.startsWith("In the machine of agent clerk everything runs (mode observe).\n"), out);
         QVERIFY2(out.contains("has no list of its programs"), out);
         QVERIFY2(out.contains("every program  for every agent (rule 3): all"), out);
         QVERIFY2(!out.contains('\x1b'), out);
+        QVERIFY2(out.contains("for this agent, and makes code (rule 4): node"), out);
         QVERIFY2(out.contains("does not run, or has not been told all of it yet"), out);
     }
 };

@@ -152,6 +152,24 @@ private slots:
         const auto allowed = w.e.ask("programs.allow", {{"agent", "ann"}, {"sha256", carrels}});
         QVERIFY(!allowed && allowed.error().code == ErrorCode::Refused);
     }
+    void whatMayMakeCodeIsARuleThatSaysSo() {
+        World w;
+        const auto allow = [&](json::object more) {
+            more["agent"] = "ann";
+            more["sha256"] = kOne;
+            return w.e.good("programs.allow", std::move(more)).at("allow").as_array();
+        };
+        auto now = allow({});
+        QVERIFY(now.size() == 1 && !now.at(0).as_object().contains("code"));
+        now = allow({{"code", true}}); // more than it was
+        QVERIFY(now.size() == 2 && now.at(1).at("code") == json::value(true));
+        QCOMPARE(allow({{"code", true}}).size(), std::size_t{2}); // it is so already
+        const auto rules = json::serialize(w.e.good("rule.list", {}));
+        QVERIFY2(rules.find(kOne + ", and make code in memory.") != std::string::npos && rules.find(kOne + ".") != std::string::npos, rules.c_str());
+        QVERIFY(!w.e.ask("programs.deny", {{"agent", "ann"}, {"sha256", kTwo}, {"code", true}}));
+        (void)w.e.good("programs.remove", {{"agent", "ann"}, {"sha256", kOne}}); // both
+        QVERIFY(w.e.good("programs.show", {{"agent", "ann"}}).at("allow").as_array().empty());
+    }
     void anUnknownProgramIsAskedAboutAndRunsOnceAllowed() {
         World w;
         w.start();

@@ -79,6 +79,19 @@ private slots:
         QVERIFY(!has(orders->allow, 'b'));
         QVERIFY(has(orders->code, '2') && !has(orders->code, '1'));
     }
+    void onlyWhatIsAllowedToMakesCode() {
+        auto maker = rule(Effect::Allow, content('a'), "ann");
+        maker.high = true;
+        auto others = rule(Effect::Allow, content('b'), "bob");
+        others.high = true;
+        m_rules = {maker, others, rule(Effect::Allow, content('c'), "ann")};
+        const auto orders = ordersFor(known(Mode::Allow));
+        QVERIFY(orders && has(orders->allow, 'a') && has(orders->code, 'a') && has(orders->allow, 'c'));
+        QVERIFY(!has(orders->code, 'b') && !has(orders->code, 'c'));
+        m_rules.push_back(rule(Effect::Deny, content('a')));
+        const auto denied = ordersFor(known(Mode::Allow));
+        QVERIFY(denied && !has(denied->allow, 'a') && !has(denied->code, 'a'));
+    }
     void aDenyWinsOverAllThatAllows() {
         m_rules = {rule(Effect::Deny, content('2'), "ann"), rule(Effect::Deny, content('c')), rule(Effect::Deny, content('a')),
                    rule(Effect::Allow, content('a'), "ann")};

@@ -60,6 +60,7 @@ private slots:
         };
         QVERIFY(put("b-script", "#!/bin/sh\n", QFile::ExeOwner) && put("a-copy", "#!/bin/sh\n", QFile::ExeOther));
         QVERIFY(put("lib.so", "\x7f" "ELF library", {}) && put("node", "a compiler", QFile::ExeOwner));
+        QVERIFY(put("a-node", "a compiler", QFile::ExeOwner) && put("node-gyp", "none", QFile::ExeOwner));
         QVERIFY(put("text", "no program", {}) && put("odd\tname\n", "odd", QFile::ExeOwner));
         QProcess lists;
         lists.start(CARREL_SOURCE_DIR "/guest/image/list-programs.sh", {tree.path()});
@@ -68,10 +69,39 @@ private slots:
         QVERIFY2(list, list ? "" : list.error().text().c_str());
         const auto hash = [](std::string_view text) { return files::Sha256::of(text).hex(); };
         const std::vector<Listed> wanted{{hash("#!/bin/sh\n"), false, "/usr/bin/a-copy"},
+                                         {hash("a compiler"), true, "/usr/bin/a-node"}, // by another of its names
                                          {hash("\x7f" "ELF library"), false, "/usr/bin/lib.so"},
-                                         {hash("a compiler"), true, "/usr/bin/node"},
+                                         {hash("none"), false, "/usr/bin/node-gyp"},
                                          {hash("odd"), false, "/usr/bin/odd?name?"}};
         QVERIFY2(*list == wanted, lists.readAllStandardError());
+    }
+    void makersOfCodeAreKnownByTheirPaths_data() {
+        QTest::addColumn<QByteArray>("path");
+        QTest::addColumn<bool>("is");
+        const auto row = [](const char* path, bool is) { QTest::newRow(path) << QByteArray(path) << is; };
+        row("/usr/bin/node", true);
+        row("/usr/lib/jvm/java-17-openjdk-amd64/bin/java", true);
+        row("/usr/lib/jvm/java-17-openjdk-amd64/bin/javac", true);
+        row("/usr/bin/luajit-2.1.0-beta3", true);
+        row("/usr/bin/pypy3", true);
+        row("/usr/lib/erlang/erts-13.1.5/bin/beam.smp", true);
+        row("/usr/bin/php8.2", true);
+        row("/usr/bin/nodes", false);
+        row("/bin/node", false);
+        row("/opt/usr/bin/node", false);
+        row("/usr/lib/jvm/a/b/bin/java", false);
+        row("/usr/lib/jvm/a/bin/x/java", false);
+        row("/usr/lib/jvm/bin/java", false);
+        row("/usr/lib/erlang/erts-13/bin/beamXsmp/x", false);
+        row("/usr/bin/qemu-x86_64", false);
+        row("/usr/bin/python3.11", false);
+        row("", false);
+        row("# Programs that make code", false);
+    }
+    void makersOfCodeAreKnownByTheirPaths() {
+        QFETCH(QByteArray, path);
+        QFETCH(bool, is);
+        QCOMPARE(isMakerOfCode(path.toStdString()), is);
     }
     void wordsAreReadAsTheyAreWritten() {
         for (const auto mode : {Mode::Observe, Mode::Deny, Mode::Allow}) {
