@@ -26,11 +26,13 @@ packages_run=(
     libcli11-dev libseccomp-dev libfuse3-dev libtomlplusplus-dev libsecret-1-dev libglib2.0-dev libvterm-dev libzstd-dev zlib1g-dev
     qemu-system-x86 qemu-utils libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients
     clang llvm libbpf-dev libelf-dev # programs that the guest's kernel runs
+    liblzma-dev # Debian's packages, read in the guest
     mmdebstrap e2fsprogs uidmap kmod cpio xz-utils lz4 zstd gawk python3 rsync
     qt6-base-dev qt6-qpa-plugins qt6-l10n-tools librsvg2-bin # the desktop, its languages, what it shows itself by, and its icon
 )
 packages_test=(
     dbus-daemon python3-openpyxl binutils libclang-rt-14-dev mold attr acl git poppler-utils
+    gnupg apt-utils # a signed archive of the tests' own
     sqlite3 tcl8.6-dev dpkg-dev # tests/suites: ordinary programs, and building git and SQLite
 )
 packages_package=(
@@ -73,6 +75,9 @@ map_package() {
     fedora:libbpf-dev) echo "libbpf-devel libbpf-static" ;;
     fedora:libelf-dev) echo "elfutils-libelf-devel elfutils-libelf-devel-static" ;;
     fedora:xz-utils) echo xz ;;
+    fedora:liblzma-dev) echo "xz-devel xz-static" ;;
+    fedora:gnupg) echo gnupg2 ;;
+    fedora:apt-utils) echo apt ;;
     fedora:libclang-rt-14-dev) echo compiler-rt ;;
     fedora:qt6-base-dev) echo qt6-qtbase-devel ;;
     fedora:qt6-qpa-plugins) echo qt6-qtbase-gui ;;
@@ -101,7 +106,7 @@ map_package() {
     arch:uidmap) echo shadow ;;
     arch:libbpf-dev) echo libbpf ;;
     arch:libelf-dev) echo libelf ;;
-    arch:xz-utils) echo xz ;;
+    arch:xz-utils | arch:liblzma-dev) echo xz ;;
     arch:libclang-rt-14-dev) echo compiler-rt ;;
     arch:qt6-base-dev | arch:qt6-qpa-plugins) echo qt6-base ;;
     arch:qt6-l10n-tools) echo qt6-tools ;;

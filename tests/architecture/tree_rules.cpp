@@ -17,6 +17,8 @@ SourceRules projectRules(const QString& sourceDir) {
         {"guest/acp/", {"guest/acp/", "guest/protocol/"}},
         // What the guest's kernel runs, and how it comes into force: known to guestd, knows nobody.
         {"guest/bpf/", {"guest/bpf/", "guest/protocol/"}},
+        // What apt installed, from Debian's signature down. Of the worktree it knows how to hash.
+        {"guest/packages/", {"guest/packages/", "guest/worktree/sha256.h", "guest/protocol/"}},
         // What guestd makes of what the kernel saw.
         {"guest/watch/", {"guest/watch/", "guest/bpf/", "guest/protocol/"}},
         // What runs agent programs and speaks with them. Of guestd it knows how a process is started in the account of the agent.

@@ -49,7 +49,7 @@ private slots:
     void whoOnlyObservesAndWhoseImageHasNoListIsTold() {
         json::value answer{{"agent", "clerk"}, {"mode", "observe"}, {"unknown", "ask"}, {"in_force", false}, {"image_programs", nullptr},
                            {"deny", json::array{{{"sha256", nullptr}, {"note", "all\x1b[2J"}, {"rule", 3}, {"scope", "everywhere"}}}}, 
-                           {"allow", json::array{{{"sha256", kContent}, {"note", "node"}, {"rule", 4}, {"scope", "agent"}, {"code", true}}}}};
+                           {"allow", json::array{{{"sha256", kContent.toStdString()}, {"note", "node"}, {"rule", 4}, {"scope", "agent"}, {"code", true}}}}};
         m_engine->setAnswer("programs.show", answer);
         const auto out = run({"policy", "exec", "show", "clerk"}).out;
         QVERIFY2(out.startsWith("In the machine of agent clerk everything runs (mode observe).\n"), out);
