@@ -169,6 +169,8 @@ std::string_view toString(EventKind kind) {
         return "log.kept";
     case EventKind::ProgramsMode:
         return "programs.mode";
+    case EventKind::ProgramsInstalled:
+        return "programs.installed";
     }
     return "engine.note";
 }

@@ -95,6 +95,7 @@ enum class EventKind {
     WatchLost, // what could not be kept on the way to the log
     WatchSilent, // the machine tells nothing of its programs, or does so again
     ProgramsMode,  // by the owner: which programs run in its machine
+    ProgramsInstalled, // by apt in its machine, and signed by Debian: they may run from here on
 };
 inline constexpr std::array kEventKinds{
     EventKind::AgentCreated, EventKind::AgentDeleted, EventKind::VmState,      EventKind::VmStage,
@@ -118,7 +119,7 @@ inline constexpr std::array kEventKinds{
     EventKind::LogCut, EventKind::LogKept,
     EventKind::ProgramStarted, EventKind::ProgramEnded, EventKind::FileWritten, EventKind::FileCreated, EventKind::FileDeleted,
     EventKind::FileRenamed, EventKind::FileMode, EventKind::NetTried, EventKind::RightsTried, EventKind::WatchLost, EventKind::WatchSilent,
-    EventKind::ProgramsMode};
+    EventKind::ProgramsMode, EventKind::ProgramsInstalled};
 
 [[nodiscard]] std::string_view toString(EventKind kind); // "apply.decided"
 [[nodiscard]] std::optional<EventKind> eventKindFrom(std::string_view text);

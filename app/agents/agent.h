@@ -103,6 +103,11 @@ public:
     void programsChanged(); // what Services::programOrders says, perhaps: the machine is told soon
     [[nodiscard]] Status tellPrograms(std::stop_token stop = {}); // now
     [[nodiscard]] bool programsTold() const; // it runs, and nothing is owed to it
+    // agent_installed.cpp. What guestd found in packages that Debian has signed: in the log and kept when this returns, and, of the last
+    // question, told to the machine.
+    [[nodiscard]] Status takeInstalled(const ask::Installed& told);
+    [[nodiscard]] Result<exec::InstalledBook> installedPackages() const;
+    static constexpr std::string_view kInstalledFile = "installed.tsv"; // in its folder
     [[nodiscard]] std::shared_ptr<egress::AgentCredentials> credentials(); // none: there are none in this home
     struct NetworkNow {
         std::vector<egress::LiveConnection> live;

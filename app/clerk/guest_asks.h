@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The seven questions that a guest may ask on the control channel (guest/protocol/ask.h): read strictly, written anew,
+// The eight questions that a guest may ask on the control channel (guest/protocol/ask.h): read strictly, written anew,
 // numbered and handed to the engine as "ask" (link.h); its "ask.answer" goes back to the guest in the same manner. Nothing
 // else is asked of this host.
 //

@@ -74,7 +74,7 @@
 //   changes.touched {share} · guest.log {level, text} · notice {text}
 //   shares.failed {shares:[{share, why}…]}: the shares that the machine cannot mount, or let go of, in place of what was told
 //       before; a new clerk has told of none. Before the answer to hello; the clerk goes on asking
-//   ask {number, method, params} (guest/protocol/ask.h: a program in the machine, or guestd, asks one of seven questions; at most
+//   ask {number, method, params} (guest/protocol/ask.h: a program in the machine, or guestd, asks one of eight questions; at most
 //       ask::kMaxUnderWay that are not answered, kMaxAsksPerMinute of guest_asks.h. Numbers are the clerk's, never used again
 //       by the same one)
 //   net.open {number, host, port} (a program in the machine wants to be connected to that name, or address as text; at most

@@ -64,6 +64,16 @@ std::string programsText(const json::object& result) {
     } else {
         out += "Its image has no list of its programs, so the mode allow cannot be used: carrel image build makes one that has.\n";
     }
+    if (const auto* installed = result.if_contains("installed"); installed != nullptr && installed->is_array()) {
+        out += "Installed by apt in this agent, and signed by Debian:\n";
+        for (const auto& each : installed->get_array()) {
+            if (each.is_object()) {
+                const auto& one = each.get_object();
+                out += "  " + shown(textAt(one, "package"), 128) + " " + shown(textAt(one, "version"), 128) + ", " +
+                       countText(numberAt(one, "programs"), "program or library", "programs and libraries") + "\n";
+            }
+        }
+    }
     out += listText(result, "deny", "Denied:") + listText(result, "allow", "Allowed:");
     if (const auto trouble = objectAt(result, "trouble"); !trouble.empty()) {
         out += shown(textAt(trouble, "message"), 400) + ". " + shown(textAt(trouble, "remedy"), 400) + ".\n";

@@ -223,6 +223,9 @@ AgentAsks::Answer AgentAsks::answerTo(const std::string& agent, const ask::Quest
     if (const auto* program = std::get_if<ask::Program>(&question)) {
         return this->program(agent, *program, stop);
     }
+    if (const auto* installed = std::get_if<ask::Installed>(&question)) {
+        return this->installed(agent, *installed);
+    }
     return why(agent, std::get<ask::Why>(question));
 }
 
@@ -289,6 +292,23 @@ AgentAsks::Answer AgentAsks::program(const std::string& agent, const ask::Progra
     }
     return submitted->kind == Submitted::Kind::Allowed && submitted->id != 0 ? wait(agent, {submitted->id, std::chrono::seconds(0)}, stop)
                                                                              : Answer(answerOf(*submitted));
+}
+
+// No person is asked: a signature of Debian's is leave, and what it let in is told in the log.
+AgentAsks::Answer AgentAsks::installed(const std::string& agent, const ask::Installed& question) {
+    const auto of = m_to.findAgent(agent);
+    if (!of) {
+        return stopping();
+    }
+    const auto taken = of->takeInstalled(question);
+    if (taken) {
+        return one(0, ask::State::Allowed, "What was installed may run");
+    }
+    if (taken.error().code == ErrorCode::LimitExceeded) {
+        m_to.complain(of->name() + ": " + taken.error().text());
+        return one(0, ask::State::Denied, "There are too many programs");
+    }
+    return failed(of, taken.error());
 }
 
 AgentAsks::Answer AgentAsks::wait(const std::string& agent, const ask::Wait& question, const std::stop_token& stop) {

@@ -62,6 +62,7 @@ private:
     [[nodiscard]] Answer folder(const std::string& agent, const ask::Folder& question);
     [[nodiscard]] Answer forward(const std::string& agent, const ask::Forward& question);
     [[nodiscard]] Answer program(const std::string& agent, const ask::Program& question, const std::stop_token& stop);
+    [[nodiscard]] Answer installed(const std::string& agent, const ask::Installed& question);
     [[nodiscard]] Answer wait(const std::string& agent, const ask::Wait& question, const std::stop_token& stop);
     [[nodiscard]] Answer withdraw(const std::string& agent, const ask::Withdraw& question);
     [[nodiscard]] Answer why(const std::string& agent, const ask::Why& question);

@@ -333,6 +333,15 @@ Result<exec::Orders> Engine::programOrders(const agents::AgentRecord& of) {
         image = std::move(*list);
         known.image = image ? &*image : nullptr;
     }
+    exec::InstalledBook installed;
+    if (known.settings.mode == exec::Mode::Allow) {
+        auto book = exec::loadInstalled(m_services.agentsFolder / of.id / agents::Agent::kInstalledFile);
+        if (!book) {
+            return fail(book.error());
+        }
+        installed = std::move(*book);
+        known.installed = &installed;
+    }
     return exec::ordersFor(known);
 }
 

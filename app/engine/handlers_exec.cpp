@@ -66,6 +66,13 @@ Result<json::value> described(Engine& engine, agents::Agent& agent) {
     const auto image = engine.programsOf(agent.image());
     out["image_programs"] = image && *image ? json::value((*image)->size()) : json::value(nullptr);
     out["in_force"] = agent.programsTold();
+    if (const auto installed = agent.installedPackages(); installed && !installed->empty()) {
+        json::array packages;
+        for (const auto& each : *installed) {
+            packages.push_back({{"package", each.name}, {"version", each.version}, {"programs", each.programs.size()}, {"time", activity::formatTime(each.atMs * 1'000'000)}});
+        }
+        out["installed"] = std::move(packages);
+    }
     out["deny"] = std::move(deny);
     out["allow"] = std::move(allow);
     return out;

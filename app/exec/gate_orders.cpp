@@ -79,6 +79,16 @@ Result<Orders> ordersFor(const Known& known) {
             }
         }
     }
+    if (out.mode == Mode::Allow && !nothing && known.installed != nullptr) {
+        for (const auto& package : *known.installed) {
+            for (const auto& each : package.programs) {
+                allow.insert(each.sha256);
+                if (each.makesCode) {
+                    code.insert(each.sha256);
+                }
+            }
+        }
+    }
     out.deny.assign(deny.begin(), deny.end());
     if (out.mode == Mode::Allow) {
         out.allow = without(allow, deny);

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // What an agent's machine is told about programs, made of all that counts for it: the owner's settings, the rules about programs, what
-// the image brought, what Carrel itself denies, and what was allowed for as long as this machine runs. Sent in the parts of
+// the image brought, what apt installed in it, what Carrel itself denies, and what was allowed for as long as this machine runs. Sent in the parts of
 // programs.policy (guest/protocol/control.h).
 //
 // A rule that denies wins over everything that allows. One that names no content means every program: denied, nothing but Carrel's own
 // runs; allowed, everything that is not denied does. Thread: values, pure functions.
 #pragma once
 
+#include "app/exec/installed_programs.h"
 #include "app/exec/program_list.h"
 #include "app/exec/program_settings.h"
 #include "app/policy/rule.h"
@@ -34,6 +35,7 @@ struct Known {
     std::int64_t nowMs = 0;
     std::span<const policy::Rule> rules;
     const std::vector<Listed>* image = nullptr; // none: nothing is known of what it brought
+    const InstalledBook* installed = nullptr;   // none: apt installed nothing that Debian has signed
     std::set<std::string> once;                 // contents that a person allowed in this session
 };
 // Unsupported: allow, of an image that has no list. LimitExceeded: more than a machine takes.

@@ -32,7 +32,8 @@ Result<Asked> askedOf(RpcRequest&& request, const ShareIds& shareIds) {
     if (request.method == net::kRefusalsMethod) {
         return net::refusalsWantedFrom(request.params);
     }
-    if (request.method == ask::methodOf(ask::Program{})) { // the kernel's refusals are told by guestd alone
+    // What the kernel refused, and what Debian has signed, is told by guestd alone.
+    if (request.method == ask::methodOf(ask::Program{}) || request.method == ask::methodOf(ask::Installed{})) {
         return fail(ErrorCode::Refused, "no program can ask that");
     }
     auto* paths = request.params.if_contains("paths");

@@ -82,7 +82,16 @@ GuestMachine::GuestMachine()
                                  .log =
                                      [this](std::string_view text) {
                                          m_control.notify("log", {{"level", "warning"}, {"text", text}});
-                                     }})
+                                     },
+                                 .installed = [this](const std::string& sha256, PackageDesk::Looked looked) { m_packages.ask(sha256, std::move(looked)); }})
+    , m_fetched(packages::Places())
+    , m_packages(m_control.asks(), {.isNew = [this] { return m_fetched.isNew(); },
+                                    .look = [this](const PackageDesk::Found& found, std::stop_token stop) { return m_fetched.look(found, std::move(stop)); },
+                                    .forget = [this] { m_fetched.forget(); },
+                                    .log =
+                                        [this](std::string_view text) {
+                                            m_control.notify("log", {{"level", "warning"}, {"text", text}});
+                                        }})
     , m_asks(m_control.asks(), m_refusals,
              [this](std::string_view name) -> std::optional<std::uint32_t> {
                  for (const auto& share : m_shares.mounted()) {
@@ -109,6 +118,7 @@ GuestMachine::~GuestMachine() {
             (*channel)->stop();
         }
     }
+    m_packages.stop();
     m_watch.stop();
     m_watched.stop();
     m_network.stop();
@@ -125,6 +135,7 @@ Status GuestMachine::start() {
     }
     CARREL_TRY(m_asks.start(std::string(kAgentShelf) + ask::kSocketName));
     CARREL_TRY(m_network.start());
+    m_packages.start();
     CARREL_TRY(m_gate.start([this](const bpf::Refusal& refusal) { m_known.refused(refusal, KnownPrograms::Clock::now()); }));
     // Only the folder's content is the agent's; nothing the agent can reach shows guestd's own.
     CARREL_TRY(m_agent.start());

@@ -9,6 +9,7 @@
 #include "guest/guestd/control_service.h"
 #include "guest/guestd/known_programs.h"
 #include "guest/guestd/net_service.h"
+#include "guest/guestd/package_desk.h"
 #include "guest/guestd/refusal_book.h"
 #include "guest/guestd/session_server.h"
 #include "guest/guestd/union_shares.h"
@@ -66,6 +67,8 @@ private:
     UnionShares m_shares;
     ControlService m_control;
     KnownPrograms m_known;
+    packages::PackageSearch m_fetched;
+    PackageDesk m_packages;
     bpf::ProgramGate m_gate; // after what it tells of refusals
     AskDesk m_asks;
     SessionServer m_sessions;

@@ -67,14 +67,29 @@ bool KnownPrograms::hasPolicy() const {
 
 void KnownPrograms::refused(const bpf::Refusal& refusal, Clock::time_point now) {
     std::optional<std::string> line;
-    std::optional<ask::Question> question;
     {
         const std::lock_guard lock(m_mutex);
         line = lineFor(refusal, now);
-        question = questionFor(refusal);
     }
     if (line) {
         m_hands.log(*line);
+    }
+    if (refusal.why != bpf::RefusedWhy::Unknown || !refusal.content || !m_hands.installed) {
+        askAbout(refusal, now);
+        return;
+    }
+    m_hands.installed(bpf::toHex(*refusal.content), [this, refusal](bool added) {
+        if (!added) {
+            askAbout(refusal, Clock::now());
+        }
+    });
+}
+
+void KnownPrograms::askAbout(const bpf::Refusal& refusal, Clock::time_point now) {
+    std::optional<ask::Question> question;
+    {
+        const std::lock_guard lock(m_mutex);
+        question = questionFor(refusal);
     }
     if (question) {
         m_asks.ask(

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the host says of programs, on its way to the kernel, and what the kernel refused, on its way to the host: a policy is collected
 // from its parts and applied when it is whole; each refusal is told in a line of the log; and a content that is on no list is asked
-// about, once, where the policy wants that.
+// about, once, where the policy wants that, and where it is no package's that Debian has signed (package_desk.h).
 //
 // A program can make refusals as fast as it likes. So lines are bounded in a minute, and questions in number; what is left out is
 // counted and told with the next line.
@@ -26,6 +26,8 @@ public:
     struct Hands {
         std::function<Status(const bpf::GatePolicy& policy)> apply;
         std::function<void(std::string_view text)> log;
+        // Whether the host has it by now among what may run; answered later, at once, or never. None: nobody looks.
+        std::function<void(const std::string& sha256, std::function<void(bool added)> looked)> installed = {};
     };
     static constexpr std::size_t kLinesPerMinute = 20;
     static constexpr std::size_t kQuestions = 6;   // at once: most of ask::kMaxUnderWay is the programs' own
@@ -46,6 +48,7 @@ private:
         Stands stands = Stands::Asking;
         std::uint64_t id = 0; // of the request, once it is open
     };
+    void askAbout(const bpf::Refusal& refusal, Clock::time_point now);
     // With the lock held: the question that is due, if any.
     [[nodiscard]] std::optional<ask::Question> questionFor(const bpf::Refusal& refusal);
     [[nodiscard]] std::optional<std::string> lineFor(const bpf::Refusal& refusal, Clock::time_point now);

@@ -4,7 +4,8 @@
 #   base.raw       ext4, sparse: the userland, beneath /rootfs (no kernel, no init)
 #   vmlinuz        Debian's cloud kernel as it comes
 #   vmlinux        the same kernel decompressed (boots faster by its PVH entry); absent if it cannot be unpacked
-#   modules.cpio   the few kernel modules that a machine needs, with their order in lib/carrel/modules.list
+#   modules.cpio   the few kernel modules that a machine needs, with their order in lib/carrel/modules.list; and the keys of
+#                  Debian's archive, by which guestd knows what apt installed
 #   programs.tsv   the SHA-256 of everything in base.raw that can be run, or brought into a program (list-programs.sh)
 #   packages.tsv   name, version and architecture of every package in base.raw, and of the kernel
 #   kernel.release
@@ -144,7 +145,9 @@ cp "$work/kernel/boot/vmlinuz-$release" "$output/vmlinuz"
 "$HERE/extract-vmlinux.sh" "$output/vmlinuz" "$output/vmlinux" || { rm -f "$output/vmlinux"; echo "note: vmlinux could not be unpacked; vmlinuz alone boots too"; }
 
 step 4 "choosing kernel modules"
-"$HERE/make-modules.sh" "$work/kernel" "$release" "$output/modules.cpio" 2>"$work/log" || explain "$work/log" "choosing kernel modules"
+tar -xOf "$work/tree.tar" ./usr/share/keyrings/debian-archive-keyring.gpg >"$work/archive-keyring.gpg" 2>"$work/log" ||
+  explain "$work/log" "finding the keys of Debian's archive"
+"$HERE/make-modules.sh" "$work/kernel" "$release" "$output/modules.cpio" "$work/archive-keyring.gpg" 2>"$work/log" || explain "$work/log" "choosing kernel modules"
 
 step 5 "stripping the tree"
 unshare --map-auto --map-root-user --mount "$HERE/prepare-tree.sh" "$work" "$epoch" 2>"$work/log" || explain "$work/log" "stripping the tree"

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# make-modules.sh KERNEL_TREE RELEASE OUT.cpio: the wanted modules and what they depend on, as a newc archive of
-# lib/carrel/modules/*.ko and lib/carrel/modules.list, dependencies first. Needs SOURCE_DATE_EPOCH.
+# make-modules.sh KERNEL_TREE RELEASE OUT.cpio KEYRING: the wanted modules and what they depend on, as a newc archive of
+# lib/carrel/modules/*.ko and lib/carrel/modules.list, dependencies first; and the keys of Debian's archive as
+# lib/carrel/archive-keyring.gpg, for guestd: an agent can write to its disk, and not to this. Needs SOURCE_DATE_EPOCH.
 set -euo pipefail
 export LC_ALL=C
 
@@ -10,7 +11,7 @@ readonly BASE='virtio virtio_ring virtio_pci_modern_dev virtio_pci_legacy_dev vi
   virtio_rng virtio_balloon virtio_mmio fuse overlay dummy button evdev vsock vmw_vsock_virtio_transport vsock_loopback'
 readonly HYPERV='hv_vmbus hv_storvsc sd_mod hv_utils hv_balloon hv_sock'
 
-tree=$1 release=$2 out=$(realpath "$3")
+tree=$1 release=$2 out=$(realpath "$3") keyring=$4
 modules="$tree/lib/modules/$release"
 depmod -b "$tree" "$release"
 
@@ -55,6 +56,7 @@ mkdir -p "$folder"
     done
   done
 } >"$stage/lib/carrel/modules.list"
+cp "$keyring" "$stage/lib/carrel/archive-keyring.gpg"
 find "$stage" -type d -exec chmod 0755 {} +
 find "$stage" -type f -exec chmod 0644 {} +
 find "$stage" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +

@@ -40,6 +40,8 @@ mkdir -p -m 0755 workspace var/log/apt var/cache/apt/archives/partial var/lib/ap
 chmod 0700 root
 echo carrel >etc/hostname
 printf '127.0.0.1\tlocalhost carrel\n::1\tlocalhost ip6-localhost ip6-loopback\n' >etc/hosts
+# What apt fetched stays, also with "apt install": guestd looks there for what Debian has signed, so that it may run.
+printf 'Binary::apt::APT::Keep-Downloaded-Packages "true";\nAPT::Keep-Downloaded-Packages "true";\n' >etc/apt/apt.conf.d/50carrel
 # guestd answers names inside the machine; there is no other network.
 rm -f etc/resolv.conf
 echo 'nameserver 127.0.0.1' >etc/resolv.conf

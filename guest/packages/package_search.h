@@ -43,6 +43,7 @@ public:
 
     // Whether something in apt's folders is other than when look() last went through.
     [[nodiscard]] bool isNew() const;
+    void forget() { m_done.clear(), m_seen.reset(); } // all is told again with the next look
     // Each package, once for as long as this lives: what `found` says yes to is not looked at again. NotFound: there is no keyring, so
     // nothing can be verified; Cancelled; Io.
     [[nodiscard]] Status look(const std::function<bool(Verified&&)>& found, std::stop_token stop = {});

@@ -18,7 +18,7 @@ namespace {
 constexpr std::array<std::string_view, 5> kStates{"open", "allowed", "denied", "expired", "cancelled"};
 constexpr std::array<std::string_view, std::variant_size_v<Question>> kMethods{"ask.apply", "ask.folder",   "ask.forward",
                                                                                 "ask.wait",  "ask.withdraw", "ask.why",
-                                                                                "ask.program"};
+                                                                                "ask.program", "ask.installed"};
 
 std::string reasonFrom(JsonFields& fields) {
     auto reason = fields.string("reason", kMaxReasonBytes);
@@ -103,6 +103,55 @@ Result<Question> programFrom(const json::object& params) {
         out.package = text("package", std::move(*package));
     }
     CARREL_TRY(fields.finish());
+    return Question(std::move(out));
+}
+
+bool isPackageWord(std::string_view text) {
+    return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || std::string_view("+-.:~_").find(c) != std::string_view::npos;
+    });
+}
+
+std::optional<Content> contentFrom(std::string_view text) {
+    const auto hash = text.substr(0, 64);
+    if (text.size() < 66 || text[64] != ' ' || text[65] != '/' || hash.find_first_not_of("0123456789abcdef") != std::string_view::npos) {
+        return std::nullopt;
+    }
+    const auto path = text.substr(65);
+    const bool plain = std::all_of(path.begin(), path.end(), [](char c) { return c >= ' ' && c <= '~' && c != '"' && c != '\\'; });
+    return plain ? std::optional(Content{std::string(hash), std::string(path)}) : std::nullopt;
+}
+
+Result<Question> installedFrom(const json::object& params) {
+    JsonFields fields(params, "ask.installed");
+    Installed out;
+    const auto& packages = fields.array("packages", kMaxInstalledPackages);
+    out.last = fields.boolean("last");
+    CARREL_TRY(fields.finish());
+    std::size_t left = kMaxInstalledPrograms;
+    for (const auto& item : packages) {
+        if (!item.is_object()) {
+            return fail(ErrorCode::Malformed, "ask.installed: a package is not an object");
+        }
+        JsonFields of(item.get_object(), "package");
+        Package one;
+        for (const auto& [key, to] : {std::pair{"name", &one.name}, {"version", &one.version}, {"architecture", &one.architecture}}) {
+            *to = of.string(key, kMaxProgramNameBytes);
+            if (!isPackageWord(*to)) {
+                of.problem(key, "is none that a package has");
+            }
+        }
+        for (const auto& text : of.strings("programs", left, 65 + kMaxInstalledPathBytes)) {
+            if (auto content = contentFrom(text)) {
+                one.programs.push_back(std::move(*content));
+            } else {
+                of.problem("programs", "has one that is not a hash and a path");
+            }
+        }
+        CARREL_TRY(of.finish());
+        left -= one.programs.size();
+        out.packages.push_back(std::move(one));
+    }
     return Question(std::move(out));
 }
 
@@ -193,6 +242,17 @@ json::object paramsOf(const Question& question) {
         if (program->package) {
             out["package"] = *program->package;
         }
+    } else if (const auto* installed = std::get_if<Installed>(&question)) {
+        json::array packages;
+        for (const auto& package : installed->packages) {
+            json::array programs;
+            for (const auto& each : package.programs) {
+                programs.emplace_back(each.sha256 + " " + each.path);
+            }
+            packages.push_back({{"name", package.name}, {"version", package.version}, {"architecture", package.architecture}, {"programs", std::move(programs)}});
+        }
+        out["packages"] = std::move(packages);
+        out["last"] = installed->last;
     } else if (const auto& why = std::get<Why>(question); why.id) {
         out["id"] = *why.id;
     }
@@ -208,6 +268,9 @@ Result<Question> questionFrom(std::string_view method, const json::object& param
     }
     if (method == "ask.program") {
         return programFrom(params);
+    }
+    if (method == "ask.installed") {
+        return installedFrom(params);
     }
     JsonFields fields(params, method);
     Question out;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What an agent's programs may ask the host for, and how a request stands: the seven questions of the control channel
+// What an agent's programs may ask the host for, and how a request stands: the eight questions of the control channel
 // (control.h) as typed values. Read by guestd, by the clerk and by the engine, each anew and strictly: whoever asks is
 // hostile, and so may be whoever handed it on.
 //
@@ -11,6 +11,10 @@
 //   ask.why {id?}                                 how it stands; without an id, the last requests of this agent
 //   ask.program {sha256, path, started_by:[…], package?}   that a content which is on no list may run: asked by guestd itself, when the
 //                                                 kernel refused it; no program can ask it. Nearest parent first
+//   ask.installed {packages:[{name, version, architecture, programs:["HASH PATH"…]}…], last}   that these contents may run: guestd found
+//                                                 them in packages that Debian has signed (guest/packages); no program can ask it. A
+//                                                 large package comes in several questions. last: no more for now, so the answer comes
+//                                                 when the machine was told that they may
 //
 // Answers: {id, state, words}, of ask.why {requests:[{id, state, words}…]}, newest first. An id of 0: it was answered without
 // becoming a request, so there is nothing to come back for; then it is not open.
@@ -44,6 +48,9 @@ inline constexpr std::chrono::seconds kMaxWait{60};
 inline constexpr std::size_t kMaxProgramPathBytes = 1024;
 inline constexpr std::size_t kMaxStarters = 8;
 inline constexpr std::size_t kMaxProgramNameBytes = 128; // of a starter, and of a package
+inline constexpr std::size_t kMaxInstalledPackages = 64; // of one question, as are the next
+inline constexpr std::size_t kMaxInstalledPrograms = 400;
+inline constexpr std::size_t kMaxInstalledPathBytes = 160;
 // Of one machine; more are refused until one is answered.
 inline constexpr std::size_t kMaxUnderWay = 16;
 
@@ -90,7 +97,22 @@ struct Program {
     std::optional<std::string> package;
     friend bool operator==(const Program&, const Program&) = default;
 };
-using Question = std::variant<Apply, Folder, Forward, Wait, Withdraw, Why, Program>;
+struct Content {
+    std::string sha256; // 64 hexadecimal digits, lower case
+    std::string path;   // absolute; printable ASCII without quotes and backslashes
+    friend bool operator==(const Content&, const Content&) = default;
+};
+struct Package {
+    std::string name, version, architecture; // ASCII letters, digits and + - . : ~ _
+    std::vector<Content> programs;
+    friend bool operator==(const Package&, const Package&) = default;
+};
+struct Installed {
+    std::vector<Package> packages;
+    bool last = true;
+    friend bool operator==(const Installed&, const Installed&) = default;
+};
+using Question = std::variant<Apply, Folder, Forward, Wait, Withdraw, Why, Program, Installed>;
 
 // Whether asking it a second time is the same as asking it once, so that it can be asked again where the answer got lost.
 [[nodiscard]] bool isRepeatable(const Question& question);

@@ -48,8 +48,8 @@
 //     stage {name, detail}                  start progress: "guestd", "agent", "shares", "ready"
 //     changes.touched {share}               what is staged may have changed (at most one a second per share)
 //     log {level, text}                     a line for the activity log, reported by the guest
-//   guest → host requests: these seven, in the forms of ask.h, and nothing else. Only in an epoch whose hello was answered.
-//     ask.apply, ask.folder, ask.forward, ask.wait, ask.withdraw, ask.why, ask.program
+//   guest → host requests: these eight, in the forms of ask.h, and nothing else. Only in an epoch whose hello was answered.
+//     ask.apply, ask.folder, ask.forward, ask.wait, ask.withdraw, ask.why, ask.program, ask.installed
 //         An agent's program, or guestd for one, asks for what a person (or a rule) decides. At most ask::kMaxUnderWay at once. What is under
 //         way when the epoch ends is answered no more: the guest asks anew what can be asked twice (ask::isRepeatable).
 //

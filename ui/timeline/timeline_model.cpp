@@ -95,6 +95,7 @@ constexpr std::array kKinds{
     Kind{"watch.lost", EventGroup::Notes, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Left out of this record")},
     Kind{"watch.silent", EventGroup::Machine, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Machine silent about its programs")},
     Kind{"programs.mode", EventGroup::Commands, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Which programs run")},
+    Kind{"programs.installed", EventGroup::Commands, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Installed by apt in this agent")},
     Kind{"budget.set", EventGroup::Network, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Budget")},
     Kind{"recording.started", EventGroup::Commands, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Recording begun")},
     Kind{"recording.chunk", EventGroup::Commands, QT_TRANSLATE_NOOP("carrel::ui::Timeline", "Recording kept")},

@@ -170,6 +170,21 @@ private slots:
         (void)w.e.good("programs.remove", {{"agent", "ann"}, {"sha256", kOne}}); // both
         QVERIFY(w.e.good("programs.show", {{"agent", "ann"}}).at("allow").as_array().empty());
     }
+    void whatAptInstalledIsWrittenDownKeptAndTold() {
+        World w;
+        w.start();
+        const ask::Installed found{{{"tool", "1.0-1", "amd64", {{kOne, "/usr/bin/tool"}}}, {"node", "18", "amd64", {{kTwo, "/usr/bin/node"}}}}, true};
+        QVERIFY(w.asked(found).at("state") == json::value("allowed"));
+        const auto now = w.e.good("programs.show", {{"agent", "ann"}});
+        const auto installed = now.at("installed").as_array();
+        QVERIFY(installed.size() == 2 && installed.at(0).at("package") == json::value("tool") && installed.at(0).at("programs") == json::value(1));
+        const auto log = w.log("programs.installed");
+        QVERIFY2(log.find("\"tool\"") != std::string::npos && log.find("1.0-1") != std::string::npos && log.find("\"guest\"") != std::string::npos, log.c_str());
+        QVERIFY(w.asked(found).at("state") == json::value("allowed")); // it was so already
+        QCOMPARE(w.log("programs.installed"), log);
+        QCOMPARE(json::serialize(w.e.good("programs.show", {{"agent", "ann"}}).at("installed")), json::serialize(now.at("installed")));
+        QVERIFY2(!now.at("deny").as_array().empty() && now.at("allow").as_array().empty(), "no rule of the owner's came of it");
+    }
     void anUnknownProgramIsAskedAboutAndRunsOnceAllowed() {
         World w;
         w.start();

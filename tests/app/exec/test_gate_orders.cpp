@@ -39,13 +39,17 @@ bool has(const std::vector<std::string>& list, char digit) {
 class TestGateOrders : public QObject {
     Q_OBJECT
     const std::vector<Listed> m_image{{content('1'), false, "/usr/bin/env"}, {content('2'), true, "/usr/bin/node"}};
+    InstalledBook m_installed;
     std::vector<Rule> m_rules;
 
     Known known(Mode mode, std::set<std::string> once = {}) {
-        return {{mode, Unknown::Ask}, "ann", "s1", 1000, m_rules, &m_image, std::move(once)};
+        return {{mode, Unknown::Ask}, "ann", "s1", 1000, m_rules, &m_image, &m_installed, std::move(once)};
     }
 private slots:
-    void init() { m_rules.clear(); }
+    void init() {
+        m_rules.clear();
+        m_installed.clear();
+    }
 
     void observeDeniesNothing() {
         m_rules = {rule(Effect::Deny, content('a'))};
@@ -91,6 +95,17 @@ private slots:
         m_rules.push_back(rule(Effect::Deny, content('a')));
         const auto denied = ordersFor(known(Mode::Allow));
         QVERIFY(denied && !has(denied->allow, 'a') && !has(denied->code, 'a'));
+    }
+    void allowHoldsWhatAptInstalled() {
+        m_installed = {{"tool", "1", "amd64", 5, {{content('8'), false, "/usr/bin/tool"}, {content('9'), true, "/usr/bin/node"}}}};
+        const auto orders = ordersFor(known(Mode::Allow));
+        QVERIFY(orders && has(orders->allow, '8') && has(orders->allow, '9') && has(orders->code, '9') && !has(orders->code, '8'));
+        m_rules = {rule(Effect::Deny, content('9'))};
+        const auto denied = ordersFor(known(Mode::Allow));
+        QVERIFY(denied && has(denied->allow, '8') && !has(denied->allow, '9') && !has(denied->code, '9'));
+        m_rules = {rule(Effect::Deny, {})};
+        QVERIFY(ordersFor(known(Mode::Allow))->allow.empty());
+        QVERIFY(ordersFor(known(Mode::Deny))->allow.empty());
     }
     void aDenyWinsOverAllThatAllows() {
         m_rules = {rule(Effect::Deny, content('2'), "ann"), rule(Effect::Deny, content('c')), rule(Effect::Deny, content('a')),

@@ -127,6 +127,8 @@ private slots:
         QTest::newRow("the kernel's question")
             << QByteArray(R"({"jsonrpc":"2.0","id":1,"method":"ask.program","params":{"sha256":"%1","path":"/x","started_by":[]}})").replace("%1", QByteArray(64, 'a'))
             << QByteArray("refused");
+        QTest::newRow("what guestd alone found") << QByteArray(R"({"jsonrpc":"2.0","id":1,"method":"ask.installed","params":{"packages":[],"last":true}})")
+                                                 << QByteArray("refused");
         QTest::newRow("upwards") << QByteArray(
             R"({"jsonrpc":"2.0","id":1,"method":"ask.apply","params":{"paths":[{"share":"papers","path":".."}],"reason":"y"}})")
                                  << QByteArray("malformed");

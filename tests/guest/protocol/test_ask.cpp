@@ -41,6 +41,8 @@ private slots:
             ask::Why{7},
             ask::Program{kHash, "/usr/bin/tool", {"sh", "make"}, "tool"},
             ask::Program{kHash, "", {}, std::nullopt},
+            ask::Installed{{}, true},
+            ask::Installed{{{"libc++1", "1:2.0~rc1-3+b1", "amd64", {{kHash, "/usr/bin/a tool"}, {kHash, "/"}}}, {"empty", "0", "all", {}}}, false},
         };
         for (const auto& question : all) {
             QVERIFY(ask::isMethod(ask::methodOf(question)));
@@ -54,7 +56,8 @@ private slots:
     void whatCanBeAskedTwice() {
         QVERIFY(!ask::isRepeatable(ask::Apply{}) && !ask::isRepeatable(ask::Folder{}) && !ask::isRepeatable(ask::Forward{}) &&
                 !ask::isRepeatable(ask::Program{}));
-        QVERIFY(ask::isRepeatable(ask::Wait{}) && ask::isRepeatable(ask::Withdraw{}) && ask::isRepeatable(ask::Why{}));
+        QVERIFY(ask::isRepeatable(ask::Wait{}) && ask::isRepeatable(ask::Withdraw{}) && ask::isRepeatable(ask::Why{}) &&
+                ask::isRepeatable(ask::Installed{}));
     }
 
     void whatIsRefused_data() {
@@ -99,6 +102,34 @@ private slots:
         program("a verdict of its own", R"({"sha256":"HASH","path":"/x","started_by":[],"allow":true})");
         row("a path that is too long", "ask.program",
             "{\"sha256\":\"" + QByteArray(64, 'a') + "\",\"path\":\"" + QByteArray(ask::kMaxProgramPathBytes + 1, 'x') + "\",\"started_by\":[]}");
+        const auto installed = [&row](const char* name, const char* package) {
+            row(name, "ask.installed", "{\"packages\":[" + QByteArray(package).replace("HASH", QByteArray(64, 'a')) + "],\"last\":true}");
+        };
+        row("installed without an end", "ask.installed", R"({"packages":[]})");
+        installed("a package that is a text", R"("tool")");
+        installed("without a version", R"({"name":"a","architecture":"all","programs":[]})");
+        installed("a name with a line in it", R"({"name":"a\nb","version":"1","architecture":"all","programs":[]})");
+        installed("an empty name", R"({"name":"","version":"1","architecture":"all","programs":[]})");
+        installed("a content without a path", R"({"name":"a","version":"1","architecture":"all","programs":["HASH"]})");
+        installed("a path that is not absolute", R"({"name":"a","version":"1","architecture":"all","programs":["HASH bin/a"]})");
+        installed("a path with a backslash", R"({"name":"a","version":"1","architecture":"all","programs":["HASH /a\\b"]})");
+        installed("a path that is not ASCII", R"({"name":"a","version":"1","architecture":"all","programs":["HASH /\u00e4"]})");
+        installed("a content in capitals", R"({"name":"a","version":"1","architecture":"all","programs":["AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA /a"]})");
+        installed("a mark of its own", R"({"name":"a","version":"1","architecture":"all","programs":[],"code":true})");
+        row("a path of a program that is too long", "ask.installed",
+            "{\"packages\":[{\"name\":\"a\",\"version\":\"1\",\"architecture\":\"all\",\"programs\":[\"" + QByteArray(64, 'a') + " /" +
+                QByteArray(ask::kMaxInstalledPathBytes, 'x') + "\"]}],\"last\":true}");
+        QByteArray programs;
+        for (std::size_t i = 0; i <= ask::kMaxInstalledPrograms / 2; ++i) {
+            programs += ",\"" + QByteArray(64, 'a') + " /a\"";
+        }
+        const QByteArray half = R"({"name":"a","version":"1","architecture":"all","programs":[)" + programs.mid(1) + "]}";
+        row("too many programs together", "ask.installed", "{\"packages\":[" + half + "," + half + "],\"last\":true}");
+        QByteArray packages;
+        for (std::size_t i = 0; i <= ask::kMaxInstalledPackages; ++i) {
+            packages += R"(,{"name":"a","version":"1","architecture":"all","programs":[]})";
+        }
+        row("too many packages", "ask.installed", "{\"packages\":[" + packages.mid(1) + "],\"last\":true}");
         row("wait for nothing", "ask.wait", R"({"seconds":1})");
         row("wait for 0", "ask.wait", R"({"id":0,"seconds":1})");
         row("wait for ever", "ask.wait", R"({"id":1,"seconds":61})");
@@ -137,6 +168,15 @@ private slots:
             QVERIFY(ask::stateFrom(ask::toString(state)) == state);
         }
         QVERIFY(!ask::stateFrom("yes") && !ask::stateFrom(""));
+    }
+
+    // The largest that a machine may send is a message between clerk and engine.
+    void theLargestOfInstalledFits() {
+        ask::Installed all{std::vector<ask::Package>(ask::kMaxInstalledPackages, {std::string(128, 'n'), std::string(128, '1'), std::string(128, 'a'), {}}), true};
+        all.packages[0].programs.assign(ask::kMaxInstalledPrograms, {kHash, "/" + std::string(ask::kMaxInstalledPathBytes - 1, '<')});
+        const auto params = ask::paramsOf(all);
+        QVERIFY(ask::questionFrom("ask.installed", params));
+        QVERIFY(json::serialize(params).size() < 127 * 1024);
     }
 
     // Whatever the engine says, the other end can read it.

@@ -149,12 +149,17 @@ QString MachineRig::boot(const QString& guestd) {
     }
     const QString bin = qEnvironmentVariable("CARREL_TEST_BIN", QStringLiteral(CARREL_BIN_DIR));
     const auto at = [this](const char* name) { return m_folder.filePath(QString::fromLatin1(name)); };
+    std::vector<images::InitrdFile> keys;
+    if (!m_keyring.isEmpty()) {
+        keys.push_back({m_keyring.toStdString(), "lib/carrel/archive-keyring.gpg", 0644});
+    }
     const auto initrd =
         images::composeInitrd({.modules = QDir(image).filePath("modules.cpio").toStdString(),
                                .carrelInit = QDir(bin).filePath("carrel-init").toStdString(),
                                .carrelGuestd = (guestd.isEmpty() ? QDir(bin).filePath("carrel-guestd") : guestd).toStdString(),
                                .carrelAsk = QDir(bin).filePath("carrel-ask").toStdString(),
-                               .carrelAgent = QDir(bin).filePath("carrel-agent").toStdString()},
+                               .carrelAgent = QDir(bin).filePath("carrel-agent").toStdString(),
+                               .extraFiles = keys},
                               at("initrd").toStdString());
     if (!initrd) {
         return QString::fromStdString(initrd.error().text());

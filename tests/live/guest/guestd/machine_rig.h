@@ -57,6 +57,8 @@ private:
 
 class MachineRig {
 public:
+    // Before boot(): as the image's own keys of Debian's archive.
+    void bringKeyring(const QString& file) { m_keyring = file; }
     // Empty when the machine started; otherwise why the test must be skipped or has failed.
     // guestd: the program to run as carrel-guestd; empty: the one that was built.
     [[nodiscard]] QString boot(const QString& guestd = {});
@@ -89,6 +91,7 @@ public:
 
 private:
     QTemporaryDir m_folder;
+    QString m_keyring;
     QProcess m_qemu;
     QByteArray m_console;
     std::unique_ptr<HostChannel> m_control, m_terminals, m_files, m_network;
