@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "guest/ask/ask_client.h"
 
+#include "guest/ask/ask_places.h"
 #include "guest/protocol/change_report.h"
 #include "guest/protocol/rpc.h"
 
@@ -138,6 +139,11 @@ Result<net::Refusals> Client::refusals(const net::RefusalsWanted& wanted, Clock:
     }
     auto refusals = net::refusalsFrom(*answer);
     return refusals ? std::move(refusals) : nonsense();
+}
+
+Status Client::packages(Clock::time_point until) {
+    const auto answer = exchange(kPackagesMethod, {}, until);
+    return answer ? Status() : fail(answer.error());
 }
 
 Result<Standings> Client::ask(const Question& question, Clock::time_point until) {

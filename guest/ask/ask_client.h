@@ -23,6 +23,8 @@ public:
     // `question` is an Apply without its places.
     [[nodiscard]] Result<Standings> askApply(const Apply& question, const std::vector<NamedPlace>& places, Clock::time_point until);
     [[nodiscard]] Result<net::Refusals> refusals(const net::RefusalsWanted& wanted, Clock::time_point until);
+    // Answered when what apt has fetched was looked at.
+    [[nodiscard]] Status packages(Clock::time_point until);
     // Until then, or until the other end goes.
     void pause(Clock::time_point until);
 

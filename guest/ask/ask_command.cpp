@@ -36,7 +36,8 @@ std::optional<Command::Verb> verbFrom(std::string_view word) {
                                                                      {"forward", Command::Verb::Forward},
                                                                      {"wait", Command::Verb::Wait},
                                                                      {"withdraw", Command::Verb::Withdraw},
-                                                                     {"why", Command::Verb::Why}};
+                                                                     {"why", Command::Verb::Why},
+                                                                     {"packages", Command::Verb::Packages}};
     for (const auto& [name, verb] : kVerbs) {
         if (name == word) {
             return verb;
@@ -121,6 +122,9 @@ private:
         }
         if (m_reason && !opensRequest(verb)) {
             return wrong("--reason belongs to apply, folder and forward");
+        }
+        if (verb == Command::Verb::Packages) {
+            return m_plain.empty() ? Status() : wrong("packages takes no words");
         }
         return opensRequest(verb) ? judgeOpening() : judgeId();
     }
@@ -213,6 +217,8 @@ std::string_view helpText() {
            "  carrel-ask withdraw ID                     take a request back\n"
            "  carrel-ask why [ID | HOST]                 how a request stands; why connections to a host were refused;\n"
            "                                             or the last of both\n"
+           "  carrel-ask packages                        have what apt has fetched looked at, before it is installed: what\n"
+           "                                             Debian has signed may then run. apt does that by itself\n"
            "\n"
            "apply, folder and forward wait until there is an answer.\n"
            "  --no-wait       print the request's number instead, and come back with wait\n"

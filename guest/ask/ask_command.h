@@ -14,7 +14,7 @@
 namespace carrel::ask {
 
 struct Command {
-    enum class Verb { Help, Apply, Folder, Forward, Wait, Withdraw, Why };
+    enum class Verb { Help, Apply, Folder, Forward, Wait, Withdraw, Why, Packages };
     enum class Then { Wait, ComeBack };
     Verb verb = Verb::Help;
     std::vector<std::string> paths; // Apply, as they were given

@@ -101,6 +101,10 @@ public:
             return wait(*client, *command->id, command->waits);
         case Command::Verb::Withdraw:
             return withdrawn(client->ask(Withdraw{*command->id}, latest));
+        case Command::Verb::Packages: {
+            const auto looked = client->packages(latest);
+            return looked ? 0 : complain(looked.error());
+        }
         default:
             return command->id ? stands(*command->id, client->ask(Why{command->id}, latest)) : why(*client, command->host, latest);
         }

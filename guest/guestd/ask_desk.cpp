@@ -46,6 +46,14 @@ std::string lineOf(std::uint64_t id, const Result<json::value>& result) {
 
 } // namespace
 
+void AskDesk::Shared::answer(std::uint64_t number, Result<json::value> result) {
+    {
+        const std::lock_guard lock(mutex);
+        answers.emplace_back(number, std::move(result));
+    }
+    knock();
+}
+
 void AskDesk::Shared::knock() const {
     const std::uint64_t one = 1;
     [[maybe_unused]] const ssize_t done = ::write(wake.get(), &one, sizeof one);
@@ -240,6 +248,14 @@ AskDesk::Goes AskDesk::takeLine(std::uint64_t number, Connection& one, std::size
         answer(one, json::value(toJson(m_refusals.list(*wanted))), now);
         return Goes::On;
     }
+    if (std::holds_alternative<PackagesWanted>(*line->asked)) {
+        if (m_lookAtPackages) {
+            m_lookAtPackages([shared = m_shared, number] { shared->answer(number, json::value(json::object())); });
+        } else {
+            answer(one, json::value(json::object()), now);
+        }
+        return Goes::On;
+    }
     const auto question = std::get<ask::Question>(std::move(*line->asked));
     m_asks.ask(
         question,
@@ -250,11 +266,7 @@ AskDesk::Goes AskDesk::takeLine(std::uint64_t number, Connection& one, std::size
             } else {
                 result = fail(std::move(standings).error());
             }
-            {
-                const std::lock_guard lock(shared->mutex);
-                shared->answers.emplace_back(number, std::move(result));
-            }
-            shared->knock();
+            shared->answer(number, std::move(result));
         },
         now);
     return Goes::On;

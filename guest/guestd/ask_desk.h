@@ -36,6 +36,9 @@ public:
     AskDesk(const AskDesk&) = delete;
     AskDesk& operator=(const AskDesk&) = delete;
 
+    // Before start(). Looks at what apt has fetched, and says when that is done; from any thread. None: there is nothing to look.
+    using LookAtPackages = std::function<void(std::function<void()> done)>;
+    void onPackages(LookAtPackages look) { m_lookAtPackages = std::move(look); }
     // Takes the place of what is there: an earlier guestd's.
     [[nodiscard]] Status start(const std::string& socketPath);
     void stop();
@@ -71,11 +74,13 @@ private:
         UniqueFd wake;
         std::vector<std::pair<std::uint64_t, Result<boost::json::value>>> answers;
         bool stop = false;
+        void answer(std::uint64_t number, Result<boost::json::value> result);
         void knock() const;
     };
     HostAsks& m_asks;
     const RefusalBook& m_refusals;
     ShareIds m_shareIds;
+    LookAtPackages m_lookAtPackages;
     Bounds m_bounds;
     UniqueFd m_listener;
     std::shared_ptr<Shared> m_shared;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "guest/guestd/ask_line.h"
 
+#include "guest/ask/ask_places.h"
 #include "guest/protocol/rpc.h"
 
 namespace carrel::guestd {
@@ -31,6 +32,9 @@ Status nameToId(json::value& item, const ShareIds& shareIds) {
 Result<Asked> askedOf(RpcRequest&& request, const ShareIds& shareIds) {
     if (request.method == net::kRefusalsMethod) {
         return net::refusalsWantedFrom(request.params);
+    }
+    if (request.method == ask::kPackagesMethod) {
+        return request.params.empty() ? Result<Asked>(PackagesWanted()) : fail(ErrorCode::Malformed, "that question has no fields");
     }
     // What the kernel refused, and what Debian has signed, is told by guestd alone.
     if (request.method == ask::methodOf(ask::Program{}) || request.method == ask::methodOf(ask::Installed{})) {

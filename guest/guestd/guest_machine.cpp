@@ -133,6 +133,12 @@ Status GuestMachine::start() {
     if (const auto grown = growFileSystem("/disk"); !grown) {
         say("the disk keeps its size: " + grown.error().text()); // usable, only smaller
     }
+    // Where everything runs that is not denied, no package needs to be known.
+    m_asks.onPackages([this](std::function<void()> done) {
+        if (!m_known.onlyListedRuns() || !m_packages.ask({}, [done](bool) { done(); })) {
+            done();
+        }
+    });
     CARREL_TRY(m_asks.start(std::string(kAgentShelf) + ask::kSocketName));
     CARREL_TRY(m_network.start());
     m_packages.start();

@@ -55,6 +55,7 @@ Status KnownPrograms::take(const ProgramsPolicyCall& part) {
     const std::lock_guard lock(m_mutex);
     m_hasPolicy = true;
     m_asksUnknown = whole.asks;
+    m_onlyListed = whole.policy.mode == bpf::GateMode::Allow;
     // What was refused may be asked about again under another policy; what waits for an answer goes on waiting.
     std::erase_if(m_asked, [](const auto& each) { return each.second.stands == Stands::Refused; });
     return {};
@@ -63,6 +64,11 @@ Status KnownPrograms::take(const ProgramsPolicyCall& part) {
 bool KnownPrograms::hasPolicy() const {
     const std::lock_guard lock(m_mutex);
     return m_hasPolicy;
+}
+
+bool KnownPrograms::onlyListedRuns() const {
+    const std::lock_guard lock(m_mutex);
+    return m_onlyListed;
 }
 
 void KnownPrograms::refused(const bpf::Refusal& refusal, Clock::time_point now) {

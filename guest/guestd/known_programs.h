@@ -39,6 +39,8 @@ public:
     [[nodiscard]] Status take(const ProgramsPolicyCall& part);
     // Whether a policy of the host's has come into force since this process began.
     [[nodiscard]] bool hasPolicy() const;
+    // Whether only what is listed runs, by the policy in force.
+    [[nodiscard]] bool onlyListedRuns() const;
     // From the kernel.
     void refused(const bpf::Refusal& refusal, Clock::time_point now);
 
@@ -60,6 +62,7 @@ private:
     std::optional<ProgramsPolicyCall> m_coming; // the parts so far, as one
     bool m_hasPolicy = false;
     bool m_asksUnknown = false;
+    bool m_onlyListed = false;
     std::map<bpf::ContentHash, Asked> m_asked;
     std::size_t m_underWay = 0;
     Clock::time_point m_minute;

@@ -27,12 +27,14 @@ void PackageDesk::stop() {
     }
 }
 
-void PackageDesk::ask(const std::string& sha256, Looked looked) {
+bool PackageDesk::ask(const std::string& sha256, Looked looked) {
     const std::lock_guard lock(m_mutex);
-    if (m_waiting.size() < kWaiting) {
-        m_waiting.emplace(sha256, std::move(looked));
-        m_changed.notify_all();
+    if (m_waiting.size() >= kWaiting) {
+        return false;
     }
+    m_waiting.emplace(sha256, std::move(looked));
+    m_changed.notify_all();
+    return true;
 }
 
 void PackageDesk::run(const std::stop_token& stop) {

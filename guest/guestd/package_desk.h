@@ -38,8 +38,8 @@ public:
     void start();
     void stop(); // whoever waits is answered no more
 
-    // Where too many wait it is not answered: the next attempt asks again.
-    void ask(const std::string& sha256, Looked looked);
+    // False where too many wait: it is not answered then, and the next attempt asks again. "": no content, but all that apt has fetched.
+    bool ask(const std::string& sha256, Looked looked);
 
 private:
     void run(const std::stop_token& stop);

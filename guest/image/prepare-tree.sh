@@ -41,7 +41,12 @@ chmod 0700 root
 echo carrel >etc/hostname
 printf '127.0.0.1\tlocalhost carrel\n::1\tlocalhost ip6-localhost ip6-loopback\n' >etc/hosts
 # What apt fetched stays, also with "apt install": guestd looks there for what Debian has signed, so that it may run.
-printf 'Binary::apt::APT::Keep-Downloaded-Packages "true";\nAPT::Keep-Downloaded-Packages "true";\n' >etc/apt/apt.conf.d/50carrel
+# It is asked to before dpkg begins, whose first step may be a script of the package's own.
+cat >etc/apt/apt.conf.d/50carrel <<'END'
+APT::Keep-Downloaded-Packages "true";
+Binary::apt::APT::Keep-Downloaded-Packages "true";
+DPkg::Pre-Invoke { "test ! -x /run/carrel/bin/carrel-ask || /run/carrel/bin/carrel-ask packages >/dev/null 2>&1 || true"; };
+END
 # guestd answers names inside the machine; there is no other network.
 rm -f etc/resolv.conf
 echo 'nameserver 127.0.0.1' >etc/resolv.conf

@@ -111,6 +111,16 @@ private slots:
         m_at.err = [this](std::string_view text) { m_err += text; };
     }
 
+    void packagesAreLookedAt() {
+        {
+            const Desk desk(m_at.socket, [](const RpcRequest& request) { return line(request, json::object()); });
+            QCOMPARE(run({"packages"}), 0);
+            QCOMPARE(desk.heard(), std::vector<std::string>{"packages.look {}"});
+        }
+        QCOMPARE(run({"packages"}), 69); // nobody is there
+        QVERIFY(m_out.empty());
+    }
+
     // The exit status says how it stands.
     void statusOfEachState_data() {
         QTest::addColumn<QString>("state");

@@ -57,6 +57,8 @@ private slots:
         const auto row = [](const char* name, const QStringList& words) { QTest::newRow(name) << words; };
         row("none", {});
         row("another verb", {"allow", "1"});
+        row("a package", {"packages", "hello"});
+        row("packages with a reason", {"packages", "--reason", "x"});
         row("no reason", {"apply", "a"});
         row("an empty one", {"apply", "--reason", ""});
         row("a reason that is missing", {"apply", "--reason"});

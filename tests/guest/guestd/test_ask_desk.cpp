@@ -10,6 +10,7 @@
 #include <atomic>
 #include <cstring>
 #include <fcntl.h>
+#include <future>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -112,6 +113,27 @@ private slots:
         hostSays(hostHears(1), {{"id", 7}, {"state", "allowed"}, {"words", ""}});
         QVERIFY(program.hear().find("allowed") != std::string::npos);
         QVERIFY(program.hear().empty());
+    }
+
+    // Not by the host, and not before it is done.
+    void packagesAreLookedAtBeforeTheAnswer() {
+        Program program(m_path);
+        QVERIFY(program.ask(5, "packages.look", {}));
+        QCOMPARE(program.hear(), std::string(R"({"jsonrpc":"2.0","id":5,"result":{}})")); // there is nobody to look
+        QVERIFY(program.ask(6, "packages.look", {{"file", "a"}}));
+        QVERIFY(program.hear().find("malformed") != std::string::npos);
+        m_desk.reset();
+        std::promise<std::function<void()>> asked;
+        m_looks = [&asked](std::function<void()> done) { asked.set_value(std::move(done)); };
+        open({});
+        Program other(m_path);
+        QVERIFY(other.ask(7, "packages.look", {}));
+        const auto done = asked.get_future().get();
+        QVERIFY(!other.isOver());
+        done();
+        QCOMPARE(other.hear(), std::string(R"({"jsonrpc":"2.0","id":7,"result":{}})"));
+        QVERIFY(m_sent.empty());
+        m_looks = {};
     }
 
     void wrongWordsAreAnswered_data() {
@@ -317,6 +339,7 @@ private:
         m_desk = std::make_unique<AskDesk>(
             *m_asks, m_refusals,
             [](std::string_view name) { return name == "papers" ? std::optional<std::uint32_t>(4) : std::nullopt; }, bounds);
+        m_desk->onPackages(m_looks);
         const auto started = m_desk->start(m_path);
         QVERIFY2(started, started ? "" : started.error().text().c_str());
     }
@@ -334,6 +357,7 @@ private:
     }
     void hostSays(const RpcRequest& to, json::object answer) { m_asks->receive({*to.id, json::value(std::move(answer))}, 1); }
 
+    AskDesk::LookAtPackages m_looks;
     std::unique_ptr<QTemporaryDir> m_folder;
     std::string m_path;
     std::mutex m_mutex;

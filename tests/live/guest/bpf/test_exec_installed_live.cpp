@@ -20,6 +20,7 @@ class TestExecInstalledLive : public QObject {
 private slots:
     void initTestCase();
     void whatIsSignedRunsOnceTheHostHasIt();
+    void whatIsAboutToBeInstalledIsLookedAtBefore();
     void whatIsInNoIndexIsAskedAbout();
     void gitCompilesPatternsWhereItMayMakeCode();
 
@@ -105,6 +106,29 @@ void TestExecInstalledLive::whatIsSignedRunsOnceTheHostHasIt() {
     QVERIFY(answer(*question->id, 0, "allowed"));
     const auto configured = m_rig.sh("dpkg --configure -a && /usr/bin/tool && dpkg-query -W -f '${Status}' tool");
     QVERIFY2(configured.endsWith("1.0-1\ninstall ok installed"), configured.constData());
+}
+
+// As apt of an image does (guest/image/prepare-tree.sh): then the package's own script runs at once, too.
+void TestExecInstalledLive::whatIsAboutToBeInstalledIsLookedAtBefore() {
+    QVERIFY(m_archive.addPackage("second", "2") && m_archive.refresh());
+    QVERIFY(put(m_archive.list(), "/var/lib/apt/lists/" + QFileInfo(m_archive.list()).fileName().toUtf8()));
+    QVERIFY(put(m_archive.index(), "/var/lib/apt/lists/" + QFileInfo(m_archive.index()).fileName().toUtf8()));
+    QVERIFY(put(m_archive.deb("second"), "/var/cache/apt/archives/second.deb"));
+    QCOMPARE(m_rig.sh("mkfifo /tmp/looked; setsid sh -c 'carrel-ask packages; echo $? > /tmp/looked' < /dev/null > /dev/null 2>&1 & echo asks"), QByteArray("asks"));
+    const auto question = asked();
+    QVERIFY(question.has_value());
+    const auto read = ask::questionFrom(question->method, question->params);
+    QVERIFY2(read.has_value(), read ? "" : read.error().text().c_str());
+    const auto* installed = std::get_if<ask::Installed>(&*read);
+    QVERIFY(installed != nullptr && installed->packages.size() == 1 && installed->packages[0].name == "second");
+    for (const auto& each : installed->packages[0].programs) {
+        m_policy.allow.push_back(QByteArray::fromStdString(each.sha256));
+    }
+    QVERIFY(m_rig.setPolicy(m_policy));
+    QVERIFY(answer(*question->id, 0, "allowed"));
+    QCOMPARE(m_rig.sh("cat /tmp/looked"), QByteArray("0"));
+    const auto said = m_rig.sh("rm -f /usr/bin/same /usr/bin/empty /usr/lib/lib.so; dpkg -i --force-overwrite /var/cache/apt/archives/second.deb && /usr/bin/second");
+    QVERIFY2(said.endsWith("\n2") && !said.contains("ermission denied"), said.constData());
 }
 
 void TestExecInstalledLive::whatIsInNoIndexIsAskedAbout() {
