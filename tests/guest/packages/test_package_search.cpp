@@ -75,7 +75,6 @@ private slots:
     }
     void aBrokenLinkOfTheChainBreaksIt() {
         QFETCH(QByteArray, link);
-        QVERIFY(m_at->makeKey("other"));
         const auto change = [](const QString& path, const QByteArray& from, const QByteArray& to) {
             auto content = test::readAll(path);
             const auto at = content.lastIndexOf(from);
@@ -90,7 +89,7 @@ private slots:
         if (link == "list") {
             done = change(m_at->list(), "Suite: stable", "Suite: stablE");
         } else if (link == "list-signed-by-another") {
-            done = m_at->refresh("other");
+            done = m_at->makeKey("other") && m_at->refresh("other");
         } else if (link == "list-with-more-behind") {
             done = writeAll(m_at->list(), list + "SHA256:\n");
         } else if (link == "list-with-more-before") {
@@ -130,7 +129,7 @@ private slots:
         } else if (link == "folder-link") {
             done = elsewhere(m_at->folder() + "/root/var/lib/apt");
         } else if (link == "keyring-another") {
-            done = writeAll(m_at->folder() + "/keyring.gpg", m_at->keyring("other"));
+            done = m_at->makeKey("other") && writeAll(m_at->folder() + "/keyring.gpg", m_at->keyring("other"));
         }
         QVERIFY(done);
         QCOMPARE(look().size(), std::size_t{0});
