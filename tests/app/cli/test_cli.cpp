@@ -3,9 +3,13 @@
 // how it ends.
 #include "tests/app/cli/fake_engine.h"
 
+#include <QFile>
+#include <QIODevice>
 #include <QProcess>
+#include <QProcessEnvironment>
+#include <QStringList>
 #include <QTemporaryDir>
-#include <QtTest>
+#include <QTest>
 
 #include <pty.h>
 #include <sys/ioctl.h>
