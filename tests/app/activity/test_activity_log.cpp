@@ -2,8 +2,9 @@
 // Invariants I5 (durable before its effect) and I9 (provenance), and the chain as evidence.
 #include "app/activity/activity_log.h"
 
+#include <QStringList>
 #include <QTemporaryDir>
-#include <QtTest>
+#include <QTest>
 #include <boost/json.hpp>
 #include <sqlite3.h>
 

@@ -4,7 +4,9 @@
 #include "app/activity/verifier.h"
 #include "tests/app/activity/log_of_tests.h"
 
-#include <QtTest>
+#include <QFileInfo>
+#include <QStringList>
+#include <QTest>
 
 #include <atomic>
 #include <filesystem>

@@ -3,7 +3,9 @@
 #include "app/activity/verifier.h"
 #include "tests/app/activity/log_of_tests.h"
 
-#include <QtTest>
+#include <QStringList>
+#include <QTemporaryDir>
+#include <QTest>
 
 #include <atomic>
 #include <cerrno>

@@ -3,7 +3,9 @@
 #include "app/activity/verifier.h"
 #include "tests/app/activity/log_of_tests.h"
 
-#include <QtTest>
+#include <QFileInfo>
+#include <QTemporaryDir>
+#include <QTest>
 
 #include <thread>
 

@@ -5,8 +5,10 @@
 #include "app/activity/activity_log.h"
 #include "app/activity/verifier.h"
 
+#include <QFileInfo>
+#include <QStringList>
 #include <QTemporaryDir>
-#include <QtTest>
+#include <QTest>
 
 #include <cstring>
 #include <fstream>

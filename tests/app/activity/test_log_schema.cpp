@@ -3,8 +3,9 @@
 #include "app/activity/activity_log.h"
 #include "app/activity/schema.h"
 
+#include <QStringList>
 #include <QTemporaryDir>
-#include <QtTest>
+#include <QTest>
 
 using namespace carrel;
 using namespace carrel::activity;

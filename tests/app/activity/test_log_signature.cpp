@@ -2,7 +2,7 @@
 // The key that vouches for logs, and what it vouches for.
 #include "app/activity/signature.h"
 
-#include <QtTest>
+#include <QTest>
 
 #include <algorithm>
 

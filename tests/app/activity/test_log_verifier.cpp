@@ -4,7 +4,8 @@
 #include "app/activity/verifier.h"
 #include "tests/app/activity/log_of_tests.h"
 
-#include <QtTest>
+#include <QDir>
+#include <QTest>
 
 #include <filesystem>
 #include <fstream>

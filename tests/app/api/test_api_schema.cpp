@@ -5,7 +5,8 @@
 #include "tests/support/json_schema.h"
 
 #include <QDir>
-#include <QtTest>
+#include <QStringList>
+#include <QTest>
 
 using namespace carrel::test;
 

@@ -5,7 +5,7 @@
 #include "app/api/socket_io.h"
 
 #include <QTemporaryDir>
-#include <QtTest>
+#include <QTest>
 
 #include <chrono>
 #include <condition_variable>

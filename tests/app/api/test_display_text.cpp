@@ -3,7 +3,7 @@
 #include "app/api/display_text.h"
 #include "guest/protocol/share_path.h"
 
-#include <QtTest>
+#include <QTest>
 
 using carrel::api::DisplayText;
 

@@ -2,7 +2,7 @@
 // A secret on its way to the engine: it goes through its socket and nowhere else, and is gone from here then.
 #include "app/api/secret_bytes.h"
 
-#include <QtTest>
+#include <QTest>
 
 #include <cstring>
 #include <sys/prctl.h>

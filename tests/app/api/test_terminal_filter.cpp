@@ -2,7 +2,7 @@
 // Invariant I11: a guest's output on a terminal goes through an allow-list.
 #include "app/api/terminal_filter.h"
 
-#include <QtTest>
+#include <QTest>
 
 using carrel::api::TerminalFilter;
 

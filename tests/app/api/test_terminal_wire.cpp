@@ -2,7 +2,7 @@
 // What a window takes from the program that draws a terminal: one form of each message, and nothing else (I7, I11).
 #include "app/api/terminal_wire.h"
 
-#include <QtTest>
+#include <QTest>
 
 using namespace carrel;
 using namespace carrel::api::terminal;

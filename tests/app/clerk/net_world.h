@@ -6,7 +6,8 @@
 #include "app/clerk/net_desk.h"
 #include "tests/app/clerk/mux_peer.h"
 
-#include <QtTest>
+#include <QElapsedTimer>
+#include <QTest>
 #include <boost/json.hpp>
 
 #include <netinet/in.h>

@@ -6,7 +6,7 @@
 #include "tests/app/clerk/mux_peer.h"
 
 #include <QTemporaryDir>
-#include <QtTest>
+#include <QTest>
 #include <boost/json.hpp>
 
 #include <future>

@@ -5,8 +5,10 @@
 // refused.
 #include "tests/app/clerk/clerk_rig.h"
 
+#include <QFile>
+#include <QIODevice>
 #include <QTemporaryDir>
-#include <QtTest>
+#include <QTest>
 
 #include <fcntl.h>
 #include <linux/openat2.h>

@@ -2,7 +2,7 @@
 // What a guest prints on its console, hostile as everything of it: bounded, however it is cut into pieces.
 #include "app/clerk/console_reader.h"
 
-#include <QtTest>
+#include <QTest>
 
 using namespace carrel;
 using namespace carrel::clerk;

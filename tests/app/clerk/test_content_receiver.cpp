@@ -3,7 +3,7 @@
 #include "app/clerk/content_receiver.h"
 
 #include <QTemporaryFile>
-#include <QtTest>
+#include <QTest>
 
 #include <fcntl.h>
 #include <sys/stat.h>

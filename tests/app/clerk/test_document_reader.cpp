@@ -4,7 +4,7 @@
 #include "app/clerk/document_reader.h"
 #include "tests/app/clerk/mux_peer.h"
 
-#include <QtTest>
+#include <QTest>
 #include <boost/json.hpp>
 
 #include <sys/mman.h>

@@ -8,7 +8,7 @@
 #include "tests/app/clerk/guest_side.h"
 
 #include <QTemporaryDir>
-#include <QtTest>
+#include <QTest>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/json/serialize.hpp>

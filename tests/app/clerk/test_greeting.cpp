@@ -6,7 +6,7 @@
 #include "tests/support/authority_certificates.h"
 
 #include <QTemporaryDir>
-#include <QtTest>
+#include <QTest>
 #include <boost/json.hpp>
 
 #include <future>

@@ -4,7 +4,7 @@
 #include "app/clerk/guest_asks.h"
 #include "app/clerk/guest_rpc.h"
 
-#include <QtTest>
+#include <QTest>
 #include <boost/json.hpp>
 
 using namespace carrel;

@@ -3,7 +3,7 @@
 // tells of it is looked up where the kernel says so (proc_pid_fdinfo(5)).
 #include "app/clerk/guest_clock.h"
 
-#include <QtTest>
+#include <QTest>
 
 #include <fstream>
 #include <sstream>

@@ -3,7 +3,7 @@
 // are another's to judge (test_guest_asks.cpp).
 #include "app/clerk/guest_rpc.h"
 
-#include <QtTest>
+#include <QTest>
 #include <boost/json/serialize.hpp>
 
 using namespace carrel;

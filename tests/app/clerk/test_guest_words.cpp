@@ -5,7 +5,7 @@
 #include "guest/protocol/control.h"
 #include "guest/protocol/change_report.h"
 
-#include <QtTest>
+#include <QTest>
 #include <boost/json/serialize.hpp>
 
 using namespace carrel;

@@ -10,7 +10,7 @@
 #include "app/relay/secret_pipe.h"
 
 #include <QTemporaryDir>
-#include <QtTest>
+#include <QTest>
 #include <boost/json.hpp>
 
 #include <netinet/in.h>

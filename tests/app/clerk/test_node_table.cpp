@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/clerk/node_table.h"
 
-#include <QtTest>
+#include <QTest>
 
 #include <random>
 #include <set>

@@ -5,7 +5,8 @@
 #include "tests/app/clerk/other_names_disk.h"
 #include "tests/app/files/files_world.h"
 
-#include <QtTest>
+#include <QTemporaryDir>
+#include <QTest>
 
 using namespace carrel;
 using namespace carrel::clerk;

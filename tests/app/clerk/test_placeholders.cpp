@@ -3,7 +3,7 @@
 #include "app/clerk/drives.h"
 #include "app/clerk/placeholders.h"
 
-#include <QtTest>
+#include <QTest>
 
 #include <fcntl.h>
 #include <sys/vfs.h>

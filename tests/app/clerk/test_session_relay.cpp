@@ -4,7 +4,7 @@
 #include "app/clerk/session_relay.h"
 #include "tests/app/clerk/mux_peer.h"
 
-#include <QtTest>
+#include <QTest>
 #include <boost/json/serialize.hpp>
 
 #include <sys/socket.h>

@@ -5,7 +5,7 @@
 #include "tests/app/clerk/guest_side.h"
 
 #include <QTemporaryDir>
-#include <QtTest>
+#include <QTest>
 
 #include <atomic>
 #include <linux/fs.h>

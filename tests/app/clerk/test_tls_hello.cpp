@@ -6,7 +6,9 @@
 #include "tests/app/clerk/client_hello.h"
 
 #include <QFile>
-#include <QtTest>
+#include <QIODevice>
+#include <QStringLiteral>
+#include <QTest>
 
 using namespace carrel;
 using namespace carrel::clerk;

@@ -4,7 +4,7 @@
 #include "tests/app/clerk/guest_side.h"
 
 #include <QTemporaryDir>
-#include <QtTest>
+#include <QTest>
 
 #include <atomic>
 #include <sys/stat.h>

@@ -6,8 +6,9 @@
 #include "tests/app/cli/fake_engine.h"
 #include "tests/app/cli/program_run.h"
 
+#include <QStringList>
 #include <QTemporaryDir>
-#include <QtTest>
+#include <QTest>
 
 namespace carrel::test {
 

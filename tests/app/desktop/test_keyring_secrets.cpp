@@ -4,7 +4,7 @@
 #include "tests/app/desktop/played_keyring.h"
 #include "tests/app/desktop/private_bus.h"
 
-#include <QtTest>
+#include <QTest>
 
 using namespace carrel;
 using namespace carrel::desktop;

@@ -5,8 +5,8 @@
 #include "app/desktop/notice_board.h"
 #include "app/desktop/task_notices.h"
 
+#include <QTest>
 #include <QXmlStreamReader>
-#include <QtTest>
 
 #include <set>
 

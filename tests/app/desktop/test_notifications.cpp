@@ -6,7 +6,7 @@
 #include "tests/app/desktop/played_notifications.h"
 #include "tests/app/desktop/private_bus.h"
 
-#include <QtTest>
+#include <QTest>
 
 #include <atomic>
 #include <future>

@@ -8,7 +8,7 @@
 #include "tests/app/policy/turned_clock.h"
 
 #include <QTemporaryDir>
-#include <QtTest>
+#include <QTest>
 
 #include <filesystem>
 #include <fstream>

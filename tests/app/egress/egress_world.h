@@ -9,7 +9,7 @@
 #include "tests/app/policy/approval_world.h"
 #include "tests/app/policy/turned_clock.h"
 
-#include <QtTest>
+#include <QTest>
 #include <boost/json.hpp>
 
 #include <fcntl.h>

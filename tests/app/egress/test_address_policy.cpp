@@ -2,7 +2,7 @@
 // Every range of the registries is refused from its first address to its last, and what lies beside it is judged by itself.
 #include "app/egress/address_policy.h"
 
-#include <QtTest>
+#include <QTest>
 
 #include <map>
 

@@ -4,7 +4,7 @@
 #include "tests/app/egress/memory_store.h"
 
 #include <QTemporaryDir>
-#include <QtTest>
+#include <QTest>
 
 #include <fstream>
 #include <set>

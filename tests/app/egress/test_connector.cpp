@@ -3,7 +3,7 @@
 #include "app/egress/connector.h"
 #include "tests/app/egress/listener.h"
 
-#include <QtTest>
+#include <QTest>
 
 #include <fcntl.h>
 #include <future>

@@ -3,7 +3,7 @@
 #include "app/egress/credentials/agent_credentials.h"
 #include "tests/app/egress/memory_store.h"
 
-#include <QtTest>
+#include <QTest>
 #include <boost/json.hpp>
 
 #include <filesystem>

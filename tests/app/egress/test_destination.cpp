@@ -2,7 +2,7 @@
 // One spelling for each host: what two readers would take for two things, or for an address, is no destination.
 #include "app/egress/destination.h"
 
-#include <QtTest>
+#include <QTest>
 
 using namespace carrel;
 using namespace carrel::egress;

@@ -3,7 +3,7 @@
 #include "tests/app/egress/egress_world.h"
 #include "tests/app/egress/memory_store.h"
 
-#include <QtTest>
+#include <QTest>
 
 #include <fstream>
 

@@ -3,7 +3,7 @@
 #include "app/egress/destination.h"
 #include "app/egress/presets.h"
 
-#include <QtTest>
+#include <QTest>
 
 using namespace carrel;
 using namespace carrel::egress;

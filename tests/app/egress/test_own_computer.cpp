@@ -4,7 +4,7 @@
 
 #include "app/egress/own_computer.h"
 
-#include <QtTest>
+#include <QTest>
 
 using namespace carrel;
 using namespace carrel::egress;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/egress/proxy_settings.h"
 
-#include <QtTest>
+#include <QTest>
 
 #include <map>
 

@@ -2,7 +2,7 @@
 // Look-ups that nobody can call back hold up whoever waits only so long, and never more than so many of them.
 #include "app/egress/resolver.h"
 
-#include <QtTest>
+#include <QTest>
 
 #include <atomic>
 #include <condition_variable>

@@ -2,7 +2,7 @@
 // Sums, so that a machine that opens thousands of connections does not fill a log.
 #include "app/egress/traffic_book.h"
 
-#include <QtTest>
+#include <QTest>
 
 using namespace carrel::egress;
 using namespace std::chrono_literals;

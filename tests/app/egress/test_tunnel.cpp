@@ -2,7 +2,7 @@
 // What is said to a proxy, and what is made of its answers, in whatever pieces they come.
 #include "app/egress/tunnel.h"
 
-#include <QtTest>
+#include <QTest>
 
 using namespace carrel;
 using namespace carrel::egress;

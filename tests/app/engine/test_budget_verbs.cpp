@@ -5,7 +5,7 @@
 
 #include "app/egress/own_computer.h"
 
-#include <QtTest>
+#include <QTest>
 #include <boost/json.hpp>
 
 using namespace carrel;

@@ -4,7 +4,7 @@
 #include "app/engine/documents.h"
 #include "tests/app/agents/agent_world.h"
 
-#include <QtTest>
+#include <QTest>
 #include <boost/json/serialize.hpp>
 
 #include <semaphore>

@@ -3,7 +3,8 @@
 #include "app/activity/verifier.h"
 #include "tests/app/engine/engine_world.h"
 
-#include <QtTest>
+#include <QStringList>
+#include <QTest>
 #include <boost/json.hpp>
 
 #include <atomic>

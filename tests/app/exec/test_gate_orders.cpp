@@ -4,7 +4,7 @@
 #include "app/exec/gate_orders.h"
 #include "guest/protocol/control.h"
 
-#include <QtTest>
+#include <QTest>
 #include <boost/json.hpp>
 
 using namespace carrel;

@@ -3,7 +3,7 @@
 #include "app/exec/installed_programs.h"
 
 #include <QTemporaryDir>
-#include <QtTest>
+#include <QTest>
 #include <fstream>
 
 using namespace carrel;

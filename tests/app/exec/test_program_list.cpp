@@ -5,9 +5,11 @@
 #include "app/files/sha256.h"
 
 #include <QDir>
+#include <QFile>
+#include <QIODevice>
 #include <QProcess>
 #include <QTemporaryDir>
-#include <QtTest>
+#include <QTest>
 
 using namespace carrel;
 using namespace carrel::exec;

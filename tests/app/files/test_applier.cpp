@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/app/files/meddler.h"
 
-#include <QtTest>
+#include <QTest>
 
 #include <sys/xattr.h>
 

@@ -5,7 +5,8 @@
 #include "tests/app/files/files_world.h"
 #include "tests/support/sanitized.h"
 
-#include <QtTest>
+#include <QTemporaryDir>
+#include <QTest>
 
 #include <sys/wait.h>
 

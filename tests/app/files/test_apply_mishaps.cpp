@@ -2,7 +2,7 @@
 // What goes wrong in the middle of an apply, or comes between: by each file alone, and where many go together.
 #include "tests/app/files/meddler.h"
 
-#include <QtTest>
+#include <QTest>
 
 #include <sys/wait.h>
 #include <sys/xattr.h>

@@ -11,7 +11,7 @@
 #include "tests/app/files/crash_world.h"
 #include "tests/app/files/killer.h"
 
-#include <QtTest>
+#include <QTest>
 
 using namespace carrel;
 using namespace carrel::files;

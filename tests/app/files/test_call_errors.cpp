@@ -7,7 +7,7 @@
 #include "tests/app/files/call_tracer.h"
 #include "tests/app/files/expected_state.h"
 
-#include <QtTest>
+#include <QTest>
 
 using namespace carrel;
 using namespace carrel::files;

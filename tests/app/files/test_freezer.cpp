@@ -3,7 +3,7 @@
 
 #include "app/files/folder_names.h"
 
-#include <QtTest>
+#include <QTest>
 
 #include <algorithm>
 

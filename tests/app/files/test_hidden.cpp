@@ -6,7 +6,7 @@
 #include "app/clerk/hidden_names.h"
 #include "tests/app/files/files_world.h"
 
-#include <QtTest>
+#include <QTest>
 
 using namespace carrel;
 using namespace carrel::files;

@@ -5,7 +5,8 @@
 #include "app/files/journal.h"
 #include "app/files/node_json.h"
 
-#include <QtTest>
+#include <QTemporaryDir>
+#include <QTest>
 
 using namespace carrel;
 using namespace carrel::files;

@@ -3,7 +3,7 @@
 #include "app/files/left.h"
 #include "tests/app/files/files_world.h"
 
-#include <QtTest>
+#include <QTest>
 
 using namespace carrel;
 using namespace carrel::files;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/files/line_diff.h"
 
-#include <QtTest>
+#include <QTest>
 
 #include <random>
 

@@ -3,7 +3,8 @@
 #include "app/files/listed_names.h"
 #include "tests/app/files/files_world.h"
 
-#include <QtTest>
+#include <QElapsedTimer>
+#include <QTest>
 
 using namespace carrel;
 using namespace carrel::files;

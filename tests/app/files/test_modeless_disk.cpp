@@ -3,7 +3,7 @@
 // there is done, told as done, and can be taken back.
 #include "tests/app/files/files_world.h"
 
-#include <QtTest>
+#include <QTest>
 
 #include <sys/syscall.h>
 

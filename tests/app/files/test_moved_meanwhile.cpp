@@ -6,7 +6,7 @@
 #include "tests/app/files/meddler.h"
 #include "tests/support/sanitized.h"
 
-#include <QtTest>
+#include <QTest>
 
 #include <sys/wait.h>
 

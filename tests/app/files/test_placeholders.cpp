@@ -4,7 +4,7 @@
 #include "app/clerk/placeholders.h"
 #include "tests/app/files/files_world.h"
 
-#include <QtTest>
+#include <QTest>
 
 using namespace carrel;
 using namespace carrel::files;

@@ -9,7 +9,7 @@
 #include "tests/app/files/call_tracer.h"
 #include "tests/app/files/crash_world.h"
 
-#include <QtTest>
+#include <QTest>
 
 #include <linux/fs.h>
 

@@ -5,7 +5,7 @@
 // (eight or nine of 1,500 here). The apply then says so entry by entry, and undo still gives the exact start.
 #include "tests/app/files/files_world.h"
 
-#include <QtTest>
+#include <QTest>
 
 #include <numeric>
 #include <random>

@@ -6,7 +6,7 @@
 
 #include "app/files/tree.h"
 
-#include <QtTest>
+#include <QTest>
 
 #include <sys/socket.h>
 #include <sys/un.h>

@@ -7,7 +7,8 @@
 #include "tests/app/files/expected_state.h"
 #include "tests/support/sanitized.h"
 
-#include <QtTest>
+#include <QElapsedTimer>
+#include <QTest>
 
 #include <sched.h>
 #include <sys/mman.h>

@@ -4,7 +4,7 @@
 #include "app/clerk/content_receiver.h"
 #include "tests/app/files/files_world.h"
 
-#include <QtTest>
+#include <QTest>
 
 #include <array>
 

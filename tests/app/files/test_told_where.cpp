@@ -3,7 +3,7 @@
 // spoiled, every version is still there and the user is told where.
 #include "tests/app/files/meddler.h"
 
-#include <QtTest>
+#include <QTest>
 
 #include <sys/wait.h>
 

@@ -3,7 +3,7 @@
 #include "tests/app/files/crash_world.h"
 #include "tests/app/files/meddler.h"
 
-#include <QtTest>
+#include <QTest>
 
 #include <algorithm>
 #include <array>

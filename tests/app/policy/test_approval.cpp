@@ -8,7 +8,7 @@
 #include <boost/json.hpp>
 
 #include <QTemporaryDir>
-#include <QtTest>
+#include <QTest>
 
 using namespace carrel;
 using namespace carrel::policy;

@@ -3,7 +3,7 @@
 // test_approval_restart.cpp.
 #include "tests/app/policy/approval_world.h"
 
-#include <QtTest>
+#include <QTest>
 
 #include <thread>
 

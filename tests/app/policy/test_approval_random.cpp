@@ -6,7 +6,7 @@
 #include "tests/app/policy/random_rules.h"
 #include "tests/support/sanitized.h"
 
-#include <QtTest>
+#include <QTest>
 
 using namespace carrel;
 using namespace carrel::policy;

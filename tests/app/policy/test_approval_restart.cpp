@@ -3,7 +3,7 @@
 // whether its effect was finished or never began (invariant I5).
 #include "tests/app/policy/approval_world.h"
 
-#include <QtTest>
+#include <QTest>
 
 using namespace carrel;
 using namespace carrel::policy;

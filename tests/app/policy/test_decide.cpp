@@ -4,7 +4,7 @@
 #include "app/policy/path_pattern.h"
 #include "tests/app/policy/random_rules.h"
 
-#include <QtTest>
+#include <QTest>
 
 #include <algorithm>
 

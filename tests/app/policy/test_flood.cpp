@@ -2,7 +2,7 @@
 // How much an agent can ask, and what becomes of the rest.
 #include "tests/app/policy/approval_world.h"
 
-#include <QtTest>
+#include <QTest>
 
 using namespace carrel;
 using namespace carrel::policy;

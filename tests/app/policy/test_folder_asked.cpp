@@ -4,7 +4,7 @@
 #include "app/policy/approval_words.h"
 #include "tests/app/policy/approval_world.h"
 
-#include <QtTest>
+#include <QTest>
 
 #include <thread>
 

@@ -3,7 +3,7 @@
 #include "app/policy/approval_words.h"
 #include "tests/app/policy/approval_world.h"
 
-#include <QtTest>
+#include <QTest>
 
 using namespace carrel;
 using namespace carrel::policy;

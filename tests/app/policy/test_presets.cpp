@@ -7,8 +7,9 @@
 #include "tests/app/policy/turned_clock.h"
 
 #include <QFile>
+#include <QIODevice>
 #include <QTemporaryDir>
-#include <QtTest>
+#include <QTest>
 
 using namespace carrel;
 using namespace carrel::policy;

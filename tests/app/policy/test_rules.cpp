@@ -3,7 +3,7 @@
 #include "app/policy/rules_text.h"
 #include "tests/app/policy/random_rules.h"
 
-#include <QtTest>
+#include <QTest>
 
 using namespace carrel::policy;
 using carrel::policy::test::RandomRules;

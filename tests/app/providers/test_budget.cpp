@@ -2,7 +2,7 @@
 // Which budget is used up, in words; what is kept of one is read back as it was, and nothing else is.
 #include "app/providers/budget.h"
 
-#include <QtTest>
+#include <QTest>
 #include <boost/json/serialize.hpp>
 
 using namespace carrel;

@@ -2,7 +2,7 @@
 // Where a model is: one spelling, and this computer's own servers by the one name that machines have for it.
 #include "app/providers/model_url.h"
 
-#include <QtTest>
+#include <QTest>
 
 using namespace carrel;
 using namespace carrel::providers;

@@ -2,7 +2,7 @@
 // What a request costs by the table, to the millionth of a dollar; what has no price has none. And the table itself.
 #include "app/providers/prices.h"
 
-#include <QtTest>
+#include <QTest>
 
 using namespace carrel;
 using namespace carrel::providers;

@@ -5,7 +5,7 @@
 #include "app/providers/preset_texts.h"
 #include "tests/app/egress/memory_store.h"
 
-#include <QtTest>
+#include <QTest>
 
 using namespace carrel;
 using namespace carrel::providers;

@@ -3,7 +3,7 @@
 #include "app/providers/provider_book.h"
 
 #include <QTemporaryDir>
-#include <QtTest>
+#include <QTest>
 
 #include <fstream>
 #include <sys/stat.h>

@@ -6,7 +6,7 @@
 #include "tests/app/egress/listener.h"
 
 #include <QTemporaryDir>
-#include <QtTest>
+#include <QTest>
 
 #include <fcntl.h>
 #include <fstream>

@@ -3,7 +3,7 @@
 #include "app/providers/usage_book.h"
 
 #include <QTemporaryDir>
-#include <QtTest>
+#include <QTest>
 
 #include <csignal>
 #include <fstream>

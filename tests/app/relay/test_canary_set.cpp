@@ -3,7 +3,7 @@
 #include "app/relay/base64.h"
 #include "app/relay/canary_set.h"
 
-#include <QtTest>
+#include <QTest>
 
 using namespace carrel;
 using namespace carrel::relay;

@@ -4,7 +4,7 @@
 
 #include "app/relay/canary_watch.h"
 
-#include <QtTest>
+#include <QTest>
 
 using namespace carrel;
 using namespace carrel::relay;

@@ -3,7 +3,7 @@
 #include "app/relay/forward_guard.h"
 #include "tests/app/relay/road_rig.h"
 
-#include <QtTest>
+#include <QTest>
 
 using namespace carrel::relay;
 using carrel::relay::test::RoadRig;

@@ -2,7 +2,7 @@
 // Bodies come out of their framing in any pieces, and a framing that is not in order is refused (RFC 9112, sections 6 and 7).
 #include "app/relay/http_body.h"
 
-#include <QtTest>
+#include <QTest>
 
 using namespace carrel;
 using namespace carrel::relay;

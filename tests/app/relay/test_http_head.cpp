@@ -2,7 +2,7 @@
 // Heads of messages have one meaning or are refused (RFC 9112; request smuggling, response splitting).
 #include "app/relay/http_head.h"
 
-#include <QtTest>
+#include <QTest>
 
 using namespace carrel::relay;
 

@@ -2,7 +2,7 @@
 // Requests and responses on one connection, between a played program and a played host (RFC 9110, RFC 9112).
 #include "tests/app/relay/road_rig.h"
 
-#include <QtTest>
+#include <QTest>
 
 using namespace carrel;
 using namespace carrel::relay;

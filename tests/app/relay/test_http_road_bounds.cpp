@@ -2,7 +2,7 @@
 // What a road holds, and how long it waits, whoever is slow: by a clock that the test turns.
 #include "tests/app/relay/road_rig.h"
 
-#include <QtTest>
+#include <QTest>
 
 using namespace carrel;
 using namespace carrel::relay;

@@ -4,7 +4,7 @@
 #include "tests/app/relay/own_memory.h"
 #include "tests/app/relay/road_rig.h"
 
-#include <QtTest>
+#include <QTest>
 #include <openssl/rand.h>
 
 using namespace carrel;

@@ -3,7 +3,7 @@
 #include "tests/app/relay/packing.h"
 #include "tests/app/relay/road_rig.h"
 
-#include <QtTest>
+#include <QTest>
 
 using namespace carrel;
 using namespace carrel::relay;

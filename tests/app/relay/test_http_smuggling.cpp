@@ -3,7 +3,7 @@
 // nobody is asked about them, and nothing of them goes on, however they are cut and whatever came before.
 #include "tests/app/relay/road_rig.h"
 
-#include <QtTest>
+#include <QTest>
 
 using namespace carrel;
 using namespace carrel::relay;

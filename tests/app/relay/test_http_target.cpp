@@ -2,7 +2,7 @@
 // A request's target has one spelling, which is decided about and sent (RFC 3986, RFC 9112, section 3.2).
 #include "app/relay/http_target.h"
 
-#include <QtTest>
+#include <QTest>
 
 using namespace carrel::relay;
 

@@ -3,7 +3,7 @@
 #include "app/relay/leaf_issuer.h"
 #include "tests/support/authority_certificates.h"
 
-#include <QtTest>
+#include <QTest>
 #include <openssl/pem.h>
 
 #include <set>

@@ -2,7 +2,7 @@
 // What may be asked of a model host, below whatever base its address has; and everything else it has, that may not.
 #include "app/relay/model_paths.h"
 
-#include <QtTest>
+#include <QTest>
 
 using namespace carrel;
 using namespace carrel::relay;

@@ -5,7 +5,7 @@
 
 #include "app/relay/model_usage.h"
 
-#include <QtTest>
+#include <QTest>
 
 using namespace carrel;
 using namespace carrel::relay;

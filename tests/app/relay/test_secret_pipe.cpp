@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/relay/secret_pipe.h"
 
-#include <QtTest>
+#include <QTest>
 
 #include <array>
 #include <fcntl.h>

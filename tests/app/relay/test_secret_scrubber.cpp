@@ -4,7 +4,7 @@
 #include "app/relay/request_keys.h"
 #include "app/relay/secret_scrubber.h"
 
-#include <QtTest>
+#include <QTest>
 
 using namespace carrel;
 using namespace carrel::relay;

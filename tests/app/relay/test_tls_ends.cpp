@@ -3,7 +3,7 @@
 #include "app/relay/tls_end.h"
 #include "tests/app/relay/tls_peer.h"
 
-#include <QtTest>
+#include <QTest>
 #include <openssl/pem.h>
 
 using namespace carrel;

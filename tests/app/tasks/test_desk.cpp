@@ -3,7 +3,7 @@
 #include "app/tasks/desk.h"
 #include "tests/app/tasks/played_hands.h"
 
-#include <QtTest>
+#include <QTest>
 
 using namespace carrel;
 using namespace carrel::tasks;

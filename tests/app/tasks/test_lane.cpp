@@ -2,7 +2,7 @@
 // How an agent's tasks are done: one after the other, turn by turn, with what the agent program asks leave for.
 #include "tests/app/tasks/played_hands.h"
 
-#include <QtTest>
+#include <QTest>
 
 using namespace carrel;
 using namespace carrel::tasks;

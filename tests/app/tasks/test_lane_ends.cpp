@@ -3,7 +3,9 @@
 // gone, a budget that is used up, and an engine that is another one meanwhile.
 #include "tests/app/tasks/played_hands.h"
 
-#include <QtTest>
+#include <QFile>
+#include <QIODevice>
+#include <QTest>
 
 #include <future>
 

@@ -2,7 +2,7 @@
 // Tasks that are begun later, and again and again, by this computer's clock.
 #include "tests/app/tasks/played_hands.h"
 
-#include <QtTest>
+#include <QTest>
 
 using namespace carrel;
 using namespace carrel::tasks;

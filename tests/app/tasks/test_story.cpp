@@ -2,8 +2,10 @@
 // The story of a task: followed by whoever watches, kept over a crash at any byte, and bounded.
 #include "app/tasks/story.h"
 
+#include <QFile>
+#include <QIODevice>
 #include <QTemporaryDir>
-#include <QtTest>
+#include <QTest>
 
 #include <set>
 

@@ -2,8 +2,10 @@
 // A task's file: all of it comes back, and what cannot be read is said.
 #include "app/tasks/task.h"
 
+#include <QFile>
+#include <QIODevice>
 #include <QTemporaryDir>
-#include <QtTest>
+#include <QTest>
 
 using namespace carrel;
 using namespace carrel::tasks;

@@ -3,8 +3,11 @@
 #include "guest/protocol/rpc.h"
 #include "tests/app/terminal/terminal_rig.h"
 
+#include <QFile>
+#include <QIODevice>
 #include <QProcess>
-#include <QtTest>
+#include <QStringList>
+#include <QTest>
 
 #include <csignal>
 #include <sys/wait.h>

@@ -6,8 +6,10 @@
 #include "app/terminal/terminal.h"
 #include "hypervisor/confine/confine.h"
 
+#include <QFile>
+#include <QIODevice>
 #include <QTemporaryDir>
-#include <QtTest>
+#include <QTest>
 
 #include <csignal>
 #include <fcntl.h>

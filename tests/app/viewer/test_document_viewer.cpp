@@ -6,7 +6,7 @@
 #include "tests/app/agents/stand_in_clerk.h"
 
 #include <QTemporaryDir>
-#include <QtTest>
+#include <QTest>
 
 #include <fstream>
 #include <future>

@@ -2,7 +2,7 @@
 // What is said of a document is the host's words for a number, whatever the machine says besides.
 #include "app/viewer/extraction.h"
 
-#include <QtTest>
+#include <QTest>
 #include <boost/json.hpp>
 
 using namespace carrel;

@@ -4,7 +4,7 @@
 #include "guest/guestd/net_service.h"
 #include "tests/guest/guestd/channel_pair.h"
 
-#include <QtTest>
+#include <QTest>
 
 #include <netinet/in.h>
 

@@ -4,7 +4,9 @@
 #include "guest/guestd/net_service.h"
 #include "tests/guest/guestd/channel_pair.h"
 
-#include <QtTest>
+#include <QByteArrayList>
+#include <QTest>
+#include <QtEndian>
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

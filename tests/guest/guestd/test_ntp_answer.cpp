@@ -2,7 +2,7 @@
 // What guestd answers to those who ask for the time, byte for byte, and what it does not answer.
 #include "guest/guestd/ntp_answer.h"
 
-#include <QtTest>
+#include <QTest>
 
 using namespace carrel;
 using namespace carrel::guestd;

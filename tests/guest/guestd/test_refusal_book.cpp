@@ -2,7 +2,7 @@
 // guestd's book of refused connections.
 #include "guest/guestd/refusal_book.h"
 
-#include <QtTest>
+#include <QTest>
 
 using namespace carrel;
 using namespace carrel::guestd;

@@ -2,7 +2,7 @@
 // The resolver of the agent's world and the names behind its addresses.
 #include "guest/guestd/synthetic_dns.h"
 
-#include <QtTest>
+#include <QTest>
 
 #include <set>
 

@@ -2,7 +2,7 @@
 // The calls to an agent program and its updates, as every reader of them takes them: hostile sizes fit, hostile forms do not.
 #include "guest/protocol/agent_talk.h"
 
-#include <QtTest>
+#include <QTest>
 #include <boost/json.hpp>
 
 using namespace carrel;

@@ -2,7 +2,7 @@
 // Money, counts and lengths of time in words.
 #include "guest/protocol/amount_words.h"
 
-#include <QtTest>
+#include <QTest>
 
 using namespace carrel;
 using namespace std::chrono_literals;

@@ -3,7 +3,7 @@
 #include "guest/protocol/ask.h"
 #include "guest/protocol/control.h"
 
-#include <QtTest>
+#include <QTest>
 #include <boost/json.hpp>
 
 using namespace carrel;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "guest/protocol/file_time.h"
 
-#include <QtTest>
+#include <QTest>
 
 using namespace carrel;
 

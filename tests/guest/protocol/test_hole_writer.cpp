@@ -5,7 +5,7 @@
 #include "guest/protocol/unique_fd.h"
 
 #include <QTemporaryFile>
-#include <QtTest>
+#include <QTest>
 
 #include <csignal>
 #include <fcntl.h>

@@ -2,7 +2,7 @@
 // What guestd tells of refused connections, as both ends read it.
 #include "guest/protocol/net_refusals.h"
 
-#include <QtTest>
+#include <QTest>
 #include <boost/json.hpp>
 
 using namespace carrel;

@@ -2,7 +2,7 @@
 // The heads of a network stream: what is written comes back, and nothing else is taken for one.
 #include "guest/protocol/net_wire.h"
 
-#include <QtTest>
+#include <QTest>
 
 using namespace carrel;
 using namespace carrel::net;

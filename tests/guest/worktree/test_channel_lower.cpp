@@ -3,7 +3,7 @@
 // clerk costs a pause and no error, and what a clerk says wrongly is EIO for the request that it names.
 #include "tests/guest/worktree/lower_peer.h"
 
-#include <QtTest>
+#include <QTest>
 
 #include <future>
 

@@ -2,7 +2,7 @@
 // What the kernel is told to forget: each once and once more, the quick ones first, and none left out.
 #include "guest/worktree/kernel_notes.h"
 
-#include <QtTest>
+#include <QTest>
 
 using namespace carrel::worktree;
 using Kind = KernelNote::Kind;

@@ -2,7 +2,7 @@
 // The memory that the host writes to: each part of it is one read's alone, and none is lost for good.
 #include "tests/guest/worktree/lower_peer.h"
 
-#include <QtTest>
+#include <QTest>
 
 #include <future>
 

@@ -5,7 +5,7 @@
 #include "guest/worktree/upper_store.h"
 
 #include <QTemporaryDir>
-#include <QtTest>
+#include <QTest>
 
 #include <fcntl.h>
 #include <filesystem>

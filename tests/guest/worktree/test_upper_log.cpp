@@ -5,7 +5,7 @@
 #include "tests/guest/worktree/upper_log.h"
 
 #include <QTemporaryDir>
-#include <QtTest>
+#include <QTest>
 
 #include <fcntl.h>
 #include <sys/stat.h>

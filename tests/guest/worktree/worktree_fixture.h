@@ -7,7 +7,7 @@
 #include "tests/guest/worktree/fake_lower.h"
 
 #include <QTemporaryDir>
-#include <QtTest>
+#include <QTest>
 
 #include <filesystem>
 #include <fstream>

@@ -4,8 +4,10 @@
 // must be refused.
 #include "hypervisor/confine/confine.h"
 
+#include <QFile>
+#include <QIODevice>
 #include <QTemporaryDir>
-#include <QtTest>
+#include <QTest>
 
 #include <csignal>
 #include <fcntl.h>

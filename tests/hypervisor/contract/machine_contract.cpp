@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/hypervisor/contract/machine_contract.h"
 
-#include <QtTest>
+#include <QTest>
 
 #include <poll.h>
 #include <sys/socket.h>

@@ -4,7 +4,7 @@
 #include "hypervisor/libvirt/wrapper/qemu_jail.h"
 
 #include <QTemporaryDir>
-#include <QtTest>
+#include <QTest>
 
 #include <fcntl.h>
 #include <fstream>

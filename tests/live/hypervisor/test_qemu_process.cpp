@@ -5,7 +5,7 @@
 #include "tests/hypervisor/contract/machine_contract.h"
 #include "tests/live/hypervisor/live_image.h"
 
-#include <QtTest>
+#include <QTest>
 
 #include <algorithm>
 #include <filesystem>

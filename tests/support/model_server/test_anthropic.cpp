@@ -2,7 +2,7 @@
 // What the model server answers as Anthropic's Messages API, to the byte.
 #include "tests/support/model_server/raw_client.h"
 
-#include <QtTest>
+#include <QTest>
 
 using namespace carrel;
 using namespace carrel::test::model;

@@ -2,7 +2,7 @@
 // What the model server takes and refuses as Anthropic's Messages API, in that API's words, and what it sees in a request.
 #include "tests/support/model_server/raw_client.h"
 
-#include <QtTest>
+#include <QTest>
 
 using namespace carrel;
 using namespace carrel::test::model;

@@ -3,7 +3,7 @@
 #include "app/relay/leaf_issuer.h"
 #include "tests/support/model_server/raw_client.h"
 
-#include <QtTest>
+#include <QTest>
 
 using namespace carrel;
 using namespace carrel::test::model;

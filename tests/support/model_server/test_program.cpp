@@ -3,8 +3,9 @@
 #include "tests/support/model_server/raw_client.h"
 
 #include <QProcess>
+#include <QStringList>
 #include <QTemporaryDir>
-#include <QtTest>
+#include <QTest>
 
 #include <fstream>
 

@@ -2,7 +2,7 @@
 // A scenario's JSON: what all of it means, and that what does not fit is said with its place.
 #include "tests/support/model_server/raw_client.h"
 
-#include <QtTest>
+#include <QTest>
 
 using namespace carrel;
 using namespace carrel::test::model;

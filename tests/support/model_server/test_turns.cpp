@@ -2,7 +2,7 @@
 // How the model server plays its turns: expectations, repeats, asides, holds that a test releases, and what fails a scenario.
 #include "tests/support/model_server/raw_client.h"
 
-#include <QtTest>
+#include <QTest>
 
 #include <future>
 

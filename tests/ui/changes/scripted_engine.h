@@ -11,8 +11,9 @@
 #include "ui/engine/engine_link.h"
 
 #include <QStandardPaths>
+#include <QStringLiteral>
 #include <QTemporaryDir>
-#include <QtTest>
+#include <QTest>
 
 #include <condition_variable>
 #include <deque>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ui/changes/change_entry.h"
 
-#include <QtTest>
+#include <QTest>
 
 using namespace carrel::ui;
 namespace json = boost::json;

@@ -3,8 +3,12 @@
 
 #include "tests/support/nasty_texts.h"
 
+#include <QAbstractItemModel>
 #include <QAbstractItemModelTester>
-#include <QtTest>
+#include <QModelIndex>
+#include <QSignalSpy>
+#include <QStringList>
+#include <QTest>
 
 using namespace carrel::ui;
 

@@ -6,7 +6,9 @@
 
 #include "tests/support/nasty_texts.h"
 
-#include <QtTest>
+#include <QStringList>
+#include <QTest>
+#include <QVector>
 
 #include <random>
 

@@ -5,8 +5,12 @@
 
 #include <QApplication>
 #include <QClipboard>
+#include <QEvent>
+#include <QPoint>
+#include <QPointF>
 #include <QScrollBar>
-#include <QtTest>
+#include <QStringLiteral>
+#include <QTest>
 
 using namespace carrel::ui;
 

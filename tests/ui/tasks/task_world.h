@@ -10,10 +10,13 @@
 #include "ui/tasks/task_page.h"
 
 #include <QApplication>
+#include <QFile>
+#include <QIODevice>
 #include <QSettings>
 #include <QStandardPaths>
+#include <QStringLiteral>
 #include <QTemporaryDir>
-#include <QtTest>
+#include <QTest>
 
 #include <unistd.h>
 

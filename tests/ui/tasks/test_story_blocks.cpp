@@ -7,8 +7,10 @@
 #include "ui/tasks/story_blocks.h"
 #include "ui/text/languages.h"
 
+#include <QLatin1Char>
 #include <QRegularExpression>
-#include <QtTest>
+#include <QStringList>
+#include <QTest>
 
 using namespace carrel::ui;
 using namespace carrel::ui::test;

@@ -3,8 +3,11 @@
 #include "ui/tasks/story_model.h"
 #include "ui/text/languages.h"
 
+#include <QAbstractItemModel>
 #include <QAbstractItemModelTester>
-#include <QtTest>
+#include <QSignalSpy>
+#include <QStringList>
+#include <QTest>
 
 using namespace carrel::ui;
 

@@ -11,8 +11,11 @@
 #include <QAccessible>
 #include <QApplication>
 #include <QClipboard>
+#include <QPoint>
+#include <QRect>
 #include <QScrollBar>
-#include <QtTest>
+#include <QStringList>
+#include <QTest>
 
 using namespace carrel::ui;
 using namespace carrel::ui::test;

@@ -6,7 +6,7 @@
 #include "ui/text/languages.h"
 
 #include <QLocale>
-#include <QtTest>
+#include <QTest>
 
 using namespace carrel::ui;
 namespace json = boost::json;

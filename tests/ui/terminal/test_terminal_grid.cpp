@@ -3,7 +3,9 @@
 #include "tests/ui/terminal/screen_text.h"
 #include "ui/terminal/terminal_selection.h"
 
-#include <QtTest>
+#include <QPoint>
+#include <QStringList>
+#include <QTest>
 
 using namespace carrel::ui;
 using namespace carrel::test;

@@ -3,7 +3,7 @@
 #include "ui/terminal/paste_guard.h"
 #include "ui/terminal/terminal_keys.h"
 
-#include <QtTest>
+#include <QTest>
 
 using namespace carrel::ui;
 

@@ -6,11 +6,16 @@
 #include "ui/terminal/terminal_page.h"
 #include "ui/terminal/terminal_view.h"
 
+#include <QCoreApplication>
+#include <QDir>
+#include <QFile>
+#include <QIODevice>
 #include <QLabel>
 #include <QPushButton>
 #include <QSignalSpy>
+#include <QStringList>
 #include <QTemporaryDir>
-#include <QtTest>
+#include <QTest>
 
 #include <fcntl.h>
 

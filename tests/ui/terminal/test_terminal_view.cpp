@@ -10,13 +10,18 @@
 #include <QApplication>
 #include <QClipboard>
 #include <QDialog>
+#include <QEvent>
 #include <QInputMethodEvent>
 #include <QPlainTextEdit>
+#include <QPoint>
+#include <QPointF>
 #include <QPushButton>
 #include <QScrollBar>
 #include <QSignalSpy>
+#include <QSize>
+#include <QStringList>
+#include <QTest>
 #include <QWheelEvent>
-#include <QtTest>
 
 using namespace carrel::ui;
 using namespace carrel::test;
