@@ -50,7 +50,7 @@ void TestAgentStart::init() {
     m_backend = hypervisor::makeFakeBackend(m_world);
     QVERIFY(kHome);
     m_services.emplace(Services{
-        m_backend.get(), *kHome, folder / "agents", folder / "run", CARREL_BIN_DIR "/carrel-clerk",
+        m_backend.get(), *kHome, folder / "agents", folder / "run", CARREL_BIN_DIR "/carrel-clerk", {},
         [folder](const std::string&, const auto&) -> Result<BootFiles> {
             return BootFiles{folder / "kernel", folder / "initrd", folder / "base", "quiet"};
         },

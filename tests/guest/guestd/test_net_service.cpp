@@ -6,6 +6,7 @@
 
 #include <QByteArrayList>
 #include <QTest>
+#include <QtEndian>
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
