@@ -3,7 +3,7 @@
 import os
 
 PROGRAMS = ["bin/carrel"] + ["lib/carrel/carrel-" + part for part in ("agent", "ask", "clerk", "engine", "guestd", "init", "player", "qemu", "recorder")]
-RECIPE = {"build-image.sh": 0o755, "check-reproducible.sh": 0o755, "extract-vmlinux.sh": 0o755, "make-filesystem.sh": 0o755,
+RECIPE = {"build-image.sh": 0o755, "check-reproducible.sh": 0o755, "extract-vmlinux.sh": 0o755, "list-programs.sh": 0o755, "make-filesystem.sh": 0o755,
           "make-modules.sh": 0o755, "prepare-tree.sh": 0o755, "packages.list": 0o644}
 PICTURES = (16, 22, 24, 32, 48, 64, 128, 256)
 GUEST = ("carrel-agent", "carrel-ask", "carrel-guestd", "carrel-init")  # static: they run where there are no libraries

@@ -3,11 +3,7 @@
 // how it ends.
 #include "tests/app/cli/fake_engine.h"
 
-#include <QFile>
-#include <QIODevice>
 #include <QProcess>
-#include <QProcessEnvironment>
-#include <QStringList>
 #include <QTemporaryDir>
 #include <QTest>
 

@@ -18,7 +18,7 @@ class TestInstallation : public QObject {
 
     static constexpr const char* kParts[] = {"lib/carrel/carrel-engine", "lib/carrel/carrel-clerk", "lib/carrel/carrel-qemu",
                                              "lib/carrel/carrel-init",   "lib/carrel/carrel-guestd", "lib/carrel/carrel-ask",
-                                             "lib/carrel/carrel-agent",
+                                             "lib/carrel/carrel-agent", "lib/carrel/carrel-recorder",
                                              "share/carrel/image/build-image.sh"};
 
     static void install(const fs::path& prefix) {
