@@ -265,8 +265,8 @@ void RecordingPlayer::fetched(const Answer& answer, bool anew) {
         return;
     }
     for (const auto& each : api::listAt(*answer, "chunks")) {
-        const auto* data = each.is_object() ? each.get_object().if_contains("data_b64") : nullptr;
-        auto bytes = data != nullptr && data->is_string() ? fromBase64(std::string_view(data->get_string())) : Result<std::string>(fail(ErrorCode::Malformed, ""));
+        const auto* text = each.is_object() ? each.get_object().if_contains("data_b64") : nullptr;
+        auto bytes = text != nullptr && text->is_string() ? fromBase64(std::string_view(text->get_string())) : Result<std::string>(fail(ErrorCode::Malformed, ""));
         if (!bytes) {
             failed(Error{ErrorCode::Malformed, tr("the engine's answer has no form that can be read").toStdString(), {}, 0, nullptr});
             return;

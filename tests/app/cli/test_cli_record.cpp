@@ -71,7 +71,7 @@ private slots:
         QVERIFY2(ran.status == 1 && ran.out.contains("no terminal of this agent's was recorded yet") && ran.out.contains("carrel shell clerk"), ran.out);
         ran = type({"record", "play", "clerk", "7"}, {});
         QVERIFY2(ran.status == 1 && ran.out.contains("there is no recording 7") && ran.out.contains("carrel record list clerk"), ran.out);
-        asked();
+        (void)asked();
         QCOMPARE(lastParams(), QByteArray(R"({"agent":"clerk","after":6})"));
     }
 
@@ -96,7 +96,7 @@ private slots:
         m_engine->setAnswer("recording.read", pieces({piece(9, 5000 * kSecond, "as it was\r\n", {{5000 * kSecond, 'o', "before\r\n"}, {5900 * kSecond, 'o', "still before\r\n"}, {6001 * kSecond, 'o', "then\r\n"}})}));
         const auto ran = type({"record", "play", "clerk", "1", "--from", "6000.5", "--speed", "100"}, {});
         QVERIFY2(ran.status == 0 && ran.out.contains("as it was\r\nbefore\r\nstill before\r\nthen\r\n"), ran.out);
-        asked();
+        (void)asked();
         QCOMPARE(lastParams(), QByteArray(R"({"agent":"clerk","recording":1,"at_us":6000500000})"));
         for (const auto& wrong : {QStringList{"--from", "-1"}, QStringList{"--speed", "0"}, QStringList{"--speed", "fast"}}) {
             QCOMPARE(run(QStringList{"record", "play", "clerk", "1"} + wrong).status, 2);
