@@ -6,6 +6,7 @@
 
 #include "app/api/player_wire.h"
 #include "app/api/terminal_wire.h"
+#include "guest/protocol/unique_fd.h"
 
 #include <QObject>
 
