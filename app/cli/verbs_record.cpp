@@ -82,7 +82,7 @@ int list(Context& context, const std::string& agent) {
         return context.failed(all.error());
     }
     if (context.format == Format::Json) {
-        context.printJson(json::object{{"recordings", std::move(*all)}});
+        context.printJson(json::object{{"recordings", std::move(*all)}, {"next", nullptr}});
         return context.done();
     }
     if (all->empty()) {
