@@ -376,7 +376,10 @@ void RecordingPlayer::tell() {
     m_play->setText(runs ? tr("Pause") : tr("Play"));
     m_play->setEnabled(m_link != nullptr);
     m_slider->setEnabled(m_link != nullptr && m_length > 0);
-    m_where->setText(tr("%1 of %2").arg(durationText(here), durationText(m_length)));
+    const auto words = [this](std::uint64_t at) { return tr("%1 of %2").arg(durationText(at), durationText(m_length)); };
+    m_where->setText(words(here));
+    m_where->setMinimumWidth(m_where->fontMetrics().horizontalAdvance(words(m_length))); // so that nothing beside it moves
+    m_slider->setAccessibleDescription(words(here));
     const QSignalBlocker quiet(m_slider);
     m_slider->setRange(0, onSlider(m_length));
     m_slider->setPageStep(std::max(onSlider(m_length) / 10, 1));
