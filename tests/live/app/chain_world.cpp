@@ -218,7 +218,7 @@ bool ChainWorld::copyPrograms() const {
     fs::create_directory(bin, error);
     fs::create_directories(folder() / "share/carrel", error);
     fs::create_directory_symlink(fs::path(CARREL_SOURCE_DIR) / "guest/image", folder() / "share/carrel/image", error);
-    for (const char* name : {"carrel", "carrel-engine", "carrel-clerk", "carrel-init", "carrel-guestd", "carrel-ask", "carrel-agent"}) {
+    for (const char* name : {"carrel", "carrel-engine", "carrel-clerk", "carrel-init", "carrel-guestd", "carrel-ask", "carrel-agent", "carrel-recorder"}) {
         if (!fs::copy_file(built / name, bin / name, error)) {
             return false;
         }
