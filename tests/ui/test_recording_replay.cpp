@@ -73,7 +73,7 @@ struct Desk {
 class TestRecordingReplay : public QObject {
     Q_OBJECT
 private slots:
-    void initTestCase() { placeProgram("carrel-player"); }
+    void initTestCase() { placeProgram(CARREL_BIN_DIR "/carrel-player"); }
 
     void itsEndIsShown() {
         Desk desk;

@@ -121,6 +121,7 @@ RecordingPlayer::~RecordingPlayer() = default;
 void RecordingPlayer::arrange() {
     auto* controls = new QHBoxLayout;
     controls->setContentsMargins(8, 4, 8, 4);
+    controls->setSpacing(8); // not that of the rows
     controls->addWidget(m_list);
     controls->addWidget(m_play);
     controls->addWidget(m_slider, 1);
@@ -149,7 +150,7 @@ void RecordingPlayer::open(const RecordingInfo& recording, std::uint64_t fromUs,
     m_length = recording.lastUs;
     const auto title = lineOf(recording.title, 80);
     const auto when = QLocale().toString(QDateTime::fromMSecsSinceEpoch(recording.startedMs), QLocale::ShortFormat);
-    m_strip->say(tr("Recording %1 of %2: %3. Drawn by the agent's machine at the time. It is over, and nothing can be typed.").arg(recording.number).arg(when, title));
+    m_strip->say(tr("Recording %1 of %2: %3. Drawn by the agent's machine at the time. Nothing can be typed.").arg(recording.number).arg(when, title));
     m_view->setAccessibleName(tr("Recording %1 of agent %2: %3").arg(recording.number).arg(m_agent, title));
     m_link = new RecordingLink(this);
     connect(m_link, &RecordingLink::frame, this, &RecordingPlayer::take);

@@ -26,6 +26,7 @@ TerminalPane::TerminalPane(EngineLink& engine, AgentStore& store, const QString&
     auto* which = new QButtonGroup(this);
     auto* row = new QHBoxLayout;
     row->setContentsMargins(8, 4, 8, 4);
+    row->setSpacing(8);
     for (auto* each : {m_live, m_past}) {
         each->setCheckable(true);
         which->addButton(each);

@@ -9,6 +9,7 @@
 #include <QCoreApplication>
 #include <QDir>
 #include <QFile>
+#include <QFileInfo>
 
 #include <boost/json.hpp>
 
@@ -42,11 +43,11 @@ inline QString textOn(const TerminalView& view) {
 }
 
 // As an installation has it, with the tests' folder in the place of the window's program.
-inline void placeProgram(const char* name) {
+inline void placeProgram(const QString& file) {
     const auto folder = QCoreApplication::applicationDirPath() + "/../lib/carrel/";
     QDir().mkpath(folder);
-    if (!QFile::exists(folder + name)) {
-        (void)QFile::link(QStringLiteral(CARREL_BIN_DIR "/") + name, folder + name);
+    if (const auto place = folder + QFileInfo(file).fileName(); !QFile::exists(place)) {
+        (void)QFile::link(file, place);
     }
 }
 

@@ -94,8 +94,8 @@ private slots:
         }
         qputenv("XDG_RUNTIME_DIR", "");
         qputenv("CARREL_HOME", m_folder.filePath("home").toUtf8());
-        placeProgram("carrel-player");
-        placeProgram("carrel-terminal");
+        placeProgram(CARREL_BIN_DIR "/carrel-player");
+        placeProgram(CARREL_BIN_DIR "/carrel-terminal");
     }
     void init() {
         m_engine = std::make_unique<FakeEngine>(*api::openHome(), CARREL_SOURCE_DIR "/app/api/schema");
@@ -342,7 +342,7 @@ private slots:
     void aRecordingThatIsGone() {
         m_engine->setAnswer("recording.list", listed({row(9, 1, false, 10)}));
         m_pane->showRecording(3, 1772366400000);
-        QTRY_VERIFY_WITH_TIMEOUT(at<MessageBar>("recordingsBar")->text().contains("there is no recording 3 any more"), kGuardMs);
+        QTRY_VERIFY_WITH_TIMEOUT(at<MessageBar>("recordingsBar")->text().contains("here is no recording 3 any more"), kGuardMs);
         QVERIFY(at<QTableView>("recordings")->isVisible());
     }
     void everythingHasAName() {
