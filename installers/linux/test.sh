@@ -41,7 +41,7 @@ step "Unit tests"
 check "unit tests" tests dev -j2 -LE 'live|bench'
 
 step "Live tests: real machines under whatever this computer offers"
-check "live tests" tests dev -j1 -L live
+check "live tests" tests dev -j2 -L live
 
 # One build serves three purposes: everything by clang, the unit tests under the address and undefined-behaviour
 # sanitizers, and the fuzz targets. Sanitized builds are not optimised: a compiler needs two to three times as long to

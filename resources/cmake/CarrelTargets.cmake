@@ -191,6 +191,7 @@ function(carrel_bpf_object name source)
   set(carrier "${CMAKE_CURRENT_BINARY_DIR}/${name}.bpf.S")
   add_custom_command(OUTPUT "${object}" DEPENDS "${whole}" DEPFILE "${object}.d" VERBATIM
     COMMAND "${CARREL_BPF_CLANG}" -target bpf -mcpu=v3 -O2 -g -Wall -Wextra -Wno-unused-parameter -D__TARGET_ARCH_${arch}
+            -ffile-prefix-map=${CMAKE_BINARY_DIR}=. -ffile-prefix-map=${CMAKE_SOURCE_DIR}=. -fdebug-compilation-dir=.
             -I "${CMAKE_SOURCE_DIR}" -idirafter "/usr/include/${CMAKE_LIBRARY_ARCHITECTURE}"
             -MD -MF "${object}.d" -MT "${object}" -c "${whole}" -o "${object}"
     COMMAND "${CARREL_BPF_STRIP}" -g "${object}")
