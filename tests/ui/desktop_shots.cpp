@@ -116,20 +116,20 @@ void recordingPictures(const Album& album, DesktopWorld& world, AgentPage& page,
     auto* const pane = page.findChild<TerminalPane*>("terminalPane");
     pane->showRecordings();
     until([&] { return find<QAbstractItemView>(*pane, "recordings")->model()->rowCount() == 3; });
-    album.take(window, "38-recordings");
+    album.take(window, "52-recordings");
     find<QTableView>(*pane, "recordings")->selectRow(1);
     find<QPushButton>(*pane, "play")->click();
     auto* const player = pane->findChild<RecordingPlayer*>();
     player->stand();
     player->seek(95 * kSecond);
     until([&] { return textOn(*player->view()).contains("10 autumn"); });
-    album.take(window, "39-recording");
+    album.take(window, "53-recording");
     page.showPage("timelinePage");
     auto* const events = find<QAbstractItemView>(page, "events");
     until([&] { return events->model()->rowCount() > 0; });
     settle();
     events->setCurrentIndex(events->model()->index(events->model()->rowCount() - 1, 0));
-    album.take(window, "40-recording-timeline");
+    album.take(window, "54-recording-timeline");
 }
 
 // Three connections, something refused, and the ways to change it. The other side is a socket on loopback.

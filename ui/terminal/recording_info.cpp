@@ -40,7 +40,7 @@ QString durationText(std::uint64_t us) {
 }
 
 QString standingText(const RecordingInfo& recording) {
-    return recording.endedMs ? QString() : recording.goesOn ? RecordingsModel::tr("It goes on") : RecordingsModel::tr("Broken off");
+    return recording.endedMs ? RecordingsModel::tr("Ended") : recording.goesOn ? RecordingsModel::tr("It goes on") : RecordingsModel::tr("Broken off");
 }
 
 void RecordingsModel::take(const QVector<RecordingInfo>& now) {

@@ -24,7 +24,7 @@ struct RecordingInfo {
 
 [[nodiscard]] RecordingInfo recordingFrom(const boost::json::object& row);
 [[nodiscard]] QString durationText(std::uint64_t us);            // "1:02:03", "2:03"
-[[nodiscard]] QString standingText(const RecordingInfo& recording); // "it goes on"; empty: it has ended
+[[nodiscard]] QString standingText(const RecordingInfo& recording); // "It goes on"
 
 // The newest comes first.
 class RecordingsModel : public RowsModel<RecordingInfo> {

@@ -130,7 +130,7 @@ private slots:
         QCOMPARE(cell(1, RecordingsModel::Standing), QString("Broken off"));
         QVERIFY(!cell(1, RecordingsModel::Command).contains(QChar(0x202e))); // I11
         QCOMPARE(cell(2, RecordingsModel::Length), QString("1:02"));
-        QCOMPARE(cell(2, RecordingsModel::Standing), QString());
+        QCOMPARE(cell(2, RecordingsModel::Standing), QString("Ended"));
         QVERIFY(at<QPushButton>("play")->isEnabled());
         picture("recordings.png");
     }
