@@ -38,7 +38,7 @@ export CARREL_TEST_IMAGE="${CARREL_HOME:-$HOME/.local/share/carrel}/images/$CARR
 "$repository/build/dev/bin/carrel" engine stop >/dev/null 2>&1 || true
 
 step "Unit tests"
-check "unit tests" tests dev -j2 -LE 'live|bench'
+check "unit tests" tests dev -j3 -LE 'live|bench'
 
 step "Live tests: real machines under whatever this computer offers"
 check "live tests" tests dev -j2 -L live
@@ -49,12 +49,12 @@ check "live tests" tests dev -j2 -L live
 step "Building everything with clang, the address and undefined-behaviour sanitizers, and the fuzz targets"
 check "building with clang" build asan
 step "Unit tests under these sanitizers, and a short smoke of each fuzz target"
-check "address and undefined-behaviour sanitizers, fuzz targets" tests asan -j2 -L 'unit|fuzz'
+check "address and undefined-behaviour sanitizers, fuzz targets" tests asan -j3 -L 'unit|fuzz'
 
 step "Building everything with the thread sanitizer"
 check "building with the thread sanitizer" build tsan
 step "Unit tests under the thread sanitizer"
-check "thread sanitizer" tests tsan -j2 -L unit
+check "thread sanitizer" tests tsan -j3 -L unit
 
 step "Result"
 if [ ${#failed[@]} -gt 0 ]; then

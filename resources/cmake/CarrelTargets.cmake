@@ -117,6 +117,9 @@ function(carrel_test name)
   if(CARREL_SANITIZE AND NOT "unit" IN_LIST A_LABELS)
     return()
   endif()
+  if(CARREL_SANITIZE STREQUAL "thread" AND name IN_LIST CARREL_ONE_THREAD) # tests/one_thread.cmake
+    return()
+  endif()
   add_executable(${name} ${A_SOURCES})
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/tests")
   # Qt's generator, called by itself: CMake's AUTOMOC would look through every test anew and compile an empty source beside each.
@@ -131,7 +134,9 @@ function(carrel_test name)
   endforeach()
   target_include_directories(${name} PRIVATE "${generated}")
   target_link_libraries(${name} PRIVATE carrel_options carrel_test_options ${A_LINK} Qt6::Test)
-  if(NOT "${A_LINK}" MATCHES "carrel_ui") # which has Qt's other definitions
+  if("${A_LINK}" MATCHES "carrel_ui") # which has Qt's other definitions
+    carrel_precompile(${name} carrel_ui_test_precompiled tests/support/ui_test_precompiled.h carrel_test_options carrel_ui_options Qt6::Test)
+  else()
     carrel_precompile(${name} carrel_test_precompiled tests/support/test_precompiled.h carrel_test_options Boost::json Qt6::Test)
   endif()
   carrel_link_quickly(${name})

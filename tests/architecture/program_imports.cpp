@@ -69,4 +69,10 @@ QStringList opensSomething(const QStringList& symbols) {
     return symbols.filter(bad);
 }
 
+QStringList startsThreads(const QStringList& symbols) {
+    static const QRegularExpression bad("^(pthread_create|thrd_create|_ZNSt6thread15_M_start_thread.*|_ZN7QThread.*|_ZN11QThreadPool.*|g_.*|secret_.*|vir.*|"
+                                        "fuse_.*|timer_create|aio_.*)$");
+    return symbols.filter(bad);
+}
+
 } // namespace carrel::testing

@@ -20,6 +20,8 @@ namespace carrel::testing {
 [[nodiscard]] QStringList symbolsFromNm(const QString& output);
 // Those that start a process or load code.
 [[nodiscard]] QStringList startsProcessesOrLoadsCode(const QStringList& symbols);
+// Those that start a thread, by themselves or in a library that does.
+[[nodiscard]] QStringList startsThreads(const QStringList& symbols);
 // Those that open a file or a socket, by themselves or through a library.
 [[nodiscard]] QStringList opensSomething(const QStringList& symbols);
 

@@ -3,6 +3,7 @@
 #include "tests/architecture/program_imports.h"
 
 #include <QFile>
+#include <QRegularExpression>
 #include <QTest>
 
 using namespace carrel::testing;
@@ -77,6 +78,36 @@ private slots:
     void theTerminalCannotNameThem() { cannotNameThem("carrel-terminal"); }
     void theClerkIsLinkedWithNothingThatItMustNotKnow() { isLinkedWithNothing("carrel-clerk"); }
     void theTerminalIsLinkedWithNothingThatItMustNotKnow() { isLinkedWithNothing("carrel-terminal"); }
+
+    void whatStartsThreads() {
+        for (const char* name : {"pthread_create", "_ZNSt6thread15_M_start_threadESt10unique_ptrINS_6_StateE", "g_bus_get_sync", "virConnectOpen"}) {
+            QVERIFY2(startsThreads({name}).size() == 1, name);
+        }
+        for (const char* name : {"pthread_mutex_lock", "_ZNSt6thread4joinEv", "_ZN8QProcess5startE", "environ"}) {
+            QVERIFY2(startsThreads({name}).isEmpty(), name);
+        }
+    }
+    void whoHasOneThreadCanStartNone() {
+        QFile file(QStringLiteral(CARREL_SOURCE_DIR "/tests/one_thread.cmake"));
+        QVERIFY(file.open(QIODevice::ReadOnly));
+        const auto list = QString::fromUtf8(file.readAll()).section("set(CARREL_ONE_THREAD", 1).section(')', 0, 0);
+        int judged = 0;
+        for (const auto& name : list.split(QRegularExpression("\\s+"), Qt::SkipEmptyParts)) {
+            const auto program = QStringLiteral(CARREL_BIN_DIR "/../tests/") + name;
+            const auto symbols = importedSymbols(program);
+            if (!symbols && !QFile::exists(program)) {
+                continue; // not built in this build folder
+            }
+            QVERIFY2(symbols.has_value(), qPrintable("nm cannot read " + program));
+            if (isSanitized(*symbols)) {
+                QSKIP("a sanitizer's run time imports such functions for itself: judged in other builds");
+            }
+            const auto bad = startsThreads(*symbols);
+            QVERIFY2(bad.isEmpty(), qPrintable(name + " imports " + bad.join(", ") + ": take it out of tests/one_thread.cmake"));
+            ++judged;
+        }
+        QVERIFY2(judged > 0, "no such test is built here");
+    }
 
 private:
     static void cannotNameThem(const QString& name) {
