@@ -218,6 +218,9 @@ public:
     };
     [[nodiscard]] Result<StagedState> waitStaged(const std::string& known, std::stop_token stop);
 
+    // agent_recordings.cpp: a terminal is being recorded under that number.
+    [[nodiscard]] bool records(std::uint64_t recording);
+
     // agent_auto.cpp: shares of mode auto where something waits for room within the bounds, and until when (ms since 1970).
     struct AutoFull {
         std::string share;

@@ -64,6 +64,7 @@ Result<UniqueFd> Agent::recordTerminal(const std::string& kind, const std::strin
     }
     UniqueFd callers(ends[0]);
     UniqueFd recorders(ends[1]);
+    const std::lock_guard lock(m_recordersMutex); // from before it is in the log: records() knows each that is
     auto recorder = TerminalRecorder::start(
         m_services.recorderProgram, std::move(recorders), std::move(clerk), *m_log,
         {kind, plainText(title, kMaxTitle), sizeAt(tty, "cols", 80), sizeAt(tty, "rows", 24)}, *marks,
@@ -71,10 +72,14 @@ Result<UniqueFd> Agent::recordTerminal(const std::string& kind, const std::strin
     if (!recorder) {
         return fail(std::move(recorder).error());
     }
-    const std::lock_guard lock(m_recordersMutex);
     std::erase_if(m_recorders, [](const auto& each) { return each->over(); });
     m_recorders.push_back(std::move(*recorder));
     return callers;
+}
+
+bool Agent::records(std::uint64_t recording) {
+    const std::lock_guard lock(m_recordersMutex);
+    return std::any_of(m_recorders.begin(), m_recorders.end(), [&](const auto& each) { return each->recording() == recording && !each->over(); });
 }
 
 void Agent::endRecordings() {

@@ -33,6 +33,7 @@ public:
     TerminalRecorder& operator=(const TerminalRecorder&) = delete;
 
     [[nodiscard]] bool over() const { return m_over; } // all is kept, or lost
+    [[nodiscard]] std::uint64_t recording() const { return m_recording; } // its number in the log
 
 private:
     TerminalRecorder(pid_t pid, UniqueFd link, activity::ActivityLog& log, std::uint64_t recording, Complain complain);

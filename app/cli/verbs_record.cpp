@@ -1,20 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// Recordings of an agent's terminals: which there are, and playing one back. What is in one comes from a guest: it is read only after
-// this process has confined itself (I1), and shown through the allow-list of sequences (I11).
+// Recordings of an agent's terminals: which there are, and playing one back (recording_player.h).
 #include "app/api/display_text.h"
-#include "app/api/terminal_filter.h"
 #include "app/cli/context.h"
-#include "app/recording/chunk.h"
+#include "app/cli/recording_player.h"
 #include "guest/protocol/share_path.h"
 #include "hypervisor/confine/confine.h"
 
-#include <algorithm>
 #include <array>
-#include <cerrno>
+#include <cmath>
 #include <cstdio>
 #include <ctime>
 #include <memory>
-#include <poll.h>
 #include <unistd.h>
 
 namespace carrel::cli {
@@ -33,11 +29,6 @@ struct PlayOptions {
     double from = 0; // seconds
 };
 
-struct Piece {
-    std::uint64_t firstUs = 0;
-    std::string data;
-};
-
 std::string secondsText(std::uint64_t us) {
     std::array<char, 32> out{};
     const auto seconds = us / kMicro;
@@ -46,13 +37,22 @@ std::string secondsText(std::uint64_t us) {
     return out.data();
 }
 
-std::string timeText(std::int64_t ms) {
+std::string momentText(std::int64_t ms) {
     const std::time_t at = ms / 1000;
     std::tm parts{};
     (void)::localtime_r(&at, &parts);
     std::array<char, 32> out{};
     (void)std::strftime(out.data(), out.size(), "%Y-%m-%d %H:%M:%S", &parts);
     return out.data();
+}
+
+constexpr const char* kGoesOn = "it goes on";
+constexpr const char* kBrokenOff = "broken off: Carrel's engine ended before the terminal did";
+
+// Empty: it has ended.
+const char* standingOf(const json::object& row) {
+    const auto* ended = row.if_contains("ended_ms");
+    return ended != nullptr && !ended->is_null() ? "" : flagAt(row, "goes_on") ? kGoesOn : kBrokenOff;
 }
 
 Result<json::array> recordingsOf(Context& context, const std::string& agent) {
@@ -64,7 +64,9 @@ Result<json::array> recordingsOf(Context& context, const std::string& agent) {
             return fail(std::move(page).error());
         }
         for (const auto& each : listAt(*page, "recordings")) {
-            out.push_back(each);
+            if (each.is_object()) {
+                out.push_back(each);
+            }
         }
         const auto next = numberAt(*page, "next");
         if (next == 0) {
@@ -80,31 +82,32 @@ int list(Context& context, const std::string& agent) {
         return context.failed(all.error());
     }
     if (context.format == Format::Json) {
-        context.printJson(json::object{{"recordings", std::move(*all)}});
+        context.printJson(json::object{{"recordings", std::move(*all)}, {"next", nullptr}});
         return context.done();
     }
     if (all->empty()) {
         context.print("No terminal of this agent's was recorded yet.\n");
     }
     for (const auto& each : *all) {
-        if (!each.is_object()) {
-            continue;
-        }
         const auto& row = each.get_object();
-        const auto* title = row.if_contains("title");
-        const auto shown = title != nullptr && title->is_string() ? api::DisplayText::line(std::string_view(title->get_string())) : api::DisplayText();
-        context.print(std::to_string(numberAt(row, "recording")) + "  " + timeText(static_cast<std::int64_t>(numberAt(row, "started_ms"))) + "  " +
-                      secondsText(numberAt(row, "last_us")) + "  " + shown.text() + "\n");
+        const std::string standing = standingOf(row);
+        context.print(std::to_string(numberAt(row, "recording")) + "  " + momentText(static_cast<std::int64_t>(numberAt(row, "started_ms"))) + "  " +
+                      secondsText(numberAt(row, "last_us")) + "  " + api::DisplayText::line(textAt(row, "title")).text() +
+                      (standing.empty() ? "" : "  (" + standing + ")") + "\n");
     }
     return context.done();
 }
 
-Result<std::vector<Piece>> piecesOf(Context& context, const PlayOptions& options) {
-    std::vector<Piece> out;
+std::uint64_t fromUs(const PlayOptions& options) {
+    return static_cast<std::uint64_t>(std::llround(options.from * static_cast<double>(kMicro)));
+}
+
+Result<std::vector<RecordedPiece>> piecesOf(Context& context, const PlayOptions& options) {
+    std::vector<RecordedPiece> out;
     std::size_t held = 0;
     json::object params{{"agent", options.agent}, {"recording", options.recording}};
     if (options.from > 0) {
-        params["at_us"] = static_cast<std::uint64_t>(options.from * static_cast<double>(kMicro));
+        params["at_us"] = fromUs(options);
     }
     for (;;) {
         auto page = context.call("recording.read", params);
@@ -118,7 +121,7 @@ Result<std::vector<Piece>> piecesOf(Context& context, const PlayOptions& options
             }
             auto bytes = fromBase64(std::string_view(data->get_string()));
             if (!bytes) {
-                return fail(std::move(bytes).error());
+                return fail(bytes.error().wrap("the engine's answer has no form that can be read"));
             }
             held += bytes->size();
             if (held > kMaxHeld) {
@@ -135,69 +138,63 @@ Result<std::vector<Piece>> piecesOf(Context& context, const PlayOptions& options
     }
 }
 
-bool put(std::string_view text) {
-    while (!text.empty()) {
-        const auto sent = ::write(STDOUT_FILENO, text.data(), text.size());
-        if (sent < 0 && errno != EINTR) {
-            return false;
-        }
-        text.remove_prefix(sent > 0 ? static_cast<std::size_t>(sent) : 0);
-    }
-    return true;
-}
-
-Status show(const std::vector<Piece>& pieces, const PlayOptions& options) {
-    api::TerminalFilter filter;
-    const auto from = static_cast<std::uint64_t>(options.from * static_cast<double>(kMicro));
-    std::uint64_t before = from;
-    bool first = true;
-    for (const auto& piece : pieces) {
-        auto content = recording::readChunk(piece.data, piece.firstUs);
-        if (!content) {
-            (void)put(filter.restore());
-            return fail(std::move(content).error());
-        }
-        if (std::exchange(first, false) && piece.firstUs > 0 && options.from > 0 && !put(filter.feed(content->screen))) {
-            return {};
-        }
-        for (const auto& event : content->events) {
-            if (event.code != 'o') {
-                continue;
-            }
-            if (event.us > before) {
-                const double ms = static_cast<double>(event.us - before) / 1000.0 / options.speed;
-                (void)::poll(nullptr, 0, static_cast<int>(std::min(ms, 3.6e6)));
-                before = event.us;
-            }
-            if (!put(filter.feed(event.text))) {
-                return {};
-            }
-        }
-    }
-    (void)put(filter.restore());
-    return {};
-}
-
-int play(Context& context, PlayOptions options) {
+// The row of the one that is to be played.
+Result<json::object> chosen(Context& context, const PlayOptions& options) {
     if (options.recording == 0) {
         auto all = recordingsOf(context, options.agent);
         if (!all) {
-            return context.failed(all.error());
+            return fail(std::move(all).error());
         }
-        if (all->empty() || !all->back().is_object()) {
-            return context.failed(Error{ErrorCode::NotFound, "no terminal of this agent's was recorded yet", "Use: carrel shell " + options.agent, 0, nullptr});
+        if (all->empty()) {
+            return fail(ErrorCode::NotFound, "no terminal of this agent's was recorded yet", "Use: carrel shell " + options.agent);
         }
-        options.recording = numberAt(all->back().get_object(), "recording");
+        return all->back().get_object();
     }
+    auto page = context.call("recording.list", {{"agent", options.agent}, {"after", options.recording - 1}});
+    if (!page) {
+        return fail(std::move(page).error());
+    }
+    const auto& rows = listAt(*page, "recordings");
+    if (rows.empty() || !rows.front().is_object() || numberAt(rows.front().get_object(), "recording") != options.recording) {
+        return fail(ErrorCode::NotFound, "there is no recording " + std::to_string(options.recording) + " of this agent's",
+                    "These there are: carrel record list " + options.agent);
+    }
+    return rows.front().get_object();
+}
+
+int play(Context& context, PlayOptions options) {
+    if (::isatty(STDOUT_FILENO) == 0) {
+        return context.failed(Error{ErrorCode::InvalidArgument, "a recording is played in a terminal, and the output is not one",
+                                    "Leave out what redirects it; \"carrel export\" writes a recording to a file.", 0, nullptr});
+    }
+    const auto row = chosen(context, options);
+    if (!row) {
+        return context.failed(row.error());
+    }
+    options.recording = numberAt(*row, "recording");
     auto pieces = piecesOf(context, options);
     if (!pieces) {
         return context.failed(pieces.error());
     }
-    if (auto confined = confine::restrictSyscalls(confine::SyscallProfile::TerminalViewer); !confined) {
-        return context.failed(confined.error());
+    const std::string standing = standingOf(*row);
+    if (pieces->empty()) {
+        return context.failed(standing == kGoesOn ? Error{ErrorCode::NotFound, "nothing of this recording is kept yet", "What is shown is kept some seconds later.", 0, nullptr}
+                                                  : Error{ErrorCode::NotFound, "this recording is empty: nothing was shown in its terminal", {}, 0, nullptr});
     }
-    auto shown = show(*pieces, options);
-    return shown ? 0 : context.failed(shown.error());
+    Playing playing;
+    playing.pieces = std::move(*pieces);
+    playing.fromUs = fromUs(options);
+    playing.speed = options.speed;
+    playing.confine = [] { return confine::restrictSyscalls(confine::SyscallProfile::TerminalViewer); };
+    const auto played = playRecording(playing);
+    if (!played) {
+        return context.failed(played.error());
+    }
+    if (*played == 0 && !standing.empty()) {
+        context.print(standing == kGoesOn ? "The recording goes on. This is what was kept of it by now.\n"
+                                          : "The recording is broken off here: Carrel's engine ended before the terminal did.\n");
+    }
+    return context.done(*played);
 }
 
 } // namespace
@@ -214,7 +211,7 @@ void addRecordVerbs(CLI::App& app, Context& context) {
     playing->add_option("ID", options->recording, "Which one, by its number in the list; otherwise the newest");
     playing->add_option("--speed", options->speed, "So many times as fast")->type_name("X")->check(CLI::Range(0.01, 10000.0));
     playing->add_option("--from", options->from, "Begin so many seconds after its beginning")->type_name("T")->check(CLI::Range(0.0, 1e9));
-    playing->footer("Example: carrel record play clerk 3 --speed 4");
+    playing->footer("While it plays: space stops it and lets it go on, q or Ctrl+C ends it. Example: carrel record play clerk 3 --speed 4");
     playing->callback([&context, options] { context.action = [&context, options] { return play(context, *options); }; });
 }
 

@@ -6,6 +6,7 @@
 #include "guest/protocol/strict_json.h"
 
 #include <algorithm>
+#include <set>
 
 namespace carrel::engine {
 
@@ -28,6 +29,19 @@ Result<json::value> list(Engine& engine, api::Call& call) {
     if (!rows) {
         return fail(std::move(rows).error());
     }
+    // Of those without an end, which nobody makes any more. One that ended between both looks is looked at again.
+    std::set<std::uint64_t> brokenOff;
+    for (const auto& row : *rows) {
+        if (row.endedNs == 0 && !(*agent)->records(row.id)) {
+            brokenOff.insert(row.id);
+        }
+    }
+    if (!brokenOff.empty()) {
+        rows = (*agent)->log().recordings();
+        if (!rows) {
+            return fail(std::move(rows).error());
+        }
+    }
     constexpr std::size_t kMost = 500;
     json::array out;
     json::value next;
@@ -46,6 +60,7 @@ Result<json::value> list(Engine& engine, api::Call& call) {
                                    {"rows", row.start.rows},
                                    {"started_ms", row.startedNs / kMs},
                                    {"ended_ms", row.endedNs == 0 ? json::value() : json::value(row.endedNs / kMs)},
+                                   {"goes_on", row.endedNs == 0 && !brokenOff.contains(row.id)},
                                    {"chunks", row.chunks},
                                    {"bytes", row.bytes},
                                    {"last_us", row.lastUs}});

@@ -176,6 +176,11 @@ bool Screen::hasRoom() const {
     return m_scrolled.size() <= kRoomForLines && m_scrolledBytes <= kRoomForBytes;
 }
 
+void Screen::forgetScrolled() {
+    m_scrolled.clear();
+    m_scrolledBytes = 0;
+}
+
 void Screen::resize(std::uint16_t rows, std::uint16_t columns) {
     forgetScrollRegion();
     m_rows = rows;

@@ -32,6 +32,9 @@ public:
     void feed(std::string_view slice);
     [[nodiscard]] bool hasRoom() const;
 
+    // What left the screen at its top since the last frame is not told.
+    void forgetScrolled();
+
     void resize(std::uint16_t rows, std::uint16_t columns);
     void noteInputLost() { m_inputLost = true; }
 

@@ -74,6 +74,7 @@ private slots:
     // Those that read a guest's bytes.
     void theClerkCannotNameThem() { cannotNameThem("carrel-clerk"); }
     void theRecorderCannotNameThem() { cannotNameThem("carrel-recorder"); }
+    void thePlayerCannotNameThem() { cannotNameThem("carrel-player"); }
     void theTerminalCannotNameThem() { cannotNameThem("carrel-terminal"); }
     void theClerkIsLinkedWithNothingThatItMustNotKnow() { isLinkedWithNothing("carrel-clerk"); }
     void theTerminalIsLinkedWithNothingThatItMustNotKnow() { isLinkedWithNothing("carrel-terminal"); }

@@ -76,7 +76,7 @@ SourceRules projectRules(const QString& sourceDir) {
         // The jailed process that draws a guest's terminal: what the window sees of it is app/api/terminal_wire.h.
         {"app/terminal/", {"app/terminal/", "app/api/", "hypervisor/confine/", "guest/protocol/"}},
 
-        // What is in a recording; and the jailed process that makes one, with the terminal's screen. Of files and logs it knows nothing.
+        // What is in a recording; and the jailed processes that make and draw one, with the terminal's screen. Of files and logs it knows nothing.
         {"app/recording/", {"app/recording/", "app/terminal/", "app/api/", "hypervisor/confine/", "guest/protocol/"}},
 
         // guest/protocol is the leaf that app/api speaks with: results, paths.

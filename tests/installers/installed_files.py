@@ -2,7 +2,7 @@
 """Every file that an installation has, below its prefix, and the mode of each. One that is not named here is one too many."""
 import os
 
-PROGRAMS = ["bin/carrel"] + ["lib/carrel/carrel-" + part for part in ("agent", "ask", "clerk", "engine", "guestd", "init", "qemu", "recorder")]
+PROGRAMS = ["bin/carrel"] + ["lib/carrel/carrel-" + part for part in ("agent", "ask", "clerk", "engine", "guestd", "init", "player", "qemu", "recorder")]
 RECIPE = {"build-image.sh": 0o755, "check-reproducible.sh": 0o755, "extract-vmlinux.sh": 0o755, "list-programs.sh": 0o755, "make-filesystem.sh": 0o755,
           "make-modules.sh": 0o755, "prepare-tree.sh": 0o755, "makes-code.list": 0o644, "packages.list": 0o644}
 PICTURES = (16, 22, 24, 32, 48, 64, 128, 256)

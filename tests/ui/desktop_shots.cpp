@@ -8,6 +8,7 @@
 #include "tests/app/egress/listener.h"
 #include "tests/ui/dark_palette.h"
 #include "tests/ui/tasks/task_shots.h"
+#include "tests/ui/terminal/recorded.h"
 #include "ui/agents/agent_page.h"
 #include "ui/agents/create_dialog.h"
 #include "ui/approvals/approvals_model.h"
@@ -22,6 +23,8 @@
 #include "ui/network/preset_dialog.h"
 #include "ui/network/show_server_dialog.h"
 #include "ui/parts/question.h"
+#include "ui/terminal/recording_player.h"
+#include "ui/terminal/terminal_pane.h"
 #include "ui/text/languages.h"
 #include "ui/window/main_window.h"
 
@@ -95,6 +98,38 @@ policy::Rule networkRule(const std::string& agent, const std::string& host, std:
     out.high = effect == policy::Effect::Allow;
     out.note = note;
     return out;
+}
+
+// Which there are, and one that is looked at.
+void recordingPictures(const Album& album, DesktopWorld& world, AgentPage& page, MainWindow& window) {
+    auto& log = world.engine->agent("desk").value()->log();
+    constexpr std::uint64_t kSecond = 1'000'000;
+    for (const char* title : {"bash -l", "make report", "bash -l"}) {
+        const auto number = log.beginRecording({"terminal", title, 100, 30}).value();
+        const std::string before = "\x1b[1;32mroot@desk\x1b[0m:\x1b[1;34m/workspace/papers\x1b[0m# ls --color\r\n\x1b[1;34mautumn\x1b[0m  \x1b[1;34mletters\x1b[0m\r\n";
+        const std::string after = "\x1b[1;32mroot@desk\x1b[0m:\x1b[1;34m/workspace/papers\x1b[0m# wc -l autumn/report.md\r\n10 autumn/report.md\r\n";
+        (void)log.addChunk({{number, 1, 0, 95 * kSecond, 100}, recorded(0, "", {{0, 'o', before}, {95 * kSecond, 'o', after}}, 100, 30)}).has_value();
+        if (number != 3) {
+            (void)log.endRecording(number).has_value();
+        }
+    }
+    auto* const pane = page.findChild<TerminalPane*>("terminalPane");
+    pane->showRecordings();
+    until([&] { return find<QAbstractItemView>(*pane, "recordings")->model()->rowCount() == 3; });
+    album.take(window, "52-recordings");
+    find<QTableView>(*pane, "recordings")->selectRow(1);
+    find<QPushButton>(*pane, "play")->click();
+    auto* const player = pane->findChild<RecordingPlayer*>();
+    player->stand();
+    player->seek(95 * kSecond);
+    until([&] { return textOn(*player->view()).contains("10 autumn"); });
+    album.take(window, "53-recording");
+    page.showPage("timelinePage");
+    auto* const events = find<QAbstractItemView>(page, "events");
+    until([&] { return events->model()->rowCount() > 0; });
+    settle();
+    events->setCurrentIndex(events->model()->index(events->model()->rowCount() - 1, 0));
+    album.take(window, "54-recording-timeline");
 }
 
 // Three connections, something refused, and the ways to change it. The other side is a socket on loopback.
@@ -390,8 +425,9 @@ int main(int argc, char** argv) {
     album.take(window, "06-timeline");
     page->showPage("foldersPage");
     album.take(window, "07-folders");
-    page->showPage("terminalPage");
+    page->showPage("terminalPane");
     album.take(window, "08-terminal");
+    recordingPictures(album, world, *page, window);
 
     taskPictures(played, world.folder(), window, [&](QWidget& of, const char* name) { album.take(of, name); }, [](const auto& done) { until(done); });
     if (argc == 4) { // these alone

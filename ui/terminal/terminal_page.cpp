@@ -2,13 +2,12 @@
 #include "ui/terminal/terminal_page.h"
 
 #include "ui/parts/message_bar.h"
-#include "ui/parts/tones.h"
+#include "ui/terminal/guest_strip.h"
 #include "ui/terminal/terminal_link.h"
 #include "ui/terminal/terminal_view.h"
 #include "ui/text/plain.h"
 
 #include <QApplication>
-#include <QEvent>
 #include <QPushButton>
 #include <QStackedWidget>
 #include <QVBoxLayout>
@@ -21,40 +20,6 @@ namespace {
 
 constexpr int kBellPaceMs = 1000; // a guest does not decide how often the computer beeps
 constexpr const char* kTerm = "xterm-256color"; // nearest to what the allow-list and the screen know
-
-// Says of what is below it whose it is.
-class Strip : public QFrame {
-public:
-    Strip(const QString& words, QWidget* parent)
-        : QFrame(parent)
-        , m_label(new PlainLabel(words, this)) {
-        setObjectName(QStringLiteral("drawnByTheGuest"));
-        setAutoFillBackground(true);
-        auto* layout = new QVBoxLayout(this);
-        layout->setContentsMargins(10, 3, 10, 3);
-        layout->addWidget(m_label);
-        colour();
-    }
-
-protected:
-    void changeEvent(QEvent* event) override {
-        QFrame::changeEvent(event);
-        if (event->type() == QEvent::ApplicationPaletteChange || event->type() == QEvent::ThemeChange) {
-            colour();
-        }
-    }
-
-private:
-    void colour() {
-        const auto window = QApplication::palette();
-        auto own = window;
-        own.setColor(QPalette::Window, toneBackground(Tone::Claim, window));
-        own.setColor(QPalette::WindowText, toneColour(Tone::Claim, window));
-        setPalette(own);
-    }
-    PlainLabel* m_label;
-};
-
 } // namespace
 
 TerminalPage::TerminalPage(EngineLink& engine, AgentStore& store, QString agent, QWidget* parent)
@@ -67,7 +32,7 @@ TerminalPage::TerminalPage(EngineLink& engine, AgentStore& store, QString agent,
     , m_stack(new QStackedWidget(this))
     , m_words(new PlainLabel({}, this))
     , m_start(new QPushButton(tr("Start"), this))
-    , m_strip(new Strip(tr("Drawn by the agent's machine. Carrel asks and says nothing in here."), this))
+    , m_strip(new GuestStrip(tr("Drawn by the agent's machine. Carrel asks and says nothing in here."), this))
     , m_view(new TerminalView(this)) {
     setObjectName(QStringLiteral("terminalPage"));
     m_bar->setObjectName(QStringLiteral("terminalBar"));

@@ -147,6 +147,29 @@ void TerminalView::setLive(bool live) {
     viewport()->update();
 }
 
+void TerminalView::setReplay(bool replay) {
+    m_replay = replay;
+    setVerticalScrollBarPolicy(replay ? Qt::ScrollBarAlwaysOff : Qt::ScrollBarAlwaysOn);
+    viewport()->update();
+}
+
+void TerminalView::fit(std::uint16_t rows, std::uint16_t columns) {
+    constexpr double kStep = 0.5;
+    const auto room = viewport()->size() - QSize(2 * kMargin, 2 * kMargin);
+    auto chosen = font();
+    TerminalPainter probe;
+    for (double size = m_usualPointSize;; size -= kStep) {
+        chosen.setPointSizeF(std::max(size, kLeastPointSize));
+        probe.setFont(chosen);
+        if (size <= kLeastPointSize || (rows * probe.cellHeight() <= room.height() && columns * probe.cellWidth() <= room.width())) {
+            break;
+        }
+    }
+    if (chosen != font()) {
+        setFont(chosen); // changeEvent() does the rest
+    }
+}
+
 void TerminalView::updateScrollBar(const TerminalGrid::Change& change) {
     auto* bar = verticalScrollBar();
     const bool follows = bar->value() >= bar->maximum();
@@ -192,7 +215,7 @@ void TerminalView::paintEvent(QPaintEvent* event) {
         m_painter->paintLine(painter, y, m_grid.line(number), m_selection.columnsIn(number, m_grid), palette(), hasFocus());
     }
     const auto& screen = m_grid.screen();
-    if (!m_live || screen.rows == 0 || (!screen.cursorVisible && m_composing.isEmpty())) {
+    if ((!m_live && !m_replay) || screen.rows == 0 || (!screen.cursorVisible && m_composing.isEmpty())) {
         return;
     }
     const auto cursorLine = m_grid.screenTop() + screen.cursorRow;

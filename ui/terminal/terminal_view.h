@@ -34,6 +34,10 @@ public:
     void clearAll();
     // Without: nothing is typed or pasted, and no cursor is shown; it can still be read, scrolled and copied.
     void setLive(bool live);
+    // What is shown happened before: its cursor is shown, and nothing is typed.
+    void setReplay(bool replay);
+    // Letters as large as usual, or as much smaller as so many rows and columns need.
+    void fit(std::uint16_t rows, std::uint16_t columns);
 
     [[nodiscard]] const TerminalGrid& grid() const { return m_grid; }
     // How many rows and columns fit, within terminal_wire.h's bounds.
@@ -103,6 +107,7 @@ private:
     int m_wheel = 0;
     bool m_selecting = false;
     bool m_live = false;
+    bool m_replay = false;
     bool m_cursorShown = true; // of its blinking
 };
 

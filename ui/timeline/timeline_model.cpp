@@ -206,6 +206,7 @@ void TimelineModel::add(const json::array& events) {
         fresh.push_back({seq, textAt(event, "time"), kind, subject, detailText(detail), process.empty() ? std::string() : briefText(kind, detail), process,
                          networkWords(event), textAt(event, "provenance") != "host"}); // what is not known to be the host's is not shown as such
         fresh.back().content = contentOf(event);
+        fresh.back().recording = kind.starts_with("recording.") && !fresh.back().byGuest ? numberAt(detail, "recording") : 0;
     }
     if (fresh.empty()) {
         return;

@@ -29,6 +29,7 @@ struct TimelineEvent {
     std::string process; // which did it (process_tree.h); empty: none
     QString words;       // of the network's: the same in plain words, fit to be shown
     bool byGuest = false;
+    std::uint64_t recording = 0; // of a recording's: its number, as Carrel itself wrote it; else 0
     std::string content; // of a program that is run: its SHA-256, 64 hexadecimal digits; empty: not told
 };
 

@@ -45,6 +45,7 @@ TimelinePage::TimelinePage(EngineLink& link, const QString& agent, QWidget* pare
     , m_view(new QTableView(this))
     , m_detail(new QPlainTextEdit(this))
     , m_never(new QPushButton(tr("&Never again…"), this))
+    , m_recording(new QPushButton(tr("Show the &recording"), this))
     , m_count(new PlainLabel({}, this))
     , m_bar(new MessageBar(this)) {
     setObjectName("timelinePage");
@@ -114,12 +115,16 @@ TimelinePage::TimelinePage(EngineLink& link, const QString& agent, QWidget* pare
     m_never->setObjectName("never");
     m_never->setAccessibleName(tr("Never let the program of the chosen event run again"));
     m_never->hide();
+    m_recording->setObjectName("recording");
+    m_recording->hide();
     auto* below = new QHBoxLayout;
     below->addWidget(m_count, 1);
+    below->addWidget(m_recording);
     below->addWidget(m_never);
     all->addLayout(below);
     connect(m_never, &QPushButton::clicked, this, &TimelinePage::neverAgain);
-    connect(m_view->selectionModel(), &QItemSelectionModel::currentRowChanged, this, &TimelinePage::offerNever);
+    connect(m_view->selectionModel(), &QItemSelectionModel::currentRowChanged, this, &TimelinePage::offerDeeds);
+    connect(m_recording, &QPushButton::clicked, this, &TimelinePage::showRecording);
 
     m_takeIn.setSingleShot(true);
     m_again.setSingleShot(true);
@@ -263,9 +268,18 @@ QString TimelinePage::programsOf(const TimelineEvent& event) const {
     return out;
 }
 
-void TimelinePage::offerNever() {
+void TimelinePage::offerDeeds() {
     const auto index = m_filter->mapToSource(m_view->currentIndex());
     m_never->setVisible(index.isValid() && !m_model->at(index.row()).content.empty());
+    m_recording->setVisible(index.isValid() && m_model->at(index.row()).recording != 0);
+}
+
+void TimelinePage::showRecording() {
+    const auto index = m_filter->mapToSource(m_view->currentIndex());
+    if (index.isValid() && m_model->at(index.row()).recording != 0) {
+        const auto& event = m_model->at(index.row());
+        emit recordingWanted(event.recording, momentOf(event.time).toMSecsSinceEpoch());
+    }
 }
 
 // By its content, whatever it is called next time. The name is the machine's word, and kept as that.

@@ -28,6 +28,10 @@ class TimelinePage : public QWidget {
 public:
     TimelinePage(EngineLink& link, const QString& agent, QWidget* parent);
 
+signals:
+    // Of the chosen event, at the moment of which it tells: milliseconds since 1970 UTC.
+    void recordingWanted(quint64 recording, qint64 momentMs);
+
 protected:
     void showEvent(QShowEvent* event) override;
     void hideEvent(QHideEvent* event) override;
@@ -40,7 +44,8 @@ private:
     void tellCount();
     void showDetail(const QModelIndex& index);
     [[nodiscard]] QString programsOf(const TimelineEvent& event) const;
-    void offerNever();
+    void offerDeeds();
+    void showRecording();
     void neverAgain();
 
     EngineLink& m_link;
@@ -54,6 +59,7 @@ private:
     QTableView* m_view;
     QPlainTextEdit* m_detail;
     QPushButton* m_never; // the program of the chosen event
+    QPushButton* m_recording; // that the chosen event is about
     PlainLabel* m_count;
     MessageBar* m_bar;
     QPointer<Request> m_request;

@@ -18,7 +18,7 @@
 #include "ui/parts/question.h"
 #include "ui/providers/provider_store.h"
 #include "ui/tasks/task_page.h"
-#include "ui/terminal/terminal_page.h"
+#include "ui/terminal/terminal_pane.h"
 #include "ui/text/plain.h"
 #include "ui/timeline/timeline_page.h"
 #include "ui/window/welcome_page.h"
@@ -266,10 +266,15 @@ void MainWindow::addPages(AgentPage& page, const QString& agent) {
     auto* const changes = new ChangesPage(m_link, m_store, agent, &page);
     connect(changes, &ChangesPage::startWanted, &page, &AgentPage::start);
     page.addPage(changes, tr("Changes"));
-    auto* const terminal = new TerminalPage(m_link, m_store, agent, &page);
-    connect(terminal, &TerminalPage::startWanted, &page, &AgentPage::start);
+    auto* const terminal = new TerminalPane(m_link, m_store, agent, &page);
+    connect(terminal, &TerminalPane::startWanted, &page, &AgentPage::start);
     page.addPage(terminal, tr("Terminal"));
-    page.addPage(new TimelinePage(m_link, agent, &page), tr("Timeline"));
+    auto* const timeline = new TimelinePage(m_link, agent, &page);
+    connect(timeline, &TimelinePage::recordingWanted, terminal, [&page, terminal](quint64 recording, qint64 momentMs) {
+        page.showPage(terminal->objectName());
+        terminal->showRecording(recording, momentMs);
+    });
+    page.addPage(timeline, tr("Timeline"));
     page.addPage(new FoldersPage(m_link, m_store, agent, &page), tr("Folders"));
     auto* const network = new NetworkPage(m_link, m_store, *m_approvals, agent, &page);
     connect(network, &NetworkPage::credentialsWanted, this, &MainWindow::showCredentials);
