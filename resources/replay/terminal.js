@@ -141,6 +141,7 @@ class Terminal {
             } else if (point >= 0x40 && point < 0x7f) {
                 this.state = 'ground';
                 this.finish(character, this.sequence);
+                if (character !== 'b') this.last = 0; // what is repeated stands right before
             } else if (point >= 0x20 && this.sequence.length < 256) {
                 this.sequence += character;
             } else {
@@ -151,7 +152,10 @@ class Terminal {
     control(point) {
         if (point === 0x1b) {
             this.state = 'escape';
-        } else if (point === 0x08) {
+            return;
+        }
+        this.last = 0;
+        if (point === 0x08) {
             this.x = Math.max(0, this.x - 1);
             this.pending = false;
         } else if (point === 0x09) {
@@ -341,13 +345,16 @@ class Terminal {
         case 'H': case 'f': this.moveTo(Math.max(1, second) - 1, base + n - 1); break;
         case 'I': this.tab(n); break;
         case 'Z': this.tab(-n); break;
-        case 'J': this.eraseDisplay(first); break;
-        case 'K': this.erase(this.y, first === 0 ? this.x : 0, first === 1 ? this.x + 1 : this.columns); this.pending = false; break;
+        case 'J': if (first <= 2) this.eraseDisplay(first); break;
+        case 'K':
+            if (first <= 2) this.erase(this.y, first === 0 ? this.x : 0, first === 1 ? this.x + 1 : this.columns);
+            this.pending = false;
+            break;
         case 'X': this.erase(this.y, this.x, Math.min(this.columns, this.x + n)); break;
         case '@': this.insertCells(n); this.pending = false; break;
         case 'P': this.deleteCells(n); this.pending = false; break;
-        case 'L': if (this.inRegion()) this.scrollDown(this.y, this.bottom, n); this.x = 0; this.pending = false; break;
-        case 'M': if (this.inRegion()) this.scrollUp(this.y, this.bottom, n); this.x = 0; this.pending = false; break;
+        case 'L': if (this.inRegion()) this.scrollDown(this.y, this.bottom, n); this.pending = false; break;
+        case 'M': if (this.inRegion()) this.scrollUp(this.y, this.bottom, n); this.pending = false; break;
         case 'S': this.scrollUp(this.top, this.bottom, n); break;
         case 'T': this.scrollDown(this.top, this.bottom, n); break;
         case 'b': for (let i = 0; i < Math.min(n, this.columns * this.rows) && this.last; ++i) this.put(this.last); break;
@@ -400,8 +407,8 @@ class Terminal {
             break;
         case 1048: if (on) this.save(); else this.restore(); break;
         case 1049:
-            if (on && this.lines === this.main) {
-                this.save();
+            if (on) {
+                if (this.lines === this.main) this.save();
                 this.toScreen(true);
                 this.clearAll();
             } else if (!on && this.lines === this.alternate) {

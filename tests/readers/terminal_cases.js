@@ -34,6 +34,8 @@ const cases = [
     [8, 1, 'abcdef\x1b[2G\x1b[2@', 'a  bcdef'],
     [8, 1, 'abcdef\x1b[2G\x1b[2X', 'a  def'],
     [8, 1, 'a\x1b[3b', 'aaaa'],
+    [8, 1, 'a\x1b[1m\x1b[3b', 'a'], // only what stands right before
+    [6, 1, 'abc\x1b[11K\x1b[9J', 'abc'],
     [20, 1, 'a\tb\x1b[Zc\x1b[Id', 'a       c       d'],
     [8, 2, 'ab\x1b7\x1b[2;1Hc\x1b8d', 'abd\nc'],
     [8, 2, 'ab\x1b[s\x1b[2;1Hc\x1b[ud', 'abd\nc'],
