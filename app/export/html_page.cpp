@@ -136,7 +136,7 @@ private:
 
 Status Page::put(std::string_view text) {
     m_bytes += text.size();
-    if (m_bytes > kMostPageBytes) {
+    if (m_bytes > m_subject.mostBytes) {
         return fail(ErrorCode::LimitExceeded, "the page would be too large for a browser", "Export one recording, by --recording, or use another format.");
     }
     return m_sink(text);

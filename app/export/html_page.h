@@ -21,6 +21,7 @@ struct PageSubject {
     std::string agent;                      // its name
     std::optional<std::uint64_t> recording; // only this one
     std::int64_t madeNs = 0;                // now
+    std::uint64_t mostBytes = kMostPageBytes;
 };
 
 struct PageWritten {

@@ -163,6 +163,13 @@ private slots:
         QVERIFY(page(log).contains("error: this piece of the recording has no form"));
     }
 
+    void aPageThatNoBrowserOpensIsNotWritten() {
+        SessionLog log;
+        log.addRecording("sh", {{{{0, 'o', std::string(100'000, 'x')}}}});
+        QVERIFY(page(log, {"desk", {}, 0, 200'000}).endsWith("</html>\n"));
+        QCOMPARE(page(log, {"desk", {}, 0, 100'000}), QString("error: the page would be too large for a browser"));
+    }
+
     void theOldestOfVeryManyAreLeftOut() {
         SessionLog log;
         for (int i = 0; i < 5; ++i) {
