@@ -1,25 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Recordings in the log's file.
 #include "app/activity/log_impl.h"
+#include "app/activity/recording_select.h"
 #include "guest/protocol/share_path.h"
 
-#include <openssl/evp.h>
-
 #include <algorithm>
-#include <cstring>
 
 namespace carrel::activity {
 
 namespace {
-
-Result<Hash> hashOf(const std::string& data) {
-    Hash hash{};
-    unsigned int length = 0;
-    if (EVP_Digest(data.data(), data.size(), hash.data(), &length, EVP_sha256(), nullptr) != 1) {
-        return fail(ErrorCode::Internal, "SHA-256 is not available in the cryptographic library");
-    }
-    return hash;
-}
 
 std::int64_t whole(std::uint64_t number) {
     return static_cast<std::int64_t>(std::min<std::uint64_t>(number, INT64_MAX));
@@ -36,18 +25,6 @@ Event aboutRecording(EventKind kind, std::uint64_t recording) {
     return event;
 }
 
-ChunkPlace placeOf(const Statement& statement) {
-    ChunkPlace place;
-    place.recording = static_cast<std::uint64_t>(statement.number(0));
-    place.number = static_cast<std::uint64_t>(statement.number(1));
-    place.firstUs = static_cast<std::uint64_t>(statement.number(2));
-    place.lastUs = static_cast<std::uint64_t>(statement.number(3));
-    place.rawBytes = static_cast<std::uint64_t>(statement.number(4));
-    return place;
-}
-
-constexpr std::string_view kChunkColumns = "SELECT recording, number, first_us, last_us, raw_bytes, sha256, data FROM recording_chunk ";
-
 Result<RecordingChunk> oneChunk(Result<Statement> select) {
     if (!select) {
         return fail(std::move(select).error());
@@ -59,16 +36,7 @@ Result<RecordingChunk> oneChunk(Result<Statement> select) {
     if (!*there) {
         return fail(gone());
     }
-    RecordingChunk out{placeOf(*select), select->text(6)};
-    auto hash = hashOf(out.data);
-    if (!hash) {
-        return fail(std::move(hash).error());
-    }
-    const auto stored = select->text(5);
-    if (stored.size() != hash->size() || std::memcmp(stored.data(), hash->data(), hash->size()) != 0) {
-        return fail(ErrorCode::Conflict, "this piece of the recording was changed", "\"carrel log verify\" tells which event names it.");
-    }
-    return out;
+    return chunkOf(*select);
 }
 
 } // namespace
@@ -114,7 +82,7 @@ Status ActivityLog::addChunk(const RecordingChunk& chunk) {
     if (chunk.place.lastUs < chunk.place.firstUs || chunk.place.lastUs > INT64_MAX || chunk.place.rawBytes > INT64_MAX) {
         return fail(ErrorCode::InvalidArgument, "the piece of the recording ends before it begins, or is too long");
     }
-    auto hash = hashOf(chunk.data);
+    auto hash = sha256Of(chunk.data);
     if (!hash) {
         return fail(std::move(hash).error());
     }
@@ -193,35 +161,7 @@ Status ActivityLog::endRecording(std::uint64_t recording) {
 
 Result<std::vector<RecordingRow>> ActivityLog::recordings() {
     const std::lock_guard lock(m_impl->mutex);
-    auto select = m_impl->database.prepare("SELECT id, kind, title, columns, rows, started_ns, coalesce(ended_ns, 0), "
-                                           "(SELECT count(*) FROM recording_chunk WHERE recording = id), "
-                                           "(SELECT coalesce(sum(length(data)), 0) FROM recording_chunk WHERE recording = id), "
-                                           "(SELECT coalesce(max(last_us), 0) FROM recording_chunk WHERE recording = id) FROM recording ORDER BY id");
-    if (!select) {
-        return fail(std::move(select).error());
-    }
-    std::vector<RecordingRow> out;
-    for (;;) {
-        auto more = select->step();
-        if (!more) {
-            return fail(std::move(more).error());
-        }
-        if (!*more) {
-            return out;
-        }
-        RecordingRow row;
-        row.id = static_cast<std::uint64_t>(select->number(0));
-        row.start.kind = select->text(1);
-        row.start.title = select->text(2);
-        row.start.columns = static_cast<std::uint32_t>(select->number(3));
-        row.start.rows = static_cast<std::uint32_t>(select->number(4));
-        row.startedNs = select->number(5);
-        row.endedNs = select->number(6);
-        row.chunks = static_cast<std::uint64_t>(select->number(7));
-        row.bytes = static_cast<std::uint64_t>(select->number(8));
-        row.lastUs = static_cast<std::uint64_t>(select->number(9));
-        out.push_back(std::move(row));
-    }
+    return recordingsIn(m_impl->database);
 }
 
 Result<std::vector<ChunkPlace>> ActivityLog::chunks(std::uint64_t recording) {

@@ -101,6 +101,7 @@ void addEverything(CLI::App& app, Context& context, const std::vector<std::strin
     addTimelineVerb(app, context);
     addLogVerbs(app, context);
     addRecordVerbs(app, context);
+    addExportVerb(app, context);
     addDemoVerb(app, context);
     addImageVerbs(app, context);
     addTokenVerbs(app, context);

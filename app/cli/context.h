@@ -83,6 +83,7 @@ void addProgramVerbs(CLI::App& app, Context& context);    // task programs, task
 void addTimelineVerb(CLI::App& app, Context& context);
 void addLogVerbs(CLI::App& app, Context& context); // log
 void addRecordVerbs(CLI::App& app, Context& context); // record
+void addExportVerb(CLI::App& app, Context& context);
 void addDemoVerb(CLI::App& app, Context& context);
 void addTokenVerbs(CLI::App& app, Context& context);
 void addApprovalVerbs(CLI::App& app, Context& context); // approvals

@@ -34,7 +34,10 @@ packages_test=(
     dbus-daemon python3-openpyxl binutils libclang-rt-14-dev mold attr acl git poppler-utils
     gnupg apt-utils # a signed archive of the tests' own
     sqlite3 tcl8.6-dev dpkg-dev # tests/suites: ordinary programs, and building git and SQLite
+    asciinema chromium # tests/readers: who else reads what is exported
 )
+# Debian's npm stands in the way of a node from elsewhere, which brings its own.
+PATH=/usr/local/bin:/usr/bin:/bin command -v npm >/dev/null || packages_test+=(nodejs npm)
 packages_package=(
     dpkg-dev lintian desktop-file-utils appstream man-db binutils file
 )
@@ -111,6 +114,7 @@ map_package() {
     arch:qt6-base-dev | arch:qt6-qpa-plugins) echo qt6-base ;;
     arch:qt6-l10n-tools) echo qt6-tools ;;
     arch:librsvg2-bin) echo librsvg ;;
+    fedora:chromium) echo chromium-headless ;;
     arch:sqlite3) echo sqlite ;;
     arch:tcl8.6-dev) echo tcl ;;
     arch:zlib1g-dev) echo zlib ;;

@@ -3,7 +3,7 @@
 # Installs what is missing, builds everything, and runs every test, live machines included. Works as root (then in an
 # account of its own) and as a user with sudo. A second run builds only what changed.
 set -euo pipefail
-step_count=10
+step_count=11
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 step "Looking for missing packages"
@@ -38,7 +38,10 @@ export CARREL_TEST_IMAGE="${CARREL_HOME:-$HOME/.local/share/carrel}/images/$CARR
 "$repository/build/dev/bin/carrel" engine stop >/dev/null 2>&1 || true
 
 step "Unit tests"
-check "unit tests" tests dev -j3 -LE 'live|bench'
+check "unit tests" tests dev -j3 -LE 'live|bench|readers'
+
+step "Exports, read by programs that are not ours (one of them comes from npm)"
+check "readers of exports" tests dev -j1 -L readers
 
 step "Live tests: real machines under whatever this computer offers"
 check "live tests" tests dev -j2 -L live

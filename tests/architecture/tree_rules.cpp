@@ -71,13 +71,16 @@ SourceRules projectRules(const QString& sourceDir) {
         // The one place where a back end is chosen.
         {"app/engine/main.cpp", {"app/", "hypervisor/", "guest/protocol/"}},
         // A client of the engine like the desktop; it jails the helper that faces a guest's terminal output.
-        {"app/cli/", {"app/cli/", "app/activity/", "app/api/", "app/recording/chunk.h", "hypervisor/confine/", "guest/protocol/"}},
+        {"app/cli/", {"app/cli/", "app/activity/", "app/api/", "app/export/", "app/recording/chunk.h", "hypervisor/confine/", "guest/protocol/"}},
 
         // The jailed process that draws a guest's terminal: what the window sees of it is app/api/terminal_wire.h.
         {"app/terminal/", {"app/terminal/", "app/api/", "hypervisor/confine/", "guest/protocol/"}},
 
         // What is in a recording; and the jailed processes that make and draw one, with the terminal's screen. Of files and logs it knows nothing.
         {"app/recording/", {"app/recording/", "app/terminal/", "app/api/", "hypervisor/confine/", "guest/protocol/"}},
+
+        // Logs and recordings in the forms of other programs: what is read comes in, bytes go out.
+        {"app/export/", {"app/export/", "app/activity/", "app/api/", "app/recording/chunk.h", "guest/protocol/"}},
 
         // guest/protocol is the leaf that app/api speaks with: results, paths.
         {"ui/", {"ui/", "app/api/", "guest/protocol/"}, true},
