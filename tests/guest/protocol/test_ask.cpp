@@ -181,7 +181,8 @@ private slots:
 
     // Whatever the engine says, the other end can read it.
     void longAnswersAreCut() {
-        const ask::Standings many(100, {7, ask::State::Open, std::string(5000, '\x01') + "\xff"});
+        const ask::Standing one{7, ask::State::Open, std::string(5000, '\x01') + "\xff"};
+        const ask::Standings many(100, one);
         const auto answer = ask::answerTo(ask::Why{}, many);
         const auto back = ask::standingsFrom(ask::Why{}, answer);
         QVERIFY2(back, back ? "" : back.error().text().c_str());
