@@ -88,7 +88,6 @@ private:
     void begin(const orders::Piece& piece);
     void draw(std::string_view text);
     void drawUntil(std::uint64_t us);
-    void give(Error error);
     void show();
     void pollOnce();
 
@@ -100,7 +99,8 @@ private:
     std::vector<CastEvent> m_events; // of the piece under way
     std::size_t m_next = 0;
     bool m_seen = true; // the last picture was
-    bool m_over = false; // all that is left is to tell so
+    std::optional<Error> m_error; // of a piece; nothing more is taken
+    bool m_over = false;          // and it was told
     std::optional<int> m_status;
 };
 
@@ -112,7 +112,7 @@ void Player::read(const UniqueFd& from, wire::MessageSplitter& splitter, void (P
         return;
     }
     splitter.feed({buffer.data(), static_cast<std::size_t>(got > 0 ? got : 0)});
-    while (!m_status && !m_over) {
+    while (!m_status) {
         auto next = splitter.next();
         if (!next) {
             m_status = 1;
@@ -134,6 +134,9 @@ void Player::takeWindows(std::string_view message) {
 }
 
 void Player::takeOrder(std::string_view message) {
+    if (m_error) {
+        return;
+    }
     const auto order = orders::decodeToPlayer(message);
     if (!order) {
         m_status = 1;
@@ -149,12 +152,12 @@ void Player::takeOrder(std::string_view message) {
 void Player::begin(const orders::Piece& piece) {
     auto content = readChunk(piece.data, piece.firstUs);
     if (!content) {
-        give(std::move(content).error());
+        m_error = std::move(content).error();
         return;
     }
     for (const auto& event : content->events) {
         if (event.code == 'r' && !sizeFrom(event.text)) {
-            give({ErrorCode::Malformed, "this piece of the recording has a size in it that is none", {}, 0, nullptr});
+            m_error = Error{ErrorCode::Malformed, "this piece of the recording has a size in it that is none", {}, 0, nullptr};
             return;
         }
     }
@@ -188,11 +191,6 @@ void Player::drawUntil(std::uint64_t us) {
     }
 }
 
-void Player::give(Error error) {
-    m_toWindow += wire::encode(wire::Ended{wire::Ended::How::Failed, 0, std::move(error)});
-    m_over = true;
-}
-
 void Player::send(const UniqueFd& to, std::string& waiting) {
     const ssize_t sent = ::send(to.get(), waiting.data(), waiting.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
     if (sent > 0) {
@@ -202,17 +200,24 @@ void Player::send(const UniqueFd& to, std::string& waiting) {
     }
 }
 
+// What came before a piece that cannot be read is shown to its end, then that it cannot.
 void Player::show() {
-    if (m_screen && m_seen && !m_over && m_toWindow.empty() && m_screen->changed()) {
+    if (!m_seen || m_over || !m_toWindow.empty()) {
+        return;
+    }
+    if (m_screen && m_screen->changed()) {
         m_toWindow = m_screen->takeFrame();
         m_seen = false;
+    } else if (m_error) {
+        m_toWindow = wire::encode(wire::Ended{wire::Ended::How::Failed, 0, *m_error});
+        m_over = true;
     }
 }
 
 void Player::pollOnce() {
     const auto events = [](const std::string& waiting) { return static_cast<short>(waiting.empty() ? POLLIN : POLLIN | POLLOUT); };
     // Orders wait while the answers to those before them do.
-    std::array<pollfd, 2> polled{pollfd{m_pieces.get(), m_answers.empty() ? static_cast<short>(POLLIN) : static_cast<short>(POLLOUT), 0},
+    std::array<pollfd, 2> polled{pollfd{m_error ? -1 : m_pieces.get(), m_answers.empty() ? static_cast<short>(POLLIN) : static_cast<short>(POLLOUT), 0},
                                  pollfd{m_window.get(), events(m_toWindow), 0}};
     if (::poll(polled.data(), polled.size(), -1) < 0) {
         return; // EINTR
@@ -226,7 +231,7 @@ void Player::pollOnce() {
     }
     if ((polled[0].revents & POLLOUT) != 0) {
         send(m_pieces, m_answers);
-    } else if ((polled[0].revents & kReads) != 0 && !m_over) {
+    } else if ((polled[0].revents & kReads) != 0) {
         read(m_pieces, m_orders, &Player::takeOrder);
     }
 }

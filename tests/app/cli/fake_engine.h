@@ -168,7 +168,7 @@ private:
 
 class FakeEngine {
 public:
-    [[nodiscard]] static std::string goodToken() { return std::string(api::kTokenPrefix) + std::string(64, 'a'); }
+    [[nodiscard]] static std::string goodToken() { return std::string(api::kTokenPrefix).append(64, 'a'); }
 
     struct Request {
         std::string client; // empty: the owner

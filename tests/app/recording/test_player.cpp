@@ -221,6 +221,14 @@ private slots:
         QCOMPARE(rig.text(), std::string("good"));
         QVERIFY(rig.ended && rig.ended->how == api::terminal::Ended::How::Failed && rig.ended->error.message.find("this piece of the recording") == 0);
     }
+    // What came before it is shown to its end, also where the window takes its time.
+    void whatCameBeforeIsShown() {
+        Rig rig;
+        rig.raw(encode(piece(How::BeginsAnew, 0, "", {{0, 'o', "good"}})) + encode(Until{1, 0}) + encode(Piece{How::GoesOn, 0, "hostile"}) + encode(Until{2, 0}));
+        QVERIFY(rig.until([&] { return rig.gone; }));
+        QCOMPARE(rig.text(), std::string("good"));
+        QVERIFY(rig.ended.has_value());
+    }
     // A size that no terminal has here is brought within bounds.
     void sizesAreBounded() {
         Rig rig;

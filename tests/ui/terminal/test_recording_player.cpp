@@ -343,7 +343,7 @@ private slots:
         m_engine->setAnswer("recording.list", listed({row(9, 1, false, 10)}));
         m_pane->showRecording(3, 1772366400000);
         QTRY_VERIFY_WITH_TIMEOUT(at<MessageBar>("recordingsBar")->text().contains("here is no recording 3 any more"), kGuardMs);
-        QVERIFY(at<QTableView>("recordings")->isVisible());
+        QTRY_VERIFY_WITH_TIMEOUT(at<QTableView>("recordings")->isVisible(), kGuardMs);
     }
     void everythingHasAName() {
         m_engine->setAnswer("recording.read", pieces({piece(1, 0, kSecond, recorded(0, "", {{0, 'o', "x"}}))}));
