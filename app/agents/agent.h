@@ -472,6 +472,7 @@ private:
     const Services& m_services;
     std::filesystem::path m_folder;
     std::unique_ptr<activity::ActivityLog> m_log;
+    RecordingRoom m_recordingRoom;
     std::mutex m_recordersMutex; // guards the next
     std::vector<std::unique_ptr<TerminalRecorder>> m_recorders; // they write to the log
     std::unique_ptr<files::FileReview> m_review;

@@ -66,7 +66,7 @@ Result<UniqueFd> Agent::recordTerminal(const std::string& kind, const std::strin
     UniqueFd recorders(ends[1]);
     const std::lock_guard lock(m_recordersMutex); // from before it is in the log: records() knows each that is
     auto recorder = TerminalRecorder::start(
-        m_services.recorderProgram, std::move(recorders), std::move(clerk), *m_log,
+        m_services.recorderProgram, std::move(recorders), std::move(clerk), *m_log, m_recordingRoom,
         {kind, plainText(title, kMaxTitle), sizeAt(tty, "cols", 80), sizeAt(tty, "rows", 24)}, *marks,
         [this](const Error& error) { m_services.complain(name() + ": " + error.text()); });
     if (!recorder) {

@@ -28,8 +28,20 @@ void endProcess(pid_t pid) {
 
 } // namespace
 
+bool RecordingRoom::take(std::uint64_t bytes, Clock::time_point now) {
+    const std::lock_guard lock(m_mutex);
+    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(now - m_refilled);
+    m_refilled += seconds;
+    m_left = std::min(m_most, m_left + static_cast<std::uint64_t>(seconds.count()) * kPerSecond);
+    if (bytes > m_left) {
+        return false;
+    }
+    m_left -= bytes;
+    return true;
+}
+
 Result<std::unique_ptr<TerminalRecorder>> TerminalRecorder::start(const std::string& program, UniqueFd caller, UniqueFd clerk,
-                                                                  activity::ActivityLog& log, const activity::RecordingStart& what,
+                                                                  activity::ActivityLog& log, RecordingRoom& room, const activity::RecordingStart& what,
                                                                   const recording::SecretMarks& marks, Complain complain) {
     std::array<int, 2> ends{-1, -1};
     if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) {
@@ -67,13 +79,14 @@ Result<std::unique_ptr<TerminalRecorder>> TerminalRecorder::start(const std::str
         (void)log.endRecording(*recording);
         return failErrno("telling the terminal's recorder what to record", number);
     }
-    return std::unique_ptr<TerminalRecorder>(new TerminalRecorder(*pid, std::move(ours), log, *recording, std::move(complain)));
+    return std::unique_ptr<TerminalRecorder>(new TerminalRecorder(*pid, std::move(ours), log, room, *recording, std::move(complain)));
 }
 
-TerminalRecorder::TerminalRecorder(pid_t pid, UniqueFd link, activity::ActivityLog& log, std::uint64_t recording, Complain complain)
+TerminalRecorder::TerminalRecorder(pid_t pid, UniqueFd link, activity::ActivityLog& log, RecordingRoom& room, std::uint64_t recording, Complain complain)
     : m_pid(pid)
     , m_link(std::move(link))
     , m_log(log)
+    , m_room(room)
     , m_recording(recording)
     , m_complain(std::move(complain))
     , m_thread([this] { keep(); }) {}
@@ -128,6 +141,10 @@ Status TerminalRecorder::keepFor() {
             }
             if (!confined) {
                 return fail(ErrorCode::Malformed, "the terminal's recorder did not say that it is confined");
+            }
+            if (!m_room.take(piece->data.size())) {
+                return fail(ErrorCode::LimitExceeded, "more was shown in the agent's terminals of late than is kept of them",
+                            "Look at what runs there; what is left grows again with time");
             }
             CARREL_TRY(m_log.addChunk({{m_recording, ++number, piece->firstUs, piece->lastUs, piece->rawBytes}, std::move(piece->data)}));
         }

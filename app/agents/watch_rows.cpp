@@ -8,6 +8,7 @@
 
 #include <array>
 #include <charconv>
+#include <utility>
 
 namespace carrel::agents {
 
@@ -169,6 +170,9 @@ std::string whereTo(const NetTried& tried) {
 } // namespace
 
 void WatchRows::add(const Event& event) {
+    if (m_isBrief && !std::holds_alternative<Started>(event.what) && !std::holds_alternative<Ended>(event.what)) {
+        return;
+    }
     if (m_used == m_rows.size()) {
         m_rows.emplace_back();
     }
@@ -180,14 +184,16 @@ void WatchRows::add(const Event& event) {
     }
     if (const auto* started = std::get_if<Started>(&event.what)) {
         row.kind = EventKind::ProgramStarted;
-        setText(row.subject, started->program);
+        setText(row.subject, m_isBrief ? started->program.substr(0, kMostPath) : started->program);
         if (started->parent != Process{}) {
             detail.process("parent", started->parent);
         }
         detail.number("pid", event.process.pid);
         detail.number("user", started->user);
-        detail.texts("argv", started->arguments);
-        if (started->cut) {
+        if (!m_isBrief) {
+            detail.texts("argv", started->arguments);
+        }
+        if (started->cut || m_isBrief) {
             detail.yes("cut");
         }
         if (started->content) {
@@ -208,8 +214,8 @@ void WatchRows::add(const Event& event) {
     } else if (const auto* ended = std::get_if<Ended>(&event.what)) {
         row.kind = EventKind::ProgramEnded;
         if (const auto program = m_programs.find(event.process); program != m_programs.end()) {
-            row.subject = std::move(program->second);
-            m_programs.erase(program); // its place in the order is found empty when its turn comes
+            row.subject = program->second;
+            m_ended.push_back(event.process);
         }
         if (ended->signal != 0) {
             detail.number("signal", ended->signal);
@@ -261,7 +267,24 @@ void WatchRows::add(const Event& event) {
 }
 
 Result<std::vector<activity::WrittenEvent>> WatchRows::rowsOf(std::uint64_t book, std::uint64_t first, ByteSpan batch) {
+    m_isBrief = false;
+    return rows(book, first, batch);
+}
+
+Result<std::vector<activity::WrittenEvent>> WatchRows::programsOf(std::uint64_t book, std::uint64_t first, ByteSpan batch) {
+    m_isBrief = true;
+    return rows(book, first, batch);
+}
+
+void WatchRows::done() {
+    for (const auto& process : std::exchange(m_ended, {})) {
+        m_programs.erase(process); // its place in the order is found empty when its turn comes
+    }
+}
+
+Result<std::vector<activity::WrittenEvent>> WatchRows::rows(std::uint64_t book, std::uint64_t first, ByteSpan batch) {
     m_used = 0;
+    m_ended.clear();
     const auto count = readBatch(batch, [this](const Event& event) {
         add(event);
         return Status();
@@ -270,8 +293,8 @@ Result<std::vector<activity::WrittenEvent>> WatchRows::rowsOf(std::uint64_t book
         return fail(count.error());
     }
     std::vector<activity::WrittenEvent> rows;
-    rows.reserve(*count);
-    if (*count > 0) {
+    rows.reserve(m_used);
+    if (m_used > 0) {
         auto& last = m_rows[m_used - 1].detail;
         last.pop_back();
         last += ",\"book\":" + std::to_string(book) + ",\"number\":" + std::to_string(first + *count - 1) + "}";

@@ -26,7 +26,8 @@ Watcher::Watcher(World world, Pace pace, watch::Ask from)
     : m_world(std::move(world))
     , m_pace(pace)
     , m_at(from)
-    , m_left(pace.most)
+    , m_room(pace.most)
+    , m_roomOfPrograms(pace.mostPrograms)
     , m_thread([this](std::stop_token stop) { run(std::move(stop)); }) {}
 
 Watcher::~Watcher() = default; // the thread is asked to end, and waited for
@@ -115,13 +116,17 @@ Result<std::size_t> Watcher::take(const json::object& answer) {
         return fail(std::move(rows).error());
     }
     const auto count = rows->size();
-    if (!rows->empty()) {
-        if (fits(*rows)) {
-            CARREL_TRY(m_world.record(*rows));
-        } else {
-            m_refused += count;
-        }
+    if (!rows->empty() && !m_room.take(*rows, m_pace.perSecond)) { // a flood of files hides no program
+        const auto programs = m_rows.programsOf(told->book, told->first, told->batch);
+        const bool fit = programs && m_roomOfPrograms.take(*programs, m_pace.perSecond);
+        m_refused += fit ? count - programs->size() : count;
+        m_refusedPrograms += programs && !fit ? programs->size() : 0;
+        rows = fit ? *programs : std::vector<activity::WrittenEvent>();
     }
+    if (!rows->empty()) {
+        CARREL_TRY(m_world.record(*rows));
+    }
+    m_rows.done();
     m_at = {told->book, told->first + count - 1, {}};
     m_complained = false;
     heard(plainText(told->why, 300));
@@ -129,11 +134,11 @@ Result<std::size_t> Watcher::take(const json::object& answer) {
 }
 
 // Where it does not, how far the machine was heard is not written down, either: after a restart it tells some of it again.
-bool Watcher::fits(std::vector<activity::WrittenEvent>& rows) {
+bool Watcher::Room::take(const std::vector<activity::WrittenEvent>& rows, std::uint64_t perSecond) {
     const auto now = Clock::now();
     const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(now - m_refilled);
     m_refilled += seconds;
-    m_left = std::min(m_pace.most, m_left + static_cast<std::uint64_t>(seconds.count()) * m_pace.perSecond);
+    m_left = std::min(m_most, m_left + static_cast<std::uint64_t>(seconds.count()) * perSecond);
     std::uint64_t bytes = 0;
     for (const auto& row : rows) {
         bytes += row.subject.size() + row.detail.size() + kRowBytes;
@@ -151,8 +156,8 @@ void Watcher::tellRefused() {
         return;
     }
     m_refusedTold = now;
-    if (note(EventKind::WatchLost, "more happens in the agent's machine than can be written down", {{"refused", m_refused}}, Provenance::Host)) {
-        m_refused = 0;
+    if (note(EventKind::WatchLost, "more happens in the agent's machine than can be written down", {{"refused", m_refused}, {"programs", m_refusedPrograms}}, Provenance::Host)) {
+        m_refused = m_refusedPrograms = 0;
     }
 }
 

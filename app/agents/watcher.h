@@ -38,6 +38,7 @@ public:
         std::chrono::milliseconds again{250};   // after a failure, or an answer that had no reason to come yet
         std::chrono::milliseconds gather{50};   // after one with little in it: a row each would be a flush each
         std::uint64_t most = 256 * 1024 * 1024; // bytes of rows at once
+        std::uint64_t mostPrograms = 64 * 1024 * 1024; // and where that is used up, of which programs ran, and no more of them
         std::uint64_t perSecond = 16 * 1024;    // come back
     };
     // Goes on after `from`: the book and the number that were recorded last.
@@ -53,7 +54,18 @@ private:
     void run(std::stop_token stop);
     void hear(std::stop_token stop);
     [[nodiscard]] Result<std::size_t> take(const boost::json::object& answer); // how many events it had
-    [[nodiscard]] bool fits(std::vector<activity::WrittenEvent>& rows);
+    class Room { // of rows, in bytes
+    public:
+        explicit Room(std::uint64_t most)
+            : m_most(most)
+            , m_left(most) {}
+        // Takes as much as they need, if it is there; `perSecond` has come back.
+        [[nodiscard]] bool take(const std::vector<activity::WrittenEvent>& rows, std::uint64_t perSecond);
+
+    private:
+        std::uint64_t m_most, m_left;
+        Clock::time_point m_refilled = Clock::now();
+    };
     void tellRefused();
     void tellSilence(Clock::time_point now, const std::string& why);
     void heard(const std::string& blind);
@@ -68,9 +80,9 @@ private:
     bool m_isSilent = false;
     std::string m_blind; // the machine's own word why it sees nothing
     bool m_complained = false;
-    std::uint64_t m_left;
-    Clock::time_point m_refilled = Clock::now(), m_refusedTold{};
-    std::uint64_t m_refused = 0;
+    Room m_room, m_roomOfPrograms;
+    Clock::time_point m_refusedTold{};
+    std::uint64_t m_refused = 0, m_refusedPrograms = 0; // the latter among the former
     std::jthread m_thread; // last: it uses the rest
 };
 

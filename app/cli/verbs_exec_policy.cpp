@@ -89,6 +89,7 @@ struct ExecOptions {
     std::string agent, mode, unknown, sha256, note;
     bool everywhere = false;
     bool code = false;
+    bool ofImage = false;
 };
 
 int set(Context& context, const ExecOptions& options) {
@@ -102,7 +103,11 @@ int set(Context& context, const ExecOptions& options) {
     if (params.size() == 1) {
         return context.failed({ErrorCode::InvalidArgument, "nothing is said of which programs run", "Give a mode (observe, deny or allow), or --unknown", 0, nullptr});
     }
-    return context.show("programs.set", std::move(params), programsText);
+    return context.show("programs.set", std::move(params), [](const json::object& result) {
+        const auto* force = result.if_contains("in_force");
+        const bool runs = force != nullptr && force->is_bool() && force->get_bool();
+        return programsText(result) + (runs ? "What runs in it now keeps the memory and the files that it has; after a stop and a start nothing of that is left.\n" : "");
+    });
 }
 
 int put(Context& context, const char* verb, const ExecOptions& options) {
@@ -112,6 +117,9 @@ int put(Context& context, const char* verb, const ExecOptions& options) {
     }
     if (options.code) {
         params["code"] = true;
+    }
+    if (options.ofImage) {
+        params["of_image"] = true;
     }
     if (!options.note.empty()) {
         params["note"] = options.note;
@@ -151,6 +159,9 @@ void addExecPolicyVerbs(CLI::App& app, Context& context) {
         each->add_flag("--everywhere", options->everywhere, "Of every agent, not of this one alone");
         if (std::string_view(method) != "programs.remove") {
             each->add_option("--note", options->note, "What it is, and why");
+        }
+        if (std::string_view(method) == "programs.deny") {
+            each->add_flag("--of-image", options->ofImage, "Also one that the agent's image brought, such as a shell");
         }
         if (std::string_view(method) == "programs.allow") {
             each->add_flag("--code", options->code, "And let it make code in memory while it runs, as just-in-time compilers do");

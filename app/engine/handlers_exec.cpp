@@ -5,6 +5,7 @@
 #include "app/engine/engine.h"
 
 #include "app/exec/gate_orders.h"
+#include "guest/protocol/plain_text.h"
 #include "guest/protocol/strict_json.h"
 
 #include <algorithm>
@@ -122,6 +123,7 @@ struct Wanted {
     std::string sha256;
     bool everywhere = false;
     bool code = false; // it may make code in memory, too
+    bool ofImage = false; // also where the image brought it
     std::string note;
 };
 
@@ -133,6 +135,9 @@ Result<Wanted> read(Engine& engine, api::Call& call) {
     out.everywhere = fields.optionalBoolean("everywhere");
     if (call.verb() == "programs.allow") {
         out.code = fields.optionalBoolean("code");
+    }
+    if (call.verb() == "programs.deny") {
+        out.ofImage = fields.optionalBoolean("of_image");
     }
     if (call.verb() != "programs.remove") {
         out.note = fields.optionalString("note", policy::kMaxNoteBytes).value_or("");
@@ -150,10 +155,29 @@ Result<Wanted> read(Engine& engine, api::Call& call) {
     return out;
 }
 
+// Of a script the timeline tells the interpreter's content, and a machine may name any: who denies a shell or Python by that would find
+// that hardly anything runs any more.
+Status mayDeny(Engine& engine, const Wanted& wanted) {
+    const auto image = engine.programsOf(wanted.agent->image());
+    if (wanted.ofImage || !image || !*image) {
+        return {};
+    }
+    const auto of = std::find_if((*image)->begin(), (*image)->end(), [&](const auto& each) { return each.sha256 == wanted.sha256; });
+    if (of == (*image)->end()) {
+        return {};
+    }
+    return fail(ErrorCode::Conflict,
+                "That is " + plainText(of->name, 200) + " of the agent's image. A script runs under the content of what reads it; without that, much in the machine would not run",
+                "If that is what you want: carrel policy exec deny " + wanted.agent->name() + " " + wanted.sha256 + " --of-image");
+}
+
 Result<json::value> put(Engine& engine, api::Call& call, Effect effect) {
     const auto wanted = read(engine, call);
     if (!wanted) {
         return fail(wanted.error());
+    }
+    if (effect == Effect::Deny) {
+        CARREL_TRY(mayDeny(engine, *wanted));
     }
     auto& book = engine.approvals().rules();
     const auto all = book.rules();

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 namespace carrel::recording {
 
@@ -131,14 +132,18 @@ Result<SecretMarks> SecretMarks::decode(std::string_view bytes) {
 
 SecretMask::SecretMask(SecretMarks marks)
     : m_marks(std::move(marks)) {
-    for (const auto& mark : m_marks.marks) {
-        m_lengths.push_back(mark.length);
+    std::sort(m_marks.marks.begin(), m_marks.marks.end(), [](const auto& a, const auto& b) { return a.length < b.length; });
+    for (const auto& mark : std::exchange(m_marks.marks, {})) {
+        if (m_lengths.empty() || m_lengths.back().length != mark.length) {
+            m_lengths.emplace_back().length = mark.length;
+        }
+        m_lengths.back().some[mark.rolling] = true;
+        m_lengths.back().marks.push_back(mark);
     }
-    std::sort(m_lengths.begin(), m_lengths.end());
-    m_lengths.erase(std::unique(m_lengths.begin(), m_lengths.end()), m_lengths.end());
 }
 
-void SecretMask::searchFor(std::size_t length, std::size_t from) {
+void SecretMask::searchFor(const OfLength& wanted, std::size_t from) {
+    const auto length = wanted.length;
     if (m_held.size() < length) {
         return;
     }
@@ -149,9 +154,9 @@ void SecretMask::searchFor(std::size_t length, std::size_t from) {
     std::size_t at = from >= length ? from - length + 1 : 0; // the first place that reaches into what is new
     std::uint64_t hash = hashOf(std::string_view(m_held).substr(at, length), m_marks.base);
     for (;;) {
-        for (const auto& mark : m_marks.marks) {
-            if (mark.length == length && mark.rolling == shortened(hash) &&
-                mark.digest == digestOf(m_marks.salt, std::string_view(m_held).substr(at, length))) {
+        if (wanted.some[shortened(hash)]) {
+            const auto digest = digestOf(m_marks.salt, std::string_view(m_held).substr(at, length));
+            if (std::any_of(wanted.marks.begin(), wanted.marks.end(), [&](const auto& mark) { return mark.digest == digest; })) {
                 std::fill_n(m_masked.begin() + static_cast<std::ptrdiff_t>(at), length, true);
             }
         }
@@ -195,10 +200,10 @@ std::vector<Piece> SecretMask::feed(std::uint64_t us, std::string_view bytes) {
     m_held += bytes;
     m_masked.resize(m_held.size(), false);
     m_times.emplace_back(us, bytes.size());
-    for (const auto length : m_lengths) {
-        searchFor(length, from);
+    for (const auto& each : m_lengths) {
+        searchFor(each, from);
     }
-    const auto held = m_lengths.empty() ? 0 : m_lengths.back() - 1;
+    const auto held = m_lengths.empty() ? 0 : m_lengths.back().length - 1;
     return release(m_held.size() > held ? m_held.size() - held : 0);
 }
 

@@ -57,11 +57,18 @@ public:
     [[nodiscard]] std::vector<Piece> finish();
 
 private:
-    void searchFor(std::size_t length, std::size_t from);
+    // What is looked for of one length. A look at one bit rules nearly every place out, however much is looked for: a guest's program
+    // says how many places there are.
+    struct OfLength {
+        std::size_t length = 0;
+        std::vector<bool> some = std::vector<bool>(65536, false); // by the rolling hash
+        std::vector<SecretMark> marks;
+    };
+    void searchFor(const OfLength& wanted, std::size_t from);
     [[nodiscard]] std::vector<Piece> release(std::size_t bytes);
 
-    SecretMarks m_marks;
-    std::vector<std::size_t> m_lengths; // each once
+    SecretMarks m_marks; // but for the marks themselves
+    std::vector<OfLength> m_lengths; // the longest last
     std::string m_held;
     std::vector<bool> m_masked; // of m_held
     std::deque<std::pair<std::uint64_t, std::size_t>> m_times; // of m_held

@@ -25,6 +25,9 @@ char LICENSE[] SEC("license") = "GPL"; // bpf_ima_file_hash and programs of this
 #define VM_EXEC 4
 #define VM_SHARED 8
 #define FMODE_WRITE 2
+#define MAP_TYPE 15
+#define MAP_PRIVATE 2
+#define ATTR_SIZE 8
 #define S_IFMT 0170000
 #define S_IFREG 0100000
 #define PTRACE_MODE_ATTACH 2
@@ -35,7 +38,7 @@ char LICENSE[] SEC("license") = "GPL"; // bpf_ima_file_hash and programs of this
 #define MAGIC_PROC 0x9fa0
 
 #define SECOND_NS 1000000000ULL
-#define FRESH_NS (2 * SECOND_NS) // a mapping that was allowed and does not stand yet stands within that
+#define FRESH_NS (10 * SECOND_NS) // a mapping that was allowed and does not stand yet stands within that
 #define TELL_NS SECOND_NS        // the same is not told more often
 
 struct {
@@ -215,11 +218,25 @@ static __always_inline int hashOf(struct file* file, struct gate_hash* hash) {
         volatile struct gate_file* now = kept;
         now->seen = 0;
         __builtin_memcpy(kept->hash, hash->bytes, GATE_HASH_BYTES);
-        __sync_fetch_and_add(&kept->spare, 0); // all of it before it counts
+        __sync_fetch_and_add(&kept->shared, 0); // all of it before it counts
         now->seen = changes + 1;
         now->busy = 0;
     }
     return 0;
+}
+
+// A page of a shared mapping that the kernel holds for a copy under way (get_user_pages) can be written to when the mapping and its
+// descriptor are gone, and i_writecount with them. Where only what is listed runs, such a file does not run; a copy of it may.
+static __always_inline void noteShared(struct inode* inode) {
+    struct gate_file* kept = isMarked(inode) ? bpf_inode_storage_get(&gate_files, inode, 0, BPF_LOCAL_STORAGE_GET_F_CREATE) : 0;
+    if (kept) {
+        __sync_lock_test_and_set(&kept->shared, 1);
+    }
+}
+
+static __always_inline bool wasShared(struct inode* inode) {
+    struct gate_file* kept = bpf_inode_storage_get(&gate_files, inode, 0, 0);
+    return kept && *(volatile __u32*)&kept->shared != 0;
 }
 
 static __always_inline __u32 policyOf(const struct gate_hash* hash) {
@@ -257,11 +274,14 @@ static __always_inline __u32 judge(struct gate_config* config, struct file* file
     }
     if (config->mode == GATE_ALLOW) {
         const unsigned long magic = inode->i_sb->s_magic;
-        if (inode->i_nlink == 0 && !makesCode(bpf_get_current_task_btf())) {
+        if (inode->i_nlink == 0) { // also for one that may make code, in memory of its own: its libraries have names
             return GATE_WHY_NAMELESS;
         }
         if (magic != MAGIC_EXT4 && magic != MAGIC_TMPFS && magic != MAGIC_FUSE) {
             return GATE_WHY_PLACE;
+        }
+        if (wasShared(inode)) {
+            return GATE_WHY_WRITTEN;
         }
     }
     if (hashOf(file, hash) != 0) {
@@ -276,9 +296,6 @@ static __always_inline __u32 judge(struct gate_config* config, struct file* file
         return GATE_WHY_DENIED;
     }
     if (config->mode == GATE_ALLOW && !(bits & GATE_ALLOWED)) {
-        if (inode->i_nlink == 0) {
-            return 0; // only of a program that makes code anyway
-        }
         return GATE_WHY_UNKNOWN;
     }
     return 0;
@@ -312,7 +329,13 @@ int BPF_PROG(gateProgram, struct linux_binprm* bprm) {
 SEC("lsm.s/mmap_file")
 int BPF_PROG(gateMapping, struct file* file, unsigned long reqprot, unsigned long prot, unsigned long flags) {
     struct gate_config* config = configOf();
-    if (!(prot & PROT_EXEC) || !config || !isAgents(bpf_get_current_task_btf())) {
+    if (!config || !isAgents(bpf_get_current_task_btf())) {
+        return 0;
+    }
+    if (file && (flags & MAP_TYPE) != MAP_PRIVATE && (file->f_mode & FMODE_WRITE)) {
+        noteShared(file->f_inode);
+    }
+    if (!(prot & PROT_EXEC)) {
         return 0;
     }
     const bool strict = config->mode == GATE_ALLOW;
@@ -323,17 +346,20 @@ int BPF_PROG(gateMapping, struct file* file, unsigned long reqprot, unsigned lon
     if (!file) {
         return 0;
     }
-    if (strict) { // the mark first, then the look for a writer
-        struct inode* inode = file->f_inode;
-        struct gate_file* kept =
-            isMarked(inode) ? bpf_inode_storage_get(&gate_files, inode, 0, BPF_LOCAL_STORAGE_GET_F_CREATE) : 0;
+    // The mark first, then the look for a writer. The mark in every mode: what is mapped then may still be there when another counts.
+    struct inode* inode = file->f_inode;
+    if (isMarked(inode)) {
+        struct gate_file* kept = bpf_inode_storage_get(&gate_files, inode, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
         if (kept) {
             __sync_lock_test_and_set(&kept->mapped_ns, bpf_ktime_get_ns());
+        } else if (strict) {
+            tellOfFile(config, GATE_WHY_UNREADABLE, 0, file);
+            return -EPERM;
         }
-        if (isWritten(inode) && !makesCode(bpf_get_current_task_btf())) {
-            tellOfFile(config, GATE_WHY_WRITTEN, 0, file);
-            return -ETXTBSY;
-        }
+    }
+    if (strict && isWritten(inode)) {
+        tellOfFile(config, GATE_WHY_WRITTEN, 0, file);
+        return -ETXTBSY;
     }
     return decide(config, file);
 }
@@ -356,11 +382,19 @@ int BPF_PROG(gateProtection, struct vm_area_struct* vma, unsigned long reqprot, 
     if (!file || (vma->vm_flags & VM_EXEC) || file->f_inode->i_sb->s_dev == config->trusted_device) {
         return 0; // no file's content, or looked at when it was mapped
     }
+    if (own && makesCode(task)) {
+        return 0;
+    }
     struct gate_hash hash = {};
-    if (!knownOf(file->f_inode, &hash)) {
-        if (makesCode(task)) {
-            return 0;
+    struct gate_file* kept = bpf_inode_storage_get(&gate_files, file->f_inode, 0, 0);
+    if (kept) { // as where it is mapped: the mark first, then the look for a writer
+        __sync_lock_test_and_set(&kept->mapped_ns, bpf_ktime_get_ns());
+        if (strict && *(volatile __u32*)&kept->shared != 0) {
+            tell(config, GATE_WHY_WRITTEN, 0);
+            return -ETXTBSY;
         }
+    }
+    if (!knownOf(file->f_inode, &hash)) {
         tell(config, GATE_WHY_UNCHECKED, 0);
         return -EPERM;
     }
@@ -418,9 +452,10 @@ int BPF_PROG(gateOpening, struct file* file) {
     return isRegular(inode) ? noteWriter(inode) : 0;
 }
 
-SEC("lsm/path_truncate")
-int BPF_PROG(gateTruncation, struct path* path) {
-    return noteWriter(path->dentry->d_inode);
+// Not path_truncate: through an overlay that names the overlay's own inode, and this, in turn, the one whose content is cut.
+SEC("lsm/inode_setattr")
+int BPF_PROG(gateTruncation, struct dentry* dentry, struct iattr* attr) {
+    return attr->ia_valid & ATTR_SIZE ? noteWriter(dentry->d_inode) : 0;
 }
 
 static __always_inline int gateTracer(struct task_struct* tracer) {

@@ -42,7 +42,7 @@ struct gate_file {
     __u64 seen;
     __u64 mapped_ns; // when it was last mapped to be run; 0: never
     __u32 busy;      // somebody writes the hash
-    __u32 spare;
+    __u32 shared;    // it was mapped shared by somebody who may write to it: such pages can be written to when no writer is left
     __u8 hash[GATE_HASH_BYTES];
 };
 

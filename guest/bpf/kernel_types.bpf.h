@@ -93,6 +93,11 @@ struct inode {
     struct address_space* i_mapping;
 };
 
+struct iattr {
+    unsigned int ia_valid;
+    unsigned short ia_mode;
+};
+
 struct dentry {
     struct dentry* d_parent;
     struct qstr d_name;

@@ -22,6 +22,7 @@ enum {
     kRingBytes = 4 * 1024 * 1024,
     kWritable = 0x2, // FMODE_WRITE
     kMade = 0x100000, // FMODE_CREATED
+    kCuts = 01000,    // O_TRUNC, which goes without being able to write
     kTypeMask = 0170000,
     kRegular = 0100000,
     kModeWanted = 1, // ATTR_MODE
@@ -340,7 +341,8 @@ int BPF_PROG(watchExit, struct task_struct* task) {
 
 SEC("lsm/file_open")
 int BPF_PROG(watchOpen, struct file* file) {
-    if ((file->f_mode & kWritable) == 0 || (file->f_inode->i_mode & kTypeMask) != kRegular || !isWatched()) {
+    const bool changes = (file->f_mode & (kWritable | kMade)) != 0 || (file->f_flags & kCuts) != 0;
+    if (!changes || (file->f_inode->i_mode & kTypeMask) != kRegular || !isWatched()) {
         return 0;
     }
     struct scratch* s = begin(file->f_mode & kMade ? CARREL_WATCH_CREATED : CARREL_WATCH_WRITTEN);
@@ -348,6 +350,21 @@ int BPF_PROG(watchOpen, struct file* file) {
         return 0;
     }
     s->record.first = path(s, file->f_path.mnt, file->f_path.dentry);
+    tell(s, CARREL_LOST_FILES);
+    return 0;
+}
+
+// truncate(2); whoever cuts it by a descriptor has opened it.
+SEC("fexit/vfs_truncate")
+int BPF_PROG(watchTruncated, const struct path* where, __s64 length, int answer) {
+    if (answer != 0 || !isWatched()) {
+        return 0;
+    }
+    struct scratch* s = begin(CARREL_WATCH_WRITTEN);
+    if (s == 0) {
+        return 0;
+    }
+    s->record.first = path(s, where->mnt, where->dentry);
     tell(s, CARREL_LOST_FILES);
     return 0;
 }

@@ -43,11 +43,6 @@ struct task_struct___watch {
     struct fs_struct* fs;
 };
 
-struct iattr {
-    unsigned int ia_valid;
-    unsigned short ia_mode;
-};
-
 struct socket {
     short type;
 };

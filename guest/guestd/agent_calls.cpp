@@ -44,6 +44,7 @@ constexpr Forbidden kForbidden[] = {
     {"io_uring_enter", "the same"},
     {"io_uring_register", "the same"},
     {"userfaultfd", "it holds the kernel up in the middle of a copy, which races are won by"},
+    {"process_vm_writev", "it writes to another program's memory, and can be held up in the middle of a copy"},
     {"add_key", "the kernel's keys are not told apart by namespaces"},
     {"request_key", "the same"},
     {"keyctl", "the same"},

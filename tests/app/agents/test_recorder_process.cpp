@@ -65,6 +65,7 @@ class TestRecorderProcess : public QObject {
 private slots:
     void whatTheGuestWroteIsInTheLog() {
         const QTemporaryDir folder;
+        agents::RecordingRoom room;
         auto log = activity::ActivityLog::open(folder.filePath("log").toStdString());
         QVERIFY(log.has_value());
         Pair caller;
@@ -72,7 +73,7 @@ private slots:
         auto marks = recording::SecretMarks::withSalt({9, 8, 7});
         QVERIFY(marks.add("a-stored-credential"));
         std::string complaint;
-        auto recorder = agents::TerminalRecorder::start(kProgram, std::move(caller.theirs), std::move(clerk.theirs), **log,
+        auto recorder = agents::TerminalRecorder::start(kProgram, std::move(caller.theirs), std::move(clerk.theirs), **log, room,
                                                         {"terminal", "bash -l", 100, 30}, marks,
                                                         [&](const Error& error) { complaint = error.text(); });
         QVERIFY(recorder.has_value());
@@ -98,13 +99,44 @@ private slots:
         QCOMPARE(readAll(caller.ours, 1), std::size_t{0}); // no terminal goes on unrecorded
     }
 
+    // A program of the agent's may show as much noise as it likes.
+    void noMoreIsKeptThanThereIsRoomFor() {
+        const QTemporaryDir folder;
+        agents::RecordingRoom room(10);
+        auto log = activity::ActivityLog::open(folder.filePath("log").toStdString());
+        Pair caller;
+        Pair clerk;
+        std::string complaint;
+        auto recorder = agents::TerminalRecorder::start(kProgram, std::move(caller.theirs), std::move(clerk.theirs), **log, room,
+                                                        {"terminal", "bash", 80, 24}, recording::SecretMarks::withSalt({}),
+                                                        [&](const Error& error) { complaint = error.text(); });
+        QVERIFY(recorder.has_value());
+        const auto bytes = written("more than ten bytes");
+        QCOMPARE(::send(clerk.ours.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL), static_cast<ssize_t>(bytes.size()));
+        QCOMPARE(readAll(caller.ours, bytes.size()), bytes.size());
+        recorder->reset();
+        QVERIFY2(complaint.find("than is kept of them") != std::string::npos, complaint.c_str());
+        const auto rows = (*log)->recordings().value();
+        QVERIFY(rows.size() == 1 && rows[0].chunks == 0 && rows[0].endedNs != 0);
+        QCOMPARE(readAll(caller.ours, 1), std::size_t{0}); // no terminal goes on unrecorded
+    }
+
+    void whatIsLeftGrowsAgain() {
+        agents::RecordingRoom room(100'000);
+        const auto now = agents::RecordingRoom::Clock::now();
+        QVERIFY(room.take(100'000, now) && !room.take(1, now));
+        QVERIFY(room.take(agents::RecordingRoom::kPerSecond, now + std::chrono::seconds(1)));
+        QVERIFY(room.take(100'000, now + std::chrono::hours(1)) && !room.take(1, now + std::chrono::hours(1)));
+    }
+
     void withoutARecorderThereIsNoTerminal() {
         const QTemporaryDir folder;
+        agents::RecordingRoom room;
         auto log = activity::ActivityLog::open(folder.filePath("log").toStdString());
         Pair caller;
         Pair clerk;
         const auto recorder = agents::TerminalRecorder::start("/nonexistent/carrel-recorder", std::move(caller.theirs), std::move(clerk.theirs),
-                                                              **log, {"terminal", "bash", 80, 24}, recording::SecretMarks::withSalt({}),
+                                                              **log, room, {"terminal", "bash", 80, 24}, recording::SecretMarks::withSalt({}),
                                                               [](const Error&) {});
         QVERIFY(!recorder);
         QVERIFY(recorder.error().text().find("not opened") != std::string::npos);

@@ -117,6 +117,16 @@ private slots:
         QVERIFY(!m_rows.rowsOf(5, 43, {}).has_value());
     }
 
+    void aBatchThatIsReadAgainIsTheSame() { // its rows could not be written down
+        WatchRows rows;
+        const auto bytes = batch({{1, 7, kProcess, Started{{}, 0, "/bin/ls", {"ls"}, false, {}}}, {1, 8, kProcess, Ended{}}});
+        for (int i = 0; i < 2; ++i) {
+            QCOMPARE(rows.rowsOf(5, 1, bytes)->back().subject, "/bin/ls"sv);
+        }
+        rows.done();
+        QCOMPARE(rows.rowsOf(5, 3, batch({{1, 9, kProcess, Ended{}}}))->back().subject, ""sv);
+    }
+
     void manyProgramsAreForgottenInTheirOrder() {
         WatchRows rows;
         for (std::uint32_t pid = 0; pid < WatchRows::kMostPrograms + 1; ++pid) {

@@ -27,6 +27,7 @@ struct World {
     std::mutex mutex;
     bool runs = true, answers = true, logWorks = true;
     std::uint64_t book = kBook, told = 0, most = 0; // most: so many events there are
+    std::size_t fileBytes = 0; // of the name of a file that each program writes besides, which is then an event of its own
     std::optional<json::object> lie;
     std::string why;
     std::optional<Error> refusal;
@@ -49,8 +50,15 @@ struct World {
         const auto from = ask.book == book ? ask.after : 0;
         Bytes events;
         std::size_t count = 0;
-        for (auto n = from + 1; n <= most && count < 3; ++n, ++count) {
-            const auto one = watch::toWire({1, 1, {static_cast<std::uint32_t>(n), 1}, watch::Started{{}, 0, "/p" + std::to_string(n), {}, false, {}}}).value();
+        const std::uint64_t each = fileBytes == 0 ? 1 : 2;
+        for (auto n = from + 1; n <= most * each && count < 3; ++n, ++count) {
+            const watch::Process process{static_cast<std::uint32_t>((n - 1) / each + 1), 1};
+            const auto name = (n - 1) % each == 0 ? "/p" + std::to_string(process.pid) : "/" + std::string(fileBytes, 'f');
+            watch::Event event{1, 1, process, watch::Started{{}, 0, name, {}, false, {}}};
+            if ((n - 1) % each == 1) {
+                event.what = watch::FileDone{watch::FileDeed::Written, 0, name};
+            }
+            const auto one = watch::toWire(event).value();
             events.insert(events.end(), one.begin(), one.end());
         }
         return watch::answerOf({book, from + 1, watch::batchOf(count, events), why});
@@ -212,13 +220,32 @@ private slots:
         World w;
         w.most = 100'000'000;
         w.pace.most = 100'000;
+        w.pace.mostPrograms = 10'000;
         w.pace.perSecond = 0;
         Watcher watcher(w.world(), w.pace, {});
         QTRY_VERIFY(w.count(EventKind::WatchLost) >= 1);
         const auto lost = w.events(EventKind::WatchLost).front().event;
         QVERIFY(lost.provenance == Provenance::Host);
         QVERIFY(lost.detail.at("refused").to_number<std::uint64_t>() > 0);
+        QVERIFY(lost.detail.at("programs").to_number<std::uint64_t>() > 0);
         QVERIFY(w.count(EventKind::ProgramStarted) < 700);
+    }
+
+    void aFloodOfFilesHidesNoProgram() {
+        World w;
+        w.most = 300;
+        w.fileBytes = 3000;
+        w.pace.most = 100'000;
+        w.pace.perSecond = 0;
+        Watcher watcher(w.world(), w.pace, {});
+        QTRY_COMPARE(w.count(EventKind::ProgramStarted), std::size_t{300});
+        QVERIFY(w.areInOrder());
+        QVERIFY(w.count(EventKind::FileWritten) < 50);
+        QTRY_VERIFY(w.count(EventKind::WatchLost) >= 1);
+        QVERIFY(w.events(EventKind::WatchLost).front().event.detail.at("programs") == json::value(0));
+        const auto last = w.events(EventKind::ProgramStarted).back().event.detail;
+        QVERIFY(!last.contains("argv") && last.at("cut") == json::value(true));
+        QTRY_VERIFY(Watcher::lastHeard(*w.log).after >= 600);
     }
 };
 

@@ -93,6 +93,26 @@ private slots:
         QVERIFY2(told.contains("GUEST SAYS"), told.constData());
     }
 
+    void whatIsCutIsTold() { // by its name, by who could not write to it
+        QSTATUS(m_world->shell("echo a > /root/cut; echo a > /root/emptied; python3 -c 'import os; os.truncate(\"/root/cut\", 0); "
+                               "os.open(\"/root/emptied\", os.O_RDONLY | os.O_TRUNC); os.open(\"/root/made\", os.O_RDONLY | os.O_CREAT)'"), 0);
+        QTRY_VERIFY_WITH_TIMEOUT(has("file.created", "/root/made"), kPatienceMs);
+        QVERIFY(has("file.written", "/root/cut") && has("file.written", "/root/emptied"));
+    }
+
+    // The timeline tells it with each script: nobody denies it by mistake.
+    void theImagesOwnIsDeniedOnlyOnPurpose() {
+        const auto sum = QString::fromUtf8(m_world->shell("sha256sum /usr/bin/dash").out).section(' ', 0, 0);
+        QCOMPARE(sum.size(), 64);
+        const auto refused = m_world->carrel({"policy", "exec", "deny", kAgent, sum});
+        QVERIFY2(refused.status != 0 && refused.err.contains("/usr/bin/dash of the agent's image"), refused.all().constData());
+        QSTATUS(m_world->shell("exit 0"), 0);
+        QSTATUS(m_world->carrel({"policy", "exec", "deny", kAgent, sum, "--of-image"}), 0);
+        QVERIFY(m_world->shell("exit 0").status != 0);
+        QSTATUS(m_world->carrel({"policy", "exec", "remove", kAgent, sum}), 0);
+        QSTATUS(m_world->shell("exit 0"), 0);
+    }
+
     void silenceIsTold() {
         QVERIFY(events("watch.silent").empty());
         QCOMPARE(m_world->helper("stop carrel-guestd"), "1");

@@ -152,6 +152,28 @@ void heldWriter(const char* file) {
     mapped(file, O_RDONLY, MAP_PRIVATE, PROT_READ | PROT_EXEC, 0);
 }
 
+// Mapped to be written by whoever it was, and no writer left.
+void onceShared(const char* file) {
+    const int writer = ::open(file, O_RDWR | O_CLOEXEC);
+    void* shared = writer < 0 ? MAP_FAILED : ::mmap(nullptr, kPage, PROT_READ | PROT_WRITE, MAP_SHARED, writer, 0);
+    if (shared == MAP_FAILED || ::munmap(shared, kPage) != 0 || ::close(writer) != 0) {
+        sayErrno();
+        return;
+    }
+    mapped(file, O_RDONLY, MAP_PRIVATE, PROT_READ | PROT_EXEC, 0);
+}
+
+// Memory of a file that is known, made runnable afterwards; then the file is opened to be written.
+void protectThenWrite(const char* file) {
+    const int fd = ::open(file, O_RDONLY | O_CLOEXEC);
+    void* memory = ::mmap(nullptr, kPage, PROT_READ, MAP_SHARED, fd, 0);
+    if (memory == MAP_FAILED || ::mprotect(memory, kPage, PROT_READ | PROT_EXEC) != 0) {
+        say("not made runnable");
+        return;
+    }
+    outcomeOf(::open(file, O_WRONLY | O_CLOEXEC) >= 0);
+}
+
 void writeMapped(const char* file) {
     const int fd = ::open(file, O_RDONLY | O_CLOEXEC);
     if (::mmap(nullptr, kPage, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0) == MAP_FAILED) {
@@ -252,6 +274,10 @@ bool tryWay(const char* word, const char* file) {
         sharedMemory();
     } else if (is("held-writer")) {
         heldWriter(file);
+    } else if (is("once-shared")) {
+        onceShared(file);
+    } else if (is("protect-then-write")) {
+        protectThenWrite(file);
     } else if (is("write-mapped")) {
         writeMapped(file);
     } else if (is("truncate-mapped")) {

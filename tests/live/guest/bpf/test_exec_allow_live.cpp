@@ -27,6 +27,8 @@ private slots:
     void memoryHoldsFilesOnly_data();
     void memoryHoldsFilesOnly();
     void makersOfCodeMayMakeIt();
+    void aMakersLibraryHasAName();
+    void whatIsMadeRunnableIsWrittenByNobody();
     void denialGoesBeforeAllowance();
     void unknownIsAskedAbout();
     void unknownIsAskedAboutOnce();
@@ -111,6 +113,10 @@ void TestExecAllowLive::whatIsNotListedIsRefused_data() {
         "mkdir -p /tmp/m /tmp/low; cp /tmp/helper /tmp/low/; unshare -m sh -c 'mount -t tmpfs t /tmp/m; mkdir /tmp/m/u /tmp/m/w /tmp/m/o; "
         "mount -t overlay o -o userxattr,lowerdir=/tmp/low,upperdir=/tmp/m/u,workdir=/tmp/m/w /tmp/m/o && /tmp/m/o/helper victim'");
     row("another user namespace", "unshare -U -r /root/other victim");
+    // Its name below the overlay runs first, so that its content is known; then it is cut by its other name, as soon as that may be.
+    row("what was cut through an overlay",
+        "mkdir -p /tmp/m; unshare -m sh -c 'mount -t tmpfs t /tmp/m; cd /tmp/m; mkdir l u w o; mount -t overlay o -o "
+        "userxattr,lowerdir=l,upperdir=u,workdir=w o; cp /tmp/helper u/h; u/h victim >/dev/null; until truncate -s -1 o/h 2>/dev/null; do :; done; u/h victim'");
 }
 
 void TestExecAllowLive::whatIsNotListedIsRefused() {
@@ -136,6 +142,7 @@ void TestExecAllowLive::memoryHoldsFilesOnly_data() {
     row("device", "EPERM");
     row("own-memory", "EPERM");
     row("held-writer", "ETXTBSY");
+    row("once-shared", "ETXTBSY");
     row("write-mapped", "ETXTBSY");
     row("truncate-mapped", "ETXTBSY");
     row("trace", "EPERM");
@@ -157,8 +164,23 @@ void TestExecAllowLive::makersOfCodeMayMakeIt() {
     for (const char* way : {"anonymous", "anonymous-later", "own-memory", "trace", "attach"}) {
         QCOMPARE(m_rig.sh(QByteArray("/tmp/helper ") + way), QByteArray("done"));
     }
+    // In memory of its own; no other file's content for that.
+    QCOMPARE(m_rig.sh("cp -f /tmp/helper /root/held; /tmp/helper held-writer /root/held"), QByteArray("ETXTBSY"));
+    for (const char* way : {"memfd", "tmpfile", "removed", "map"}) {
+        const auto said = m_rig.sh(QByteArray("/tmp/helper ") + way + " /root/other");
+        QVERIFY2(said.contains("EPERM") || said.contains("EACCES"), said.constData());
+    }
     QVERIFY(m_rig.setPolicy(m_policy));
     QCOMPARE(m_rig.sh("/tmp/helper anonymous"), QByteArray("EPERM"));
+}
+
+void TestExecAllowLive::aMakersLibraryHasAName() { // git is one, and in every image
+    const auto said = m_rig.sh("cp /root/other /root/o.so; exec 3</root/o.so; rm /root/o.so; LD_PRELOAD=/proc/self/fd/3 git --version");
+    QVERIFY2(said.contains("failed to map segment") || said.contains("cannot be preloaded"), said.constData());
+}
+
+void TestExecAllowLive::whatIsMadeRunnableIsWrittenByNobody() {
+    QCOMPARE(m_rig.sh("cp /usr/bin/ldd /root/listed; /root/listed --version >/dev/null && /tmp/helper protect-then-write /root/listed"), QByteArray("ETXTBSY"));
 }
 
 void TestExecAllowLive::denialGoesBeforeAllowance() {
