@@ -48,6 +48,7 @@ class TestWatchRows : public QObject {
         std::replace(expected.begin(), expected.end(), '\'', '"');
         QCOMPARE(std::string(rows->front().detail), expected);
         QVERIFY(parseJsonObject(rows->front().detail).has_value());
+        m_rows.done();
     }
 
 private slots:
