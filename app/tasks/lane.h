@@ -107,6 +107,8 @@ private:
     void waitFor(std::uint64_t id, Waiting waiting);
     void waitForMachine(std::uint64_t id, const Error& error);
     [[nodiscard]] bool mayTryAgain(std::uint64_t id, const std::string& why); // else it has failed
+    [[nodiscard]] How machineGone(std::uint64_t id); // it is paused, stopped or on its way there
+    [[nodiscard]] bool machineEnds() const; // or has ended
     void waitForPaused(std::uint64_t id);
     void pause(std::chrono::milliseconds most); // until something happens
     [[nodiscard]] bool isCancelled(std::uint64_t id) const;

@@ -69,17 +69,7 @@ std::optional<Lane::How> Lane::fetch(std::uint64_t id) {
             pause(m_pace.again);
             return std::nullopt;
         }
-        if (isCancelled(id)) {
-            cancelled(id);
-            return How::LetGo;
-        }
-        m_world.useEnds(m_agent, id); // until it goes on
-        if (m_hands->machine() == AgentHands::Machine::Paused) {
-            waitForPaused(id);
-        } else {
-            waitFor(id, {WaitsFor::Machine, "The agent's machine was stopped.", "The task goes on when it is started again."});
-        }
-        return How::LetGo;
+        return machineGone(id);
     }
     for (const auto& update : *updates) {
         if (auto kept = (*told)->take(update, now()); !kept) {
@@ -100,6 +90,27 @@ std::optional<Lane::How> Lane::fetch(std::uint64_t id) {
         pause(least - took);
     }
     return std::nullopt;
+}
+
+// Its turn stays open.
+Lane::How Lane::machineGone(std::uint64_t id) {
+    if (isCancelled(id)) {
+        cancelled(id);
+        return How::LetGo;
+    }
+    m_world.useEnds(m_agent, id); // until it goes on
+    if (m_hands->machine() == AgentHands::Machine::Paused) {
+        waitForPaused(id);
+    } else {
+        waitFor(id, {WaitsFor::Machine, "The agent's machine was stopped.", "The task goes on when it is started again."});
+    }
+    return How::LetGo;
+}
+
+// A machine that is being stopped ends its programs before itself, and may still tell of that: it is no end of theirs.
+bool Lane::machineEnds() const {
+    const auto machine = m_hands->machine();
+    return machine == AgentHands::Machine::Coming || machine == AgentHands::Machine::Off;
 }
 
 std::optional<Lane::How> Lane::take(std::uint64_t id, const talk::Update& update) {
@@ -123,6 +134,9 @@ std::optional<Lane::How> Lane::take(std::uint64_t id, const talk::Update& update
         m_started = *started;
     } else if (const auto* ended = std::get_if<talk::TurnEnded>(&update.what)) {
         if (ended->turn == turn && record(id).open) {
+            if (ended->stop == talk::TurnStop::Failed && machineEnds()) {
+                return machineGone(id);
+            }
             if (ended->stop == talk::TurnStop::Failed && !isCancelled(id)) {
                 if (const auto how = brokenOffByBudget(id); how) {
                     return how;
@@ -134,6 +148,9 @@ std::optional<Lane::How> Lane::take(std::uint64_t id, const talk::Update& update
     } else if (const auto* gone = std::get_if<talk::Ended>(&update.what)) {
         m_ended = *gone;
         programGone(id);
+        if (machineEnds()) {
+            return machineGone(id);
+        }
         if (record(id).open && record(id).told) {
             endTurn(id, {turn, isCancelled(id) ? talk::TurnStop::Cancelled : talk::TurnStop::Failed, "I ended: " + gone->how, gone->said});
             return How::TurnOver;

@@ -10,6 +10,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <utility>
 
 namespace carrel::testing {
 
@@ -69,6 +70,15 @@ public:
         m_run = m_turn = m_number = 0;
         m_updates.clear();
         m_news.notify_all();
+    }
+    // It is being stopped, and tells of its program once more before it is gone.
+    void stopsAndTells(talk::What what) {
+        {
+            const std::lock_guard lock(m_mutex);
+            m_machine = Machine::Coming;
+            m_tellsLast = true;
+        }
+        tell(std::move(what));
     }
     void set(Machine machine) {
         {
@@ -135,7 +145,7 @@ public:
         return {};
     }
     [[nodiscard]] Result<std::vector<talk::Update>> talk(const talk::Call& call, std::stop_token stop) override {
-        if (machine() != Machine::Ready) {
+        if (machine() != Machine::Ready && !locked(m_tellsLast)) {
             return fail(ErrorCode::Refused, "the agent desk does not run");
         }
         if (unreachable) {
@@ -249,11 +259,11 @@ private:
             }
             return out;
         };
-        m_news.wait_for(lock, wanted.most, [&] { return stop.stop_requested() || m_machine != Machine::Ready || wanted.run != m_run || !some().empty(); });
+        m_news.wait_for(lock, wanted.most, [&] { return stop.stop_requested() || (m_machine != Machine::Ready && !m_tellsLast) || wanted.run != m_run || !some().empty(); });
         if (stop.stop_requested()) {
             return fail(ErrorCode::Cancelled, "called off");
         }
-        if (m_machine != Machine::Ready) {
+        if (!std::exchange(m_tellsLast, false) && m_machine != Machine::Ready) {
             return fail(ErrorCode::Cancelled, "it does not run");
         }
         if (wanted.run != m_run) {
@@ -269,6 +279,7 @@ private:
     std::string m_pausedWhy;
     std::uint64_t m_run = 0, m_turn = 0, m_number = 0;
     bool m_over = false;
+    bool m_tellsLast = false;
     std::vector<talk::Update> m_updates;
     std::vector<talk::Prompt> m_prompts;
     std::vector<talk::Start> m_starts;

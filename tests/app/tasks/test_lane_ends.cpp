@@ -181,6 +181,34 @@ private slots:
         QVERIFY(w.hands->prompts().at(1).text.find("interrupted") != std::string::npos);
     }
 
+    // It ends its programs first, and what they say of that arrives while it is on its way down.
+    void aMachineThatIsStoppedTellsOfItsProgramsEnd_data() {
+        QTest::addColumn<bool>("turnFirst");
+        QTest::newRow("the program ended") << false;
+        QTest::newRow("its turn failed") << true;
+    }
+    void aMachineThatIsStoppedTellsOfItsProgramsEnd() {
+        QFETCH(bool, turnFirst);
+        LaneWorld w;
+        w.hands->onPrompt = [](PlayedHands& self, const talk::Prompt& prompt) {
+            if (prompt.turn == 2) {
+                self.endTurn(prompt.turn);
+            }
+        };
+        const auto id = w.add("sort").record.id;
+        QTRY_VERIFY(w.task(id).told);
+        w.hands->stopsAndTells(turnFirst ? talk::What(talk::TurnEnded{1, talk::TurnStop::Failed, "the connection broke off", {}})
+                                         : talk::What(talk::Ended{"It was ended by signal 15.", 1, {}, {}}));
+        QTRY_VERIFY(w.waits(id, WaitsFor::Machine));
+        QVERIFY(w.task(id).open);
+        w.hands->set(PlayedHands::Machine::Off);
+        QVERIFY(w.goesRound(3));
+        QVERIFY(w.waits(id, WaitsFor::Machine) && w.hands->waits == 1); // the owner's stop is not undone
+        w.hands->set(PlayedHands::Machine::Ready);
+        QTRY_VERIFY(w.is(id, TaskState::Done));
+        QVERIFY(w.hands->prompts().at(1).text.find("interrupted") != std::string::npos);
+    }
+
     // Cancelled for good, also where nobody could be told; and what comes after it does not undo the owner's stop.
     void cancelledWhileItsMachineIsPaused() {
         LaneWorld w;
