@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The agents' logs as evidence: heads that are handed out, a search, how long they are kept. All of it the owner's (app/api/roles.h).
 #include "app/engine/engine.h"
+#include "app/engine/event_page.h"
 
 #include "guest/protocol/strict_json.h"
-
-#include <boost/json/serialize.hpp>
 
 namespace carrel::engine {
 
@@ -65,20 +64,8 @@ Result<json::value> search(Engine& engine, api::Call& call) {
     if (!events) {
         return fail(events.error());
     }
-    json::array list;
-    std::size_t bytes = 0;
-    bool more = query.limit > 0 && events->size() == query.limit;
-    for (const auto& event : *events) {
-        auto item = activity::toJson(event);
-        bytes += json::serialize(item).size();
-        if (bytes > api::kPageBytes && !list.empty()) {
-            more = true;
-            break;
-        }
-        list.push_back(std::move(item));
-    }
-    const json::value next = more && !list.empty() ? list.back().at("seq") : json::value(nullptr);
-    return json::object{{"events", std::move(list)}, {"before_seq", next}};
+    auto page = pageOf(*events, query.limit);
+    return json::object{{"events", std::move(page.events)}, {"before_seq", std::move(page.next)}};
 }
 
 Result<json::value> keep(Engine& engine, api::Call& call) {

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The activity of an agent, once or for as long as somebody watches.
 #include "app/engine/engine.h"
+#include "app/engine/event_page.h"
 
 #include "guest/protocol/strict_json.h"
-
-#include <boost/json/serialize.hpp>
 
 namespace carrel::engine {
 
@@ -89,21 +88,8 @@ Result<json::value> timeline(Engine& engine, api::Call& call) {
     if (!events) {
         return fail(std::move(events).error());
     }
-    json::array list;
-    std::size_t bytes = 0;
-    bool more = events->size() == query.limit;
-    for (const auto& event : *events) {
-        auto item = activity::toJson(event);
-        bytes += json::serialize(item).size();
-        if (bytes > api::kPageBytes && !list.empty()) {
-            more = true;
-            break;
-        }
-        list.push_back(std::move(item));
-    }
-    const json::value next =
-        more && !list.empty() ? json::value(list.back().at("seq")) : json::value(nullptr);
-    return json::object{{"events", std::move(list)}, {"next_seq", next}};
+    auto page = pageOf(*events, query.limit);
+    return json::object{{"events", std::move(page.events)}, {"next_seq", std::move(page.next)}};
 }
 
 } // namespace
