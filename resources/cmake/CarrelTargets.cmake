@@ -10,7 +10,7 @@ if(CCACHE_PROGRAM)
   set(CMAKE_C_COMPILER_LAUNCHER "${launcher}")
   set(CMAKE_CXX_COMPILER_LAUNCHER "${launcher}")
 endif()
-set(CMAKE_PCH_INSTANTIATE_TEMPLATES OFF)
+set(CMAKE_PCH_INSTANTIATE_TEMPLATES ON) # clang: each test would instantiate Boost.JSON's and Qt's anew
 
 add_library(carrel_options INTERFACE)
 target_compile_options(carrel_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion
