@@ -339,34 +339,28 @@ int BPF_PROG(watchExit, struct task_struct* task) {
 
 // --- files
 
+static __always_inline int touched(__u16 kind, struct vfsmount* mount, struct dentry* dentry) {
+    struct scratch* s = begin(kind);
+    if (s != 0) {
+        s->record.first = path(s, mount, dentry);
+        tell(s, CARREL_LOST_FILES);
+    }
+    return 0;
+}
+
 SEC("lsm/file_open")
 int BPF_PROG(watchOpen, struct file* file) {
     const bool changes = (file->f_mode & (kWritable | kMade)) != 0 || (file->f_flags & kCuts) != 0;
     if (!changes || (file->f_inode->i_mode & kTypeMask) != kRegular || !isWatched()) {
         return 0;
     }
-    struct scratch* s = begin(file->f_mode & kMade ? CARREL_WATCH_CREATED : CARREL_WATCH_WRITTEN);
-    if (s == 0) {
-        return 0;
-    }
-    s->record.first = path(s, file->f_path.mnt, file->f_path.dentry);
-    tell(s, CARREL_LOST_FILES);
-    return 0;
+    return touched(file->f_mode & kMade ? CARREL_WATCH_CREATED : CARREL_WATCH_WRITTEN, file->f_path.mnt, file->f_path.dentry);
 }
 
 // truncate(2); whoever cuts it by a descriptor has opened it.
 SEC("fexit/vfs_truncate")
 int BPF_PROG(watchTruncated, const struct path* where, __s64 length, int answer) {
-    if (answer != 0 || !isWatched()) {
-        return 0;
-    }
-    struct scratch* s = begin(CARREL_WATCH_WRITTEN);
-    if (s == 0) {
-        return 0;
-    }
-    s->record.first = path(s, where->mnt, where->dentry);
-    tell(s, CARREL_LOST_FILES);
-    return 0;
+    return answer == 0 && isWatched() ? touched(CARREL_WATCH_WRITTEN, where->mnt, where->dentry) : 0;
 }
 
 static __always_inline void decideLater(struct scratch* s) {

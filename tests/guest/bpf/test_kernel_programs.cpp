@@ -24,7 +24,7 @@ void TestKernelPrograms::objectNamesItsPrograms() {
     QVERIFY2(sections.has_value(), sections ? "" : sections.error().text().c_str());
     const std::map<std::string, std::string> expected{
         {"gateProgram", "lsm.s/bprm_check_security"}, {"gateMapping", "lsm.s/mmap_file"},    {"gateProtection", "lsm/file_mprotect"},
-        {"gateOpening", "lsm/file_open"},             {"gateTruncation", "lsm/path_truncate"}, {"gateTracing", "lsm/ptrace_access_check"},
+        {"gateOpening", "lsm/file_open"},             {"gateTruncation", "lsm/inode_setattr"}, {"gateTracing", "lsm/ptrace_access_check"},
         {"gateTraced", "lsm/ptrace_traceme"}};
     QVERIFY(*sections == expected);
 }
