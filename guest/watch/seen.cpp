@@ -161,7 +161,11 @@ bool readSeen(ByteSpan from, std::int64_t startNs, const NameOf& nameOf, const s
     const auto first = text.substr(0, record.first);
     const auto second = text.substr(record.first, record.second);
     Event event;
-    event.timeNs = std::max<std::int64_t>(0, startNs + static_cast<std::int64_t>(record.time));
+    std::int64_t time = 0;
+    if (__builtin_add_overflow(startNs, static_cast<std::int64_t>(record.time), &time)) {
+        return false;
+    }
+    event.timeNs = std::max<std::int64_t>(0, time);
     event.process = {record.pid, record.started};
     const bool cut = record.cut != 0;
     std::string path, to, name;

@@ -117,7 +117,7 @@ private slots:
         QTest::keyClick(text, Qt::Key_Return);
         TRY(played.asked("task.add").size() == 1);
         // A page that needs the machine gives way to the steps.
-        page->showPage("terminalPage");
+        page->showPage("terminalPane");
         QVERIFY(!find<QTabWidget>(*page, "pages")->isVisible() && find<QLabel>(*page, "startTitle")->isVisible());
         held = false;
         TRY(find<QTabWidget>(*page, "pages")->isVisible() && !find<QLabel>(*page, "startTitle")->isVisible());
