@@ -97,7 +97,7 @@ struct Machine {
         if (!rig.greet()) {
             give(rig.console());
         }
-        constexpr qsizetype kPiece = 1024 * 1024; // what a stream takes at once
+        constexpr qsizetype kPiece = 192 * 1024; // less than a stream takes at once
         for (qsizetype at = 0; at < tools.size(); at += kPiece) {
             run({"sh", "-c", "cat >> /tmp/tools.tar.gz"}, tools.mid(at, kPiece));
         }
