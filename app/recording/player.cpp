@@ -5,7 +5,7 @@
 #include "app/api/terminal_wire.h"
 #include "app/recording/chunk.h"
 #include "app/terminal/screen.h"
-#include "hypervisor/confine/confine.h"
+#include "hypervisor/confine/descriptors_only.h"
 
 #include <algorithm>
 #include <array>
@@ -16,7 +16,6 @@
 #include <optional>
 #include <poll.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <utility>
 
@@ -26,29 +25,6 @@ namespace wire = api::terminal;
 namespace orders = api::player;
 
 namespace {
-
-void setLimits() {
-    const rlimit none{0, 0};
-    (void)::setrlimit(RLIMIT_CORE, &none);
-    (void)::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-    (void)::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-#ifndef CARREL_SANITIZED // a sanitizer reserves more than that for itself
-    constexpr rlim_t kMaxMemoryBytes = rlim_t{256} << 20U;
-    const rlimit memory{kMaxMemoryBytes, kMaxMemoryBytes};
-    (void)::setrlimit(RLIMIT_DATA, &memory);
-#endif
-}
-
-Result<wire::Confined> confine() {
-    wire::Confined out;
-    const int abi = confine::landlockAbi();
-    if (abi > 0) {
-        CARREL_TRY(confine::restrictFiles({}));
-        out.landlockAbi = static_cast<std::uint8_t>(abi);
-    }
-    CARREL_TRY(confine::restrictSyscalls(confine::SyscallProfile::TerminalViewer));
-    return out;
-}
 
 struct Size {
     std::uint16_t columns, rows;
@@ -248,14 +224,15 @@ int Player::run(const wire::Confined& confined) {
 } // namespace
 
 int play(UniqueFd pieces, UniqueFd window) {
-    setLimits();
-    auto confined = confine();
+    confine::limitReader();
+    (void)::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    auto confined = confine::keepDescriptorsOnly();
     if (!confined) {
         const auto end = wire::encode(wire::Ended{wire::Ended::How::Unfit, 0, std::move(confined).error()});
         (void)!::send(window.get(), end.data(), end.size(), MSG_NOSIGNAL);
         return 1;
     }
-    return Player(std::move(pieces), std::move(window)).run(*confined);
+    return Player(std::move(pieces), std::move(window)).run({static_cast<std::uint8_t>(*confined)});
 }
 
 } // namespace carrel::recording

@@ -6,7 +6,7 @@
 #include "app/recording/recorder_wire.h"
 #include "guest/protocol/frame.h"
 #include "guest/protocol/strict_json.h"
-#include "hypervisor/confine/confine.h"
+#include "hypervisor/confine/descriptors_only.h"
 
 #include <array>
 #include <cerrno>
@@ -14,8 +14,6 @@
 #include <ctime>
 #include <memory>
 #include <poll.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 
 namespace carrel::recording {
@@ -26,25 +24,11 @@ constexpr std::size_t kMaxWaiting = 256 * 1024;            // on the way to eith
 constexpr std::size_t kMaxForEngine = 4 * kMaxChunkRaw;    // pieces that it did not take yet
 constexpr std::uint64_t kMicro = 1'000'000;
 
-void setLimits() {
-    const rlimit none{0, 0};
-    (void)::setrlimit(RLIMIT_CORE, &none);
-    (void)::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-#ifndef CARREL_SANITIZED // a sanitizer reserves more than that for itself
-    constexpr rlim_t kMaxMemoryBytes = rlim_t{256} << 20U;
-    const rlimit memory{kMaxMemoryBytes, kMaxMemoryBytes};
-    (void)::setrlimit(RLIMIT_DATA, &memory);
-#endif
-}
-
-Status confine() {
+Result<int> confine() {
     // What libcrypto reads at its first use it reads now, when there is nothing of a guest's yet.
     SecretMarks first;
     (void)first.add("nothing of anybody's");
-    if (confine::landlockAbi() > 0) {
-        CARREL_TRY(confine::restrictFiles({}));
-    }
-    return confine::restrictSyscalls(confine::SyscallProfile::TerminalViewer);
+    return confine::keepDescriptorsOnly();
 }
 
 class Recorder {
@@ -245,7 +229,7 @@ int Recorder::run() {
 } // namespace
 
 int run(UniqueFd caller, UniqueFd clerk, UniqueFd engine) {
-    setLimits();
+    confine::limitReader();
     if (!confine()) {
         return 1;
     }

@@ -3,7 +3,7 @@
 
 #include "app/terminal/guest_session.h"
 #include "app/terminal/screen.h"
-#include "hypervisor/confine/confine.h"
+#include "hypervisor/confine/descriptors_only.h"
 
 #include <array>
 #include <cerrno>
@@ -11,7 +11,6 @@
 #include <memory>
 #include <poll.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 
 namespace carrel::terminal {
@@ -19,31 +18,6 @@ namespace carrel::terminal {
 using namespace api::terminal;
 
 namespace {
-
-void setLimits() {
-    const rlimit none{0, 0};
-    (void)::setrlimit(RLIMIT_CORE, &none); // what is shown and typed stays out of files
-    (void)::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-    (void)::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-#ifndef CARREL_SANITIZED // a sanitizer reserves more than that for itself
-    // The sum of all queues is far below; beyond it this process dies, not the computer.
-    constexpr rlim_t kMaxMemoryBytes = rlim_t{256} << 20U;
-    const rlimit memory{kMaxMemoryBytes, kMaxMemoryBytes};
-    (void)::setrlimit(RLIMIT_DATA, &memory);
-#endif
-}
-
-// Landlock's ABI, 0 where there is none: then the list of system calls alone keeps files shut, as it does at the command line.
-Result<Confined> confine() {
-    Confined out;
-    const int abi = confine::landlockAbi();
-    if (abi > 0) {
-        CARREL_TRY(confine::restrictFiles({}));
-        out.landlockAbi = static_cast<std::uint8_t>(abi);
-    }
-    CARREL_TRY(confine::restrictSyscalls(confine::SyscallProfile::TerminalViewer));
-    return out;
-}
 
 class Terminal {
 public:
@@ -207,14 +181,15 @@ int Terminal::run(const Confined& confined) {
 } // namespace
 
 int run(UniqueFd channel, UniqueFd window) {
-    setLimits();
-    auto confined = confine();
+    confine::limitReader();
+    (void)::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    auto confined = confine::keepDescriptorsOnly();
     if (!confined) {
         const auto end = encode(Ended{Ended::How::Unfit, 0, std::move(confined).error()});
         (void)!::send(window.get(), end.data(), end.size(), MSG_NOSIGNAL);
         return 1;
     }
-    return Terminal(std::move(channel), std::move(window)).run(*confined);
+    return Terminal(std::move(channel), std::move(window)).run({static_cast<std::uint8_t>(*confined)});
 }
 
 } // namespace carrel::terminal
