@@ -109,9 +109,9 @@ private slots:
         w.most = 50;
         {
             Watcher watcher(w.world(), w.pace, {});
-            QTRY_COMPARE(w.count(EventKind::ProgramStarted), std::size_t{50});
+            QTRY_COMPARE_WITH_TIMEOUT(w.count(EventKind::ProgramStarted), std::size_t{50}, 60'000);
             w.set([&] { w.most = 60; });
-            QTRY_COMPARE(w.count(EventKind::ProgramStarted), std::size_t{60});
+            QTRY_COMPARE_WITH_TIMEOUT(w.count(EventKind::ProgramStarted), std::size_t{60}, 60'000);
         }
         QVERIFY(w.areInOrder());
         QVERIFY(w.log->verify().has_value());
@@ -120,7 +120,7 @@ private slots:
         // Another engine goes on from there.
         w.most = 70;
         Watcher next(w.world(), w.pace, heard);
-        QTRY_COMPARE(w.count(EventKind::ProgramStarted), std::size_t{70});
+        QTRY_COMPARE_WITH_TIMEOUT(w.count(EventKind::ProgramStarted), std::size_t{70}, 60'000);
         QVERIFY(w.areInOrder());
     }
 
@@ -129,13 +129,13 @@ private slots:
         w.most = 10;
         w.logWorks = false;
         Watcher watcher(w.world(), w.pace, {});
-        QTRY_VERIFY([&] {
+        QTRY_VERIFY_WITH_TIMEOUT([&] {
             const std::lock_guard lock(w.mutex);
             return !w.complaints.empty();
-        }());
+        }(), 60'000);
         QTest::qWait(150); // longer than silence: the machine does tell, it is the log that fails
         w.set([&] { w.logWorks = true; });
-        QTRY_COMPARE(w.count(EventKind::ProgramStarted), std::size_t{10});
+        QTRY_COMPARE_WITH_TIMEOUT(w.count(EventKind::ProgramStarted), std::size_t{10}, 60'000);
         QVERIFY(w.areInOrder());
         QCOMPARE(w.count(EventKind::WatchSilent), std::size_t{0});
         const std::lock_guard lock(w.mutex);
@@ -147,14 +147,14 @@ private slots:
         World w;
         w.answers = false;
         Watcher watcher(w.world(), w.pace, {});
-        QTRY_COMPARE(w.count(EventKind::WatchSilent), std::size_t{1});
+        QTRY_COMPARE_WITH_TIMEOUT(w.count(EventKind::WatchSilent), std::size_t{1}, 60'000);
         const auto told = w.events(EventKind::WatchSilent).front().event;
         QVERIFY(told.provenance == Provenance::Host);
         QVERIFY(told.detail.at("silent").as_bool());
         QTest::qWait(250);
         QCOMPARE(w.count(EventKind::WatchSilent), std::size_t{1});
         w.set([&] { w.answers = true; });
-        QTRY_COMPARE(w.count(EventKind::WatchSilent), std::size_t{2});
+        QTRY_COMPARE_WITH_TIMEOUT(w.count(EventKind::WatchSilent), std::size_t{2}, 60'000);
         QVERIFY(!w.events(EventKind::WatchSilent).back().event.detail.at("silent").as_bool());
     }
 
@@ -171,7 +171,7 @@ private slots:
         World w;
         w.why = "the kernel has no BTF";
         Watcher watcher(w.world(), w.pace, {});
-        QTRY_COMPARE(w.count(EventKind::WatchSilent), std::size_t{1});
+        QTRY_COMPARE_WITH_TIMEOUT(w.count(EventKind::WatchSilent), std::size_t{1}, 60'000);
         const auto told = w.events(EventKind::WatchSilent).front().event;
         QVERIFY(told.provenance == Provenance::Guest);
         QCOMPARE(std::string(told.detail.at("why").as_string()), std::string("the kernel has no BTF"));
@@ -194,14 +194,14 @@ private slots:
         World w;
         w.most = 4;
         Watcher watcher(w.world(), w.pace, {});
-        QTRY_COMPARE(w.count(EventKind::ProgramStarted), std::size_t{4});
+        QTRY_COMPARE_WITH_TIMEOUT(w.count(EventKind::ProgramStarted), std::size_t{4}, 60'000);
         w.set([&] { w.lie = json::parse(answer.toStdString()).as_object(); });
-        QTRY_COMPARE(w.count(EventKind::WatchSilent), std::size_t{1});
+        QTRY_COMPARE_WITH_TIMEOUT(w.count(EventKind::WatchSilent), std::size_t{1}, 60'000);
         w.set([&] {
             w.lie.reset();
             w.most = 6;
         });
-        QTRY_COMPARE(w.count(EventKind::ProgramStarted), std::size_t{6});
+        QTRY_COMPARE_WITH_TIMEOUT(w.count(EventKind::ProgramStarted), std::size_t{6}, 60'000);
         QVERIFY(w.areInOrder());
     }
 
@@ -209,11 +209,11 @@ private slots:
         World w;
         w.most = 4;
         Watcher watcher(w.world(), w.pace, {});
-        QTRY_COMPARE(w.count(EventKind::ProgramStarted), std::size_t{4});
+        QTRY_COMPARE_WITH_TIMEOUT(w.count(EventKind::ProgramStarted), std::size_t{4}, 60'000);
         w.set([&] { w.book = kBook + 1; });
-        QTRY_COMPARE(w.count(EventKind::ProgramStarted), std::size_t{8});
+        QTRY_COMPARE_WITH_TIMEOUT(w.count(EventKind::ProgramStarted), std::size_t{8}, 60'000);
         w.set([&] { w.refusal = Error{ErrorCode::InvalidArgument, "the host asks for events that are not there", {}, 0, nullptr}; });
-        QTRY_COMPARE(w.count(EventKind::ProgramStarted), std::size_t{12}); // from what it still has
+        QTRY_COMPARE_WITH_TIMEOUT(w.count(EventKind::ProgramStarted), std::size_t{12}, 60'000); // from what it still has
     }
 
     void aFloodIsBoundedAndCounted() {
@@ -223,7 +223,7 @@ private slots:
         w.pace.mostPrograms = 10'000;
         w.pace.perSecond = 0;
         Watcher watcher(w.world(), w.pace, {});
-        QTRY_VERIFY(w.count(EventKind::WatchLost) >= 1);
+        QTRY_VERIFY_WITH_TIMEOUT(w.count(EventKind::WatchLost) >= 1, 60'000);
         const auto lost = w.events(EventKind::WatchLost).front().event;
         QVERIFY(lost.provenance == Provenance::Host);
         QVERIFY(lost.detail.at("refused").to_number<std::uint64_t>() > 0);
@@ -238,14 +238,14 @@ private slots:
         w.pace.most = 100'000;
         w.pace.perSecond = 0;
         Watcher watcher(w.world(), w.pace, {});
-        QTRY_COMPARE(w.count(EventKind::ProgramStarted), std::size_t{300});
+        QTRY_COMPARE_WITH_TIMEOUT(w.count(EventKind::ProgramStarted), std::size_t{300}, 60'000);
         QVERIFY(w.areInOrder());
         QVERIFY(w.count(EventKind::FileWritten) < 50);
-        QTRY_VERIFY(w.count(EventKind::WatchLost) >= 1);
+        QTRY_VERIFY_WITH_TIMEOUT(w.count(EventKind::WatchLost) >= 1, 60'000);
         QVERIFY(w.events(EventKind::WatchLost).front().event.detail.at("programs") == json::value(0));
         const auto last = w.events(EventKind::ProgramStarted).back().event.detail;
         QVERIFY(!last.contains("argv") && last.at("cut") == json::value(true));
-        QTRY_VERIFY(Watcher::lastHeard(*w.log).after >= 600);
+        QTRY_VERIFY_WITH_TIMEOUT(Watcher::lastHeard(*w.log).after >= 600, 60'000);
     }
 };
 

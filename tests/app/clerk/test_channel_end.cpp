@@ -35,11 +35,11 @@ private slots:
         }
         QVERIFY(m_rig->request("attach", {{"channels", {"control", "files", "terminals"}}}, descriptors));
         bool greeted = false; // QTRY_VERIFY asks once more after a yes
-        QTRY_VERIFY(greeted = greeted || answered("hello", {{"version", control::kProtocolVersion},
+        QTRY_VERIFY_WITH_TIMEOUT(greeted = greeted || answered("hello", {{"version", control::kProtocolVersion},
                                                             {"capabilities", json::array{}},
                                                             {"boot_id", "boot-1"},
-                                                            {"shares_failed", json::array{}}}));
-        QTRY_VERIFY(pump() && m_files->mux().isOpen() && m_terminals->mux().isOpen());
+                                                            {"shares_failed", json::array{}}}), 60'000);
+        QTRY_VERIFY_WITH_TIMEOUT(pump() && m_files->mux().isOpen() && m_terminals->mux().isOpen(), 60'000);
         QVERIFY(m_rig->request("hello", {}));
     }
     void cleanup() { m_rig.reset(); }
@@ -80,7 +80,7 @@ private slots:
                 "content.copy", {{"share", 1}, {"generation", 1}, {"max", 10}, {"path", "a"}}, {file.get()});
         });
         bool sent = false;
-        QTRY_VERIFY(sent = sent || answered("content.send", {{"size", 10}}));
+        QTRY_VERIFY_WITH_TIMEOUT(sent = sent || answered("content.send", {{"size", 10}}), 60'000);
         m_files->hangUp();
         const auto outcome = copy.get();
         QVERIFY(isUnavailable(outcome));

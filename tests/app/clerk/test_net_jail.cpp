@@ -34,7 +34,7 @@ private slots:
         m_guest = std::make_unique<MuxPeer>(UniqueFd(ends[0]), Side::Guest);
         const UniqueFd host(ends[1]);
         QVERIFY(m_rig->request("attach", {{"channels", {"network"}}}, {host.get()}));
-        QTRY_VERIFY((m_guest->pump(), m_guest->mux().isOpen()));
+        QTRY_VERIFY_WITH_TIMEOUT((m_guest->pump(), m_guest->mux().isOpen()), 60'000);
     }
     void cleanup() { m_rig.reset(); }
 
@@ -60,21 +60,21 @@ private slots:
         handed.reset();
         (void)m_guest->mux().sendBytes(1, asBytes({first.constData(), std::size_t(first.size())})).has_value();
         if (treat == "http") {
-            QTRY_VERIFY(requested());
+            QTRY_VERIFY_WITH_TIMEOUT(requested(), 60'000);
             QVERIFY(m_rig->request("net.answer", {{"number", number}, {"request", 1}, {"allow", true}}));
         }
         QByteArray come;
-        QTRY_VERIFY((m_guest->pump(), take(far.get(), come), come == first));
+        QTRY_VERIFY_WITH_TIMEOUT((m_guest->pump(), take(far.get(), come), come == first), 60'000);
         const QByteArray answer = treat == "http" ? "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nanswer" : "answer";
         QCOMPARE(::send(far.get(), answer.constData(), std::size_t(answer.size()), MSG_NOSIGNAL), ssize_t{answer.size()});
-        QTRY_VERIFY((m_guest->pump(), m_guest->streams[1].bytes.ends_with("answer")));
+        QTRY_VERIFY_WITH_TIMEOUT((m_guest->pump(), m_guest->streams[1].bytes.ends_with("answer")), 60'000);
         const auto live = m_rig->request("net.live", {});
         QVERIFY(live && live->at("streams").as_array().size() == 1);
         m_guest->mux().sendEnd(1);
-        QTRY_VERIFY((m_guest->pump(), !take(far.get(), come)));
+        QTRY_VERIFY_WITH_TIMEOUT((m_guest->pump(), !take(far.get(), come)), 60'000);
         QCOMPARE(::shutdown(far.get(), SHUT_WR), 0);
-        QTRY_VERIFY((m_guest->pump(), m_guest->streams[1].ended));
-        QTRY_VERIFY(m_rig->request("net.live", {}) && m_rig->told().back().method == "net.closed");
+        QTRY_VERIFY_WITH_TIMEOUT((m_guest->pump(), m_guest->streams[1].ended), 60'000);
+        QTRY_VERIFY_WITH_TIMEOUT(m_rig->request("net.live", {}) && m_rig->told().back().method == "net.closed", 60'000);
         QCOMPARE(std::string(m_rig->told().back().params.at("how").as_string()), std::string("ended"));
     }
 
@@ -117,10 +117,10 @@ private slots:
             const auto said = host.step(asBytes({come.constData(), std::size_t(come.size())}), heardByHost);
             (void)::send(far.get(), said.data(), said.size(), MSG_NOSIGNAL);
         };
-        QTRY_VERIFY((talk(), requested()));
+        QTRY_VERIFY_WITH_TIMEOUT((talk(), requested()), 60'000);
         QVERIFY(m_rig->request("net.answer", {{"number", number}, {"request", 1}, {"allow", true}}));
         host.toSay = "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nanswer";
-        QTRY_VERIFY((talk(), heardByProgram.ends_with("answer")));
+        QTRY_VERIFY_WITH_TIMEOUT((talk(), heardByProgram.ends_with("answer")), 60'000);
         QVERIFY(heardByHost.starts_with("GET / HTTP/1.1\r\n"));
     }
 
@@ -134,12 +134,12 @@ private slots:
         QVERIFY(m_rig->request("net.connected", {{"number", number}, {"treat", "raw"}}, {handed.get()}));
         handed.reset();
         QVERIFY(m_rig->request("net.cut", {{"number", number}, {"text", "the rule ended"}}));
-        QTRY_VERIFY((m_guest->pump(), m_guest->streams[1].reset));
+        QTRY_VERIFY_WITH_TIMEOUT((m_guest->pump(), m_guest->streams[1].reset), 60'000);
         QByteArray come;
-        QTRY_VERIFY(!take(far.get(), come));
+        QTRY_VERIFY_WITH_TIMEOUT(!take(far.get(), come), 60'000);
         const auto other = open(2);
         QVERIFY(m_rig->request("net.refused", {{"number", other}, {"outcome", "denied"}, {"text", "no"}}));
-        QTRY_VERIFY((m_guest->pump(), m_guest->streams[2].ended));
+        QTRY_VERIFY_WITH_TIMEOUT((m_guest->pump(), m_guest->streams[2].ended), 60'000);
     }
 
     // Fail closed: an engine that says nothing of a network is asked nothing.

@@ -296,7 +296,7 @@ private slots:
         Owner o;
         const auto id = o.connects("one.example.org");
         (void)o.good("rule.add", denies("*.example.org"));
-        QTRY_VERIFY(o.good("approval.show", {{"id", id}}).at("approval").at("state") == "denied");
+        QTRY_VERIFY_WITH_TIMEOUT(o.good("approval.show", {{"id", id}}).at("approval").at("state") == "denied", 60'000);
         const auto of = o.good("approval.show", {{"id", id}}).at("approval").as_object();
         QVERIFY(of.at("state") == "denied" && of.at("decision").at("by").as_string().find("rule") == 0);
     }

@@ -325,13 +325,13 @@ private slots:
         (void)world.ask();
         QVERIFY(world.approvals->rules().add(world.rule(policy::Effect::Allow, "*.txt")));
         world.approvals->rulesChanged();
-        QTRY_VERIFY(world.has("a.txt"));
-        QTRY_VERIFY(world.approvals->queue().find(1).value().effect == policy::EffectState::Done);
+        QTRY_VERIFY_WITH_TIMEOUT(world.has("a.txt"), 60'000);
+        QTRY_VERIFY_WITH_TIMEOUT(world.approvals->queue().find(1).value().effect == policy::EffectState::Done, 60'000);
         world.guest->write("b.pdf", "agent\n");
         const auto asked = world.ask();
         QVERIFY(world.approvals->rules().add(world.rule(policy::Effect::Deny, "*.pdf")));
         world.approvals->rulesChanged();
-        QTRY_VERIFY(world.approvals->queue().find(asked.submitted.id).value().state == policy::ApprovalState::Denied);
+        QTRY_VERIFY_WITH_TIMEOUT(world.approvals->queue().find(asked.submitted.id).value().state == policy::ApprovalState::Denied, 60'000);
         QVERIFY(!world.has("b.pdf"));
     }
     void aSessionsRulesEndWithIt() {

@@ -89,7 +89,7 @@ private slots:
         const auto second = begin();
         QVERIFY(!w.installed("opencode").as_bool());
         w.end(second, 0);
-        QTRY_VERIFY(w.installed("opencode").as_bool());
+        QTRY_VERIFY_WITH_TIMEOUT(w.installed("opencode").as_bool(), 60'000);
         QVERIFY(!w.installed("qwen").as_bool());
         const auto begun = w.e.good("timeline", {{"agent", "ann"}});
         QVERIFY(json::serialize(begun).find("install opencode") != std::string::npos);
@@ -99,7 +99,7 @@ private slots:
             const auto record = agents::load(file);
             return record ? record->programs : std::map<std::string, std::string>();
         };
-        QTRY_COMPARE(kept().size(), std::size_t(1));
+        QTRY_COMPARE_WITH_TIMEOUT(kept().size(), std::size_t(1), 60'000);
         QVERIFY(kept().contains("opencode"));
     }
 

@@ -113,7 +113,7 @@ private slots:
         QVERIFY(row.at("title").as_string() == "bash -l" && row.at("columns") == json::value(90) && row.at("rows") == json::value(20));
         QCOMPARE(numbersOf(w.read({{"recording", row.at("recording")}})).size(), std::size_t{0}); // an empty one is not a missing one
         terminal.reset();
-        QTRY_VERIFY(!w.rows().at(0).at("ended_ms").is_null());
+        QTRY_VERIFY_WITH_TIMEOUT(!w.rows().at(0).at("ended_ms").is_null(), 60'000);
         QVERIFY(!w.rows().at(0).at("goes_on").as_bool());
     }
 
@@ -126,7 +126,7 @@ private slots:
         const auto running = recorders();
         QCOMPARE(running.size(), std::size_t{1});
         QCOMPARE(::kill(running.front(), SIGKILL), 0);
-        QTRY_VERIFY(!w.rows().at(0).at("ended_ms").is_null());
+        QTRY_VERIFY_WITH_TIMEOUT(!w.rows().at(0).at("ended_ms").is_null(), 60'000);
         QVERIFY(!w.rows().at(0).at("goes_on").as_bool());
     }
 

@@ -58,14 +58,14 @@ private slots:
         d.w.hands->onPrompt = [](PlayedHands&, const talk::Prompt&) {};
         const auto lane = d.desk->of(d.id).value();
         const auto id = lane->add({"sort", {}, {}, {}, {}, 0, 0, {}}).value().record.id;
-        QTRY_COMPARE(d.w.hands->turn(), std::uint64_t{1});
+        QTRY_COMPARE_WITH_TIMEOUT(d.w.hands->turn(), std::uint64_t{1}, 60'000);
         {
             const TaskDesk::Closed closed(*d.desk, d.id);
         }
         const auto again = d.desk->of(d.id).value();
         QVERIFY(again != lane);
         d.w.hands->endTurn(1);
-        QTRY_VERIFY(again->find(id).value().record.state == TaskState::Done);
+        QTRY_VERIFY_WITH_TIMEOUT(again->find(id).value().record.state == TaskState::Done, 60'000);
         QCOMPARE(d.w.hands->starts().size(), std::size_t{1});
     }
     // Where the agent's folder is gone, that of its tasks is not made.

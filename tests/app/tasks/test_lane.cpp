@@ -25,7 +25,7 @@ private slots:
             self.endTurn(prompt.turn);
         };
         const auto id = w.add("Sort these\nplease", [](NewTask& task) { task.files = {"/home/ada/r.pdf"}; }).record.id;
-        QTRY_VERIFY(w.is(id, TaskState::Done));
+        QTRY_VERIFY_WITH_TIMEOUT(w.is(id, TaskState::Done), 60'000);
         const auto task = w.task(id);
         QCOMPARE(task.title, std::string("Sort these"));
         QCOMPARE(task.summary, std::string("It is sorted."));
@@ -44,7 +44,7 @@ private slots:
         QVERIFY(w.hands->noted(EventKind::TaskAdded).size() == 1 && w.hands->noted(EventKind::TaskBegun).size() == 1 && w.hands->noted(EventKind::TaskEnded).size() == 1);
         const auto reported = w.hands->noted(EventKind::AgentTool);
         QVERIFY(reported.size() == 1 && reported[0].provenance == activity::Provenance::Guest); // its claim (I9)
-        QTRY_VERIFY(!w.attention().empty() && w.attention().back() == Attention::Review);
+        QTRY_VERIFY_WITH_TIMEOUT(!w.attention().empty() && w.attention().back() == Attention::Review, 60'000);
     }
 
     void oneAfterTheOther() {
@@ -57,10 +57,10 @@ private slots:
         };
         const auto first = w.add("first").record.id;
         const auto second = w.add("second").record.id;
-        QTRY_VERIFY(w.is(first, TaskState::Working) && w.hands->turn() == 1);
+        QTRY_VERIFY_WITH_TIMEOUT(w.is(first, TaskState::Working) && w.hands->turn() == 1, 60'000);
         QVERIFY(w.is(second, TaskState::Queued));
         w.hands->endTurn(1);
-        QTRY_VERIFY(w.is(second, TaskState::Done));
+        QTRY_VERIFY_WITH_TIMEOUT(w.is(second, TaskState::Done), 60'000);
         QVERIFY(w.is(first, TaskState::Done));
         // Each in a program of its own.
         QVERIFY(w.hands->starts().size() == 2 && w.hands->starts()[0].run != w.hands->starts()[1].run);
@@ -70,16 +70,16 @@ private slots:
     void aFollowUpGoesOnInTheSameProgram() {
         LaneWorld w;
         const auto id = w.add("first").record.id;
-        QTRY_VERIFY(w.is(id, TaskState::Done));
+        QTRY_VERIFY_WITH_TIMEOUT(w.is(id, TaskState::Done), 60'000);
         QVERIFY(w.lane->say(id, "and now", {}));
-        QTRY_VERIFY(w.is(id, TaskState::Done) && w.task(id).turns == 2);
+        QTRY_VERIFY_WITH_TIMEOUT(w.is(id, TaskState::Done) && w.task(id).turns == 2, 60'000);
         QCOMPARE(w.hands->starts().size(), std::size_t{1});
         QCOMPARE(w.hands->prompts().at(1).text, std::string("and now"));
         // Another task takes the program's place; the next word to the first one loads its conversation.
         const auto other = w.add("other").record.id;
-        QTRY_VERIFY(w.is(other, TaskState::Done));
+        QTRY_VERIFY_WITH_TIMEOUT(w.is(other, TaskState::Done), 60'000);
         QVERIFY(w.lane->say(id, "once more", {}));
-        QTRY_VERIFY(w.is(id, TaskState::Done) && w.task(id).turns == 3);
+        QTRY_VERIFY_WITH_TIMEOUT(w.is(id, TaskState::Done) && w.task(id).turns == 3, 60'000);
         QVERIFY(w.hands->starts().size() == 3 && w.hands->starts().back().load == "s-1");
     }
 
@@ -91,11 +91,11 @@ private slots:
             }
         };
         const auto id = w.add("first").record.id;
-        QTRY_VERIFY(w.hands->turn() == 1 && w.task(id).told);
+        QTRY_VERIFY_WITH_TIMEOUT(w.hands->turn() == 1 && w.task(id).told, 60'000);
         QVERIFY(w.lane->say(id, "then this", {}));
         QCOMPARE(w.task(id).unsaid.size(), std::size_t{1});
         w.hands->endTurn(1);
-        QTRY_VERIFY(w.is(id, TaskState::Done));
+        QTRY_VERIFY_WITH_TIMEOUT(w.is(id, TaskState::Done), 60'000);
         QVERIFY(w.hands->prompts().size() == 2 && w.hands->prompts()[1].text == "then this");
     }
 
@@ -106,10 +106,10 @@ private slots:
                                        {{"always", "", talk::OptionKind::AllowAlways}, {"once", "", talk::OptionKind::AllowOnce}, {"no", "", talk::OptionKind::RejectOnce}}});
         };
         const auto id = w.add("tidy").record.id;
-        QTRY_VERIFY(!w.hands->permits().empty());
+        QTRY_VERIFY_WITH_TIMEOUT(!w.hands->permits().empty(), 60'000);
         QVERIFY(w.hands->permits()[0].request == 5 && w.hands->permits()[0].option == "once");
         w.hands->endTurn(1);
-        QTRY_VERIFY(w.is(id, TaskState::Done));
+        QTRY_VERIFY_WITH_TIMEOUT(w.is(id, TaskState::Done), 60'000);
         const auto noted = w.hands->noted(EventKind::TaskAnswered);
         QVERIFY(noted.size() == 1 && noted[0].detail.at("by") == "setting");
         QVERIFY(w.items(id, ItemKind::Permission).at(0).answer.find("setting") != std::string::npos);
@@ -121,18 +121,18 @@ private slots:
             self.tell(talk::Permission{prompt.turn, 7, "Run it?", "t1", {{"yes", "Yes", talk::OptionKind::AllowOnce}, {"no", "No", talk::OptionKind::RejectOnce}}});
         };
         const auto id = w.add("tidy", [](NewTask& task) { task.permissions = Permissions::Ask; }).record.id;
-        QTRY_VERIFY(w.waits(id, WaitsFor::Permission));
+        QTRY_VERIFY_WITH_TIMEOUT(w.waits(id, WaitsFor::Permission), 60'000);
         QVERIFY(w.hands->permits().empty());
-        QTRY_VERIFY(!w.isCounting); // the owner's time
+        QTRY_VERIFY_WITH_TIMEOUT(!w.isCounting, 60'000); // the owner's time
         QVERIFY(!w.lane->answer(id, 6, "yes"));
         QVERIFY(w.lane->answer(id, 7, "perhaps").error().code == ErrorCode::InvalidArgument);
         QVERIFY(w.lane->answer(id, 7, "no"));
         QVERIFY(w.is(id, TaskState::Working));
         QVERIFY(w.hands->permits().at(0).option == "no");
-        QTRY_VERIFY(w.isCounting);
+        QTRY_VERIFY_WITH_TIMEOUT(w.isCounting, 60'000);
         QVERIFY(w.lane->answer(id, 7, "yes").error().code == ErrorCode::Conflict);
         w.hands->endTurn(1);
-        QTRY_VERIFY(w.is(id, TaskState::Done));
+        QTRY_VERIFY_WITH_TIMEOUT(w.is(id, TaskState::Done), 60'000);
     }
 
     void whatTheOwnerWantsNoSettingAnswers() {
@@ -141,14 +141,14 @@ private slots:
             self.tell(talk::Permission{prompt.turn, 7, "Which year?", "t1", {{"choice-0", "2025", talk::OptionKind::AllowOnce}, {"choice-1", "2026", talk::OptionKind::AllowOnce}}, true});
         };
         const auto id = w.add("tidy").record.id; // by its setting leave is given
-        QTRY_VERIFY(w.waits(id, WaitsFor::Permission));
+        QTRY_VERIFY_WITH_TIMEOUT(w.waits(id, WaitsFor::Permission), 60'000);
         QVERIFY(w.hands->permits().empty() && w.task(id).asks.at(0).question);
         const auto kept = tasks::loadTask(w.hands->folder() / (std::to_string(id) + ".json"));
         QVERIFY(kept && kept->asks.size() == 1 && kept->asks[0].question);
         QVERIFY(w.lane->answer(id, 7, "choice-1"));
         QVERIFY(w.hands->permits().at(0).option == "choice-1");
         w.hands->endTurn(1);
-        QTRY_VERIFY(w.is(id, TaskState::Done));
+        QTRY_VERIFY_WITH_TIMEOUT(w.is(id, TaskState::Done), 60'000);
     }
 
     // Nothing is allowed that cannot be written down (I5).
@@ -159,7 +159,7 @@ private slots:
             self.tell(talk::Permission{prompt.turn, 5, "rm", "t1", {{"once", "", talk::OptionKind::AllowOnce}}});
         };
         const auto id = w.add("tidy").record.id;
-        QTRY_VERIFY(w.waits(id, WaitsFor::Permission));
+        QTRY_VERIFY_WITH_TIMEOUT(w.waits(id, WaitsFor::Permission), 60'000);
         QVERIFY(w.hands->permits().empty());
         QVERIFY(!w.lane->answer(id, 5, "once"));
         w.hands->logFails = false;
@@ -189,11 +189,11 @@ private slots:
         LaneWorld w;
         w.hasModel = false;
         const auto id = w.add("sort").record.id;
-        QTRY_VERIFY(w.waits(id, WaitsFor::Provider));
+        QTRY_VERIFY_WITH_TIMEOUT(w.waits(id, WaitsFor::Provider), 60'000);
         QVERIFY(w.task(id).waiting->hint == "Add one" && w.hands->waits == 0);
         w.hasModel = true;
         w.lane->wake(); // as the engine does when one is added
-        QTRY_VERIFY(w.is(id, TaskState::Done));
+        QTRY_VERIFY_WITH_TIMEOUT(w.is(id, TaskState::Done), 60'000);
     }
 
     void tenThousandUpdatesAreAllThere() {

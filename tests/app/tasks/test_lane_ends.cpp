@@ -31,13 +31,13 @@ private slots:
         holds(w);
         const auto id = w.add("sort").record.id;
         const auto second = w.add("next").record.id;
-        QTRY_VERIFY(w.hands->turn() == 1 && w.task(id).told);
+        QTRY_VERIFY_WITH_TIMEOUT(w.hands->turn() == 1 && w.task(id).told, 60'000);
         QVERIFY(w.lane->say(id, "more", {}));
         QVERIFY(w.lane->cancel(id));
-        QTRY_VERIFY(w.is(id, TaskState::Cancelled));
+        QTRY_VERIFY_WITH_TIMEOUT(w.is(id, TaskState::Cancelled), 60'000);
         QVERIFY(w.task(id).unsaid.empty() && !w.task(id).open);
         QCOMPARE(w.hands->noted(EventKind::TaskCancelled).size(), std::size_t{1});
-        QTRY_VERIFY(w.is(second, TaskState::Working)); // the queue goes on
+        QTRY_VERIFY_WITH_TIMEOUT(w.is(second, TaskState::Working), 60'000); // the queue goes on
         QVERIFY(w.lane->cancel(id)); // nothing more
         QCOMPARE(w.hands->noted(EventKind::TaskCancelled).size(), std::size_t{1});
     }
@@ -63,10 +63,10 @@ private slots:
             return Status(fail(ErrorCode::Cancelled, "called off"));
         };
         const auto id = w.add("sort").record.id;
-        QTRY_VERIFY(w.hands->waits == 1);
+        QTRY_VERIFY_WITH_TIMEOUT(w.hands->waits == 1, 60'000);
         QVERIFY(w.lane->cancel(id));
         let = true;
-        QTRY_VERIFY(w.is(id, TaskState::Cancelled));
+        QTRY_VERIFY_WITH_TIMEOUT(w.is(id, TaskState::Cancelled), 60'000);
         QVERIFY(w.hands->prompts().empty());
     }
 
@@ -78,7 +78,7 @@ private slots:
         holds(w);
         w.hands->onCancel = [](PlayedHands&) {};
         const auto id = w.add("sort").record.id;
-        QTRY_VERIFY(w.task(id).told);
+        QTRY_VERIFY_WITH_TIMEOUT(w.task(id).told, 60'000);
         QVERIFY(w.lane->cancel(id));
         QTRY_VERIFY_WITH_TIMEOUT(w.is(id, TaskState::Cancelled), 20'000);
     }
@@ -90,13 +90,13 @@ private slots:
             self.endTurn(prompt.turn, talk::TurnStop::Failed, "the key is wrong");
         };
         const auto id = w.add("sort").record.id;
-        QTRY_VERIFY(w.is(id, TaskState::Failed));
+        QTRY_VERIFY_WITH_TIMEOUT(w.is(id, TaskState::Failed), 60'000);
         // It is the program's word, in a line of Carrel's: quoted.
         QCOMPARE(w.task(id).trouble->message, std::string("The agent could not go on. Its program says: “the key is wrong”"));
         QVERIFY(w.items(id, ItemKind::Tool).at(0).status == talk::ToolStatus::Failed); // none goes on for ever
         w.hands->onPrompt = [](PlayedHands& self, const talk::Prompt& prompt) { self.endTurn(prompt.turn); };
         QVERIFY(w.lane->say(id, "again", {})); // the conversation is kept
-        QTRY_VERIFY(w.is(id, TaskState::Done));
+        QTRY_VERIFY_WITH_TIMEOUT(w.is(id, TaskState::Done), 60'000);
         QVERIFY(!w.task(id).trouble);
     }
 
@@ -111,7 +111,7 @@ private slots:
         LaneWorld w;
         w.hands->onPrompt = [stop](PlayedHands& self, const talk::Prompt& prompt) { self.endTurn(prompt.turn, talk::TurnStop(stop)); };
         const auto id = w.add("sort").record.id;
-        QTRY_VERIFY(w.is(id, TaskState::Failed));
+        QTRY_VERIFY_WITH_TIMEOUT(w.is(id, TaskState::Failed), 60'000);
         QVERIFY(!w.task(id).trouble->message.empty() && !w.task(id).trouble->hint.empty());
     }
 
@@ -119,11 +119,11 @@ private slots:
         LaneWorld w;
         w.hands->onPrompt = [](PlayedHands& self, const talk::Prompt&) { self.programEnds("It crashed."); };
         const auto id = w.add("sort").record.id;
-        QTRY_VERIFY(w.is(id, TaskState::Failed));
+        QTRY_VERIFY_WITH_TIMEOUT(w.is(id, TaskState::Failed), 60'000);
         QVERIFY(w.task(id).trouble->message.find("“I ended: It crashed. its last words”") != std::string::npos);
         w.hands->onPrompt = [](PlayedHands& self, const talk::Prompt& prompt) { self.endTurn(prompt.turn); };
         QVERIFY(w.lane->say(id, "again", {}));
-        QTRY_VERIFY(w.is(id, TaskState::Done));
+        QTRY_VERIFY_WITH_TIMEOUT(w.is(id, TaskState::Done), 60'000);
         QVERIFY(w.hands->starts().size() == 2 && w.hands->starts()[1].load == "s-1");
     }
 
@@ -131,7 +131,7 @@ private slots:
         LaneWorld w;
         w.hands->onStart = [](PlayedHands& self, const talk::Start&) { self.programEnds("There is no such program."); };
         const auto id = w.add("sort").record.id;
-        QTRY_VERIFY(w.is(id, TaskState::Failed));
+        QTRY_VERIFY_WITH_TIMEOUT(w.is(id, TaskState::Failed), 60'000);
         QVERIFY(w.task(id).trouble->message.find("no such program") != std::string::npos);
     }
 
@@ -140,27 +140,27 @@ private slots:
         std::atomic<bool> starts = false;
         w.hands->starting = [&] { return starts ? Status() : Status(fail(ErrorCode::Io, "no room on the disk", "Make room")); };
         const auto id = w.add("sort").record.id;
-        QTRY_VERIFY(w.waits(id, WaitsFor::Machine));
+        QTRY_VERIFY_WITH_TIMEOUT(w.waits(id, WaitsFor::Machine), 60'000);
         QVERIFY(w.task(id).waiting->text.find("no room") != std::string::npos && w.task(id).waiting->hint == "Make room");
-        QTRY_VERIFY(!w.attention().empty() && w.attention().back() == Attention::Machine);
+        QTRY_VERIFY_WITH_TIMEOUT(!w.attention().empty() && w.attention().back() == Attention::Machine, 60'000);
         starts = true;
         QVERIFY(w.lane->goOn(id));
-        QTRY_VERIFY(w.is(id, TaskState::Done));
+        QTRY_VERIFY_WITH_TIMEOUT(w.is(id, TaskState::Done), 60'000);
     }
 
     void aMachineThatIsPausedMeanwhile() {
         LaneWorld w;
         holds(w);
         const auto id = w.add("sort").record.id;
-        QTRY_VERIFY(w.task(id).told);
+        QTRY_VERIFY_WITH_TIMEOUT(w.task(id).told, 60'000);
         w.hands->pause("a request for example.org:443 held the canary bait");
-        QTRY_VERIFY(w.waits(id, WaitsFor::Machine));
+        QTRY_VERIFY_WITH_TIMEOUT(w.waits(id, WaitsFor::Machine), 60'000);
         QCOMPARE(w.task(id).waiting->text, std::string("The agent's machine was paused: a request for example.org:443 held the canary bait."));
         w.hands->tell(talk::Text{1, "still here"});
         w.hands->set(PlayedHands::Machine::Ready); // by the owner; the task goes on by itself
-        QTRY_VERIFY(w.is(id, TaskState::Working));
+        QTRY_VERIFY_WITH_TIMEOUT(w.is(id, TaskState::Working), 60'000);
         w.hands->endTurn(1);
-        QTRY_VERIFY(w.is(id, TaskState::Done));
+        QTRY_VERIFY_WITH_TIMEOUT(w.is(id, TaskState::Done), 60'000);
         QVERIFY(w.hands->starts().size() == 1 && w.hands->prompts().size() == 1);
         QCOMPARE(w.task(id).summary, std::string("still here"));
     }
@@ -173,12 +173,12 @@ private slots:
             }
         };
         const auto id = w.add("sort").record.id;
-        QTRY_VERIFY(w.task(id).told);
+        QTRY_VERIFY_WITH_TIMEOUT(w.task(id).told, 60'000);
         w.hands->set(PlayedHands::Machine::Off);
-        QTRY_VERIFY(w.waits(id, WaitsFor::Machine));
+        QTRY_VERIFY_WITH_TIMEOUT(w.waits(id, WaitsFor::Machine), 60'000);
         QCOMPARE(w.hands->waits.load(), 1U); // the owner's stop is not undone
         w.hands->set(PlayedHands::Machine::Ready);
-        QTRY_VERIFY(w.is(id, TaskState::Done));
+        QTRY_VERIFY_WITH_TIMEOUT(w.is(id, TaskState::Done), 60'000);
         QVERIFY(w.hands->starts().size() == 2 && w.hands->starts()[1].load == "s-1");
         QVERIFY(w.hands->prompts().at(1).text.find("interrupted") != std::string::npos);
     }
@@ -198,16 +198,16 @@ private slots:
             }
         };
         const auto id = w.add("sort").record.id;
-        QTRY_VERIFY(w.task(id).told);
+        QTRY_VERIFY_WITH_TIMEOUT(w.task(id).told, 60'000);
         w.hands->stopsAndTells(turnFirst ? talk::What(talk::TurnEnded{1, talk::TurnStop::Failed, "the connection broke off", {}})
                                          : talk::What(talk::Ended{"It was ended by signal 15.", 1, {}, {}}));
-        QTRY_VERIFY(w.waits(id, WaitsFor::Machine));
+        QTRY_VERIFY_WITH_TIMEOUT(w.waits(id, WaitsFor::Machine), 60'000);
         QVERIFY(w.task(id).open);
         w.hands->set(PlayedHands::Machine::Off);
         QVERIFY(w.goesRound(3));
         QVERIFY(w.waits(id, WaitsFor::Machine) && w.hands->waits == 1); // the owner's stop is not undone
         w.hands->set(PlayedHands::Machine::Ready);
-        QTRY_VERIFY(w.is(id, TaskState::Done));
+        QTRY_VERIFY_WITH_TIMEOUT(w.is(id, TaskState::Done), 60'000);
         QVERIFY(w.hands->prompts().at(1).text.find("interrupted") != std::string::npos);
     }
 
@@ -216,18 +216,18 @@ private slots:
         LaneWorld w;
         holds(w);
         const auto id = w.add("sort").record.id;
-        QTRY_VERIFY(w.task(id).told);
+        QTRY_VERIFY_WITH_TIMEOUT(w.task(id).told, 60'000);
         w.hands->set(PlayedHands::Machine::Paused);
-        QTRY_VERIFY(w.waits(id, WaitsFor::Machine));
+        QTRY_VERIFY_WITH_TIMEOUT(w.waits(id, WaitsFor::Machine), 60'000);
         const auto next = w.add("next").record.id;
         QVERIFY(w.lane->cancel(id));
-        QTRY_VERIFY(w.is(id, TaskState::Cancelled));
-        QTRY_VERIFY(w.waits(next, WaitsFor::Machine));
+        QTRY_VERIFY_WITH_TIMEOUT(w.is(id, TaskState::Cancelled), 60'000);
+        QTRY_VERIFY_WITH_TIMEOUT(w.waits(next, WaitsFor::Machine), 60'000);
         QVERIFY(w.task(id).stray);
         QVERIFY(w.lane->cancel(next));
-        QTRY_VERIFY(w.is(next, TaskState::Cancelled));
+        QTRY_VERIFY_WITH_TIMEOUT(w.is(next, TaskState::Cancelled), 60'000);
         w.hands->set(PlayedHands::Machine::Ready);
-        QTRY_VERIFY(w.task(id).gone && !w.task(id).stray); // its program was ended
+        QTRY_VERIFY_WITH_TIMEOUT(w.task(id).gone && !w.task(id).stray, 60'000); // its program was ended
         QVERIFY(w.hands->turn() == 1 && w.hands->prompts().size() == 1);
     }
 
@@ -236,9 +236,9 @@ private slots:
         holds(w);
         const auto id = w.add("sort").record.id;
         const auto next = w.add("next").record.id;
-        QTRY_VERIFY(w.task(id).told);
+        QTRY_VERIFY_WITH_TIMEOUT(w.task(id).told, 60'000);
         w.hands->set(PlayedHands::Machine::Off);
-        QTRY_VERIFY(w.waits(id, WaitsFor::Machine));
+        QTRY_VERIFY_WITH_TIMEOUT(w.waits(id, WaitsFor::Machine), 60'000);
         QVERIFY(w.goesRound(3));
         QVERIFY(w.is(next, TaskState::Queued) && w.hands->waits == 1);
     }
@@ -252,11 +252,11 @@ private slots:
             }
         };
         const auto id = w.add("sort the receipts").record.id;
-        QTRY_VERIFY(w.task(id).told);
+        QTRY_VERIFY_WITH_TIMEOUT(w.task(id).told, 60'000);
         w.hands->set(PlayedHands::Machine::Off);
-        QTRY_VERIFY(w.waits(id, WaitsFor::Machine));
+        QTRY_VERIFY_WITH_TIMEOUT(w.waits(id, WaitsFor::Machine), 60'000);
         w.hands->set(PlayedHands::Machine::Ready);
-        QTRY_VERIFY(w.is(id, TaskState::Done));
+        QTRY_VERIFY_WITH_TIMEOUT(w.is(id, TaskState::Done), 60'000);
         QVERIFY(w.hands->prompts().at(1).text.find("sort the receipts") != std::string::npos && !w.hands->starts()[1].load);
     }
 
@@ -265,18 +265,18 @@ private slots:
         LaneWorld w;
         holds(w);
         const auto id = w.add("sort").record.id;
-        QTRY_VERIFY(w.task(id).told);
+        QTRY_VERIFY_WITH_TIMEOUT(w.task(id).told, 60'000);
         w.hands->tell(talk::Text{1, "one "});
-        QTRY_VERIFY(w.items(id, ItemKind::Text).size() == 1);
+        QTRY_VERIFY_WITH_TIMEOUT(w.items(id, ItemKind::Text).size() == 1, 60'000);
         w.close();
         w.hands->tell(talk::Text{1, "two "});
         w.open();
-        QTRY_VERIFY(w.items(id, ItemKind::Text).at(0).text == "one two ");
+        QTRY_VERIFY_WITH_TIMEOUT(w.items(id, ItemKind::Text).at(0).text == "one two ", 60'000);
         w.close();
         w.hands->tell(talk::Text{1, "three"});
         w.hands->endTurn(1);
         w.open();
-        QTRY_VERIFY(w.is(id, TaskState::Done));
+        QTRY_VERIFY_WITH_TIMEOUT(w.is(id, TaskState::Done), 60'000);
         QCOMPARE(w.task(id).summary, std::string("one two three"));
         QVERIFY(w.hands->starts().size() == 1 && w.hands->prompts().size() == 1);
         QVERIFY(w.complaints().empty());
@@ -288,28 +288,28 @@ private slots:
             self.tell(talk::Permission{prompt.turn, 7, "Run it?", "t1", {{"yes", "Yes", talk::OptionKind::AllowOnce}}});
         };
         const auto id = w.add("tidy", [](NewTask& task) { task.permissions = Permissions::Ask; }).record.id;
-        QTRY_VERIFY(w.waits(id, WaitsFor::Permission));
+        QTRY_VERIFY_WITH_TIMEOUT(w.waits(id, WaitsFor::Permission), 60'000);
         w.close();
         w.open();
         QVERIFY(w.waits(id, WaitsFor::Permission));
         QVERIFY(w.lane->answer(id, 7, "yes"));
         w.hands->endTurn(1);
-        QTRY_VERIFY(w.is(id, TaskState::Done));
+        QTRY_VERIFY_WITH_TIMEOUT(w.is(id, TaskState::Done), 60'000);
     }
 
     void aUsedUpBudgetPausesAndAsks() {
         LaneWorld w;
         holds(w);
         const auto id = w.add("sort").record.id;
-        QTRY_VERIFY(w.task(id).told);
+        QTRY_VERIFY_WITH_TIMEOUT(w.task(id).told, 60'000);
         w.setOver("The tokens are used up");
         w.hands->tell(talk::Text{1, "hm"});
-        QTRY_VERIFY(w.waits(id, WaitsFor::Budget));
+        QTRY_VERIFY_WITH_TIMEOUT(w.waits(id, WaitsFor::Budget), 60'000);
         QVERIFY(w.hands->machine() == PlayedHands::Machine::Paused && !w.isCounting);
         QVERIFY(w.lane->goOn(id));
-        QTRY_VERIFY(w.is(id, TaskState::Working) && w.hands->machine() == PlayedHands::Machine::Ready && w.isCounting);
+        QTRY_VERIFY_WITH_TIMEOUT(w.is(id, TaskState::Working) && w.hands->machine() == PlayedHands::Machine::Ready && w.isCounting, 60'000);
         w.hands->endTurn(1);
-        QTRY_VERIFY(w.is(id, TaskState::Done));
+        QTRY_VERIFY_WITH_TIMEOUT(w.is(id, TaskState::Done), 60'000);
         QCOMPARE(w.hands->prompts().size(), std::size_t{1});
     }
 
@@ -324,21 +324,21 @@ private slots:
             }
         };
         const auto id = w.add("sort").record.id;
-        QTRY_VERIFY(w.waits(id, WaitsFor::Budget));
+        QTRY_VERIFY_WITH_TIMEOUT(w.waits(id, WaitsFor::Budget), 60'000);
         QVERIFY(w.lane->goOn(id));
-        QTRY_VERIFY(w.is(id, TaskState::Done));
+        QTRY_VERIFY_WITH_TIMEOUT(w.is(id, TaskState::Done), 60'000);
     }
 
     void aBudgetCanBeCancelled() {
         LaneWorld w;
         holds(w);
         const auto id = w.add("sort").record.id;
-        QTRY_VERIFY(w.task(id).told);
+        QTRY_VERIFY_WITH_TIMEOUT(w.task(id).told, 60'000);
         w.setOver("The tokens are used up");
         w.hands->tell(talk::Text{1, "hm"});
-        QTRY_VERIFY(w.waits(id, WaitsFor::Budget));
+        QTRY_VERIFY_WITH_TIMEOUT(w.waits(id, WaitsFor::Budget), 60'000);
         QVERIFY(w.lane->cancel(id));
-        QTRY_VERIFY(w.is(id, TaskState::Cancelled));
+        QTRY_VERIFY_WITH_TIMEOUT(w.is(id, TaskState::Cancelled), 60'000);
         QVERIFY(w.hands->machine() == PlayedHands::Machine::Ready); // not left paused
     }
 
@@ -346,13 +346,13 @@ private slots:
         LaneWorld w;
         holds(w);
         const auto id = w.add("sort").record.id;
-        QTRY_VERIFY(w.task(id).told);
+        QTRY_VERIFY_WITH_TIMEOUT(w.task(id).told, 60'000);
         w.hands->unreachable = true;
         w.hands->tell(talk::Text{1, "x"});
         w.hands->endTurn(1);
-        QTRY_VERIFY(w.hands->unreachable);
+        QTRY_VERIFY_WITH_TIMEOUT(w.hands->unreachable, 60'000);
         w.hands->unreachable = false;
-        QTRY_VERIFY(w.is(id, TaskState::Done));
+        QTRY_VERIFY_WITH_TIMEOUT(w.is(id, TaskState::Done), 60'000);
     }
 
     // A guest that holds the answer to a prompt back while its owner cancels.
@@ -366,11 +366,11 @@ private slots:
             letting.wait();
         };
         const auto id = w.add("sort").record.id;
-        QTRY_VERIFY(asked);
+        QTRY_VERIFY_WITH_TIMEOUT(asked, 60'000);
         QVERIFY(w.lane->cancel(id));
         QVERIFY(w.lane->say(id, "more", {}).error().code == ErrorCode::Refused); // not while it is being cancelled
         let.set_value();
-        QTRY_VERIFY(w.is(id, TaskState::Cancelled));
+        QTRY_VERIFY_WITH_TIMEOUT(w.is(id, TaskState::Cancelled), 60'000);
         QVERIFY(w.task(id).unsaid.empty());
     }
 
@@ -378,7 +378,7 @@ private slots:
         LaneWorld w;
         w.hands->refusesPrompts = true;
         const auto id = w.add("sort").record.id;
-        QTRY_VERIFY(w.is(id, TaskState::Failed));
+        QTRY_VERIFY_WITH_TIMEOUT(w.is(id, TaskState::Failed), 60'000);
         QVERIFY(w.goesRound(3));
         QVERIFY(w.task(id).turns == 1 && w.task(id).unsaid.empty() && w.hands->noted(EventKind::TaskBegun).size() == 1);
         tasks::NewTask wanted;
@@ -395,16 +395,16 @@ private slots:
         QVERIFY(w.hands->noted(EventKind::TaskBegun).size() < 10);
         w.hands->onPrompt = [](PlayedHands& self, const talk::Prompt& prompt) { self.endTurn(prompt.turn); };
         QVERIFY(w.lane->say(id, "again", {}));
-        QTRY_VERIFY(w.is(id, TaskState::Done));
+        QTRY_VERIFY_WITH_TIMEOUT(w.is(id, TaskState::Done), 60'000);
     }
 
     void aProgramThatEndedBetweenTwoTurns() {
         LaneWorld w;
         const auto id = w.add("sort").record.id;
-        QTRY_VERIFY(w.is(id, TaskState::Done));
+        QTRY_VERIFY_WITH_TIMEOUT(w.is(id, TaskState::Done), 60'000);
         w.hands->programEnds("It ended by itself.");
         QVERIFY(w.lane->say(id, "more", {}));
-        QTRY_VERIFY(w.is(id, TaskState::Done) && w.task(id).turns == 2);
+        QTRY_VERIFY_WITH_TIMEOUT(w.is(id, TaskState::Done) && w.task(id).turns == 2, 60'000);
         QVERIFY(w.hands->starts().size() == 2 && w.hands->starts()[1].load == "s-1");
     }
 
@@ -417,21 +417,21 @@ private slots:
             }
         };
         const auto id = w.add("tidy", [](NewTask& task) { task.permissions = Permissions::Ask; }).record.id;
-        QTRY_VERIFY(w.task(id).asks.size() == 2);
+        QTRY_VERIFY_WITH_TIMEOUT(w.task(id).asks.size() == 2, 60'000);
         w.hands->set(PlayedHands::Machine::Paused);
-        QTRY_VERIFY(w.waits(id, WaitsFor::Machine));
+        QTRY_VERIFY_WITH_TIMEOUT(w.waits(id, WaitsFor::Machine), 60'000);
         w.hands->set(PlayedHands::Machine::Ready);
-        QTRY_VERIFY(w.waits(id, WaitsFor::Permission));
+        QTRY_VERIFY_WITH_TIMEOUT(w.waits(id, WaitsFor::Permission), 60'000);
         QVERIFY(w.lane->answer(id, 5, "yes"));
         QVERIFY(w.waits(id, WaitsFor::Permission));
         QVERIFY(w.lane->answer(id, 4, "yes"));
         QVERIFY(w.is(id, TaskState::Working));
         w.hands->tell(talk::Permission{1, 6, "Run 6", "t", {{"yes", "Yes", talk::OptionKind::AllowOnce}}});
-        QTRY_VERIFY(w.waits(id, WaitsFor::Permission));
+        QTRY_VERIFY_WITH_TIMEOUT(w.waits(id, WaitsFor::Permission), 60'000);
         w.hands->tell(talk::PermissionOver{6}); // its program does without
-        QTRY_VERIFY(w.is(id, TaskState::Working));
+        QTRY_VERIFY_WITH_TIMEOUT(w.is(id, TaskState::Working), 60'000);
         w.hands->endTurn(1);
-        QTRY_VERIFY(w.is(id, TaskState::Done));
+        QTRY_VERIFY_WITH_TIMEOUT(w.is(id, TaskState::Done), 60'000);
     }
 
     void aCancelOutlivesTheEngine() {
@@ -439,12 +439,12 @@ private slots:
         holds(w);
         w.hands->onCancel = [](PlayedHands&) {};
         const auto id = w.add("sort").record.id;
-        QTRY_VERIFY(w.task(id).told);
+        QTRY_VERIFY_WITH_TIMEOUT(w.task(id).told, 60'000);
         QVERIFY(w.lane->cancel(id));
         w.close();
         w.hands->onCancel = [](PlayedHands& self) { self.endTurn(1, talk::TurnStop::Cancelled); };
         w.open();
-        QTRY_VERIFY(w.is(id, TaskState::Cancelled));
+        QTRY_VERIFY_WITH_TIMEOUT(w.is(id, TaskState::Cancelled), 60'000);
         QVERIFY(!w.task(id).cancelling);
     }
 
@@ -453,21 +453,21 @@ private slots:
         LaneWorld w;
         holds(w);
         const auto id = w.add("sort").record.id;
-        QTRY_VERIFY(w.task(id).told);
+        QTRY_VERIFY_WITH_TIMEOUT(w.task(id).told, 60'000);
         w.hands->set(PlayedHands::Machine::Paused);
         w.setOver("The tokens are used up");
-        QTRY_VERIFY(w.waits(id, WaitsFor::Budget) || w.waits(id, WaitsFor::Machine));
+        QTRY_VERIFY_WITH_TIMEOUT(w.waits(id, WaitsFor::Budget) || w.waits(id, WaitsFor::Machine), 60'000);
         if (w.waits(id, WaitsFor::Budget)) {
             QVERIFY(w.lane->goOn(id));
         }
-        QTRY_VERIFY(w.waits(id, WaitsFor::Machine) || w.waits(id, WaitsFor::Budget));
+        QTRY_VERIFY_WITH_TIMEOUT(w.waits(id, WaitsFor::Machine) || w.waits(id, WaitsFor::Budget), 60'000);
         QVERIFY(w.hands->machine() == PlayedHands::Machine::Paused);
     }
 
     void aTaskFileThatCannotBeReadIsLeftAlone() {
         LaneWorld w;
         const auto id = w.add("sort").record.id;
-        QTRY_VERIFY(w.is(id, TaskState::Done));
+        QTRY_VERIFY_WITH_TIMEOUT(w.is(id, TaskState::Done), 60'000);
         w.close();
         QFile broken(QString::fromStdString((w.hands->folder() / "7.json").string()));
         QVERIFY(broken.open(QIODevice::WriteOnly) && broken.write("{") == 1);

@@ -19,7 +19,7 @@ private slots:
         QVERIFY(w.goesRound(3));
         QVERIFY(w.is(id, TaskState::Scheduled));
         w.now += 1;
-        QTRY_VERIFY(w.is(id, TaskState::Done)); // by the next look: nobody woke it
+        QTRY_VERIFY_WITH_TIMEOUT(w.is(id, TaskState::Done), 60'000); // by the next look: nobody woke it
         QCOMPARE(w.lane->list().size(), std::size_t{1});
     }
 
@@ -31,12 +31,12 @@ private slots:
                              task.files = {"/home/ada/a"};
                          }).record.id;
         w.now += 1000;
-        QTRY_VERIFY(w.lane->list().size() == 2 && w.lane->list().at(0).record.state == TaskState::Done);
+        QTRY_VERIFY_WITH_TIMEOUT(w.lane->list().size() == 2 && w.lane->list().at(0).record.state == TaskState::Done, 60'000);
         QVERIFY(w.is(id, TaskState::Scheduled));
         QCOMPARE(w.task(id).nextMs, w.now + 3'600'000);
         QCOMPARE(w.hands->prompts().at(0).files.size(), std::size_t{1});
         w.now += 10 * 3'600'000 + 5; // the computer slept: those that were missed are not made up for
-        QTRY_VERIFY(w.lane->list().size() == 3 && w.lane->list().at(0).record.state == TaskState::Done);
+        QTRY_VERIFY_WITH_TIMEOUT(w.lane->list().size() == 3 && w.lane->list().at(0).record.state == TaskState::Done, 60'000);
         QVERIFY(w.task(id).nextMs > w.now && w.task(id).nextMs <= w.now + 3'600'000);
         QVERIFY(w.lane->cancel(id));
         w.now += 10 * 3'600'000;
@@ -51,7 +51,7 @@ private slots:
         w.close();
         w.now += 120'000;
         w.open();
-        QTRY_VERIFY(w.is(id, TaskState::Done));
+        QTRY_VERIFY_WITH_TIMEOUT(w.is(id, TaskState::Done), 60'000);
     }
 
     void notTooOften() {

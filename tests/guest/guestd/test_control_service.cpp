@@ -437,7 +437,7 @@ void TestControlService::newEpochForgetsTheGreeting() {
 void TestControlService::powerOffAnswersFirst() {
     QVERIFY(greet());
     QVERIFY(ask(2, "power.off", {}).contains("result"));
-    QTRY_VERIFY(m_machine.off);
+    QTRY_VERIFY_WITH_TIMEOUT(m_machine.off, 60'000);
 }
 
 void TestControlService::whatIsSaidToTheAgent() {

@@ -240,7 +240,7 @@ private slots:
         world.say(id, atOnce ? head + "HTTP/1.1 403 " : head);
         world.flush();
         if (!atOnce) {
-            QTRY_COMPARE(world.refused().size(), 1);
+            QTRY_COMPARE_WITH_TIMEOUT(world.refused().size(), 1, 60'000);
             world.say(id, "HTTP/1.1 403 ");
         }
         world.say(id, "Forbidden");

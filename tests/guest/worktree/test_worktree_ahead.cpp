@@ -58,7 +58,7 @@ void scout(
     list(f, "d0");
     list(f, "d1");
     const auto last = f.lower->nodeAt((f.host / "d3").string());
-    QTRY_VERIFY(f.lower->listed(last) > 0); // the second of the two
+    QTRY_VERIFY_WITH_TIMEOUT(f.lower->listed(last) > 0, 60'000); // the second of the two
 }
 
 // The paths read in this order: each gives what the host has.
@@ -257,7 +257,7 @@ private slots:
         list(f, folders[0]);
         list(f, folders[1]);
         const auto third = f.lower->nodeAt((f.host / folders[2]).string());
-        QTRY_VERIFY(f.lower->listed(third) > 0); // before anybody asked
+        QTRY_VERIFY_WITH_TIMEOUT(f.lower->listed(third) > 0, 60'000); // before anybody asked
         const auto known = f.lower->listed(third);
         for (int i = 2; i < 12; ++i) {
             list(f, folders[static_cast<std::size_t>(i)]);

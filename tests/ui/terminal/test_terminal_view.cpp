@@ -350,7 +350,7 @@ private slots:
             QTest::keyClick(pasteDialog(), Qt::Key_Return); // the default is no
             QVERIFY(typed.isEmpty());
         }
-        QTRY_VERIFY(!pasteDialog());
+        QTRY_VERIFY_WITH_TIMEOUT(!pasteDialog(), 60'000);
     }
 
     void aQuestionEndsWithTheSession() {
@@ -360,7 +360,7 @@ private slots:
         m_view->paste();
         QVERIFY(pasteDialog());
         m_view->setLive(false);
-        QTRY_VERIFY(!pasteDialog());
+        QTRY_VERIFY_WITH_TIMEOUT(!pasteDialog(), 60'000);
         QVERIFY(typed.isEmpty());
     }
 
